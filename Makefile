@@ -1,0 +1,46 @@
+# Everything runs in .venv, made from the one lock file, requirements.lock.
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+# mypy doesn't see through an editable install: it follows these links instead.
+TYPED := build/typed/ptproof
+
+.PHONY: prove test bench lint docs lock clean
+
+prove: $(INSTALLED)
+	$(BIN)/ptproof prove
+
+test: $(INSTALLED)
+	$(BIN)/pytest
+
+bench: $(INSTALLED)
+	$(BIN)/python -m tests.bench
+
+lint: $(INSTALLED) $(TYPED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy -p ptproof.formal -p ptproof.encodings -p ptproof.proofs
+	$(BIN)/mypy tests
+
+docs: $(INSTALLED)
+	$(BIN)/sphinx-build -W -q -b html docs docs/_build/html
+
+$(TYPED):
+	mkdir -p $@
+	ln -s ../../../formal ../../../encodings ../../../proofs $@
+
+# Take the newest versions that pyproject.toml allows into the lock file.
+lock: $(INSTALLED)
+	$(BIN)/pip install uv
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
+	  --generate-hashes --no-header --no-emit-index-url --no-emit-find-links -o requirements.lock
+
+clean:
+	rm -rf $(VENV) build docs/_build *.egg-info
+
+$(INSTALLED): requirements.lock pyproject.toml
+	python3 -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@

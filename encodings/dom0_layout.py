@@ -1,0 +1,32 @@
+"""Where the hypervisor's dom0 builder lays each segment, and where the region ends.
+
+One function per rule, over words; ``arrangement`` puts them together for a `Configuration`.
+
+Source: DOMAIN.md section 2; ``dom0_construct()`` in Xen's ``xen/arch/x86/pv/dom0_build.c`` (4.22).
+"""
+
+from ..formal.paging import PAGE_SIZE
+from ..formal.words import Word, choose
+from .spans import round_up
+
+ROUNDING_SHIFT = 22
+"""The region ends at a multiple of 4 MiB ..."""
+PADDING = 512 << 10
+""" ... at least 512 KiB above the boot stack, in bytes."""
+
+
+def stack_end(vpt_start: Word, nr_pt_pages: Word) -> Word:
+    """The address past the boot stack: one page above the page tables."""
+    return vpt_start + nr_pt_pages * PAGE_SIZE + PAGE_SIZE
+
+
+def v_end(vpt_start: Word, nr_pt_pages: Word) -> Word:
+    """The region's end as the builder computes it: round up, and add 4 MiB if that leaves too little."""
+    end = stack_end(vpt_start, nr_pt_pages)
+    rounded = round_up(end, ROUNDING_SHIFT)
+    return choose(rounded - end < PADDING, rounded + (1 << ROUNDING_SHIFT), rounded)
+
+
+def padded_end(vpt_start: Word, nr_pt_pages: Word) -> Word:
+    """The region's end in one expression: the stack's end and the padding, rounded up."""
+    return round_up(stack_end(vpt_start, nr_pt_pages) + PADDING, ROUNDING_SHIFT)

@@ -1,0 +1,1 @@
+"""The tool: words, paging modes, theorems, the prover, the frame machine, readers, the command line."""

@@ -1,0 +1,140 @@
+"""Arranging dom0's segments by moving a cursor: the frame machine's way from options to a layout.
+
+Nothing is calculated that can be done by moving: the region's end is found by stepping, and the tables
+that it needs are those which a walk over the region touches. So agreement with the formulas
+of ``ptproof.encodings``, which are not imported here, means something.
+
+Facts: DOMAIN.md sections 2 to 4; ``dom0_construct()`` in Xen's ``xen/arch/x86/pv/dom0_build.c`` (4.22).
+"""
+
+from .layout import ADDRESS_LIMIT, Configuration, Layout, Segment
+from .paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
+
+ROUNDING = 4 << 20
+"""The region ends at a multiple of this many bytes ..."""
+PADDING = 512 << 10
+"""... and at least this many bytes above the boot stack."""
+
+ARRANGE_LIMIT = 1 << 31
+"""The largest region that `arrange` walks over, in pages (8 TiB: some seconds)."""
+
+FIRST_TRIED = 2
+"""The number of page-table frames that the search starts from, as Xen's does."""
+
+
+class TooLarge(ValueError):
+    """The region has more ``pages`` than the machine executes in reasonable time: ``limit``."""
+
+    def __init__(self, pages: int, limit: int) -> None:
+        super().__init__(f"the region has {pages} pages: the frame machine executes at most {limit}")
+        self.pages = pages
+        self.limit = limit
+
+
+def arrange(configuration: Configuration) -> Layout:
+    """Where the builder lays each segment, and how many page-table frames it sets aside.
+
+    A 32-bit guest's region that ends above 4 GiB, which Xen refuses, is given the tables that the
+    builder would take (more than four L2) and not the four that Xen counts.
+
+    Raises:
+        TooLarge: the region has more than `ARRANGE_LIMIT` pages; a kernel below ``virt_base`` makes
+            the region wrap, and ends here too.
+    """
+    mode = configuration.mode
+    kernel_end = _page_above(configuration.kernel.end)
+    if configuration.mod_start_pfn:
+        initrd = Segment(0, 0)
+        p2m_start = kernel_end
+    else:
+        initrd = _segment(kernel_end, configuration.initrd_len)
+        p2m_start = _page_above(initrd.end)
+
+    p2m = _segment(p2m_start, configuration.nr_pages * mode.p2m_entry)
+    start_info_start = _page_above(p2m.end)
+    if configuration.init_p2m is not None and mode.bits == 64:
+        start_info_start = p2m_start
+        p2m = _segment(configuration.init_p2m, configuration.nr_pages * mode.p2m_entry)
+
+    start_info = _segment(start_info_start, configuration.start_info_size)
+    vpt_start = _page_above(start_info.end)
+    xenstore = console = None
+    if configuration.shim:
+        xenstore = _segment(vpt_start, PAGE_SIZE)
+        console = _segment(xenstore.end, PAGE_SIZE)
+        vpt_start = console.end
+    else:
+        size = configuration.start_info_size + configuration.vga_console_info_size
+        start_info = _segment(start_info_start, size)
+
+    nr_pt_pages, region_end = _search(mode, configuration.virt_base, vpt_start)
+    page_tables = _segment(vpt_start, nr_pt_pages * PAGE_SIZE)
+    return Layout(
+        mode=mode,
+        kernel=configuration.kernel,
+        initrd=initrd if initrd.size else None,
+        p2m=p2m,
+        start_info=start_info,
+        xenstore=xenstore,
+        console=console,
+        page_tables=page_tables,
+        boot_stack=_segment(page_tables.end, PAGE_SIZE),
+        total=Segment(configuration.virt_base, region_end),
+    )
+
+
+def _search(mode: PagingMode, v_start: int, vpt_start: int) -> tuple[int, int]:
+    """The first count of frames that is enough for the region it makes, and that region's end.
+
+    Addresses go on past 2**64 in here, so that the walk never turns back.
+    """
+    touched = _taken_anyway(mode)
+    walked = v_start
+    nr_pt_pages = FIRST_TRIED
+    stack_end = v_start + (vpt_start - v_start) % ADDRESS_LIMIT + (nr_pt_pages + 1) * PAGE_SIZE
+    aligned = stack_end
+    while aligned % ROUNDING:
+        aligned += PAGE_SIZE
+    while True:
+        while aligned < stack_end:
+            aligned += ROUNDING
+        v_end = aligned if aligned - stack_end >= PADDING else aligned + ROUNDING
+        pages = (v_end - v_start) >> PAGE_SHIFT
+        if pages > ARRANGE_LIMIT:
+            raise TooLarge(pages, ARRANGE_LIMIT)
+        walked = _touch(mode, touched, walked, v_end)
+        if len(touched) <= nr_pt_pages:
+            return nr_pt_pages, v_end % ADDRESS_LIMIT
+        nr_pt_pages += 1
+        stack_end += PAGE_SIZE
+
+
+def _taken_anyway(mode: PagingMode) -> set[tuple[int, int]]:
+    """The tables taken whatever the region: those of the levels with a fixed number of tables."""
+    return {
+        (level.number, block) for level in mode.counted_levels if level.fixed for block in range(level.fixed)
+    }
+
+
+def _touch(mode: PagingMode, touched: set[tuple[int, int]], start: int, end: int) -> int:
+    """Add the tables, as (level, block), that addresses from ``start`` up to ``end`` touch.
+
+    Steps from one L1 table's block to the next; gives the address where the next walk goes on. A root
+    that is counted is there already, once: the builder never takes a second one.
+    """
+    levels = [level for level in mode.counted_levels if level is not mode.levels[-1]]
+    step = 1 << mode.levels[0].shift
+    while start < end:
+        for level in levels:
+            touched.add((level.number, start >> level.shift))
+        start += step - start % step
+    return start
+
+
+def _segment(start: int, size: int) -> Segment:
+    return Segment(start, (start + size) % ADDRESS_LIMIT)
+
+
+def _page_above(address: int) -> int:
+    """The first page boundary at or above an address, which may wrap to 0."""
+    return (address + -address % PAGE_SIZE) % ADDRESS_LIMIT

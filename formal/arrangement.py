@@ -1,0 +1,52 @@
+"""A layout in the very form in which Xen prints it at boot.
+
+``ptproof.formal.boot_log`` reads what this prints, and both agree on `LABELS`.
+
+Facts: the lines that ``dom0_construct()`` prints (``xen/arch/x86/pv/dom0_build.c``, 4.16 to 4.22), and
+logs from the field: addresses have 16 digits without ``0x``; a ramdisk that isn't mapped has no line; the
+two rings have lines for the PV shim only.
+"""
+
+from typing import Final
+
+from .layout import Layout, Segment
+
+HEADING: Final = "VIRTUAL MEMORY ARRANGEMENT:"
+
+LABELS: Final = {
+    "kernel": "Loaded kernel",
+    "initrd": "Init. ramdisk",
+    "p2m": "Phys-Mach map",
+    "start_info": "Start info",
+    "xenstore": "Xenstore ring",
+    "console": "Console ring",
+    "page_tables": "Page tables",
+    "boot_stack": "Boot stack",
+    "total": "TOTAL",
+}
+"""What Xen calls each segment of a `Layout`, by field name, in the order of the log."""
+
+ENTRY: Final = "ENTRY ADDRESS"
+
+
+def arrangement(layout: Layout, entry: int | None = None, prefix: str = "") -> str:
+    """The lines of Xen's boot log for ``layout``, each ended by a newline.
+
+    ``entry`` is the kernel's entry address, whose line is left out when it isn't known; ``prefix`` goes
+    before each line (Xen's console puts ``(XEN) `` there).
+
+    >>> layout = Layout(page_tables=Segment(0x2ec000, 0x2f1000), total=Segment(0, 0x400000))
+    >>> print(arrangement(layout), end="")
+    VIRTUAL MEMORY ARRANGEMENT:
+     Page tables:   00000000002ec000->00000000002f1000
+     TOTAL:         0000000000000000->0000000000400000
+    """
+    lines = [HEADING]
+    for name, label in LABELS.items():
+        segment: Segment | None = getattr(layout, name)
+        if segment is None or (name == "initrd" and segment.size == 0):
+            continue
+        lines.append(f" {label + ':':<14} {segment.start:016x}->{segment.end:016x}")
+    if entry is not None:
+        lines.append(f" {ENTRY}: {entry:016x}")
+    return "".join(f"{prefix}{line}\n" for line in lines)

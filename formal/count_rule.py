@@ -1,0 +1,37 @@
+"""A counting rule of some Xen version, as the readers of logs see it.
+
+The rules themselves are encodings; they reach this package only through the entry-point group
+``ptproof.count_rules``, so that somebody else's can be plugged in.
+"""
+
+from collections.abc import Callable
+from importlib.metadata import entry_points
+
+from attrs import frozen
+
+from .paging import PagingMode
+
+GROUP = "ptproof.count_rules"
+
+
+@frozen
+class CountRule:
+    """How one generation of Xen finds ``nr_pt_pages``.
+
+    ``name`` is short and stable; ``carried_by`` tells the versions; ``mode`` is the paging mode it is
+    for; ``nr_pt_pages(v_start, vpt_start)`` gives the count in frames from two addresses, and
+    ``v_end(vpt_start, nr_pt_pages)`` the end of the region, an address modulo 2**64.
+    """
+
+    name: str
+    carried_by: str
+    mode: PagingMode
+    current: bool
+    nr_pt_pages: Callable[[int, int], int]
+    v_end: Callable[[int, int], int]
+
+
+def count_rules() -> tuple[CountRule, ...]:
+    """Every installed rule: today's first, then older ones, newest first."""
+    found = [rule for entry in entry_points(group=GROUP) for rule in entry.load()]
+    return tuple(sorted(found, key=lambda rule: not rule.current))

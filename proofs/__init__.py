@@ -1,0 +1,1 @@
+"""The statements: one module per family of claims, and the lemmas that their proofs rest on."""

@@ -1,0 +1,253 @@
+"""Lemmas about the region's end and the count: V(n) grows with n, and so does f(S, V(n)).
+
+Notation of DOMAIN.md section 1: S = v_start, T = vpt_start, V = v_end, n = nr_pt_pages, and f the number of
+tables that [S, V) takes. Everything is counted from S upwards, so a region that passes 2**64 is no
+exception: only one that comes full circle is.
+"""
+
+from functools import cache
+
+from ..encodings.dom0_count import tables, tables_by_level, tables_for
+from ..encodings.dom0_layout import PADDING, ROUNDING_SHIFT, padded_end, stack_end, v_end
+from ..formal.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
+from ..formal.theorem import Assumption, Lemma, Statement, Steps, Use
+from ..formal.words import Truth, Word, number, word
+from . import arithmetic
+
+v_start, vpt_start = word("v_start"), word("vpt_start")
+n, m = word("n"), word("m")
+near, far = arithmetic.near, arithmetic.far
+
+ABOVE_TABLES = PAGE_SIZE + PADDING
+"""What lies above the tables before the region's end is rounded up, in bytes: boot stack and padding."""
+
+
+def spanned_shifts(mode: PagingMode) -> tuple[int, ...]:
+    """The shifts of the levels that take as many tables as the region spans, the widest first."""
+    return tuple(level.shift for level in reversed(mode.counted_levels) if level.fixed is None)
+
+
+def region_limit(mode: PagingMode) -> int:
+    """The longest region that the count is right for, in bytes: 2**64 less two blocks of the top level."""
+    return arithmetic.span_limit(spanned_shifts(mode)[0])
+
+
+def tables_limit(mode: PagingMode) -> int:
+    """How far above S the tables may end, in bytes, so that the region stays within its limit."""
+    return region_limit(mode) - ABOVE_TABLES - (1 << ROUNDING_SHIFT)
+
+
+def has_room(mode: PagingMode, v_start: Word, vpt_start: Word, nr_pt_pages: Word) -> Truth:
+    """The region [S, V(n)), counted from S upwards, stays within `region_limit`; written without wrapping."""
+    limit = number(tables_limit(mode))
+    before = vpt_start - v_start
+    return (before <= limit) & (nr_pt_pages <= (limit - before) >> PAGE_SHIFT)
+
+
+def room(mode: PagingMode, nr_pt_pages: Word) -> Assumption:
+    """The assumption that a region with ``nr_pt_pages`` frames of tables does not come full circle."""
+    return Assumption(
+        "room",
+        has_room(mode, v_start, vpt_start, nr_pt_pages),
+        f"going up from v_start, one meets vpt_start, then the region's end, within 2^64 - {2 << (spanned_shifts(mode)[0] - 40)} TiB"
+        if spanned_shifts(mode)[0] >= 40
+        else f"going up from v_start, one meets vpt_start, then the region's end, within 2^64 - {2 << (spanned_shifts(mode)[0])} bytes",
+    )
+
+
+@cache
+def v_end_closed() -> Lemma:
+    """V(n) = ⌈E + 512 KiB⌉22 for every E: rounding up and adding 4 MiB when too little is left is the same."""
+    return Lemma(
+        "v-end-closed",
+        "V(n) = ⌈E + 512 KiB⌉ to 4 MiB",
+        Statement(goal=v_end(vpt_start, n) == padded_end(vpt_start, n)),
+    )
+
+
+@cache
+def pages_fit() -> Lemma:
+    """n ≤ m ≤ (limit - d) / 4096 gives d + 4096 n ≤ d + 4096 m ≤ limit, and nothing wraps."""
+    d, limit = word("d"), word("limit")
+    return Lemma(
+        "pages-fit",
+        "n ≤ m ≤ (limit - d) / 4096 ⇒ d + 4096 n ≤ d + 4096 m ≤ limit",
+        Statement(
+            assumptions=(
+                Assumption("in-order", n <= m, "n ≤ m"),
+                Assumption("room", (d <= limit) & (m <= (limit - d) >> PAGE_SHIFT), "m pages fit above d"),
+            ),
+            goal=(d + n * PAGE_SIZE <= d + m * PAGE_SIZE)
+            & (d + m * PAGE_SIZE <= limit)
+            & (d <= d + n * PAGE_SIZE),
+        ),
+    )
+
+
+def _padded(nr_pt_pages: Word) -> Word:
+    """The end of stack and padding, before it is rounded up."""
+    return stack_end(vpt_start, nr_pt_pages) + PADDING
+
+
+def _from_start(nr_pt_pages: Word) -> Word:
+    """The end of the tables, counted from S."""
+    return (vpt_start - v_start) + nr_pt_pages * PAGE_SIZE
+
+
+@cache
+def counted_from_start() -> Lemma:
+    """(E + 512 KiB) - S = (T - S) + 4096 n + stack and padding: the same sum, put in order."""
+    return Lemma(
+        "counted-from-start",
+        "E + 512 KiB - S = (T - S) + 4096 n + 516 KiB",
+        Statement(goal=_padded(n) - v_start == _from_start(n) + ABOVE_TABLES),
+    )
+
+
+@cache
+def v_end_grows(mode: PagingMode) -> Lemma:
+    """n ≤ m gives V(n) ≤ V(m), counted from S, and V(m) stays within the region's limit."""
+    limit = region_limit(mode)
+    ends = padded_end(vpt_start, n), padded_end(vpt_start, m)
+    return Lemma(
+        f"v-end-grows[{mode.name}]",
+        "n ≤ m ⇒ V(n) ≤ V(m), counted from S",
+        Statement(
+            assumptions=(Assumption("in-order", n <= m, "n ≤ m"), room(mode, m)),
+            goal=(ends[0] - v_start <= ends[1] - v_start)
+            & (ends[1] - v_start <= limit)
+            & (ends[0] - v_start >= ABOVE_TABLES),
+        ),
+        Steps(
+            uses=(
+                pages_fit().at(d=vpt_start - v_start, limit=number(tables_limit(mode))),
+                arithmetic.moved_up(limit - (1 << ROUNDING_SHIFT)).at(
+                    near=_from_start(n), far=_from_start(m), c=number(ABOVE_TABLES)
+                ),
+                arithmetic.moved_up(limit - (1 << ROUNDING_SHIFT)).at(
+                    near=number(0), far=_from_start(n), c=number(ABOVE_TABLES)
+                ),
+                counted_from_start().at(),
+                counted_from_start().at(n=m),
+                arithmetic.round_up_grows(ROUNDING_SHIFT, limit).at(
+                    low=v_start, near=_padded(n), far=_padded(m)
+                ),
+            ),
+            generalise=(*ends, _padded(n) - v_start, _padded(m) - v_start, _from_start(n), _from_start(m)),
+        ),
+    )
+
+
+@cache
+def tables_grow(mode: PagingMode) -> Lemma:
+    """near ≤ far, counted from S, gives f(S, near) ≤ f(S, far): level by level, then summed."""
+    levels = list(
+        zip(
+            mode.counted_levels[::-1],
+            *(tables_by_level(mode, v_start, end) for end in (near, far)),
+            strict=True,
+        )
+    )
+    uses: list[Use] = []
+    sums: list[tuple[Word, Word]] = []
+    most = 0
+    for level, here, there in levels:
+        bound = level.fixed
+        if bound is None:
+            uses.append(arithmetic.spanned_grows(level.shift).at(low=v_start))
+            uses.append(arithmetic.spanned_bounded(level.shift).at(low=v_start))
+            bound = (1 << (64 - level.shift)) - 1
+        if sums:
+            uses.append(
+                arithmetic.sums_grow().at(
+                    a=sums[-1][0],
+                    b=sums[-1][1],
+                    most_near=number(most),
+                    c=here,
+                    d=there,
+                    most_far=number(bound),
+                )
+            )
+            here, there = sums[-1][0] + here, sums[-1][1] + there
+        sums.append((here, there))
+        most += bound
+    generalise = [term for pair in (*sums, *(level[1:] for level in levels)) for term in pair]
+    return Lemma(
+        f"tables-grow[{mode.name}]",
+        "near ≤ far ⇒ f(S, near) ≤ f(S, far), counted from S",
+        Statement(
+            assumptions=(
+                arithmetic.in_order(v_start, near, far),
+                Assumption(
+                    "short", far - v_start <= region_limit(mode), "the region does not come full circle"
+                ),
+            ),
+            goal=tables(mode, v_start, near) <= tables(mode, v_start, far),
+        ),
+        Steps(
+            uses=tuple(uses), generalise=tuple(each for each in generalise if each.operation != "constant")
+        ),
+    )
+
+
+@cache
+def count_as_padded(mode: PagingMode) -> Lemma:
+    """f(S, V(n)) may be computed from the closed form of V(n)."""
+    return Lemma(
+        f"count-as-padded[{mode.name}]",
+        "f(S, V(n)) = f(S, ⌈E + 512 KiB⌉)",
+        Statement(
+            goal=tables_for(mode, v_start, vpt_start, n) == tables(mode, v_start, padded_end(vpt_start, n))
+        ),
+        Steps(uses=(v_end_closed().at(),), generalise=(v_end(vpt_start, n), padded_end(vpt_start, n))),
+    )
+
+
+@cache
+def count_grows(mode: PagingMode) -> Lemma:
+    """n ≤ m gives f(S, V(n)) ≤ f(S, V(m)): setting more frames aside never needs fewer tables."""
+    ends = padded_end(vpt_start, n), padded_end(vpt_start, m)
+    counts = tuple(tables_for(mode, v_start, vpt_start, each) for each in (n, m))
+    padded = tuple(tables(mode, v_start, each) for each in ends)
+    return Lemma(
+        f"count-grows[{mode.name}]",
+        "n ≤ m ⇒ f(S, V(n)) ≤ f(S, V(m))",
+        Statement(
+            assumptions=(Assumption("in-order", n <= m, "n ≤ m"), room(mode, m)),
+            goal=counts[0] <= counts[1],
+        ),
+        Steps(
+            uses=(
+                v_end_grows(mode).at(),
+                tables_grow(mode).at(near=ends[0], far=ends[1]),
+                count_as_padded(mode).at(),
+                count_as_padded(mode).at(n=m),
+            ),
+            generalise=(*counts, *padded, *ends),
+        ),
+    )
+
+
+@cache
+def least_possible(mode: PagingMode) -> int:
+    """The fewest tables of any region: what is fixed, and one for each level that is spanned."""
+    return sum(1 if level.fixed is None else level.fixed for level in mode.counted_levels)
+
+
+@cache
+def count_at_least(mode: PagingMode) -> Lemma:
+    """f(S, V(n)) ≥ the fewest possible, since the region is not empty."""
+    end = padded_end(vpt_start, n)
+    count = tables_for(mode, v_start, vpt_start, n)
+    spans = [each for each in tables_by_level(mode, v_start, end) if each.operation != "constant"]
+    uses: list[Use] = [count_as_padded(mode).at(), v_end_grows(mode).at(m=n)]
+    for level in mode.counted_levels[::-1]:
+        if level.fixed is None:
+            uses.append(arithmetic.spanned_positive(level.shift).at(low=v_start, far=end))
+            uses.append(arithmetic.spanned_bounded(level.shift).at(low=v_start, far=end))
+    return Lemma(
+        f"count-at-least[{mode.name}]",
+        f"f(S, V(n)) ≥ {least_possible(mode)}",
+        Statement(assumptions=(room(mode, n),), goal=count >= least_possible(mode)),
+        Steps(uses=tuple(uses), generalise=(count, *spans, end)),
+    )
