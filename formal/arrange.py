@@ -83,27 +83,41 @@ def arrange(configuration: Configuration) -> Layout:
     )
 
 
+def region_end(stack_end: int, rounding: int = ROUNDING, padding: int = PADDING) -> int:
+    """Where a region ends whose boot stack ends at ``stack_end``, found by stepping upwards.
+
+    Addresses go on past 2**64 in here. ``rounding`` and ``padding``, in bytes, are Xen's unless said otherwise.
+    """
+    aligned = stack_end - stack_end % rounding
+    while aligned < stack_end:
+        aligned += rounding
+    return aligned if aligned - stack_end >= padding else aligned + rounding
+
+
+def touched(mode: PagingMode, start: int, end: int) -> int:
+    """How many table frames a walk over the addresses [start, end) comes to.
+
+    Raises:
+        TooLarge: as `arrange` does.
+    """
+    return len(_touch(mode, _taken_anyway(mode), start, end))
+
+
 def _search(mode: PagingMode, v_start: int, vpt_start: int) -> tuple[int, int]:
     """The first count of frames that is enough for the region it makes, and that region's end.
 
     Addresses go on past 2**64 in here, so that the walk never turns back.
     """
-    touched = _taken_anyway(mode)
-    walked = v_start
+    walked = _taken_anyway(mode)
+    reached = v_start
     nr_pt_pages = FIRST_TRIED
     stack_end = v_start + (vpt_start - v_start) % ADDRESS_LIMIT + (nr_pt_pages + 1) * PAGE_SIZE
-    aligned = stack_end
-    while aligned % ROUNDING:
-        aligned += PAGE_SIZE
     while True:
-        while aligned < stack_end:
-            aligned += ROUNDING
-        v_end = aligned if aligned - stack_end >= PADDING else aligned + ROUNDING
-        pages = (v_end - v_start) >> PAGE_SHIFT
-        if pages > ARRANGE_LIMIT:
-            raise TooLarge(pages, ARRANGE_LIMIT)
-        walked = _touch(mode, touched, walked, v_end)
-        if len(touched) <= nr_pt_pages:
+        v_end = region_end(stack_end)
+        if v_end > reached:
+            _touch(mode, walked, reached, v_end)
+            reached = v_end
+        if len(walked) <= nr_pt_pages:
             return nr_pt_pages, v_end % ADDRESS_LIMIT
         nr_pt_pages += 1
         stack_end += PAGE_SIZE
@@ -116,19 +130,22 @@ def _taken_anyway(mode: PagingMode) -> set[tuple[int, int]]:
     }
 
 
-def _touch(mode: PagingMode, touched: set[tuple[int, int]], start: int, end: int) -> int:
-    """Add the tables, as (level, block), that addresses from ``start`` up to ``end`` touch.
+def _touch(mode: PagingMode, walked: set[tuple[int, int]], start: int, end: int) -> set[tuple[int, int]]:
+    """Add to ``walked`` the tables, as (level, block), that addresses from ``start`` up to ``end`` touch.
 
-    Steps from one L1 table's block to the next; gives the address where the next walk goes on. A root
-    that is counted is there already, once: the builder never takes a second one.
+    Steps from one L1 table's block to the next. A root that is counted is there already, once: the
+    builder never takes a second one.
     """
+    pages = (end - start) >> PAGE_SHIFT
+    if pages > ARRANGE_LIMIT:
+        raise TooLarge(pages, ARRANGE_LIMIT)
     levels = [level for level in mode.counted_levels if level is not mode.levels[-1]]
     step = 1 << mode.levels[0].shift
     while start < end:
         for level in levels:
-            touched.add((level.number, start >> level.shift))
+            walked.add((level.number, start >> level.shift))
         start += step - start % step
-    return start
+    return walked
 
 
 def _segment(start: int, size: int) -> Segment:
