@@ -1,14 +1,14 @@
 """Arranging dom0's segments by moving a cursor: the frame machine's way from options to a layout.
 
 Nothing is calculated that can be done by moving: the region's end is found by stepping, and the tables
-that it needs are those which a walk over the region touches. So agreement with the formulas
+that it needs are those which a walk over the region comes to. So agreement with the formulas
 of ``ptproof.encodings``, which are not imported here, means something.
 
 Facts: DOMAIN.md sections 2 to 4; ``dom0_construct()`` in Xen's ``xen/arch/x86/pv/dom0_build.c`` (4.22).
 """
 
 from .layout import ADDRESS_LIMIT, Configuration, Layout, Segment
-from .paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
+from .paging import PAGE_SHIFT, PAGE_SIZE, Level, PagingMode
 
 ROUNDING = 4 << 20
 """The region ends at a multiple of this many bytes ..."""
@@ -34,8 +34,8 @@ class TooLarge(ValueError):
 def arrange(configuration: Configuration) -> Layout:
     """Where the builder lays each segment, and how many page-table frames it sets aside.
 
-    A 32-bit guest's region that ends above 4 GiB, which Xen refuses, is given the tables that the
-    builder would take (more than four L2) and not the four that Xen counts.
+    A 32-bit guest's region that ends above 4 GiB, which Xen refuses, is given the four L2 that Xen counts, and
+    not the five or more that the builder would take.
 
     Raises:
         TooLarge: the region has more than `ARRANGE_LIMIT` pages; a kernel below ``virt_base`` makes
@@ -97,55 +97,72 @@ def region_end(stack_end: int, rounding: int = ROUNDING, padding: int = PADDING)
 def touched(mode: PagingMode, start: int, end: int) -> int:
     """How many table frames a walk over the addresses [start, end) comes to.
 
+    A level with a fixed number of tables has these wherever the walk goes; what the walk comes to beyond
+    them, as a 32-bit guest's does above 4 GiB, is counted, too.
+
     Raises:
-        TooLarge: as `arrange` does.
+        TooLarge: the walk is longer than `ARRANGE_LIMIT` pages.
     """
-    return len(_touch(mode, _taken_anyway(mode), start, end))
+    frontiers = _frontiers(mode, start)
+    for level in mode.counted_levels:
+        if level.fixed is not None and level is not mode.levels[-1]:
+            frontiers[level] = max(_block_start(level, start), level.fixed << level.shift)
+    _check_length(start, end)
+    return _taken_anyway(mode) + _walk_on(frontiers, end)
 
 
 def _search(mode: PagingMode, v_start: int, vpt_start: int) -> tuple[int, int]:
     """The first count of frames that is enough for the region it makes, and that region's end.
 
-    Addresses go on past 2**64 in here, so that the walk never turns back.
+    Addresses go on past 2**64 in here, so that the walk never turns back; as the region grows it goes on from
+    where it was. A level with a fixed number of tables gets these and no others, as Xen counts.
     """
-    walked = _taken_anyway(mode)
-    reached = v_start
+    frontiers = _frontiers(mode, v_start)
+    tables = _taken_anyway(mode)
     nr_pt_pages = FIRST_TRIED
     stack_end = v_start + (vpt_start - v_start) % ADDRESS_LIMIT + (nr_pt_pages + 1) * PAGE_SIZE
     while True:
         v_end = region_end(stack_end)
-        if v_end > reached:
-            _touch(mode, walked, reached, v_end)
-            reached = v_end
-        if len(walked) <= nr_pt_pages:
+        _check_length(v_start, v_end)
+        tables += _walk_on(frontiers, v_end)
+        if tables <= nr_pt_pages:
             return nr_pt_pages, v_end % ADDRESS_LIMIT
         nr_pt_pages += 1
         stack_end += PAGE_SIZE
 
 
-def _taken_anyway(mode: PagingMode) -> set[tuple[int, int]]:
-    """The tables taken whatever the region: those of the levels with a fixed number of tables."""
-    return {
-        (level.number, block) for level in mode.counted_levels if level.fixed for block in range(level.fixed)
-    }
+def _taken_anyway(mode: PagingMode) -> int:
+    """How many tables are taken whatever the region: those of the levels with a fixed number of tables."""
+    return sum(level.fixed or 0 for level in mode.counted_levels)
 
 
-def _touch(mode: PagingMode, walked: set[tuple[int, int]], start: int, end: int) -> set[tuple[int, int]]:
-    """Add to ``walked`` the tables, as (level, block), that addresses from ``start`` up to ``end`` touch.
+def _frontiers(mode: PagingMode, start: int) -> dict[Level, int]:
+    """Where a walk that begins at ``start`` comes to its next table, by level: at first to the start's own."""
+    return {level: _block_start(level, start) for level in mode.counted_levels if level.fixed is None}
 
-    Steps from one L1 table's block to the next. A root that is counted is there already, once: the
-    builder never takes a second one.
-    """
+
+def _walk_on(frontiers: dict[Level, int], end: int) -> int:
+    """Step from table to table up to ``end``, moving the frontiers; how many tables the steps came to."""
+    entered = 0
+    for level, frontier in frontiers.items():
+        step = 1 << level.shift
+        at = frontier
+        while at < end:
+            entered += 1
+            at += step
+        frontiers[level] = at
+    return entered
+
+
+def _block_start(level: Level, address: int) -> int:
+    """The first address that the same table of the level maps."""
+    return address - address % (1 << level.shift)
+
+
+def _check_length(start: int, end: int) -> None:
     pages = (end - start) >> PAGE_SHIFT
     if pages > ARRANGE_LIMIT:
         raise TooLarge(pages, ARRANGE_LIMIT)
-    levels = [level for level in mode.counted_levels if level is not mode.levels[-1]]
-    step = 1 << mode.levels[0].shift
-    while start < end:
-        for level in levels:
-            walked.add((level.number, start >> level.shift))
-        start += step - start % step
-    return walked
 
 
 def _segment(start: int, size: int) -> Segment:

@@ -20,9 +20,12 @@ from attrs import Factory, define, field, frozen
 
 from .arrangement import ENTRY, HEADING, LABELS
 from .errors import InputError
+from .files import read_input
 from .layout import ADDRESS_LIMIT, Layout, Segment
 from .paging import PagingMode
 
+LIMIT: Final = 64 << 20
+"""The largest file that is taken for a log, in bytes."""
 UNSET: Final = ADDRESS_LIMIT - 1
 """What libelf prints for an address that the image doesn't give."""
 
@@ -92,11 +95,7 @@ class Boot:
 
 def read_log(path: Path) -> tuple[Boot, ...]:
     """Every boot in the file. Raises `InputError` when it can't be read or holds none."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: can't be read: {error.strerror or error}") from error
-    return read_boots(data, str(path))
+    return read_boots(read_input(str(path), LIMIT), str(path))
 
 
 def read_boots(data: bytes | str, source: str) -> tuple[Boot, ...]:
@@ -438,11 +437,12 @@ def _is_mapped(values: Mapping[str, Any]) -> bool:
     Asked where no line tells in which section it stood.
     """
     image, total, tables = (values.get(name) for name in ("initrd_image", "total", "page_tables"))
-    if image is None or "initrd" in values or (total is None and tables is None):
+    if image is None or "initrd" in values:
         return False
-    low = total.start if total else max(0, tables.start - (1 << 31))
-    high = tables.start if tables else total.end or ADDRESS_LIMIT
-    return bool(low <= image.start < high)
+    if tables is not None:
+        low = total.start if total else max(0, tables.start - (1 << 31))
+        return bool(low <= image.start < tables.start)
+    return total is not None and bool(total.start <= image.start < (total.end or ADDRESS_LIMIT))
 
 
 def _title(name: str) -> str:

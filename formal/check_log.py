@@ -335,7 +335,7 @@ def _guest_width(boot: Boot, rules: Sequence[CountRule]) -> tuple[int, str]:
 
 def _candidates(boot: Boot, width: int, rules: Sequence[CountRule]) -> list[CountRule]:
     """The rules that this Xen can have used for such a guest, today's first."""
-    fitting = [rule for rule in rules if rule.mode.bits == width]
+    fitting = [rule for rule in rules if rule.mode.bits == width and rule.released]
     if _xen_width(boot) == 32:
         fitting = [rule for rule in fitting if _for_i386(rule)]
         with_pae = boot.xen_pae is not False
@@ -827,6 +827,9 @@ def _count(boot: Boot, width: int, rules: Sequence[CountRule]) -> tuple[CountRul
         if rule.nr_pt_pages(v_start, tables) == pages:
             return rule, _counted(boot, rule, candidates[0], pages, f"{given}")
     expected = candidates[0].nr_pt_pages(v_start, tables)
+    if expected is None:
+        reason = f"the search of the rule {candidates[0].name!r} doesn't end from {given}"
+        return None, [_unchecked(boot, "page_tables", f"n = {pages}: {reason}")]
     off = f"{abs(pages - expected)} ({abs(pages - expected):#x}) too {'many' if pages > expected else 'few'}"
     others = [f"{rule.name!r} gives {rule.nr_pt_pages(v_start, tables)}" for rule in candidates[1:]]
     message = "; ".join(
@@ -857,7 +860,9 @@ def _counted(boot: Boot, rule: CountRule, first: CountRule, pages: int, given: s
     by = f"by the rule {rule.name!r} (Xen {rule.carried_by}) from {given}"
     if rule is not first:
         usual = first.nr_pt_pages(start[0], tables)
-        by += f"; {first.name!r} gives {usual}, {abs(pages - usual)} {'fewer' if pages > usual else 'more'}"
+        by += f"; {first.name!r} gives {usual}"
+        if usual is not None:
+            by += f", {abs(pages - usual)} {'fewer' if pages > usual else 'more'}"
     findings = [
         Finding(
             kind=Kind.AGREES,

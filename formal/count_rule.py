@@ -19,16 +19,18 @@ class CountRule:
     """How one generation of Xen finds ``nr_pt_pages``.
 
     ``name`` is short and stable; ``carried_by`` tells the versions; ``mode`` is the paging mode it is
-    for; ``nr_pt_pages(v_start, vpt_start)`` gives the count in frames from two addresses, and
-    ``v_end(vpt_start, nr_pt_pages)`` the end of the region, an address modulo 2**64.
+    for; ``nr_pt_pages(v_start, vpt_start)`` gives the count in frames from two addresses, or ``None``
+    where that Xen's search doesn't end in any time that matters; ``v_end(vpt_start, nr_pt_pages)`` is the end of
+    the region, an address modulo 2**64. A rule that was not ``released`` is in no log.
     """
 
     name: str
     carried_by: str
     mode: PagingMode
     current: bool
-    nr_pt_pages: Callable[[int, int], int]
+    nr_pt_pages: Callable[[int, int], int | None]
     v_end: Callable[[int, int], int]
+    released: bool = True
 
 
 def count_rules() -> tuple[CountRule, ...]:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from attrs import asdict, field, frozen
+from attrs import asdict, evolve, field, frozen
 
 from .arrange import ARRANGE_LIMIT, TooLarge, arrange
 from .builder import (
@@ -54,7 +54,11 @@ __all__ = [
     "arrange",
     "inspect",
     "replay",
+    "with_frames",
 ]
+
+
+REFUSED = "Xen prints this layout and then refuses it: it overlaps Xen's private area."
 
 
 @frozen
@@ -166,6 +170,18 @@ def replay(
     return inspect(domain)
 
 
+def with_frames(layout: Layout, nr_pt_pages: int) -> Layout:
+    """The same region with that many page-table frames set aside; the boot stack moves along.
+
+    So an over-count or an under-count can be replayed.
+    """
+    end = (layout.vpt_start + nr_pt_pages * PAGE_SIZE) % ADDRESS_LIMIT
+    stack = layout.boot_stack
+    if stack is not None:
+        stack = Segment(end, (end + stack.size) % ADDRESS_LIMIT)
+    return evolve(layout, page_tables=Segment(layout.vpt_start, end), boot_stack=stack)
+
+
 def misaligned(layout: Layout) -> int:
     """How many bytes past a page boundary the first table frame lies in machine memory."""
     return (layout.vpt_start - layout.v_start) % PAGE_SIZE
@@ -214,7 +230,7 @@ def inspect(domain: Domain) -> Report:
             for index in XEN_ROOT_SLOTS.get(domain.mode.name, ())
             if domain.order and domain.memory[root + index] != XEN_ENTRY
         ),
-        refused=_refused(layout),
+        refused=overlaps_xen(layout),
     )
 
 
@@ -293,7 +309,7 @@ def _compare(domain: Domain, leaves: list[int]) -> tuple[list[int], list[tuple[i
     return missing, wrong
 
 
-def _refused(layout: Layout) -> bool:
+def overlaps_xen(layout: Layout) -> bool:
     """Xen's own check, in its words: it compares v_end as it is, wrapped or not."""
     area = XEN_AREA.get(layout.mode.name)
     if area is None:
@@ -360,7 +376,7 @@ def _sentences(report: Report) -> Iterator[str]:
     if report.stopped_at is not None:
         yield f"The read-only walk finds no table for frame {report.stopped_at}."
     if report.refused:
-        yield "Xen prints this layout and then refuses it: it overlaps Xen's private area."
+        yield REFUSED
     if report.exact:
         yield "Every frame set aside is a table, and every page of the region maps its own frame."
 

@@ -1,0 +1,67 @@
+"""A configuration laid out twice: by the frame machine, and by formulas that it knows nothing of.
+
+The formulas reach this package through the entry-point group ``ptproof.layouts`` only: an entry is a
+function from a `Configuration` to a `Layout`. Where the two disagree one of them is wrong about Xen, and that
+is the loudest thing that the tool can say.
+"""
+
+from collections.abc import Callable
+from importlib.metadata import entry_points
+
+from attrs import frozen
+
+from .arrange import TooLarge, arrange
+from .arrangement import arrangement
+from .layout import Configuration, Layout
+
+GROUP = "ptproof.layouts"
+
+
+class Disagreement(Exception):
+    """The frame machine and the formulas lay one configuration out differently."""
+
+    def __init__(self, configuration: Configuration, machine: Layout, formulas: Layout) -> None:
+        super().__init__(
+            f"frame machine and formulas disagree on {configuration}: the machine has n = {machine.nr_pt_pages}, "
+            f"the formulas have n = {formulas.nr_pt_pages}"
+        )
+        self.machine = machine
+        self.formulas = formulas
+
+    def arrangements(self) -> str:
+        """Both layouts, as Xen would print them."""
+        return f"By the machine:\n{arrangement(self.machine)}By the formulas:\n{arrangement(self.formulas)}"
+
+
+@frozen
+class Arranged:
+    """A layout, and whether the frame machine came to it, too; a region may be too large for that."""
+
+    layout: Layout
+    executed: bool
+
+
+def arranged(configuration: Configuration) -> Arranged:
+    """Lay the configuration out by the machine and by the installed formulas.
+
+    Raises:
+        Disagreement: the two differ.
+        TooLarge: the region is too large for the machine, and no formulas are installed.
+        InputError: the formulas don't apply to such a configuration.
+    """
+    layouts = [layout(configuration) for layout in formulas()]
+    try:
+        executed = arrange(configuration)
+    except TooLarge:
+        if not layouts:
+            raise
+        return Arranged(layouts[0], executed=False)
+    for layout in layouts:
+        if layout != executed:
+            raise Disagreement(configuration, executed, layout)
+    return Arranged(executed, executed=True)
+
+
+def formulas() -> tuple[Callable[[Configuration], Layout], ...]:
+    """Every installed way to lay out by formula."""
+    return tuple(entry.load() for entry in entry_points(group=GROUP))

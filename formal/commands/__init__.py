@@ -1,0 +1,10 @@
+"""The commands, each a module with two functions.
+
+``add_parser(subparsers)`` adds the command's arguments, and ``set_defaults(run=run)``; ``run(arguments)`` does
+it and gives the exit status. At the top a module imports next to nothing; what it needs is imported in ``run``.
+"""
+
+from . import check_log, layout, replay
+
+COMMANDS = (layout, replay, check_log)
+"""Every command, in the order of ``--help``."""

@@ -1,0 +1,70 @@
+"""What commands' arguments may look like: numbers as people write them, and options that several share."""
+
+import argparse
+import re
+from collections.abc import Callable
+from typing import Final
+
+from ..errors import InputError
+
+WORD: Final = 1 << 64
+_SHIFTS: Final = {"": 0, "b": 0, "k": 10, "m": 20, "g": 30, "t": 40}
+_NUMBER: Final = re.compile(r"(0[xX][0-9a-fA-F]{1,32}|0|[1-9][0-9]{0,32})([kmgtKMGT]?)")
+_SIZE: Final = re.compile(r"(0[xX][0-9a-fA-F]{1,32}|0|[1-9][0-9]{0,32})([bkmgtBKMGT]?)")
+
+
+def number(low: int, high: int) -> Callable[[str], int]:
+    """A type of arguments: a number from ``low`` to ``high``, decimal or 0x…, with K, M, G or T for 2^10 to 2^40."""
+
+    def parsed(text: str) -> int:
+        found = _NUMBER.fullmatch(text)
+        if found is None:
+            raise argparse.ArgumentTypeError(
+                f"expected a number such as 4096, 0x1000 or 4K, found {_shown(text)}"
+            )
+        value = int(found[1], 0) << _SHIFTS[found[2].lower()]
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"expected {low} to {high:#x}, found {_shown(text)}")
+        return value
+
+    return parsed
+
+
+address = number(0, WORD - 1)
+"""An address, or a length in bytes."""
+
+
+def dom0_mem(text: str) -> int:
+    """Dom0's memory as Xen's option of that name takes it, in pages: a number without a suffix counts KiB.
+
+    Xen's parser of sizes knows B, K, M, G and T. Minimum, maximum, fractions and amounts less than the
+    host's depend on the host, which is not known here.
+    """
+    found = _SIZE.fullmatch(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(
+            f"expected an amount such as 4G, 256M or 262144 (KiB), found {_shown(text)}"
+        )
+    pages = (int(found[1], 0) << _SHIFTS[found[2].lower() or "k"]) >> 12
+    if not 0 < pages <= 1 << 52:
+        raise argparse.ArgumentTypeError(f"expected 4K to {1 << 24}T, found {_shown(text)}")
+    return pages
+
+
+def add_json(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add the option ``--json``."""
+    parser.add_argument(
+        "--json",
+        metavar="FILE",
+        help=f"write {what} as JSON; with - to standard output, and no text there",
+    )
+
+
+def check_json_apart(json: str | None, *inputs: str) -> None:
+    """Refuse to write over a file that is read. Raises `InputError`."""
+    if json not in (None, "-") and json in inputs:
+        raise InputError(f"argument --json: {json} is an input, too")
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 60 else f"{text[:57]}...")

@@ -1,0 +1,45 @@
+"""Files as the command line takes them: ``-`` is standard input or output, and what goes wrong is one line."""
+
+import json
+import sys
+
+from .errors import InputError
+
+
+def read_input(name: str, limit: int) -> bytes:
+    """What the file holds; ``-`` is standard input.
+
+    Raises `InputError` when it can't be read, or has more than ``limit`` bytes (so that no device and no
+    mistaken name keeps the tool busy for ever).
+    """
+    try:
+        if name == "-":
+            data = sys.stdin.buffer.read(limit + 1) if sys.stdin else b""
+        else:
+            with open(name, "rb") as file:  # noqa: PTH123 - a name that no Path can hold is an InputError, too
+                data = file.read(limit + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise InputError(f"{title(name)}: can't be read: {reason}") from error
+    if len(data) > limit:
+        raise InputError(f"{title(name)}: expected at most {limit >> 20} MiB, found more")
+    return data
+
+
+def write_json(name: str, value: object) -> None:
+    """Write a value as JSON, in UTF-8; ``-`` is standard output. Raises `InputError` when that fails."""
+    text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+    if name == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        with open(name, "wb") as file:  # noqa: PTH123 - as above
+            file.write(text.encode("utf-8", "backslashreplace"))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise InputError(f"{name}: can't be written: {reason}") from error
+
+
+def title(name: str) -> str:
+    """What messages call the file."""
+    return "standard input" if name == "-" else name

@@ -1,0 +1,68 @@
+"""What Xen would refuse, or get wrong, told from a configuration and its layout without building anything.
+
+Facts: DOMAIN.md sections 2, 4, 5 and 7; each sentence says who refuses, or what happens then.
+"""
+
+from collections.abc import Iterator
+
+from .layout import ADDRESS_LIMIT, Configuration, Layout, Segment
+from .machine import REFUSED, misaligned, overlaps_xen
+from .paging import PAGE_SHIFT, PAGE_SIZE
+
+LOWER_HALF_END = 1 << 47
+"""Where the addresses end that a 64-bit processor can form in the lower half."""
+UPPER_HALF_START = ADDRESS_LIMIT - LOWER_HALF_END
+
+
+def foreseen(configuration: Configuration, layout: Layout, entry: int | None = None) -> list[str]:
+    """One sentence for each thing that is wrong with the configuration or its layout; none if all is well."""
+    return [*_image(configuration, entry), *_region(layout), *_memory(configuration, layout)]
+
+
+def _image(configuration: Configuration, entry: int | None) -> Iterator[str]:
+    """What libelf refuses of the image."""
+    kernel, init_p2m = configuration.kernel, configuration.init_p2m
+    if kernel.start > kernel.end:
+        yield "libelf refuses the image: the kernel ends before it starts."
+    if configuration.virt_base > kernel.start:
+        yield "libelf refuses the image: the kernel starts below VIRT_BASE."
+    if entry is not None and not kernel.start <= entry <= kernel.end:
+        yield f"libelf refuses the image: its entry {entry:#x} lies outside of the kernel."
+    if init_p2m is not None and kernel.start <= init_p2m < kernel.end:
+        yield f"libelf refuses the image: INIT_P2M {init_p2m:#x} lies within the kernel."
+    if init_p2m is not None and configuration.mode.bits == 32:
+        yield "Xen ignores INIT_P2M, with a warning: the guest has 32 bits."
+
+
+def _region(layout: Layout) -> Iterator[str]:
+    """What is wrong with where the region lies."""
+    start, end = layout.v_start, layout.v_end or ADDRESS_LIMIT
+    if misaligned(layout):
+        yield f"VIRT_BASE {start:#x} is not page aligned: Xen lays out, then dies of misaligned tables."
+    if end < start:
+        yield "The region passes 2^64: Xen doesn't notice, and its tables run off the end of the L4."
+    elif layout.mode.bits == 64 and start < LOWER_HALF_END < end:
+        yield "The region crosses 2^47: Xen doesn't notice, and its upper part lands in Xen's own L4 slots."
+    elif layout.mode.bits == 64 and start < UPPER_HALF_START and end > LOWER_HALF_END:
+        yield "The region has addresses that no processor can form: Xen doesn't notice, and maps others."
+    if overlaps_xen(layout):
+        yield REFUSED
+
+
+def _memory(configuration: Configuration, layout: Layout) -> Iterator[str]:
+    """What dom0's memory is too small for, and a p2m of its own that is in the way."""
+    initrd_pages = -(-configuration.initrd_len // PAGE_SIZE)
+    own = layout.total.size - (layout.initrd.size + -layout.initrd.size % PAGE_SIZE if layout.initrd else 0)
+    allocation = 1 << max(own - 1, 0).bit_length() >> PAGE_SHIFT
+    if allocation + initrd_pages > configuration.nr_pages:
+        yield (
+            f"Xen refuses the boot: the region takes {allocation} pages and the initrd {initrd_pages}, and dom0 has "
+            f"{configuration.nr_pages}."
+        )
+    elsewhere = configuration.init_p2m is not None and configuration.mode.bits == 64
+    if elsewhere and layout.p2m is not None and _touch(layout.p2m, layout.total):
+        yield "Xen refuses the boot: the p2m at INIT_P2M touches the region."
+
+
+def _touch(one: Segment, other: Segment) -> bool:
+    return one.start < (other.end or ADDRESS_LIMIT) and other.start < (one.end or ADDRESS_LIMIT)

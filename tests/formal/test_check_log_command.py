@@ -1,0 +1,139 @@
+"""``ptproof check-log``: what it prints, its statuses, and what it refuses."""
+
+import io
+import json
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from log_rules import INDEX, LOGS
+from run_cli import assert_refused, run
+
+Capture = pytest.CaptureFixture[str]
+ALL = [str(LOGS / name) for name in INDEX]
+
+
+def test_all_field_logs(capsys: Capture) -> None:
+    """All 18 logs of the field agree, two with an older rule, one as far as it goes, within two seconds."""
+    began = time.process_time()
+    ran = run(capsys, "check-log", *ALL)
+    assert time.process_time() - began < 2
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.lines[-1] == "18 boots: agrees 15, agrees with an older rule 2, incomplete 1"
+
+
+def test_older_counts_are_named(capsys: Capture) -> None:
+    """The counts of Xen 3.0.3 and 3.4 are called by their rule, not a mismatch."""
+    ran = run(capsys, "check-log", "--quiet", str(LOGS / "032.log"), str(LOGS / "033.log"))
+    assert "OLDER: n = 17 by the rule 'i386 PAE Xen' (Xen 3.0 to 4.2)" in ran.lines[0]
+    assert "OLDER: n = 12 by the rule 'compat, L4 counted' (Xen 3.1 to 4.1.6.1 and 4.2.0)" in ran.lines[1]
+
+
+def test_every_finding_has_its_line(capsys: Capture) -> None:
+    """Each figure has a line with file, line and sentence, and the verdict comes last."""
+    log = str(LOGS / "030.log")
+    ran = run(capsys, "check-log", log)
+    assert all(line.startswith(f"{log}:") for line in ran.lines)
+    assert f"{log}:32: Page tables: agrees: n = 5 (0x5) by the rule '4-level'" in ran.out
+    assert ran.lines[-1].startswith(f"{log}:14: AGREES: n = 5")
+
+
+def test_quiet_changes_the_text_only(capsys: Capture, tmp_path: Path) -> None:
+    """Quiet leaves one line for each boot; the status and the JSON are the same."""
+    altered = tmp_path / "altered.log"
+    altered.write_text((LOGS / "030.log").read_text().replace("2f1000", "2f2000"))
+    loud = run(capsys, "check-log", str(altered), "--json", str(tmp_path / "loud"))
+    quiet = run(capsys, "check-log", str(altered), "--quiet", "--json", str(tmp_path / "quiet"))
+    assert loud.status == quiet.status == 1
+    assert quiet.lines == loud.lines[-1:]
+    assert (tmp_path / "loud").read_text() == (tmp_path / "quiet").read_text()
+
+
+def test_an_altered_figure(capsys: Capture, tmp_path: Path) -> None:
+    """A figure that was altered is named, with by how much, and the status is 1."""
+    altered = tmp_path / "altered.log"
+    text = (LOGS / "022.log").read_text()
+    altered.write_text(text.replace("83c24000", "83c23000").replace("83c25000", "83c24000"))
+    ran = run(capsys, "check-log", str(altered))
+    assert ran.status == 1
+    assert "n = 34 (0x22) is 1 (0x1) too few: expected 35 (0x23)" in ran.out
+    assert ran.lines[-1].endswith("DIFFERS: Page tables; explained by the number of Page tables alone")
+
+
+def test_files_that_cannot_be_used(capsys: Capture, tmp_path: Path) -> None:
+    """A file without a boot, or that isn't there, is told of in one line, and the others go on."""
+    empty = tmp_path / "empty.log"
+    empty.touch()
+    ran = run(capsys, "check-log", "no such file", ALL[0], str(empty), ALL[1], "--quiet")
+    assert ran.status == 2
+    assert [line.partition(": ")[2].split(":")[0] for line in ran.err.splitlines()] == [
+        "no such file",
+        str(empty),
+    ]
+    assert len(ran.lines) == 3
+
+
+def test_the_worst_status_wins(capsys: Capture, tmp_path: Path) -> None:
+    """A boot that differs and one that can't be read give the larger status, in any order."""
+    differs, malformed = tmp_path / "differs.log", tmp_path / "malformed.log"
+    differs.write_text((LOGS / "030.log").read_text().replace("2f1000", "2f2000"))
+    malformed.write_text((LOGS / "030.log").read_text().replace("2f1000->", "2f10g0->"))
+    for names in ([differs, malformed, LOGS / "030.log"], [malformed, LOGS / "030.log", differs]):
+        assert run(capsys, "check-log", *map(str, names)).status == 2
+    assert run(capsys, "check-log", str(differs), str(LOGS / "030.log")).status == 1
+
+
+def test_json(capsys: Capture, tmp_path: Path) -> None:
+    """The judgements go to a file as JSON, or alone to standard output, with the files that were none."""
+    file = tmp_path / "judgements.json"
+    ran = run(capsys, "check-log", ALL[0], "no such file", "--json", str(file))
+    alone = run(capsys, "check-log", ALL[0], "no such file", "--json", "-")
+    assert ran.status == alone.status == 2
+    written = json.loads(file.read_text())
+    assert written == json.loads(alone.out)
+    assert written["schema"] == "ptproof-check-log/1"
+    assert [boot["nr_pt_pages"] for boot in written["boots"]] == [33]
+    assert written["errors"] == ["no such file: can't be read: No such file or directory"]
+
+
+def test_standard_input(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dash reads standard input; two boots there get a summary."""
+    data = (LOGS / "030.log").read_bytes() + (LOGS / "033.log").read_bytes()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    ran = run(capsys, "check-log", "-", "--quiet")
+    assert ran.status == 0
+    assert ran.lines[0].startswith("standard input:14: AGREES")
+    assert ran.lines[-1] == "2 boots: agrees 1, agrees with an older rule 1"
+
+
+@pytest.mark.parametrize(
+    "name", ["", "no such file", ".", "a\0b", "x" * 5000, "/dev/zero", "/dev/null", "\udcff", "a\nb"]
+)
+def test_files_that_are_none(capsys: Capture, name: str) -> None:
+    """What can't be read as a log is one line, and nothing waits for ever."""
+    assert_refused(run(capsys, "check-log", name))
+
+
+@pytest.mark.parametrize("option", ["--quiet=1", "--json", "--jsn", "-q", "--json=/no/such/folder/x"])
+def test_wrong_options(capsys: Capture, option: str) -> None:
+    """An option that isn't one, or has no value that can be used, is one line."""
+    ran = run(capsys, "check-log", *ALL[:1], option)
+    assert ran.status == 2
+    assert ran.err.count("\n") == 1
+
+
+def test_the_input_is_not_written_over(capsys: Capture, tmp_path: Path) -> None:
+    """The output may not have the name of an input."""
+    file = tmp_path / "x.log"
+    file.write_text("x")
+    assert_refused(run(capsys, "check-log", ALL[0], str(file), "--json", str(file)), "is an input, too")
+    assert file.read_text() == "x"
+
+
+def test_names_with_line_breaks(capsys: Capture, tmp_path: Path) -> None:
+    """A file's name can't bring lines of its own into the output."""
+    file = tmp_path / "a\nb.log"
+    file.write_text((LOGS / "033.log").read_text())
+    ran = run(capsys, "check-log", str(file))
+    assert all(r"a\nb.log:" in line for line in ran.lines)
