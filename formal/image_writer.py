@@ -49,6 +49,9 @@ def pv_image(
     """
     if mode not in (X86_64, COMPAT):
         raise InputError(f"mode: an image is for {X86_64.name} or {COMPAT.name}, not for {mode.name}")
+    for name, value in (("p_paddr", p_paddr), ("p_memsz", p_memsz)):
+        if not 0 <= value < 1 << mode.bits:
+            raise InputError(f"{name}: {value:#x} doesn't fit a {mode.bits}-bit image")
     if len(code) > p_memsz:
         raise InputError(f"p_memsz: {p_memsz:#x} bytes are too few for {len(code):#x} bytes of code")
     virt_kstart = (p_paddr + (virt_base or 0) - (paddr_offset or 0)) % ADDRESS_LIMIT
@@ -129,9 +132,6 @@ def _headers(
         load = struct.pack("<IIQQQQQQ", 1, 7, offset, virt_kstart, p_paddr, size, p_memsz, PAGE_SIZE)
         note = struct.pack("<IIQQQQQQ", 4, 4, _NOTES_OFFSET, 0, 0, notes_size, notes_size, 4)
     else:
-        for name, value in (("p_paddr", p_paddr), ("p_memsz", p_memsz)):
-            if value >> 32:
-                raise InputError(f"{name}: {value:#x} doesn't fit a 32-bit image")
         low = virt_kstart % (1 << 32)
         identity = struct.pack("4sBBB9x", b"\x7fELF", 1, 1, 1)
         header = struct.pack("<HHIIIIIHHHHHH", 2, 3, 1, low, 52, 0, 0, 52, 32, 2, 40, 0, 0)
