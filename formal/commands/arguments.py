@@ -8,9 +8,8 @@ from typing import Final
 from ..errors import InputError
 
 WORD: Final = 1 << 64
-_SHIFTS: Final = {"": 0, "b": 0, "k": 10, "m": 20, "g": 30, "t": 40}
+_SHIFTS: Final = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 _NUMBER: Final = re.compile(r"(0[xX][0-9a-fA-F]{1,32}|0|[1-9][0-9]{0,32})([kmgtKMGT]?)")
-_SIZE: Final = re.compile(r"(0[xX][0-9a-fA-F]{1,32}|0|[1-9][0-9]{0,32})([bkmgtBKMGT]?)")
 
 
 def number(low: int, high: int) -> Callable[[str], int]:
@@ -35,19 +34,20 @@ address = number(0, WORD - 1)
 
 
 def dom0_mem(text: str) -> int:
-    """Dom0's memory as Xen's option of that name takes it, in pages: a number without a suffix counts KiB.
+    """Dom0's memory in pages, by the value of Xen's option ``dom0_mem``; not one that takes the host to know."""
+    from ..dom0_mem import parse_dom0_mem
 
-    Xen's parser of sizes knows B, K, M, G and T. Minimum, maximum, fractions and amounts less than the
-    host's depend on the host, which is not known here.
-    """
-    found = _SIZE.fullmatch(text)
-    if found is None:
+    if len(text) > 100:
+        raise argparse.ArgumentTypeError(f"expected an amount such as 4G, found {_shown(text)}")
+    try:
+        option = parse_dom0_mem(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error).partition(": ")[2]) from error
+    pages = option.nr_pages(None)
+    if option.relative or not pages:
         raise argparse.ArgumentTypeError(
-            f"expected an amount such as 4G, 256M or 262144 (KiB), found {_shown(text)}"
+            f"expected an amount that doesn't depend on the host, found {_shown(text)}"
         )
-    pages = (int(found[1], 0) << _SHIFTS[found[2].lower() or "k"]) >> 12
-    if not 0 < pages <= 1 << 52:
-        raise argparse.ArgumentTypeError(f"expected 4K to {1 << 24}T, found {_shown(text)}")
     return pages
 
 

@@ -45,7 +45,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="SIZE",
         type=dom0_mem,
         dest="nr_pages",
-        help="dom0's memory as Xen's option takes it: 4G, 256M, or KiB without a suffix; B for bytes",
+        help="dom0's memory as Xen's option takes it, such as 4G; without a suffix it counts KiB",
     )
     options.add_argument(
         "--initrd-len",
