@@ -28,7 +28,7 @@ XEN_OWNER: Final = b"Xen\0"
 NOTE_LIMIT: Final = 65536
 """How many notes libelf reads, those of other owners included."""
 
-TEXT_LIMIT: Final = 1 << 20
+TEXT_LIMIT: Final = 256 << 10
 """The most text that is read from an image's notes, in bytes. The limit is ours: libelf has none."""
 
 FEATURES: Final = {

@@ -248,13 +248,20 @@ def _unlzo(packed: _Packed) -> Iterator[bytes]:
             )
         block = packed.piece(position, packed_size)
         if packed_size < size:
-            block = LZOCompressor.decompress(block, output_size_hint=size)
+            block = _lzo_block(block, size)
         if len(block) != size:
             raise _Malformed(
                 f"the block at byte {position:#x} of them has {len(block):#x} bytes, not {size:#x}"
             )
         yield block
         position += packed_size
+
+
+def _lzo_block(block: bytes, size: int) -> bytes:
+    try:
+        return LZOCompressor.decompress(block, output_size_hint=size)
+    except LZOError as error:  # it may carry all that was unpacked
+        raise _Malformed(str(error.args[0])) from error
 
 
 def _lzo_header(packed: _Packed) -> int:
@@ -287,7 +294,6 @@ _ERRORS: Final = (
     ValueError,
     lz4.block.LZ4BlockError,
     lzma.LZMAError,
-    LZOError,
     zlib.error,
     zstd.ZstdError,
 )

@@ -101,8 +101,8 @@ def elf(
     all_sections = [Section(b"", 0), *sections, Section(b".shstrtab", SHT_STRTAB, names)] if sections else []
 
     position = 16 + struct.calcsize(ehdr) + len(segments) * struct.calcsize(phdr)
-    contents = b""
-    headers = b""
+    contents = bytearray()
+    headers = bytearray()
     for each in segments:
         offset = position + len(contents) if each.offset is None else each.offset
         contents += each.holds + bytes(-len(each.holds) % 8)
@@ -110,7 +110,7 @@ def elf(
         places = (offset, each.paddr, each.paddr, size, each.memory)
         fields = (each.kind, each.flags, *places, 8) if bits == 64 else (each.kind, *places, each.flags, 8)
         headers += struct.pack(phdr, *fields)
-    tail = b""
+    tail = bytearray()
     for each_section in all_sections:
         held = each_section.holds
         offset = position + len(contents) if each_section.offset is None else each_section.offset
