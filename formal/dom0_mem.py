@@ -92,6 +92,8 @@ def parse_dom0_mem(text: str) -> Dom0Mem:
     Raises:
         InputError: Xen would refuse it.
     """
+    if len(text) > _LONGEST:
+        raise _refused(text, text)
     amounts = {"": Amount(), "min:": Amount(), "max:": Amount(UNLIMITED)}
     for part in text.split(","):
         prefix = next((each for each in ("min:", "max:") if part.startswith(each)), "")
@@ -125,6 +127,7 @@ def capped(configuration: Configuration, option: Dom0Mem, available: int | None)
 
 
 _SIZE: Final = re.compile(r"(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)([bkmgtBKMGT]?)")
+_LONGEST: Final = 200
 _SHIFTS: Final = {"b": 0, "": 10, "k": 10, "m": 20, "g": 30, "t": 40}
 
 

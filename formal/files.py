@@ -1,6 +1,8 @@
 """Files as the command line takes them: ``-`` is standard input or output, and what goes wrong is one line."""
 
 import json
+import os
+import stat
 import sys
 
 from .errors import InputError
@@ -24,6 +26,18 @@ def read_input(name: str, limit: int) -> bytes:
     if len(data) > limit:
         raise InputError(f"{title(name)}: expected at most {limit >> 20} MiB, found more")
     return data
+
+
+def file_size(name: str) -> int:
+    """How many bytes the file has. Raises `InputError` when that can't be told, or it is no plain file."""
+    try:
+        found = os.stat(name)  # noqa: PTH116 - as above
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise InputError(f"{name}: can't be read: {reason}") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise InputError(f"{name}: expected a file, found something else")
+    return found.st_size
 
 
 def write_json(name: str, value: object) -> None:

@@ -4,7 +4,7 @@
 it and gives the exit status. At the top a module imports next to nothing; what it needs is imported in ``run``.
 """
 
-from . import check_log, layout, replay
+from . import check_log, image, layout, replay
 
-COMMANDS = (layout, replay, check_log)
+COMMANDS = (layout, replay, check_log, image)
 """Every command, in the order of ``--help``."""

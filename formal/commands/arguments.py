@@ -3,9 +3,12 @@
 import argparse
 import re
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..errors import InputError
+
+if TYPE_CHECKING:
+    from ..dom0_mem import Dom0Mem
 
 WORD: Final = 1 << 64
 _SHIFTS: Final = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
@@ -33,22 +36,14 @@ address = number(0, WORD - 1)
 """An address, or a length in bytes."""
 
 
-def dom0_mem(text: str) -> int:
-    """Dom0's memory in pages, by the value of Xen's option ``dom0_mem``; not one that takes the host to know."""
+def dom0_mem(text: str) -> "Dom0Mem":
+    """The value of Xen's option ``dom0_mem``."""
     from ..dom0_mem import parse_dom0_mem
 
-    if len(text) > 100:
-        raise argparse.ArgumentTypeError(f"expected an amount such as 4G, found {_shown(text)}")
     try:
-        option = parse_dom0_mem(text)
+        return parse_dom0_mem(text)
     except InputError as error:
         raise argparse.ArgumentTypeError(str(error).partition(": ")[2]) from error
-    pages = option.nr_pages(None)
-    if option.relative or not pages:
-        raise argparse.ArgumentTypeError(
-            f"expected an amount that doesn't depend on the host, found {_shown(text)}"
-        )
-    return pages
 
 
 def add_json(parser: argparse.ArgumentParser, what: str) -> None:

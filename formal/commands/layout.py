@@ -1,8 +1,15 @@
-"""``ptproof layout``: where Xen's dom0 builder lays everything, from the image's addresses and the options."""
+"""``ptproof layout``: where Xen's dom0 builder lays everything, from an image or its addresses, and the options."""
 
 import argparse
+from typing import TYPE_CHECKING
 
-from .arguments import add_json, address, dom0_mem, number
+from .arguments import add_json, address, check_json_apart, dom0_mem, number
+
+if TYPE_CHECKING:
+    from ..layout import Configuration
+
+ADDRESSES = ("kernel", "virt_base", "init_p2m", "mod_start_pfn", "entry", "bits")
+"""The arguments that an image stands for."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -15,45 +22,48 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "is told on standard error. Numbers are decimal or 0x..., and may end in K, M, G or T.",
         allow_abbrev=False,
     )
-    image = parser.add_argument_group("the image")
+    image = parser.add_argument_group("the image, or else its addresses")
+    image.add_argument(
+        "image", metavar="IMAGE", nargs="?", help="an ELF, packed or not, or a bzImage (vmlinuz)"
+    )
     image.add_argument(
         "--kernel",
         metavar=("START", "END"),
         nargs=2,
         type=address,
-        required=True,
         help="virt_kstart and virt_kend, as libelf prints them",
     )
-    image.add_argument(
-        "--virt-base", metavar="ADDRESS", type=address, default=0, help="the note VIRT_BASE (default: 0)"
-    )
+    image.add_argument("--virt-base", metavar="ADDRESS", type=address, help="the note VIRT_BASE (default: 0)")
     image.add_argument(
         "--init-p2m", metavar="ADDRESS", type=address, help="the note INIT_P2M: the p2m lies there"
     )
     image.add_argument(
-        "--mod-start-pfn", action="store_true", help="the note MOD_START_PFN: the initrd isn't mapped"
+        "--mod-start-pfn",
+        action="store_true",
+        default=None,
+        help="the note MOD_START_PFN: the initrd isn't mapped",
     )
     image.add_argument("--entry", metavar="ADDRESS", type=address, help="the kernel's entry address")
-    image.add_argument(
-        "--bits", metavar="BITS", type=int, choices=(64, 32), default=64, help="64 or 32 (default: 64)"
-    )
+    image.add_argument("--bits", metavar="BITS", type=int, choices=(64, 32), help="64 or 32 (default: 64)")
     options = parser.add_argument_group("the boot")
-    memory = options.add_mutually_exclusive_group(required=True)
+    memory = options.add_mutually_exclusive_group()
     memory.add_argument("--nr-pages", metavar="N", type=number(1, 1 << 52), help="dom0's memory in pages")
     memory.add_argument(
         "--dom0-mem",
-        metavar="SIZE",
+        metavar="VALUE",
         type=dom0_mem,
-        dest="nr_pages",
-        help="dom0's memory as Xen's option takes it, such as 4G; without a suffix it counts KiB",
+        help="dom0's memory as Xen's option takes it, such as 4G, min:1G,max:8G or 25%%; a size without a suffix "
+        "counts KiB, and one to be taken off is written --dom0-mem=-1G",
     )
     options.add_argument(
-        "--initrd-len",
+        "--host-mem",
         metavar="SIZE",
-        type=address,
-        default=0,
-        help="the initrd's length in bytes (default: 0)",
+        type=number(1 << 12, 1 << 63),
+        help="the memory that is there for dom0, for a --dom0-mem that depends on it",
     )
+    initrd = options.add_mutually_exclusive_group()
+    initrd.add_argument("--initrd", metavar="FILE", help="the initrd, for its length")
+    initrd.add_argument("--initrd-len", metavar="SIZE", type=address, help="its length in bytes (default: 0)")
     options.add_argument("--shim", action="store_true", help="for the PV shim, which adds two pages")
     add_json(parser, "the layout, for 'ptproof replay',")
     parser.set_defaults(run=run)
@@ -63,35 +73,23 @@ def run(arguments: argparse.Namespace) -> int:
     """Lay out, print, warn."""
     import sys
 
+    from attrs import evolve
+
     from ..arranged import Disagreement, arranged
     from ..arrangement import arrangement
-    from ..errors import InputError
     from ..exit_status import Status
     from ..files import write_json
     from ..foresee import foreseen
-    from ..layout import Configuration, Segment
     from ..layout_json import as_dict
     from ..machine import BUILD_LIMIT, replay
-    from ..paging import COMPAT, PAGE_SIZE, X86_64
+    from ..paging import PAGE_SIZE
 
-    start, end = arguments.kernel
-    if start > end:
-        raise InputError(f"argument --kernel: expected END at or above START, found {start:#x} {end:#x}")
-    if start < arguments.virt_base:
-        raise InputError(
-            f"argument --kernel: expected START at or above --virt-base {arguments.virt_base:#x} (libelf refuses "
-            f"others), found {start:#x}"
-        )
-    configuration = Configuration(
-        mode=X86_64 if arguments.bits == 64 else COMPAT,
-        virt_base=arguments.virt_base,
-        kernel=Segment(start, end),
-        nr_pages=arguments.nr_pages,
-        initrd_len=arguments.initrd_len,
-        mod_start_pfn=arguments.mod_start_pfn,
-        init_p2m=arguments.init_p2m,
-        shim=arguments.shim,
-    )
+    check_json_apart(arguments.json, *filter(None, (arguments.image, arguments.initrd)))
+    configuration, entry = _from_image(arguments) if arguments.image else _from_addresses(arguments)
+    asked = _asked(arguments)
+    configuration = evolve(configuration, nr_pages=asked)
+    if arguments.nr_pages is None:
+        configuration = evolve(configuration, nr_pages=_capped(arguments, configuration))
     try:
         found = arranged(configuration)
     except Disagreement as error:
@@ -100,15 +98,17 @@ def run(arguments: argparse.Namespace) -> int:
         )
         return Status.FAILED
     layout = found.layout
-    warnings = foreseen(configuration, layout, arguments.entry)
+    warnings = foreseen(configuration, layout, entry)
     if layout.total.size // PAGE_SIZE <= BUILD_LIMIT:
         report = replay(layout)
         if not report.exact:
             warnings += [each for each in report.sentences() if each not in warnings]
     if arguments.json is not None:
-        write_json(arguments.json, as_dict(layout, arguments.entry))
+        write_json(arguments.json, as_dict(layout, entry))
     if arguments.json != "-":
-        print(arrangement(layout, arguments.entry), end="")
+        print(arrangement(layout, entry), end="")
+    if configuration.nr_pages != asked:
+        print(f"note: Xen clips dom0's memory to {configuration.nr_pages} pages", file=sys.stderr)
     if not found.executed:
         print(
             "note: the region is too large for the frame machine: this is by the formulas alone",
@@ -117,3 +117,87 @@ def run(arguments: argparse.Namespace) -> int:
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     return Status.AS_EXPECTED
+
+
+def _from_image(arguments: argparse.Namespace) -> "tuple[Configuration, int]":
+    """What an image decides, and its entry."""
+    from ..errors import InputError
+    from ..image import read_image
+
+    for name in ADDRESSES:
+        if getattr(arguments, name) is not None:
+            raise InputError(
+                f"argument --{name.replace('_', '-')}: not allowed with an image, which has its own"
+            )
+    image = read_image(arguments.image)
+    return image.configuration(0, _initrd_len(arguments), shim=arguments.shim), image.virt_entry.value
+
+
+def _from_addresses(arguments: argparse.Namespace) -> "tuple[Configuration, int | None]":
+    """What the addresses say that an image has, and the entry."""
+    from ..errors import InputError
+    from ..layout import Configuration, Segment
+    from ..paging import COMPAT, X86_64
+
+    if arguments.kernel is None:
+        raise InputError("one of the arguments IMAGE --kernel is required (see: ptproof layout --help)")
+    (start, end), virt_base = arguments.kernel, arguments.virt_base or 0
+    if start > end:
+        raise InputError(f"argument --kernel: expected END at or above START, found {start:#x} {end:#x}")
+    if start < virt_base:
+        raise InputError(
+            f"argument --kernel: expected START at or above --virt-base {virt_base:#x} (libelf refuses "
+            f"others), found {start:#x}"
+        )
+    configuration = Configuration(
+        mode=COMPAT if arguments.bits == 32 else X86_64,
+        virt_base=virt_base,
+        kernel=Segment(start, end),
+        nr_pages=0,
+        initrd_len=_initrd_len(arguments),
+        mod_start_pfn=bool(arguments.mod_start_pfn),
+        init_p2m=arguments.init_p2m,
+        shim=arguments.shim,
+    )
+    return configuration, arguments.entry
+
+
+def _initrd_len(arguments: argparse.Namespace) -> int:
+    """The initrd's length in bytes, by its file or as given."""
+    from ..files import file_size
+
+    return file_size(arguments.initrd) if arguments.initrd is not None else arguments.initrd_len or 0
+
+
+def _asked(arguments: argparse.Namespace) -> int:
+    """Dom0's memory in pages before any cap."""
+    from ..dom0_mem import Dom0Mem
+    from ..errors import InputError
+
+    if arguments.nr_pages is not None:
+        return int(arguments.nr_pages)
+    if arguments.dom0_mem is None and arguments.host_mem is None:
+        raise InputError(
+            "one of the arguments --nr-pages --dom0-mem is required, or --host-mem (see: ptproof layout --help)"
+        )
+    option: Dom0Mem = arguments.dom0_mem or Dom0Mem()
+    if option.relative and arguments.host_mem is None:
+        raise InputError("argument --dom0-mem: expected --host-mem beside an amount that depends on the host")
+    nr_pages = option.nr_pages(_available(arguments))
+    if not nr_pages:
+        raise InputError("argument --dom0-mem: expected at least a page, found less")
+    return nr_pages
+
+
+def _capped(arguments: argparse.Namespace, configuration: "Configuration") -> int:
+    """Dom0's memory in pages after the cap."""
+    from ..dom0_mem import Dom0Mem, capped
+
+    return capped(configuration, arguments.dom0_mem or Dom0Mem(), _available(arguments))
+
+
+def _available(arguments: argparse.Namespace) -> int | None:
+    """The memory that is there for dom0, in pages, if it is known."""
+    from ..paging import PAGE_SIZE
+
+    return None if arguments.host_mem is None else arguments.host_mem // PAGE_SIZE
