@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 # mypy doesn't see through an editable install: it follows these links instead.
 TYPED := build/typed/ptproof
 
-.PHONY: prove test fuzz bench lint docs lock clean
+.PHONY: prove test fuzz images bench lint docs lock clean
 
 prove: $(INSTALLED)
 	$(BIN)/ptproof prove
@@ -18,6 +18,20 @@ test: $(INSTALLED)
 SEED := 1
 fuzz: $(INSTALLED)
 	$(BIN)/python tests/formal/hostile_images.py 100000 $(SEED)
+
+# Debian's kernel and GRUB's PV images, for the tests of real images: taken out of their packages, not installed.
+IMAGES := build/images
+images: $(IMAGES)/.unpacked
+
+$(IMAGES)/.unpacked:
+	mkdir -p $(IMAGES)
+	cd $(IMAGES) && apt-get download grub-xen-host \
+	  $$(apt-cache depends linux-image-amd64 | sed -n 's/^ *Depends: \(linux-image-[^ ]*\)$$/\1/p')
+	cd $(IMAGES) && for each in *.deb; do \
+	  dpkg-deb --fsys-tarfile $$each | tar -x --wildcards './boot/vmlinuz-*' './usr/lib/grub-xen/*.bin' 2>/dev/null || true; \
+	done
+	rm $(IMAGES)/*.deb
+	ls $(IMAGES)/boot/vmlinuz-* $(IMAGES)/usr/lib/grub-xen/grub-x86_64-xen.bin > $@
 
 bench: $(INSTALLED)
 	$(BIN)/python -m tests.bench
