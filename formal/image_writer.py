@@ -1,7 +1,8 @@
 """Writes PV kernel images: an ELF of one PT_LOAD and one PT_NOTE, with the notes that make Xen lay it out so.
 
-`pv_image` takes the notes one by one, `image_of` finds those that give a `Configuration`. An image depends
-on its arguments alone, byte for byte. What `ptproof.formal.image` reads back is what was asked for.
+`pv_image` takes the notes one by one, `image_of` finds those that give a `Configuration`, `configuration_of`
+finds a configuration that gives a `Layout`. An image depends on its arguments alone, byte for byte. What
+`ptproof.formal.image` reads back is what was asked for.
 
 Facts: DOMAIN.md section 7; libelf's rules (``xen/common/libelf/libelf-dominfo.c``, 4.22) for what it would
 refuse; the note numbers are those of Xen's ``xen/include/public/elfnote.h``.
@@ -10,9 +11,10 @@ refuse; the note numbers are those of Xen's ``xen/include/public/elfnote.h``.
 import struct
 from typing import Final
 
+from .arrange import TooLarge, arrange
 from .errors import InputError
 from .image_notes import UNSET, XEN_OWNER, Note
-from .layout import ADDRESS_LIMIT, Configuration
+from .layout import ADDRESS_LIMIT, START_INFO_SIZE, VGA_CONSOLE_INFO_SIZE, Configuration, Layout
 from .paging import COMPAT, PAGE_SIZE, X86_64, PagingMode
 
 SPIN: Final = bytes.fromhex("f390 ebfc")
@@ -119,6 +121,52 @@ def image_of(configuration: Configuration, code: bytes | None = None) -> bytes:
         mod_start_pfn=configuration.mod_start_pfn,
         code=SPIN[:size] if code is None else code,
     )
+
+
+def configuration_of(layout: Layout) -> Configuration:
+    """A configuration that is laid out so; what an image and a boot have to be is all in it.
+
+    An initrd that isn't mapped leaves no trace in a layout: then there is none.
+
+    Raises:
+        InputError: a segment that decides is missing, or no configuration gives this layout.
+    """
+    kernel, p2m, start_info = layout.kernel, layout.p2m, layout.start_info
+    if kernel is None or p2m is None or start_info is None:
+        raise InputError("layout: expected the kernel, the p2m and the start info, found one of them missing")
+    below = layout.initrd or kernel
+    inside = p2m.start == _page_above(below.end) and start_info.start == _page_above(p2m.end)
+    vga_size = VGA_CONSOLE_INFO_SIZE if layout.xenstore else start_info.size - START_INFO_SIZE
+    if vga_size < 0:
+        raise InputError(
+            f"layout: start_info: expected {START_INFO_SIZE} bytes or more, found {start_info.size}"
+        )
+    configuration = Configuration(
+        mode=layout.mode,
+        virt_base=layout.v_start,
+        kernel=kernel,
+        nr_pages=p2m.size // layout.mode.p2m_entry,
+        initrd_len=layout.initrd.size if layout.initrd else 0,
+        init_p2m=None if inside else p2m.start,
+        shim=layout.xenstore is not None,
+        start_info_size=start_info.size if layout.xenstore else START_INFO_SIZE,
+        vga_console_info_size=vga_size,
+    )
+    try:
+        arranged = arrange(configuration)
+    except TooLarge:  # the tables then can't be compared, but nothing else decides where they start
+        return configuration
+    if arranged != layout:
+        raise InputError(
+            f"layout: expected one that Xen's builder makes, found page tables from {layout.vpt_start:#x} to"
+            f" {layout.page_tables.end:#x} where it puts them from {arranged.vpt_start:#x} to"
+            f" {arranged.page_tables.end:#x}, or another segment elsewhere"
+        )
+    return configuration
+
+
+def _page_above(address: int) -> int:
+    return (address + -address % PAGE_SIZE) % ADDRESS_LIMIT
 
 
 def _headers(

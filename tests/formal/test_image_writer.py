@@ -8,13 +8,16 @@ import pytest
 from attrs import evolve
 from elftools.elf.elffile import ELFFile
 from elftools.elf.segments import NoteSegment
+from ptproof.formal.arrange import arrange
 from ptproof.formal.errors import InputError
 from ptproof.formal.image import parse_image
 from ptproof.formal.image_notes import Note
-from ptproof.formal.image_writer import SPIN, image_of, pv_image
+from ptproof.formal.image_writer import SPIN, configuration_of, image_of, pv_image
 from ptproof.formal.layout import ADDRESS_LIMIT, Configuration, Segment
 from ptproof.formal.paging import COMPAT, FIVE_LEVEL, TWO_LEVEL, X86_64, PagingMode
+from ptproof.formal.random_layouts import configurations
 
+KERNEL = Segment(0x10_0000, 0x20_0000)
 MODES = pytest.mark.parametrize("mode", [X86_64, COMPAT], ids=lambda mode: mode.name)
 
 
@@ -49,6 +52,38 @@ def test_random_layouts_come_back(mode: PagingMode) -> None:
         asked = random_configuration(random, mode)
         image = parse_image(image_of(asked), "written")
         assert image.configuration(asked.nr_pages, asked.initrd_len, shim=asked.shim) == asked
+
+
+@MODES
+def test_layouts_near_the_edges_come_back(mode: PagingMode) -> None:
+    """A layout that the machine arranged is the layout of the image that is written for it, and of its boot."""
+    for given in configurations(5, 300, mode=mode, memory_limit=1 << 30):
+        layout = arrange(given)
+        asked = configuration_of(layout)
+        image = parse_image(image_of(asked), "written")
+        assert arrange(image.configuration(asked.nr_pages, asked.initrd_len)) == layout
+
+
+def test_layouts_of_older_and_of_other_boots_have_a_configuration() -> None:
+    """The size of the VGA part, and the PV shim's pages, are part of what a layout's configuration says."""
+    for given in (
+        Configuration(kernel=KERNEL, nr_pages=4096, vga_console_info_size=36),
+        Configuration(kernel=KERNEL, nr_pages=4096, shim=True),
+        Configuration(kernel=KERNEL, nr_pages=4096, init_p2m=0x20_0000),
+    ):
+        assert arrange(configuration_of(arrange(given))) == arrange(given)
+
+
+def test_layouts_that_no_builder_makes() -> None:
+    """A layout with a segment missing, or one that isn't where the builder puts it, has no configuration."""
+    layout = arrange(Configuration(kernel=KERNEL, nr_pages=4096))
+    for lacking in (evolve(layout, kernel=None), evolve(layout, p2m=None), evolve(layout, start_info=None)):
+        with pytest.raises(InputError, match="layout: expected the kernel, the p2m and the start info"):
+            configuration_of(lacking)
+    with pytest.raises(InputError, match="start_info: expected 1168 bytes or more, found 8"):
+        configuration_of(evolve(layout, start_info=Segment(0x20_8000, 0x20_8008)))
+    with pytest.raises(InputError, match="expected one that Xen's builder makes"):
+        configuration_of(evolve(layout, page_tables=Segment(0x20_9000, 0x20_F000)))
 
 
 @MODES
@@ -134,9 +169,6 @@ def test_a_kernel_without_room_for_code() -> None:
     assert parse_image(image_of(asked), "written").configuration(1) == asked
     with pytest.raises(InputError, match="0x3 bytes are too few for 0x4 bytes of code"):
         image_of(asked, SPIN)
-
-
-KERNEL = Segment(0x10_0000, 0x20_0000)
 
 
 @pytest.mark.parametrize(
