@@ -758,8 +758,8 @@ def test_files_that_can_not_be_read(tmp_path: Path) -> None:
 
 
 def test_a_large_file_is_not_taken_into_memory(tmp_path: Path) -> None:
-    """Of a file of terabytes only the headers and the notes are read."""
+    """Of a file of 32 GiB only the headers and the notes are read."""
     path = tmp_path / "vmlinux"
     path.write_bytes(pv_image())
-    os.truncate(path, 1 << 40)
-    assert read_image(str(path)).size == 1 << 40
+    os.truncate(path, 1 << 35)
+    assert read_image(str(path)).size == 1 << 35
