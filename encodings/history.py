@@ -16,7 +16,7 @@ from typing import Final
 
 from attrs import frozen
 
-from ..formal.count_rule import CountRule
+from ..formal.count_rule import CountRule, Versions
 from ..formal.paging import COMPAT, TWO_LEVEL, X86_64, PagingMode
 from ..formal.theorem import Loop
 from ..formal.words import TRUE, Truth, Word, compiled, number, word
@@ -33,7 +33,8 @@ class Version:
     ``needed(v_start, end)`` is its rule f; its search tries 2, 3, 4, … and stops at the first n with f ≤ n.
     ``consumed(v_start, end)`` is how many of the frames set aside its builder takes for the region: its
     tables, without those that come from elsewhere. All of them end their regions as today's does. ``carried_by``
-    tells the Xens; ``released`` is False for one that only stood in the source tree for a while.
+    tells the Xens, and ``versions`` their numbers, as ranges; ``released`` is False for one that only stood in
+    the source tree for a while.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Version:
     consumed: Callable[[Word, Word], Word]
     current: bool = False
     released: bool = True
+    versions: tuple[Versions, ...] = ()
 
 
 @frozen(eq=False)
@@ -108,10 +110,14 @@ def two_level_consumed(v_start: Word, end: Word) -> Word:
     return dom0_count.tables(TWO_LEVEL, v_start, end)
 
 
+TODAY: Final = (99,)
+"""Later than any version."""
+
 VERSIONS: Final = (
     Version(
         name="4-level",
         carried_by="3.0 to today",
+        versions=(((3, 0), TODAY),),
         mode=X86_64,
         needed=four_level,
         consumed=four_level,
@@ -120,6 +126,7 @@ VERSIONS: Final = (
     Version(
         name="compat",
         carried_by="4.2.1, 4.3 to today",
+        versions=(((4, 2, 1), TODAY),),
         mode=COMPAT,
         needed=compat,
         consumed=compat,
@@ -128,6 +135,7 @@ VERSIONS: Final = (
     Version(
         name="compat, L4 counted",
         carried_by="3.1 to 4.1.6.1 and 4.2.0",
+        versions=(((3, 1), (4, 1)), ((4, 2, 0), (4, 2, 0))),
         mode=COMPAT,
         needed=compat_l4_counted,
         consumed=compat,
@@ -135,6 +143,7 @@ VERSIONS: Final = (
     Version(
         name="i386 PAE Xen",
         carried_by="3.0 to 4.2",
+        versions=(((3, 0), (4, 2)),),
         mode=COMPAT,
         needed=i386_pae,
         consumed=i386_pae_consumed,
@@ -142,6 +151,7 @@ VERSIONS: Final = (
     Version(
         name="2-level",
         carried_by="1.x to 3.2, i386 without PAE",
+        versions=(((1,), (3, 2)),),
         mode=TWO_LEVEL,
         needed=two_level,
         consumed=two_level_consumed,
@@ -207,6 +217,7 @@ def count_rule(version: Version) -> CountRule:
         lambda start, tables: least_count(lambda count: needed(start, tables, count)[0]),
         lambda tables, count: end(tables, count)[0],
         version.released,
+        version.versions,
     )
 
 

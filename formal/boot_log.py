@@ -19,6 +19,7 @@ from typing import Any, Final, Literal
 from attrs import Factory, define, field, frozen
 
 from .arrangement import ENTRY, HEADING, LABELS
+from .boot_log_text import LogText, plain_text
 from .errors import InputError
 from .files import read_input
 from .layout import ADDRESS_LIMIT, Layout, Segment
@@ -103,7 +104,7 @@ def read_boots(data: bytes | str, source: str) -> tuple[Boot, ...]:
 
     Raises `InputError` when there is none.
     """
-    reader = _Reader(_cleaned(data), source)
+    reader = _Reader(plain_text(data), source)
     reader.read()
     if not reader.boots:
         raise InputError(
@@ -120,24 +121,11 @@ def layout_of(boot: Boot, mode: PagingMode) -> Layout | None:
     return Layout(mode=mode, **{name: boot.segment(name) for name in LABELS})  # type: ignore[arg-type]
 
 
-_COLOUR: Final = re.compile(r"\x1b\[[0-9;?]{0,32}[@-~]")
-
-
-def _cleaned(data: bytes | str) -> str:
-    """The text with plain line ends and plain arrows, and without what no log means to say."""
-    text = data.decode("utf-8", errors="replace") if isinstance(data, bytes) else data
-    text = _COLOUR.sub("", text.replace("\0", ""))
-    for written, meant in (("&gt;", ">"), ("\N{RIGHTWARDS ARROW}", "->"), ("\N{EN DASH}>", "->")):
-        text = text.replace(written, meant)
-    text = re.sub(r"\r+\n", "\n", text) if "\n" in text else text.replace("\r", "\n")
-    return text.replace("\r", " ").replace("\N{NO-BREAK SPACE}", " ")
-
-
 # A value may be on the next line, behind mail quoting. Each of these patterns has one way to match only,
 # so that a failure costs no more than the text it looked at.
 _GAP: Final = r"[ \t]*(?:\n[ \t>|]*)?"
 _SPACE: Final = r"(?:[ \t]+(?:\n[ \t>|]*)?|\n[ \t>|]*)"
-_TOKEN: Final = r"([^\s<>()\-]{1,40})"
+_VALUE: Final = r"([^\s<>()\-]{1,40})"
 
 
 def _spaced(words: str) -> str:
@@ -145,10 +133,17 @@ def _spaced(words: str) -> str:
     return _SPACE.join(re.escape(word) for word in words.split())
 
 
-_PAIR: Final = re.compile(rf"{_GAP}{_TOKEN}{_GAP}-{{1,2}}>{_GAP}{_TOKEN}")
-_SINGLE: Final = re.compile(rf"{_GAP}{_TOKEN}")
-_EQUALS: Final = re.compile(rf"{_GAP}={_GAP}{_TOKEN}")
-_PAGES: Final = re.compile(rf"{_GAP}\({_GAP}{_TOKEN}{_SPACE}pages")
+_PAIR: Final = re.compile(rf"{_GAP}{_VALUE}{_GAP}-{{1,2}}>{_GAP}{_VALUE}")
+# A console may break a line anywhere: within the word "pages", and before the last digits of a number.
+_BREAK: Final = r"(?:\n[ \t>|]*)?"
+_DIGITS: Final = r"((?:0[xX][0-9a-fA-F]{0,16}|[0-9a-fA-F]{1,16})(?:\n[ \t>|]*[0-9a-fA-F]{1,15})?)"
+_BROKEN_PAIR: Final = re.compile(rf"{_GAP}{_DIGITS}{_GAP}-{{1,2}}>{_GAP}{_DIGITS}(?![0-9a-zA-Z])")
+_REST_OF_NUMBER: Final = re.compile(r"\n[ \t>|]*([0-9a-fA-F]{1,15})[ \t]*(?=\n|$)")
+_SINGLE: Final = re.compile(rf"{_GAP}{_VALUE}")
+_EQUALS: Final = re.compile(rf"{_GAP}={_GAP}{_VALUE}")
+_PAGES: Final = re.compile(
+    rf"{_GAP}\({_GAP}([0-9]{{1,20}}\n[ \t>|]*[0-9]{{1,19}}|[^\s<>()\-]{{1,40}}){_SPACE}{_BREAK.join('pages')}"
+)
 _XEN_KERNEL: Final = re.compile(rf"{_GAP}(32|64)-bit(, PAE)?")
 _GUEST_KERNEL: Final = re.compile(rf"{_GAP}(32|64)-bit(, PAE)?,{_SPACE}[lm]sb,{_SPACE}paddr")
 _VERSION: Final = re.compile(r"[ \t]*(\d{1,4}\.\d{1,4}[^\s()]{0,40})")
@@ -199,7 +194,12 @@ _LABELS: Final[dict[str, tuple[str, _Kind, int]]] = {
 }
 _RANKS: Final = {name: rank for name, _kind, rank in _LABELS.values()} | {"initrd_image": 9}
 _REPEATED: Final = (2, 3)
-_LABEL: Final = re.compile("|".join(_spaced(label) for label in sorted(_LABELS, key=len, reverse=True)))
+# Since 4.21 Xen numbers the domain that it builds.
+_LABEL: Final = re.compile(
+    "|".join(_spaced(label) for label in sorted(_LABELS, key=len, reverse=True)).replace(
+        "Dom0", "Dom[0-9]{1,5}"
+    )
+)
 _VIRTUAL: Final = frozenset(LABELS) | {"entry"}
 _ARRANGED: Final = _VIRTUAL | {"alloc"}
 
@@ -220,9 +220,10 @@ class _Draft:
 class _Reader:
     """Goes through a text once; the boots that it has found are in ``boots``."""
 
-    def __init__(self, text: str, source: str) -> None:
-        self.text = text
-        self.length = len(text.rstrip())
+    def __init__(self, text: LogText, source: str) -> None:
+        self.text = text.text
+        self.length = len(self.text.rstrip())
+        self.line = text.line
         self.source = source
         self.boots: list[Boot] = []
         self._drafts: dict[str | None, _Draft] = {}
@@ -251,13 +252,12 @@ class _Reader:
 
     def _labels(self) -> Iterator[tuple[str, int, str, int]]:
         """Every label with its line, what is before it on the line (some of it), and where it ends."""
-        line, counted = 1, 0
         for match in _LABEL.finditer(self.text):
-            line += self.text.count("\n", counted, match.start())
-            counted = match.start()
-            before = self.text[max(0, counted - 240) : counted].rpartition("\n")[2]
+            start = match.start()
+            before = self.text[max(0, start - 240) : start].rpartition("\n")[2]
             if not before or not (before[-1].isalnum() or before[-1] in "_-'\"`"):
-                yield re.sub(r"[\s>|]+", " ", match[0]), line, before, match.end()
+                label = re.sub(r"[\s>|]+", " ", match[0])
+                yield re.sub(r"^Dom[0-9]+", "Dom0", label), self.line(start), before, match.end()
 
     def _rest_of_line(self, at: int) -> str:
         end = self.text.find("\n", at, at + 400)
@@ -316,7 +316,7 @@ class _Reader:
         """The two addresses at ``at`` and where they end; what is wrong with them is noted."""
         label = _title(name)
         draft.lines[name] = line
-        found = _PAIR.match(self.text, at)
+        found = self._broken_pair(at) or _PAIR.match(self.text, at)
         if found is None:
             rest = self._rest_of_line(at).strip()
             if not rest or self._ends(at):
@@ -324,7 +324,7 @@ class _Reader:
             else:
                 self._malformed(draft, line, label, "start->end", rest[:60])
             return None
-        start, end = found[1], found[2].rstrip(".,;:'\"`*_")
+        start, end = _joined(found[1]), _joined(found[2]).rstrip(".,;:'\"`*_")
         if found.end() == self.length and len(end) < len(start) and _CUT.fullmatch(end):
             self._cut(draft, line)
             return None
@@ -339,6 +339,24 @@ class _Reader:
             draft.values["digits"] = max(len(start), draft.values.get("digits", 0))
         return Segment(int(start, 16), int(end, 16)), found.end()
 
+    def _broken_pair(self, at: int) -> re.Match[str] | None:
+        """Two addresses of which one goes on in the next line, where all their digits are there then."""
+        found = _BROKEN_PAIR.match(self.text, at)
+        if found is None or "\n" not in found[1] + found[2]:
+            return None
+        start, end = _joined(found[1]), _joined(found[2])
+        # Where a number has no fixed length, its rest must be alone on its line.
+        alone = start[:2] in ("0x", "0X") and _REST_OF_NUMBER.match(
+            self.text, self.text.rfind("\n", at, found.end())
+        )
+        return found if alone or len(start) == len(end) in (8, 16) else None
+
+    def _completed(self, token: str, end: int) -> str:
+        """A number that ends at ``end``, with those of its digits that are alone on the next line."""
+        rest = _REST_OF_NUMBER.match(self.text, end)
+        whole = rest is None or (_ADDRESS.fullmatch(token) and token[:2] not in ("0x", "0X"))
+        return token if rest is None or whole else token + rest[1]
+
     def _cut(self, draft: _Draft, line: int) -> None:
         draft.values["cut_at"] = line
 
@@ -348,8 +366,8 @@ class _Reader:
             return
         self._set(draft, name, line, found[0])
         pages = _PAGES.match(self.text, found[1]) if name == "alloc" else None
-        if pages and re.fullmatch(r"[0-9]{1,20}", pages[1]):
-            self._set(draft, "pages_to_be_allocated", line, int(pages[1]))
+        if pages and re.fullmatch(r"[0-9]{1,20}", _joined(pages[1])):
+            self._set(draft, "pages_to_be_allocated", line, int(_joined(pages[1])))
         elif pages:
             self._malformed(draft, line, "Dom0 alloc.", "a number of pages", pages[1])
 
@@ -358,8 +376,8 @@ class _Reader:
         found = _SINGLE.match(self.text, at)
         if found is None or (found.end() == self.length and len(found[1]) < draft.values.get("digits", 0)):
             self._cut(draft, line)
-        elif _ADDRESS.fullmatch(found[1].rstrip(".,;:'\"`*_")):
-            self._set(draft, name, line, int(found[1].rstrip(".,;:'\"`*_"), 16))
+        elif _ADDRESS.fullmatch(token := self._completed(found[1].rstrip(".,;:'\"`*_"), found.end())):
+            self._set(draft, name, line, int(token, 16))
         elif found.end() == self.length and _CUT.fullmatch(found[1]):
             self._cut(draft, line)
         else:
@@ -369,7 +387,7 @@ class _Reader:
         found = _EQUALS.match(self.text, at)
         if found is None:
             return
-        token = found[1].rstrip(".,;:'\"`*_")
+        token = self._completed(found[1].rstrip(".,;:'\"`*_"), found.end())
         if not _NUMBER.fullmatch(token):
             self._malformed(draft, line, name, "a number", token)
         elif int(token, 0 if token[:2] in ("0x", "0X") else 10) < ADDRESS_LIMIT:
@@ -393,7 +411,7 @@ class _Reader:
     def _ramdisk(self, draft: _Draft, _name: str, line: int, at: int) -> None:
         self._pair(draft, self._ramdisk_field(draft, at), line, at)
 
-    def _xen_kernel(self, draft: _Draft, name: str, line: int, at: int) -> None:
+    def _xen_kernel(self, draft: _Draft, _name: str, line: int, at: int) -> None:
         found = _XEN_KERNEL.match(self.text, at)
         if found:
             self._set(draft, "xen_width", line, int(found[1]))
@@ -429,6 +447,11 @@ class _Reader:
                 **values,
             )
             self.boots.append(boot)
+
+
+def _joined(token: str) -> str:
+    """A token without the line break in it, if there is one."""
+    return re.sub(r"\n[ \t>|]*", "", token)
 
 
 def _is_mapped(values: Mapping[str, Any]) -> bool:

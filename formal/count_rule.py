@@ -13,14 +13,20 @@ from .paging import PagingMode
 
 GROUP = "ptproof.count_rules"
 
+Version = tuple[int, ...]
+"""A version of Xen, such as (4, 17, 5); a shorter one stands for all that it begins."""
+Versions = tuple[Version, Version]
+"""The oldest and the newest of a range, both included."""
+
 
 @frozen
 class CountRule:
     """How one generation of Xen finds ``nr_pt_pages``.
 
-    ``name`` is short and stable; ``carried_by`` tells the versions; ``mode`` is the paging mode it is
-    for; ``nr_pt_pages(v_start, vpt_start)`` gives the count in frames from two addresses, or ``None``
-    where that Xen's search doesn't end in any time that matters; ``v_end(vpt_start, nr_pt_pages)`` is the end of
+    ``name`` is short and stable; ``carried_by`` tells the versions to people, and ``versions`` has them as
+    ranges, both ends included (none of them: any version). ``mode`` is the paging mode it is for;
+    ``nr_pt_pages(v_start, vpt_start)`` gives the count in frames from two addresses, or ``None`` where
+    that Xen's search doesn't end in any time that matters; ``v_end(vpt_start, nr_pt_pages)`` is the end of
     the region, an address modulo 2**64. A rule that was not ``released`` is in no log.
     """
 
@@ -31,6 +37,22 @@ class CountRule:
     nr_pt_pages: Callable[[int, int], int | None]
     v_end: Callable[[int, int], int]
     released: bool = True
+    versions: tuple[Versions, ...] = ()
+
+    def may_be_of(self, versions: Versions) -> bool:
+        """Whether some version in the range has this rule."""
+        return not self.versions or any(may_be_of(each, versions) for each in self.versions)
+
+
+def may_be_of(these: Versions, those: Versions) -> bool:
+    """Whether two ranges have a version in common."""
+    return _reaches(these[1], those[0]) and _reaches(those[1], these[0])
+
+
+def _reaches(high: Version, low: Version) -> bool:
+    """Whether some version that begins with ``high`` is at or above one that begins with ``low``."""
+    length = min(len(high), len(low))
+    return high[:length] >= low[:length]
 
 
 def count_rules() -> tuple[CountRule, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ptproof.formal.count_rule import CountRule
+from ptproof.formal.count_rule import CountRule, Versions
 from ptproof.formal.paging import COMPAT, PAGE_SIZE, TWO_LEVEL, X86_64, PagingMode
 
 LOGS = Path(__file__).parents[1] / "data" / "boot-logs"
@@ -19,8 +19,8 @@ WORD = 1 << 64
 
 
 def blocks(low: int, high: int, shift: int) -> int:
-    """How many blocks of 2**shift bytes the addresses [low, high) touch."""
-    return ((-(-high >> shift) if high else WORD >> shift) - (low >> shift)) % WORD
+    """How many blocks of 2**shift bytes the addresses [low, high) touch, which may go past 2**64."""
+    return (-(-high >> shift << shift) - (low >> shift << shift)) % WORD >> shift
 
 
 def v_end(vpt_start: int, nr_pt_pages: int) -> int:
@@ -29,7 +29,12 @@ def v_end(vpt_start: int, nr_pt_pages: int) -> int:
 
 
 def rule(
-    name: str, carried_by: str, mode: PagingMode, current: bool, tables: Callable[[int, int], int]
+    name: str,
+    carried_by: str,
+    mode: PagingMode,
+    current: bool,
+    versions: tuple[Versions, ...],
+    tables: Callable[[int, int], int],
 ) -> CountRule:
     """The rule whose count is the first n from 2 on that ``tables`` of its region doesn't exceed."""
 
@@ -39,7 +44,7 @@ def rule(
             tried += 1
         return tried
 
-    return CountRule(name, carried_by, mode, current, nr_pt_pages, v_end)
+    return CountRule(name, carried_by, mode, current, nr_pt_pages, v_end, versions=versions)
 
 
 RULES = (
@@ -48,16 +53,39 @@ RULES = (
         "3.0 to today",
         X86_64,
         True,
+        (((3, 0), (99,)),),
         lambda s, v: 1 + sum(blocks(s, v, each) for each in (39, 30, 21)),
     ),
-    rule("compat", "4.2.1, 4.3 to today", COMPAT, True, lambda s, v: 4 + blocks(s, v, 39) + blocks(s, v, 21)),
+    rule(
+        "compat",
+        "4.2.1, 4.3 to today",
+        COMPAT,
+        True,
+        (((4, 2, 1), (99,)),),
+        lambda s, v: 4 + blocks(s, v, 39) + blocks(s, v, 21),
+    ),
     rule(
         "compat, L4 counted",
         "3.1 to 4.1.6.1 and 4.2.0",
         COMPAT,
         False,
+        (((3, 1), (4, 1)), ((4, 2, 0), (4, 2, 0))),
         lambda s, v: 5 + blocks(s, v, 39) + blocks(s, v, 21),
     ),
-    rule("i386 PAE Xen", "3.0 to 4.2", COMPAT, False, lambda s, v: 5 + blocks(0, v - s, 21)),
-    rule("2-level", "1.x to 3.2, i386 without PAE", TWO_LEVEL, False, lambda s, v: 1 + blocks(s, v, 22)),
+    rule(
+        "i386 PAE Xen",
+        "3.0 to 4.2",
+        COMPAT,
+        False,
+        (((3, 0), (4, 2)),),
+        lambda s, v: 5 + blocks(0, v - s, 21),
+    ),
+    rule(
+        "2-level",
+        "1.x to 3.2, i386 without PAE",
+        TWO_LEVEL,
+        False,
+        (((1,), (3, 2)),),
+        lambda s, v: 1 + blocks(s, v, 22),
+    ),
 )
