@@ -187,6 +187,12 @@ def table_index(slot: int) -> int:
     return slot - _POOL_SLOT
 
 
+def table_entries(domain: Domain, frame: int) -> list[int]:
+    """The entries of one of the table frames, counted in the order taken."""
+    start = (_POOL_SLOT + frame) * domain.entries
+    return domain.memory[start : start + domain.entries]
+
+
 def mfn_of(entry: int) -> int:
     """The frame that an entry points to."""
     return entry >> PAGE_SHIFT & _MFN_MASK
@@ -197,7 +203,7 @@ def table_offset(level: Level, address: int) -> int:
     return address >> level.entry_shift & (level.entries - 1)
 
 
-def mark_read_only(domain: Domain, generations: tuple[Asserts, ...], stop_at_first: bool) -> None:
+def mark_read_only(domain: Domain, generations: tuple[Asserts, ...], *, stop_at_first: bool = False) -> None:
     """Walk the page-table frames through the new tables: asserts, read-only mapping, type, counts.
 
     ``generations`` are the asserts to try; an assert that fires is recorded in the domain, and ends
@@ -263,7 +269,7 @@ def _map_region(domain: Domain, cursors: list[int], first_tables: list[int]) -> 
     cursor = 0
     for page in range(domain.pages):
         if cursor % entries == 0:
-            _fresh_table(domain, cursors, first_tables, 0, page == 0)
+            _fresh_table(domain, cursors, first_tables, 0, first=page == 0)
             cursor = cursors[0]
         if page in initrd:
             mfn = initrd_mfn
@@ -279,7 +285,9 @@ def _map_region(domain: Domain, cursors: list[int], first_tables: list[int]) -> 
             count_info[mfn] += 1
 
 
-def _fresh_table(domain: Domain, cursors: list[int], first_tables: list[int], at: int, first: bool) -> None:
+def _fresh_table(
+    domain: Domain, cursors: list[int], first_tables: list[int], at: int, *, first: bool
+) -> None:
     """Take a table for the ``at``-th level from below, first in the order of frames, and link it."""
     memory, entries = domain.memory, domain.entries
     level, above = domain.mode.levels[at], at + 1
@@ -288,7 +296,7 @@ def _fresh_table(domain: Domain, cursors: list[int], first_tables: list[int], at
     first_tables[at] = first_tables[at] or slot
     cursors[at] = slot * entries + (table_offset(level, domain.layout.v_start) if first else 0)
     if above < root and cursors[above] % entries == 0:
-        _fresh_table(domain, cursors, first_tables, above, first)
+        _fresh_table(domain, cursors, first_tables, above, first=first)
     # No one looks whether the root's cursor is still in the root.
     index = cursors[above] - domain.root_slot * entries
     if above == root and index >= entries:

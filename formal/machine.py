@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from attrs import asdict, evolve, field, frozen
+from attrs import Attribute, asdict, evolve, field, frozen
 
 from .arrange import ARRANGE_LIMIT, TooLarge, arrange
 from .builder import (
@@ -166,7 +166,7 @@ def replay(
     if misaligned(layout):
         return inspect(empty_domain(layout))
     domain = build(layout)
-    mark_read_only(domain, generations, stop_at_first)
+    mark_read_only(domain, generations, stop_at_first=stop_at_first)
     return inspect(domain)
 
 
@@ -245,45 +245,50 @@ class _Walk:
 
 def _walk(domain: Domain, first_page: int, region_pages: int) -> _Walk:
     """Follow every entry that an address of the guest can go through, Xen's own slots left out."""
-    levels, memory, entries = domain.mode.levels, domain.memory, domain.entries
+    found = _Walk({}, [0] * region_pages, [])
+    pending = [(len(domain.mode.levels) - 1, domain.root_slot, 0)]
+    while pending:
+        at, slot, base = pending.pop()
+        found.reached.setdefault(slot, domain.mode.levels[at].name)
+        if at == 0:
+            _walk_leaves(domain, found, slot, base, first_page)
+        else:
+            pending += [(at - 1, below, address) for below, address in _tables_below(domain, at, slot, base)]
+    return found
+
+
+def _tables_below(domain: Domain, at: int, slot: int, base: int) -> Iterator[tuple[int, int]]:
+    """The tables that one table's entries point to: their slots, and the first address that each maps."""
+    levels, entries = domain.mode.levels, domain.entries
     top = len(levels) - 1
-    sign_bit = 1 << (levels[top].shift - 1)
+    xen_slots = XEN_ROOT_SLOTS.get(domain.mode.name, ()) if at == top else ()
     # A 32-bit guest's addresses end at 4 GiB; a 64-bit one's upper half is sign-extended.
     limit = 1 << domain.mode.bits
+    sign_bit = 1 << (levels[top].shift - 1)
     extension = limit - 2 * sign_bit if domain.mode.bits == 64 else 0
-    xen_slots = XEN_ROOT_SLOTS.get(domain.mode.name, ())
-    found = _Walk({}, [0] * region_pages, [])
-    leaves, stray = found.leaves, found.stray
+    for index, entry in enumerate(domain.memory[slot * entries : (slot + 1) * entries]):
+        below = slot_of(domain, entry)
+        if below is None or index in xen_slots:
+            continue
+        address = base + (index << levels[at].entry_shift)
+        if address & sign_bit:
+            address |= extension
+        if address < limit:
+            yield below, address
 
-    def visit(at: int, slot: int, base: int) -> None:
-        found.reached.setdefault(slot, levels[at].name)
-        for index, entry in enumerate(memory[slot * entries : (slot + 1) * entries]):
-            if not entry & PRESENT or (at == top and index in xen_slots):
-                continue
-            address = base + (index << levels[at].entry_shift)
-            if address & sign_bit:
-                address |= extension
-            below = slot_of(domain, entry)
-            if below is not None and address < limit:
-                if at == 1:
-                    visit_leaves(below, address)
-                else:
-                    visit(at - 1, below, address)
 
-    def visit_leaves(slot: int, base: int) -> None:
-        found.reached.setdefault(slot, levels[0].name)
-        page = ((base - first_page) % ADDRESS_LIMIT) >> PAGE_SHIFT
-        pages_in_space = ADDRESS_LIMIT >> PAGE_SHIFT
-        for index, entry in enumerate(memory[slot * entries : (slot + 1) * entries]):
-            if entry & PRESENT:
-                at_page = (page + index) % pages_in_space
-                if at_page < region_pages:
-                    leaves[at_page] = entry
-                else:
-                    stray.append(base + (index << PAGE_SHIFT))
-
-    visit(top, domain.root_slot, 0)
-    return found
+def _walk_leaves(domain: Domain, found: _Walk, slot: int, base: int, first_page: int) -> None:
+    """Note the leaves of an L1 table that maps the addresses from ``base`` on."""
+    entries, leaves = domain.entries, found.leaves
+    page = ((base - first_page) % ADDRESS_LIMIT) >> PAGE_SHIFT
+    pages_in_space = ADDRESS_LIMIT >> PAGE_SHIFT
+    for index, entry in enumerate(domain.memory[slot * entries : (slot + 1) * entries]):
+        if entry & PRESENT:
+            at_page = (page + index) % pages_in_space
+            if at_page < len(leaves):
+                leaves[at_page] = entry
+            else:
+                found.stray.append(base + (index << PAGE_SHIFT))
 
 
 def _compare(domain: Domain, leaves: list[int]) -> tuple[list[int], list[tuple[int, int, int]]]:
@@ -333,7 +338,7 @@ def _segments(addresses: Iterable[int]) -> tuple[Segment, ...]:
 _HEXADECIMAL = {"address", "start", "end", "mfn", "expected_mfn", "type_info"}
 
 
-def _plain(instance: object, attribute: Any, value: Any) -> Any:
+def _plain(_: object, attribute: "Attribute[object] | None", value: object) -> object:
     """For `attrs.asdict`: addresses and words in hexadecimal, mappings as plain dicts."""
     if attribute is not None and attribute.name in _HEXADECIMAL:
         return f"{value:#x}"
@@ -350,6 +355,18 @@ def _sentences(report: Report) -> Iterator[str]:
         yield f"The mapping loop visits {report.pages} of the {report.region_pages} pages of the region."
     if report.misaligned:
         return
+    yield from _on_tables(report)
+    yield from _on_mappings(report)
+    yield from _on_asserts(report)
+    if report.stopped_at is not None:
+        yield f"The read-only walk finds no table for frame {report.stopped_at}."
+    if report.refused:
+        yield REFUSED
+    if report.exact:
+        yield "Every frame set aside is a table, and every page of the region maps its own frame."
+
+
+def _on_tables(report: Report) -> Iterator[str]:
     by_level = ", ".join(f"{name} {count}" for name, count in sorted(report.taken.items(), reverse=True))
     yield f"{report.nr_pt_pages} frames are set aside and {report.consumed} taken: {by_level}."
     if report.unused:
@@ -362,23 +379,38 @@ def _sentences(report: Report) -> Iterator[str]:
         yield f"The {overrun.level} cursor ran off its table and wrote entry {overrun.index}."
     if report.xen_slots_overwritten:
         yield f"Xen's own root slots are overwritten: {_numbers(report.xen_slots_overwritten)}."
-    for segment in report.missing:
-        yield f"Not mapped: {_pages(segment)}."
-    for leaf in report.wrong:
-        yield f"{leaf.address:#x} maps frame {leaf.mfn:#x} instead of {leaf.expected_mfn:#x}."
-    for segment in report.stray:
-        yield f"Mapped outside of the region: {_pages(segment)}."
+
+
+def _on_mappings(report: Report) -> Iterator[str]:
+    yield from _first_few([f"Not mapped: {_pages(each)}." for each in report.missing])
+    yield from _first_few(
+        [
+            f"{each.address:#x} maps frame {each.mfn:#x} instead of {each.expected_mfn:#x}."
+            for each in report.wrong
+        ]
+    )
+    yield from _first_few([f"Mapped outside of the region: {_pages(each)}." for each in report.stray])
+
+
+def _on_asserts(report: Report) -> Iterator[str]:
+    """One sentence for each assert, however often it fired."""
+    firings: dict[tuple[str, str], list[Fired]] = {}
     for fired in report.fired:
+        firings.setdefault((fired.generation, fired.condition), []).append(fired)
+    for (generation, condition), all_fired in firings.items():
+        first, frames = all_fired[0], tuple(each.frame for each in all_fired)
+        at = f"{_frames(frames)}, " if len(frames) == 1 else f"{_frames(frames)}, the first time for "
         yield (
-            f"The assert ({fired.generation}) {fired.condition} fires at frame {fired.frame}, "
-            f"mfn {fired.mfn:#x}, type_info {fired.type_info:#x}."
+            f"The assert ({generation}) {condition} fires at {at}mfn {first.mfn:#x}, "
+            f"type_info {first.type_info:#x}."
         )
-    if report.stopped_at is not None:
-        yield f"The read-only walk finds no table for frame {report.stopped_at}."
-    if report.refused:
-        yield REFUSED
-    if report.exact:
-        yield "Every frame set aside is a table, and every page of the region maps its own frame."
+
+
+def _first_few(sentences: list[str]) -> Iterator[str]:
+    """The first eight sentences of a kind, and how many more there are."""
+    yield from sentences[:8]
+    if len(sentences) > 8:
+        yield f"... and so on: {len(sentences)} such findings."
 
 
 def _frames(frames: tuple[int, ...]) -> str:

@@ -50,13 +50,13 @@ class Asserts:
     conditions: tuple[Condition, ...]
 
 
-_not_none = Condition("type != 0", lambda type_info, root: type_info & TYPE_MASK != 0)
-_at_least_l1 = Condition("type >= L1", lambda type_info, root: type_info & TYPE_MASK >= table_type(1))
+_not_none = Condition("type != 0", lambda type_info, _root: type_info & TYPE_MASK != 0)
+_at_least_l1 = Condition("type >= L1", lambda type_info, _root: type_info & TYPE_MASK >= table_type(1))
 _at_most_root = Condition("type <= root", lambda type_info, root: type_info & TYPE_MASK <= root)
-_nothing_else = Condition("only type bits", lambda type_info, root: type_info & ~TYPE_MASK == 0)
+_nothing_else = Condition("only type bits", lambda type_info, _root: type_info & ~TYPE_MASK == 0)
 _nothing_else_but_pae = Condition(
     "only type bits and PGT_pae_xen_l2",
-    lambda type_info, root: type_info & ~(TYPE_MASK | PAE_XEN_L2) == 0,
+    lambda type_info, _root: type_info & ~(TYPE_MASK | PAE_XEN_L2) == 0,
 )
 
 POSTED = Asserts("posted", (_not_none, _at_most_root, _nothing_else))

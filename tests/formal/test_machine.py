@@ -680,8 +680,10 @@ class TestReport:
             "No walk from the root reaches frames 5, 6, 7, 8.",
             "The L4 cursor ran off its table and wrote entry 512.",
             "Not mapped: 0x0 to 0x3fffff, 1024 pages.",
-            f"0xffffffffffc00000 maps frame {report.wrong[0].mfn:#x} instead of "
-            f"{report.wrong[0].expected_mfn:#x}.",
+            (
+                f"0xffffffffffc00000 maps frame {report.wrong[0].mfn:#x} instead of "
+                f"{report.wrong[0].expected_mfn:#x}."
+            ),
         ]
 
     def test_an_under_count_in_sentences(self) -> None:
@@ -694,6 +696,21 @@ class TestReport:
         sentence = replay(small(COMPAT)).sentences()[1]
         assert sentence.startswith("The assert (posted) only type bits fires at frame 6, mfn 0x")
         assert sentence.endswith("type_info 0x4200000000000000.")
+
+    def test_findings_without_number_in_a_few_sentences(self) -> None:
+        """What is found a thousand times over takes a few sentences, with how often it was found."""
+        sentences = replay(with_frames(small(), 1000)).sentences()
+        assert len(sentences) < 10
+        assert (
+            "fires at frames 5, 6, 7, 8, 9, 10, 11, 12, ... (616 in all), the first time for mfn 0x"
+            in sentences[2]
+        )
+        domain = build(small())
+        for page in range(0, 200, 2):
+            domain.memory[entry_index(domain, page << 12)] = 0
+        sentences = looked_at(domain).sentences()
+        assert sum("Not mapped" in sentence for sentence in sentences) == 8
+        assert "... and so on: 100 such findings." in sentences
 
     def test_plain_data(self) -> None:
         """As plain data the report survives JSON, with addresses in hexadecimal."""
