@@ -6,14 +6,14 @@ plugged in: an entry point names a sequence of `Claim` values.
 
 from collections.abc import Callable, Mapping
 from enum import Enum
+from functools import cached_property
 from importlib.metadata import entry_points
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
-from .layout import Layout
-from .machine import Report
 from .theorem import Lemma
+from .verdict import Replay
 from .words import TRUE, Truth, Word
 
 GROUP = "ptproof.theorems"
@@ -26,27 +26,13 @@ class Expected(Enum):
     REFUTED = "refuted"
 
 
-@frozen
-class Replay:
-    """What the frame machine says of one case of a claim.
-
-    ``holds`` tells whether the claim holds there, ``None`` when the case is too large to execute;
-    ``runs`` are the layouts replayed, each with its title and the machine's report; ``says`` is one
-    sentence about what was seen.
-    """
-
-    holds: bool | None
-    says: str
-    runs: tuple[tuple[str, Layout, Report], ...] = ()
-
-
 @frozen(eq=False, kw_only=True)
 class Part:
     """One statement of a claim, for one paging mode or one half of the sentence.
 
     ``lemma`` holds the statement and its proof. With ``reached``, the statement says that some words
-    meet assumptions and goal, not that all do; ``lemma.proof`` then is not looked at. ``impossible`` is a
-    lemma that shows that nothing can: it refutes a ``reached``. ``least`` are the terms that a witness
+    meet assumptions and goal, not that all do: values prove it, and ``lemma.proof``, which then proves the
+    negation of the goal for all words, refutes it. ``least`` are the terms that a witness
     should make small, the first one first. ``shape`` narrows the search for a witness and for nothing
     else. ``without`` gives, by assumption, a shape for the search of the counterexample that dropping
     it lets in. ``replay`` has the frame machine judge the case of the given values, by input name.
@@ -56,18 +42,29 @@ class Part:
     lemma: Lemma
     expected: Expected = Expected.PROVED
     reached: bool = False
-    impossible: Lemma | None = None
     least: tuple[Word, ...] = ()
     shape: Truth = TRUE
     without: Mapping[str, Truth] = field(factory=dict)
     replay: Callable[[Mapping[str, int]], Replay]
+
+    @property
+    def lemmas(self) -> tuple[Lemma, ...]:
+        """What settles this part by proof, besides what it rests on: the statement, or that nothing reaches it."""
+        return (self.impossible,) if self.reached else (self.lemma,)
+
+    @cached_property
+    def impossible(self) -> Lemma:
+        """That nothing reaches the goal: the same assumptions and runs, and the goal negated."""
+        statement = evolve(self.lemma.statement, goal=~self.lemma.statement.goal)
+        return evolve(self.lemma, name=f"never:{self.lemma.name}", statement=statement)
 
 
 @frozen(eq=False, kw_only=True)
 class Claim:
     """A claim of CLAIMS.md: ``statement`` in mathematics, the ``sentence`` that it decides, its parts.
 
-    ``cure`` is the precondition that would make a refuted claim true, in one sentence.
+    ``cure`` is the precondition that would make a refuted claim true, in one sentence. ``make`` gives the
+    parts, once they are asked for.
     """
 
     id: str
@@ -75,8 +72,13 @@ class Claim:
     sentence: str
     source: str
     statement: str
-    parts: tuple[Part, ...]
+    make: Callable[[], tuple[Part, ...]]
     cure: str | None = None
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """What has to be decided, in the order to read it in."""
+        return self.make()
 
     @property
     def expected(self) -> Expected:
@@ -97,7 +99,7 @@ def claim(
             sentence=sentence,
             source=source,
             statement=(parts.__doc__ or "").strip(),
-            parts=parts(),
+            make=parts,
             cure=cure,
         )
 

@@ -1,7 +1,7 @@
 """The rule of composition: from a lemma to the obligations that prove it. Small, since it is trusted.
 
 To prove Γ ⇒ φ from lemmas ∀x. A(x) ⇒ C(x): choose instances x := t; prove each side condition
-Γ ⇒ A(t); add C(t) to Γ; replace chosen terms by fresh variables, everywhere at once; give what is left
+Γ ⇒ A(t) and add C(t) to Γ, or add A(t) ⇒ C(t) as it is; replace chosen terms by fresh variables, everywhere at once; give what is left
 to the solver. Induction over a loop is the second rule: base, step and end over one named invariant.
 
 Every obligation is a query that must be unsatisfiable. A lemma is proved when all its obligations, and
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from attrs import frozen
 
 from .theorem import Induction, Lemma, Run, Statement, Steps, Use
-from .words import TRUE, Term, Truth, Word, inputs, replaced, word
+from .words import TRUE, Term, Truth, Word, implies, inputs, replaced, word
 
 
 class UnsoundStep(Exception):  # noqa: N818 - it names the fault
@@ -106,7 +106,9 @@ def _by_steps(
     known = list(known)
     for index, use in enumerate(steps.uses, start=1):
         given, conclusion = _instance(name, use, runs)
-        if given is not TRUE:
+        if use.implied:
+            conclusion = implies(given, conclusion)
+        elif given is not TRUE:
             part_name = f"{part}.{index}:{use.lemma.name}"
             yield Obligation(name, part_name, _generalised((*known, ~given), steps.generalise))
         known.append(conclusion)

@@ -8,7 +8,7 @@ The notions are those of DESIGN.md, "The one rule of composition".
 
 from collections.abc import Mapping
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from .words import Truth, Word, all_of, inputs
 
@@ -73,10 +73,15 @@ class Statement:
 
 @frozen(eq=False)
 class Use:
-    """A proved lemma, with terms put for its variables. A variable not named stands for itself."""
+    """A proved lemma, with terms put for its variables. A variable not named stands for itself.
+
+    What is taken is its goal, once its assumptions are proved of the terms; or, if ``implied``, the
+    implication from the ones to the other, with nothing to be proved.
+    """
 
     lemma: "Lemma"
     at: Mapping[Word, Word] = field(factory=dict)
+    implied: bool = False
 
 
 @frozen(eq=False, kw_only=True)
@@ -120,3 +125,7 @@ class Lemma:
             if name not in by_name:
                 raise ValueError(f"{self.name} has no variable {name!r}, only {', '.join(by_name)}")
         return Use(self, {by_name[name]: term for name, term in terms.items()})
+
+    def wherever(self, **terms: Word) -> Use:
+        """As `at`, taken as an implication: the goal wherever the assumptions hold."""
+        return evolve(self.at(**terms), implied=True)

@@ -7,20 +7,20 @@ and then what holds of it; a figure in brackets is the parameter. Nothing here k
 from functools import cache
 
 from ..encodings.spans import round_up, spanned
-from ..formal.theorem import Assumption, Lemma, Statement
-from ..formal.words import Word, number, word
+from ..formal.theorem import Assumption, Lemma, Statement, Steps
+from ..formal.words import Truth, Word, all_of, inputs, number, replaced, subterms, word
 
 low, near, far = word("low"), word("near"), word("far")
 a, b, c, d = word("a"), word("b"), word("c"), word("d")
-most_near, most_far = word("most_near"), word("most_far")
 
 SUM_LIMIT = 1 << 62
 """Below this, sums of two do not wrap, with room to spare for sums of sums."""
 
 
 def span_limit(shift: int) -> int:
-    """The longest region, in bytes, whose 2**shift-sized blocks a 64-bit word can count: two blocks
-    short of all of them, so that rounding both ends outwards does not come full circle.
+    """The longest region, in bytes, whose 2**shift-sized blocks are counted right.
+
+    It is two blocks short of the address space, so that rounding both ends outwards doesn't come full circle.
     """
     return (1 << 64) - (2 << shift)
 
@@ -30,35 +30,68 @@ def in_order(low: Word, near: Word, far: Word) -> Assumption:
     return Assumption("in-order", near - low <= far - low, "near comes no later than far, going up from low")
 
 
+def short(shift: int) -> Assumption:
+    """``far`` is no further above ``low`` than `span_limit`."""
+    return Assumption("short", far - low <= span_limit(shift), "not around the whole address space")
+
+
+@cache
+def spanned_from_low(shift: int) -> Lemma:
+    """N_s(low, far) = ((low mod 2**s) + (far - low) + 2**s - 1) >> s: the count as it grows with the length."""
+    mask = (1 << shift) - 1
+    return Lemma(
+        f"spanned-from-low[{shift}]",
+        f"N(low, far) = ((low mod 2^{shift}) + (far - low) + {mask:#x}) >> {shift}",
+        Statement(
+            assumptions=(short(shift),),
+            goal=spanned(low, far, shift) == ((low & mask) + (far - low) + mask) >> shift,
+        ),
+    )
+
+
+def _from_low(name: str, meaning: str, assumptions: tuple[Assumption, ...], shift: int, goal: Truth) -> Lemma:
+    """A lemma on spans from ``low`` to ``far`` and, where they are mentioned, to ``near``.
+
+    Lengths are generalised too, unless an assumption speaks of the ends themselves.
+    """
+    ends = [each for each in (near, far) if spanned(low, each, shift) in set(subterms([goal]))]
+    lengths = [each - low for each in ends]
+    about_lengths = replaced(
+        all_of(each.condition for each in assumptions), dict.fromkeys(lengths, number(0))
+    )
+    free = () if {near, far} & set(inputs([about_lengths])) else lengths
+    return Lemma(
+        name,
+        meaning,
+        Statement(assumptions=(*assumptions, short(shift)), goal=goal),
+        Steps(
+            uses=tuple(spanned_from_low(shift).at(far=each) for each in ends),
+            generalise=(*(spanned(low, each, shift) for each in ends), *free),
+        ),
+    )
+
+
 @cache
 def spanned_grows(shift: int) -> Lemma:
     """N_s(low, near) ≤ N_s(low, far) where near ≤ far, both counted from low."""
-    return Lemma(
+    return _from_low(
         f"spanned-grows[{shift}]",
         "N(low, near) ≤ N(low, far) for near ≤ far",
-        Statement(
-            assumptions=(
-                in_order(low, near, far),
-                Assumption("short", far - low <= span_limit(shift), "not around the whole address space"),
-            ),
-            goal=spanned(low, near, shift) <= spanned(low, far, shift),
-        ),
+        (in_order(low, near, far),),
+        shift,
+        spanned(low, near, shift) <= spanned(low, far, shift),
     )
 
 
 @cache
 def spanned_positive(shift: int) -> Lemma:
     """N_s(low, far) ≥ 1 where far is above low."""
-    return Lemma(
+    return _from_low(
         f"spanned-positive[{shift}]",
         "N(low, far) ≥ 1 for far above low",
-        Statement(
-            assumptions=(
-                Assumption("not-empty", far - low > 0, "far is above low"),
-                Assumption("short", far - low <= span_limit(shift), "not around the whole address space"),
-            ),
-            goal=spanned(low, far, shift) >= 1,
-        ),
+        (Assumption("not-empty", far - low > 0, "far is above low"),),
+        shift,
+        spanned(low, far, shift) >= 1,
     )
 
 
@@ -73,24 +106,35 @@ def spanned_bounded(shift: int) -> Lemma:
 
 
 @cache
-def spanned_steps(shift: int, rounding: int) -> Lemma:
-    """Between multiples of the rounding, N_s grows by at most the distance in blocks, and one more where
-    a block is larger than the rounding.
+def spanned_at_most(shift: int, most: int) -> Lemma:
+    """A range of ``most`` bytes touches at most two blocks more than fit into it."""
+    return _from_low(
+        f"spanned-at-most[{shift},{most:#x}]",
+        f"far - low ≤ {most:#x} ⇒ N(low, far) ≤ {(most >> shift) + 2}",
+        (Assumption("within", far - low <= most, f"far - low ≤ {most:#x}"),),
+        shift,
+        spanned(low, far, shift) <= (most >> shift) + 2,
+    )
+
+
+@cache
+def spanned_moves(shift: int, rounding: int, most: int) -> Lemma:
+    """Between multiples of 2**rounding that are no more than ``most`` bytes apart, N_s grows by most >> s.
+
+    And by one more where a block is larger than the rounding.
     """
     aligned = (1 << rounding) - 1
-    slack = 0 if shift <= rounding else 1
-    return Lemma(
-        f"spanned-steps[{shift},{rounding}]",
-        f"N(low, far) - N(low, near) ≤ ((far - near) >> {shift}) + {slack}, near and far multiples of 2^{rounding}",
-        Statement(
-            assumptions=(
-                in_order(low, near, far),
-                Assumption("short", far - low <= span_limit(shift), "not around the whole address space"),
-                Assumption("near-multiple", near & aligned == 0, f"near is a multiple of 2^{rounding}"),
-                Assumption("far-multiple", far & aligned == 0, f"far is a multiple of 2^{rounding}"),
-            ),
-            goal=spanned(low, far, shift) <= spanned(low, near, shift) + ((far - near) >> shift) + slack,
+    growth = (most >> shift) + (shift > rounding)
+    return _from_low(
+        f"spanned-moves[{shift},{most:#x}]",
+        f"far - near ≤ {most:#x} ⇒ N(low, far) ≤ N(low, near) + {growth}, near and far multiples of 2^{rounding}",
+        (
+            in_order(low, near, far),
+            Assumption("on-lines", (near | far) & aligned == 0, f"near, far multiples of 2^{rounding}"),
+            Assumption("close", far - near <= most, f"far - near ≤ {most:#x}"),
         ),
+        shift,
+        spanned(low, far, shift) <= spanned(low, near, shift) + growth,
     )
 
 
@@ -113,18 +157,25 @@ def round_up_grows(shift: int, limit: int) -> Lemma:
 
 
 @cache
-def sums_grow() -> Lemma:
-    """a ≤ b ≤ A and c ≤ d ≤ B give a + c ≤ b + d ≤ A + B, as long as nothing wraps."""
+def sums_move(first: int, second: int, most_first: int, most_second: int) -> Lemma:
+    """b ≤ a + X and d ≤ c + Y, all small, give b + d ≤ a + c + X + Y, and a bound of a + c for the next sum."""
+    assert most_first + first < SUM_LIMIT
+    assert most_second + second < SUM_LIMIT
     return Lemma(
-        "sums-grow",
-        "a ≤ b ≤ A, c ≤ d ≤ B ⇒ a + c ≤ b + d ≤ A + B",
+        f"sums-move[{first},{second},{most_first:#x},{most_second:#x}]",
+        f"b ≤ a + {first}, d ≤ c + {second} ⇒ b + d ≤ a + c + {first + second}",
         Statement(
             assumptions=(
-                Assumption("first", (a <= b) & (b <= most_near), "a ≤ b ≤ A"),
-                Assumption("second", (c <= d) & (d <= most_far), "c ≤ d ≤ B"),
-                Assumption("small", (most_near <= SUM_LIMIT) & (most_far <= SUM_LIMIT), "A and B are small"),
+                Assumption(
+                    "first", (b <= a + first) & (a <= most_first), f"b ≤ a + {first}, a ≤ {most_first:#x}"
+                ),
+                Assumption(
+                    "second",
+                    (d <= c + second) & (c <= most_second),
+                    f"d ≤ c + {second}, c ≤ {most_second:#x}",
+                ),
             ),
-            goal=(a + c <= b + d) & (b + d <= most_near + most_far),
+            goal=(b + d <= a + c + (first + second)) & (a + c <= most_first + most_second),
         ),
     )
 

@@ -5,11 +5,13 @@ tables that [S, V) takes. Everything is counted from S upwards, so a region that
 exception: only one that comes full circle is.
 """
 
+from collections.abc import Sequence
 from functools import cache
+from itertools import accumulate
 
 from ..encodings.dom0_count import tables, tables_by_level, tables_for
 from ..encodings.dom0_layout import PADDING, ROUNDING_SHIFT, padded_end, stack_end, v_end
-from ..formal.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
+from ..formal.paging import PAGE_SHIFT, PAGE_SIZE, Level, PagingMode
 from ..formal.theorem import Assumption, Lemma, Statement, Steps, Use
 from ..formal.words import Truth, Word, number, word
 from . import arithmetic
@@ -46,12 +48,12 @@ def has_room(mode: PagingMode, v_start: Word, vpt_start: Word, nr_pt_pages: Word
 
 def room(mode: PagingMode, nr_pt_pages: Word) -> Assumption:
     """The assumption that a region with ``nr_pt_pages`` frames of tables does not come full circle."""
+    short_of_all = (2 << spanned_shifts(mode)[0]) >> 20
     return Assumption(
         "room",
         has_room(mode, v_start, vpt_start, nr_pt_pages),
-        f"going up from v_start, one meets vpt_start, then the region's end, within 2^64 - {2 << (spanned_shifts(mode)[0] - 40)} TiB"
-        if spanned_shifts(mode)[0] >= 40
-        else f"going up from v_start, one meets vpt_start, then the region's end, within 2^64 - {2 << (spanned_shifts(mode)[0])} bytes",
+        "going up from v_start one meets vpt_start and then the region's end, and the region is "
+        f"{short_of_all} MiB short of the whole address space at least",
     )
 
 
@@ -62,20 +64,23 @@ def v_end_closed() -> Lemma:
         "v-end-closed",
         "V(n) = ⌈E + 512 KiB⌉ to 4 MiB",
         Statement(goal=v_end(vpt_start, n) == padded_end(vpt_start, n)),
+        Steps(generalise=(stack_end(vpt_start, n),)),
     )
 
 
 @cache
-def pages_fit() -> Lemma:
+def pages_fit(limit: int) -> Lemma:
     """n ≤ m ≤ (limit - d) / 4096 gives d + 4096 n ≤ d + 4096 m ≤ limit, and nothing wraps."""
-    d, limit = word("d"), word("limit")
+    d = word("d")
     return Lemma(
-        "pages-fit",
+        f"pages-fit[{limit:#x}]",
         "n ≤ m ≤ (limit - d) / 4096 ⇒ d + 4096 n ≤ d + 4096 m ≤ limit",
         Statement(
             assumptions=(
                 Assumption("in-order", n <= m, "n ≤ m"),
-                Assumption("room", (d <= limit) & (m <= (limit - d) >> PAGE_SHIFT), "m pages fit above d"),
+                Assumption(
+                    "fits", (d <= limit) & (m <= (number(limit) - d) >> PAGE_SHIFT), "m pages fit above d"
+                ),
             ),
             goal=(d + n * PAGE_SIZE <= d + m * PAGE_SIZE)
             & (d + m * PAGE_SIZE <= limit)
@@ -120,7 +125,7 @@ def v_end_grows(mode: PagingMode) -> Lemma:
         ),
         Steps(
             uses=(
-                pages_fit().at(d=vpt_start - v_start, limit=number(tables_limit(mode))),
+                pages_fit(tables_limit(mode)).at(d=vpt_start - v_start),
                 arithmetic.moved_up(limit - (1 << ROUNDING_SHIFT)).at(
                     near=_from_start(n), far=_from_start(m), c=number(ABOVE_TABLES)
                 ),
@@ -138,54 +143,99 @@ def v_end_grows(mode: PagingMode) -> Lemma:
     )
 
 
-@cache
-def tables_grow(mode: PagingMode) -> Lemma:
-    """near ≤ far, counted from S, gives f(S, near) ≤ f(S, far): level by level, then summed."""
-    levels = list(
-        zip(
-            mode.counted_levels[::-1],
-            *(tables_by_level(mode, v_start, end) for end in (near, far)),
-            strict=True,
-        )
-    )
-    uses: list[Use] = []
-    sums: list[tuple[Word, Word]] = []
-    most = 0
-    for level, here, there in levels:
-        bound = level.fixed
-        if bound is None:
-            uses.append(arithmetic.spanned_grows(level.shift).at(low=v_start))
-            uses.append(arithmetic.spanned_bounded(level.shift).at(low=v_start))
-            bound = (1 << (64 - level.shift)) - 1
-        if sums:
-            uses.append(
-                arithmetic.sums_grow().at(
-                    a=sums[-1][0],
-                    b=sums[-1][1],
-                    most_near=number(most),
-                    c=here,
-                    d=there,
-                    most_far=number(bound),
-                )
-            )
-            here, there = sums[-1][0] + here, sums[-1][1] + there
-        sums.append((here, there))
-        most += bound
-    generalise = [term for pair in (*sums, *(level[1:] for level in levels)) for term in pair]
+def _most(level: Level) -> int:
+    """What bounds the tables of a level, whatever the region."""
+    return (1 << (64 - level.shift)) - 1 if level.fixed is None else level.fixed
+
+
+def most_tables(mode: PagingMode) -> int:
+    """What bounds the tables of any region: as many of each level as the address space has blocks."""
+    return sum(map(_most, mode.counted_levels))
+
+
+def terms(*words: Word) -> tuple[Word, ...]:
+    """What can be generalised: the words that are not constants, each once."""
+    return tuple(dict.fromkeys(each for each in words if each.operation != "constant"))
+
+
+def summed(
+    mode: PagingMode,
+    *,
+    name: str,
+    meaning: str,
+    here: Word,
+    there: Word,
+    raises: Sequence[int],
+    per_level: Sequence[Use],
+    assumptions: tuple[Assumption, ...] = (),
+) -> Lemma:
+    """f(S, there) ≤ f(S, here) + Σ raises, from what ``per_level`` says of each level, added up one by one.
+
+    ``raises`` are by level, the root's first.
+    """
+    levels = mode.counted_levels[::-1]
+    least, most = (tables_by_level(mode, v_start, end) for end in (here, there))
+    sums = list(accumulate(least)), list(accumulate(most))
+    bounds = [_most(level) for level in levels]
+    uses = [
+        arithmetic.spanned_bounded(level.shift).at(low=v_start, far=here)
+        for level in levels
+        if level.fixed is None
+    ]
+    for index in range(1, len(levels)):
+        step = arithmetic.sums_move(sum(raises[:index]), raises[index], sum(bounds[:index]), bounds[index])
+        uses.append(step.at(a=sums[0][index - 1], b=sums[1][index - 1], c=least[index], d=most[index]))
     return Lemma(
-        f"tables-grow[{mode.name}]",
-        "near ≤ far ⇒ f(S, near) ≤ f(S, far), counted from S",
+        name,
+        meaning,
         Statement(
             assumptions=(
                 arithmetic.in_order(v_start, near, far),
                 Assumption(
                     "short", far - v_start <= region_limit(mode), "the region does not come full circle"
                 ),
+                *assumptions,
             ),
-            goal=tables(mode, v_start, near) <= tables(mode, v_start, far),
+            goal=tables(mode, v_start, there) <= tables(mode, v_start, here) + sum(raises),
         ),
+        Steps(uses=(*per_level, *uses), generalise=terms(*sums[0], *sums[1], *least, *most)),
+    )
+
+
+@cache
+def tables_grow(mode: PagingMode) -> Lemma:
+    """near ≤ far, counted from S, gives f(S, near) ≤ f(S, far): level by level, then summed."""
+    return summed(
+        mode,
+        name=f"tables-grow[{mode.name}]",
+        meaning="near ≤ far ⇒ f(S, near) ≤ f(S, far), counted from S",
+        here=far,
+        there=near,
+        raises=[0] * len(mode.counted_levels),
+        per_level=[
+            arithmetic.spanned_grows(level.shift).at(low=v_start)
+            for level in mode.counted_levels
+            if level.fixed is None
+        ],
+    )
+
+
+@cache
+def count_bounded(mode: PagingMode) -> Lemma:
+    """f(S, V(n)) is no more than the tables of the whole address space, whatever S, T and n."""
+    end = v_end(vpt_start, n)
+    spans = tables_by_level(mode, v_start, end)
+    return Lemma(
+        f"count-bounded[{mode.name}]",
+        f"f(S, V(n)) ≤ {most_tables(mode):#x}",
+        Statement(goal=tables_for(mode, v_start, vpt_start, n) <= most_tables(mode)),
         Steps(
-            uses=tuple(uses), generalise=tuple(each for each in generalise if each.operation != "constant")
+            uses=tuple(
+                arithmetic.spanned_bounded(level.shift).at(low=v_start, far=end)
+                for level in mode.counted_levels
+                if level.fixed is None
+            ),
+            generalise=terms(*spans),
         ),
     )
 
@@ -251,3 +301,27 @@ def count_at_least(mode: PagingMode) -> Lemma:
         Statement(assumptions=(room(mode, n),), goal=count >= least_possible(mode)),
         Steps(uses=tuple(uses), generalise=(count, *spans, end)),
     )
+
+
+@cache
+def count_above_fixed(mode: PagingMode) -> Lemma:
+    """f(S, V(n)) ≥ the tables that the mode always takes, whatever S, T and n."""
+    spans = tables_by_level(mode, v_start, v_end(vpt_start, n))
+    return Lemma(
+        f"count-above-fixed[{mode.name}]",
+        f"f(S, V(n)) ≥ {fixed_tables(mode)}",
+        Statement(goal=tables_for(mode, v_start, vpt_start, n) >= fixed_tables(mode)),
+        Steps(
+            uses=tuple(
+                arithmetic.spanned_bounded(level.shift).at(low=v_start, far=v_end(vpt_start, n))
+                for level in mode.counted_levels
+                if level.fixed is None
+            ),
+            generalise=terms(*spans),
+        ),
+    )
+
+
+def fixed_tables(mode: PagingMode) -> int:
+    """The tables that a mode takes whatever the region."""
+    return sum(level.fixed or 0 for level in mode.counted_levels)

@@ -1,0 +1,315 @@
+"""Decides claims: has every obligation discharged, looks for witnesses, and has the machine replay them.
+
+Nothing here looks at the verdict that is expected. A part is proved when its lemma and all that it rests on
+are discharged and its assumptions can be met; it is refuted by values that break it and that the machine
+confirms. Where model and machine disagree, that is an Error.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from threading import local
+from time import monotonic
+from typing import Any, Final, TypeVar
+
+from attrs import evolve, frozen
+
+from .claim import Claim, Expected, Part
+from .rule import Obligation, UnsoundStep, lemmas_of, obligations
+from .search import find
+from .smtlib import query_text
+from .solver import SECONDS, Answer, Solver
+from .theorem import Lemma, Statement
+from .verdict import (
+    Error,
+    MachineDisagreesError,
+    Need,
+    Proved,
+    Refuted,
+    Replay,
+    Severity,
+    Unknown,
+    Vacuous,
+    Verdict,
+    Witness,
+)
+from .words import TRUE, Truth, Word, all_of
+
+Progress = Callable[[int, int, str], None]
+"""Told how much is done, of how much, and the name of what was done last."""
+
+STATUS: Final = {Severity.UNKNOWN: 3, Severity.VACUOUS: 4, Severity.ERROR: 70}
+NOTHING_SELECTED: Final = 5
+
+
+@frozen(kw_only=True)
+class LemmaResult:
+    """What became of a lemma's own obligations: ``open`` are those not discharged, with the answer.
+
+    ``contradictory`` says that its assumptions can't be met; ``unsound`` that its proof breaks a rule.
+    ``spent`` is in the solver's unit of work, ``seconds`` and ``slowest`` (of one question) are not stable.
+    """
+
+    lemma: Lemma
+    obligations: int
+    open: tuple[tuple[Obligation, Answer], ...] = ()
+    contradictory: bool = False
+    unsound: str = ""
+    spent: int = 0
+    seconds: float = 0.0
+    slowest: float = 0.0
+
+    @property
+    def discharged(self) -> bool:
+        """Whether the lemma follows from those that it uses."""
+        return not (self.open or self.unsound)
+
+
+@frozen(kw_only=True)
+class PartDecision:
+    """The verdict on a part of a claim."""
+
+    part: Part
+    verdict: Verdict
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether the verdict is the one that the part carries."""
+        wanted = Proved if self.part.expected is Expected.PROVED else Refuted
+        return isinstance(self.verdict, wanted)
+
+
+@frozen(kw_only=True)
+class Decision:
+    """The verdicts on a claim's parts, in their order."""
+
+    claim: Claim
+    parts: tuple[PartDecision, ...]
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether every part got the verdict expected."""
+        return all(each.as_expected for each in self.parts)
+
+    @property
+    def severity(self) -> Severity:
+        """The worst of the parts: a claim is refuted when a part is."""
+        return max(each.verdict.severity for each in self.parts)
+
+    @property
+    def status(self) -> int:
+        """The exit status that the claim alone would give."""
+        return STATUS.get(self.severity, 0 if self.as_expected else 1)
+
+
+@frozen(kw_only=True)
+class ProofRun:
+    """All that one run of the prover settled; ``lemmas`` each come after those that they use."""
+
+    decisions: tuple[Decision, ...]
+    lemmas: tuple[LemmaResult, ...]
+    seconds: float
+
+    @property
+    def status(self) -> int:
+        """The worst exit status of all; 5 when nothing was selected."""
+        return max((each.status for each in self.decisions), default=NOTHING_SELECTED)
+
+
+def prove(
+    claims: Iterable[Claim], *, jobs: int = 2, seconds: float = SECONDS, progress: Progress | None = None
+) -> ProofRun:
+    """Decide every claim, ``jobs`` questions at a time, each killed after ``seconds``."""
+    claims = tuple(claims)
+    began = monotonic()
+    parts = [part for claim in claims for part in claim.parts]
+    lemmas = lemmas_of(lemma for part in parts for lemma in part.lemmas)
+    with _Team(jobs, seconds, len(lemmas) + len(parts), progress) as team:
+        settled = team.each(lemmas, lambda lemma: lemma.name, settle)
+        results = {result.lemma: result for result in settled}
+        decided = iter(
+            team.each(parts, lambda part: part.lemma.name, lambda solver, part: judge(solver, part, results))
+        )
+    return ProofRun(
+        decisions=tuple(
+            Decision(
+                claim=claim,
+                parts=tuple(PartDecision(part=part, verdict=next(decided)) for part in claim.parts),
+            )
+            for claim in claims
+        ),
+        lemmas=tuple(settled),
+        seconds=monotonic() - began,
+    )
+
+
+def settle(solver: Solver, lemma: Lemma) -> LemmaResult:
+    """Have the solver discharge a lemma's own obligations, and meet its assumptions."""
+    try:
+        wanted = obligations(lemma)
+    except UnsoundStep as error:
+        return LemmaResult(lemma=lemma, obligations=0, unsound=str(error))
+    answers = [(each, solver.ask(each.conditions)) for each in wanted]
+    met = solver.ask([lemma.statement.given])
+    asked = [answer for _, answer in answers] + [met]
+    return LemmaResult(
+        lemma=lemma,
+        obligations=len(wanted),
+        open=tuple((each, answer) for each, answer in answers if answer.status != "unsat"),
+        contradictory=met.status == "unsat",
+        spent=sum(each.spent for each in asked),
+        seconds=sum(each.seconds for each in asked),
+        slowest=max(each.seconds for each in asked),
+    )
+
+
+def judge(solver: Solver, part: Part, results: Mapping[Lemma, LemmaResult]) -> Verdict:
+    """The verdict on a part, given what became of the lemmas that its proof rests on."""
+    try:
+        return _judged(solver, part, results)
+    except MachineDisagreesError as error:
+        return Error(why=f"MODEL AND MACHINE DISAGREE: {error}")
+
+
+def _judged(solver: Solver, part: Part, results: Mapping[Lemma, LemmaResult]) -> Verdict:
+    statement = part.lemma.statement
+    if part.reached:
+        return _judge_reached(solver, part, results)
+    rests_on = lemmas_of([part.lemma])
+    if all(results[each].discharged for each in rests_on):
+        return _judge_proved(solver, part, tuple(results[each] for each in rests_on))
+    found = find(solver, statement, ~statement.goal, least=part.least, shape=part.shape)
+    if found.values is None:
+        return _unknown(found.why, [results[each] for each in rests_on])
+    witness = _witnessed(part, found.values)
+    if witness.replay.holds is True:
+        return _disagreement("refuted by the model, but it holds on the machine", witness)
+    return Refuted(witness=evolve(witness, unique=_is_unique(solver, statement, found.values)))
+
+
+def _judge_proved(solver: Solver, part: Part, rests_on: Sequence[LemmaResult]) -> Verdict:
+    """A part whose obligations are discharged: can its assumptions be met, and which does it need?"""
+    statement = part.lemma.statement
+    for each in rests_on:
+        if each.contradictory:
+            return Vacuous(why=f"the assumptions of {each.lemma.name} contradict each other")
+    found = find(solver, statement, TRUE, least=part.least, shape=part.shape)
+    if found.values is None:
+        if found.none and part.shape is TRUE:
+            return Vacuous(why="nothing meets the assumptions")
+        return Unknown(why=f"no example of the assumptions was found: {found.why}", hint="give it a shape")
+    example = _witnessed(part, found.values)
+    if example.replay.holds is False:
+        return _disagreement("proved by the model, but it fails on the machine", example)
+    needs = []
+    for assumption in statement.assumptions:
+        shape = part.without.get(assumption.name, TRUE)
+        broken = find(
+            solver, statement, ~statement.goal, least=part.least, shape=shape, without=assumption.name
+        )
+        witness = None if broken.values is None else _witnessed(part, broken.values)
+        if witness is not None and witness.replay.holds is True:
+            return _disagreement(
+                f"fails in the model without {assumption.name}, but not on the machine", witness
+            )
+        needed = True if witness else False if broken.none and shape is TRUE else None
+        needs.append(
+            Need(assumption=assumption.name, meaning=assumption.meaning, needed=needed, witness=witness)
+        )
+    return Proved(lemmas=tuple(each.lemma.name for each in rests_on), example=example, needs=tuple(needs))
+
+
+def _judge_reached(solver: Solver, part: Part, results: Mapping[Lemma, LemmaResult]) -> Verdict:
+    """A part that says that something is reached: an example proves it, a lemma that forbids it refutes it."""
+    statement = part.lemma.statement
+    found = find(solver, statement, statement.goal, least=part.least, shape=part.shape)
+    if found.values is not None:
+        example = _witnessed(part, found.values)
+        if example.replay.holds is False:
+            return _disagreement("reached in the model, but not on the machine", example)
+        return Proved(lemmas=(), example=example)
+    rests_on = [results[each] for each in lemmas_of(part.lemmas)]
+    if not all(each.discharged for each in rests_on):
+        return _unknown(found.why or "no values reach it, and that none do is not proved", rests_on)
+    nearest = find(solver, statement, TRUE, least=part.least, shape=part.shape)
+    if nearest.values is None:
+        return Vacuous(why="nothing meets the assumptions")
+    witness = _witnessed(part, nearest.values)
+    if witness.replay.holds is True:
+        return _disagreement("impossible in the model, but reached on the machine", witness)
+    return Refuted(witness=witness, lemmas=tuple(each.lemma.name for each in rests_on))
+
+
+def _witnessed(part: Part, values: Mapping[Word, int]) -> Witness:
+    by_name = {str(each.value): value for each, value in values.items()}
+    return Witness(values=by_name, replay=part.replay(by_name))
+
+
+def _is_unique(solver: Solver, statement: Statement, values: Mapping[Word, int]) -> bool | None:
+    """Whether no other values break the statement; not known when it speaks of a loop or the solver gives up."""
+    if statement.runs:
+        return None
+    same = all_of(each == value for each, value in values.items())
+    other = solver.ask([statement.given, ~statement.goal, ~same])
+    return {"sat": False, "unsat": True}.get(other.status)
+
+
+def _disagreement(why: str, witness: Witness) -> Error:
+    return Error(
+        why=f"MODEL AND MACHINE DISAGREE: {why}; the machine saw: {witness.replay.says}", witness=witness
+    )
+
+
+def _unknown(why: str, rests_on: Iterable[LemmaResult]) -> Verdict:
+    """What is open, with its queries as text; a proof that breaks a rule is the tool's own error."""
+    rests_on = list(rests_on)
+    for each in rests_on:
+        if each.unsound:
+            return Error(why=f"unsound proof: {each.unsound}")
+    still_open = [(each, answer) for result in rests_on for each, answer in result.open]
+    names = ", ".join(f"{each.name} ({answer.why or answer.status})" for each, answer in still_open)
+    return Unknown(
+        why="; ".join(filter(None, [f"not discharged: {names}" if names else "", why])),
+        hint="split the obligation by another lemma, or ask another solver for the exported query",
+        queries=tuple((each.name, query_text(each.conditions, [each.name])) for each, _ in still_open),
+    )
+
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class _Team:
+    """Threads that each have a solver process of their own."""
+
+    def __init__(self, jobs: int, seconds: float, total: int, progress: Progress | None) -> None:
+        self._pool = ThreadPoolExecutor(jobs)
+        self._seconds = seconds
+        self._mine = local()
+        self._solvers: list[Solver] = []
+        self._done, self._total, self._progress = 0, total, progress
+
+    def __enter__(self) -> "_Team":
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+        for solver in self._solvers:
+            solver.close()
+
+    def each(
+        self, items: Sequence[Item], name: Callable[[Item], str], work: Callable[[Solver, Item], Result]
+    ) -> list[Result]:
+        """The work's result for every item, in the order of the items."""
+        futures = {self._pool.submit(self._with_solver, work, item): item for item in items}
+        for future in as_completed(futures):
+            future.result()
+            self._done += 1
+            if self._progress is not None:
+                self._progress(self._done, self._total, name(futures[future]))
+        return [future.result() for future in futures]
+
+    def _with_solver(self, work: Callable[[Solver, Any], Result], item: object) -> Result:
+        if not hasattr(self._mine, "solver"):
+            self._mine.solver = Solver(self._seconds)
+            self._solvers.append(self._mine.solver)
+        return work(self._mine.solver, item)

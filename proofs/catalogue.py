@@ -1,0 +1,5 @@
+"""Every claim, family by family, in the order to read them in: what the entry point ``ptproof.theorems`` names."""
+
+from . import count
+
+CLAIMS = (*count.CLAIMS,)

@@ -1,0 +1,138 @@
+"""How the frame machine judges a case: the layouts that it is given, and what is asked of it.
+
+Only the machine is asked here: the layout is arranged, the tables are built and the region is walked by it
+alone, and what it finds is held against the figures of the model, which disagree at most once.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from ..formal.arrange import TooLarge, arrange, region_end, touched
+from ..formal.layout import ADDRESS_LIMIT, Configuration, Layout, Segment
+from ..formal.machine import Report, replay
+from ..formal.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
+from ..formal.verdict import MachineDisagreesError, Replay
+
+Values = Mapping[str, int]
+Judge = Callable[[Values], Replay]
+Holds = Callable[[Values, Layout], tuple[bool, str]]
+"""Whether a goal holds for a layout that the machine arranged, and what was seen."""
+Arithmetic = Callable[[Values], tuple[bool, str]]
+
+TOO_LARGE: Final = "too large to be executed frame by frame"
+P2M_PLACES: Final = (0x8000000000, 0x1000000000000)
+"""Where the p2m may lie, so that it takes no space in the region: away from most regions."""
+FEW_PAGES: Final = 0x10000
+"""Memory for dom0 when nothing asks for more, in pages: 256 MiB."""
+
+
+def configuration(mode: PagingMode, v_start: int, vpt_start: int) -> Configuration | None:
+    """A configuration whose page tables start at ``vpt_start``, or ``None`` where there is no room for one.
+
+    The kernel fills the region up to the start info. A 64-bit guest's p2m lies elsewhere; a 32-bit one has
+    just the memory that its p2m, which must lie below the start info, can hold.
+    """
+    info = (vpt_start - PAGE_SIZE) % ADDRESS_LIMIT
+    room = (info - v_start) % ADDRESS_LIMIT
+    if vpt_start % PAGE_SIZE or (vpt_start - v_start) % ADDRESS_LIMIT < PAGE_SIZE:
+        return None
+    pages = max(FEW_PAGES, 1 << (room >> PAGE_SHIFT).bit_length() + 1)
+    if mode.bits == 64:
+        init_p2m = next(
+            place for place in P2M_PLACES if (place - v_start) % ADDRESS_LIMIT > room + (64 << 20)
+        )
+        return Configuration(
+            mode=mode,
+            virt_base=v_start,
+            kernel=Segment(v_start, info),
+            nr_pages=pages,
+            init_p2m=init_p2m,
+        )
+    pages = min(pages, room // mode.p2m_entry)
+    p2m = -(-pages * mode.p2m_entry // PAGE_SIZE) * PAGE_SIZE
+    kernel = Segment(v_start, (info - min(p2m, room)) % ADDRESS_LIMIT)
+    return Configuration(mode=mode, virt_base=v_start, kernel=kernel, nr_pages=pages)
+
+
+def arranged(mode: PagingMode, v_start: int, vpt_start: int) -> Layout | None:
+    """The machine's layout of a region, its n found by the machine; ``None`` if it is too large.
+
+    The region alone where there is no room for a kernel and its start info.
+    """
+    given = configuration(mode, v_start, vpt_start)
+    try:
+        if given is not None:
+            layout = arrange(given)
+            if layout.vpt_start != vpt_start:
+                raise MachineDisagreesError(f"the machine puts the tables at {layout.vpt_start:#x}")
+            return layout
+        return None
+    except TooLarge:
+        return None
+
+
+def agreed(what: str, model: int, machine: int) -> None:
+    """Raises `MachineDisagreesError` when two figures differ."""
+    if model != machine:
+        raise MachineDisagreesError(f"{what}: {model} in the model, {machine} on the machine")
+
+
+def region_case(mode: PagingMode, holds: Holds, count: str | None = "n") -> Judge:
+    """Judges the region that starts at ``v_start``, its tables at ``vpt_start``, by ``holds``.
+
+    The model's count of the name ``count`` must be the one that the machine finds.
+    """
+
+    def judge(values: Values) -> Replay:
+        v_start, vpt_start = values["v_start"], values["vpt_start"]
+        layout = arranged(mode, v_start, vpt_start)
+        if layout is None:
+            return Replay(None, TOO_LARGE)
+        if count is not None:
+            agreed("n", values[count], layout.nr_pt_pages)
+        found, says = holds(values, layout)
+        return Replay(found, says, seen(layout))
+
+    return judge
+
+
+def seen(layout: Layout, title: str = "the builder's layout") -> tuple[tuple[str, Layout, Report], ...]:
+    """The machine's report on a layout, where it is small enough to be built."""
+    try:
+        return ((title, layout, replay(layout)),)
+    except TooLarge:
+        return ()
+
+
+def end_of(values: Values, frames: int) -> int:
+    """Where the machine ends the region when it sets ``frames`` aside; not wrapped."""
+    before = (values["vpt_start"] - values["v_start"]) % ADDRESS_LIMIT
+    return region_end(values["v_start"] + before + (frames + 1) * PAGE_SIZE)
+
+
+def needed(mode: PagingMode, values: Values, frames: int) -> int | None:
+    """f(S, V(frames)) as the machine walks it; ``None`` if that's too large."""
+    try:
+        return touched(mode, values["v_start"], end_of(values, frames))
+    except TooLarge:
+        return None
+
+
+def counted(layout: Layout) -> tuple[bool, str]:
+    """Whether the builder takes just the frames set aside; for a region too large to build, by a walk."""
+    try:
+        report = replay(layout)
+    except TooLarge:
+        took = touched(layout.mode, layout.v_start, layout.v_start + layout.total.size)
+        return took == layout.nr_pt_pages, f"{layout.nr_pt_pages} are set aside, a walk touches {took} tables"
+    exact = report.consumed == report.nr_pt_pages and not (report.unused or report.stray_tables)
+    return exact, f"{report.nr_pt_pages} frames are set aside, {report.consumed} are taken"
+
+
+def arithmetic_case(holds: Arithmetic) -> Judge:
+    """Judges figures that need no layout, by a calculation on plain integers that steps or counts."""
+
+    def judge(values: Values) -> Replay:
+        return Replay(*holds(values))
+
+    return judge
