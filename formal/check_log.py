@@ -27,9 +27,9 @@ from .check_log_figures import (
     notes,
     orders,
     p2m_size,
-    start_info_size,
 )
 from .check_log_findings import Finding, Kind, title, whole_pages
+from .check_log_xen import start_info_size
 from .count_rule import CountRule
 
 __all__ = ["Finding", "Judgement", "Kind", "Outcome", "as_dict", "as_lines", "check_boot"]

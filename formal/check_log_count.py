@@ -9,8 +9,9 @@ from attrs import frozen
 
 from .arrangement import LABELS
 from .boot_log import Boot
-from .check_log_figures import LARGEST, nr_pages_told, start_info_is_last, xen_versions, xen_width
+from .check_log_figures import LARGEST, nr_pages_told
 from .check_log_findings import Finding, Kind, compared, unchecked, whole_pages
+from .check_log_xen import start_info_is_last, xen_versions, xen_width
 from .count_rule import CountRule
 from .layout import ADDRESS_LIMIT
 from .paging import PAGE_SIZE, TWO_LEVEL

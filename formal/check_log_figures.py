@@ -5,44 +5,15 @@ Each is compared with what follows from the figures before it. What a log doesn'
 Facts: DOMAIN.md sections 2, 3 and 7; ``dom0_construct()`` in Xen 2.0 to 4.22, and libelf.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from attrs import frozen
-
 from .arrangement import LABELS
 from .boot_log import UNSET, Boot
-from .check_log_findings import Finding, Kind, compared, note, page_up, title, unchecked
-from .count_rule import Version, Versions, may_be_of
+from .check_log_findings import Finding, Kind, compared, differs, note, page_up, size_of, title, unchecked
+from .check_log_xen import start_info_is_last, xen_width
 from .layout import ADDRESS_LIMIT, Segment
 from .paging import PAGE_SIZE
-
-
-@frozen
-class _Era:
-    """A size of the start info, in bytes, with the Xens that had it: their width, oldest and newest."""
-
-    size: int
-    width: int | None
-    oldest: Version
-    newest: Version
-    title: str
-
-
-_TODAY: Final = (99,)
-START_INFO_ERAS: Final = (
-    _Era(0x1000, None, (0,), (3, 0, 2), "Xen up to 3.0.2: a whole page"),
-    _Era(0x46C, 32, (3, 0, 3), (3, 1), "i386 Xen 3.0.3 to 3.1"),
-    _Era(0x49C, 64, (3, 0, 3), (3, 1), "Xen 3.0.3 to 3.1"),
-    _Era(0x474, 32, (3, 2), (3, 3), "i386 Xen 3.2 and 3.3"),
-    _Era(0x4A4, 64, (3, 2), (3, 3), "Xen 3.2 and 3.3"),
-    _Era(0x47C, 32, (3, 4), (4, 2), "i386 Xen 3.4 to 4.2"),
-    _Era(0x4B4, 64, (3, 4), (4, 12), "Xen 3.4 to 4.12"),
-    _Era(0x4B8, 64, (4, 13), _TODAY, "Xen 4.13 and later"),
-    _Era(0x490, 64, (4, 10), _TODAY, "the PV shim, which has no VGA console"),
-)
-"""All that there have been: start_info grew in 3.4, what is known of the VGA console in 3.2 and 4.13."""
 
 _GAPPED_ERA: Final = (0x1000, 0x46C, 0x49C)
 """Up to 3.1 the log's kernel ends before its symbol table, and what follows comes after that."""
@@ -52,38 +23,6 @@ LARGEST: Final = 1 << 41
 
 _SMALLEST_SYMBOLS: Final = 192
 """The least size of a symbol table as libelf loads it, in bytes."""
-
-
-def xen_width(boot: Boot) -> int:
-    """How many bits Xen has."""
-    return boot.xen_width or (32 if boot.digits == 8 else 64)
-
-
-def xen_versions(boot: Boot) -> Versions | None:
-    """The oldest and the newest Xen that the log can be of; ``None`` if nothing tells.
-
-    The banner does, or the size of the start info.
-    """
-    banner = _banner_version(boot)
-    if banner is not None:
-        return banner, banner
-    size, width = _size(boot, "start_info"), xen_width(boot)
-    eras = [each for each in START_INFO_ERAS if each.size == size and each.width in (None, width)]
-    return (eras[0].oldest, eras[0].newest) if eras else None
-
-
-def _banner_version(boot: Boot) -> Version | None:
-    found = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", boot.xen_version or "")
-    return tuple(int(each) for each in found.groups() if each) if found else None
-
-
-def start_info_is_last(boot: Boot) -> bool:
-    """Xen 2.0 puts the start info after the page tables, not before."""
-    return (
-        boot.start_info is not None
-        and boot.page_tables is not None
-        and boot.start_info.start == boot.page_tables.end
-    )
 
 
 # Lines, segments and their order
@@ -103,12 +42,11 @@ def orders(boot: Boot) -> Iterator[Finding]:
     for name in ("paddr", "symbol_map", "alloc", "initrd_image", *LABELS):
         each: Segment | None = getattr(boot, name)
         if each is not None and each.end and each.end < each.start:
-            yield Finding(
-                kind=Kind.DIFFERS,
-                figure=name,
-                line=boot.lines.get(name),
-                message=f"ends at {each.end:#x}, before its start {each.start:#x}",
-                involves=frozenset({f"{name}.start", f"{name}.end"}),
+            yield differs(
+                boot,
+                name,
+                f"ends at {each.end:#x}, before its start {each.start:#x}",
+                involves={f"{name}.start", f"{name}.end"},
             )
     if boot.total is not None and boot.total.start % PAGE_SIZE:
         yield note(
@@ -117,12 +55,11 @@ def orders(boot: Boot) -> Iterator[Finding]:
     for name in ("page_tables", "boot_stack"):
         each = getattr(boot, name)
         if each is not None and each.size % PAGE_SIZE:
-            yield Finding(
-                kind=Kind.DIFFERS,
-                figure=name,
-                line=boot.lines.get(name),
-                message=f"{each.size:#x} bytes aren't whole pages",
-                involves=frozenset({f"{name}.start", f"{name}.end"}),
+            yield differs(
+                boot,
+                name,
+                f"{each.size:#x} bytes aren't whole pages",
+                involves={f"{name}.start", f"{name}.end"},
             )
 
 
@@ -170,11 +107,11 @@ def _follow(boot: Boot, before: str, name: str, absent: Sequence[str]) -> Findin
     if ahead and may_be_mapped and gap == image:
         expected, source = segment.start, f"{source}, and a mapped ramdisk whose line is missing"
     shim = name == "page_tables" and {"xenstore", "console"} <= set(absent)
-    if shim and gap == 2 * PAGE_SIZE and _size(boot, "start_info") == 0x490:
+    if shim and gap == 2 * PAGE_SIZE and size_of(boot, "start_info") == 0x490:
         return unchecked(
             boot, name, "starts two pages on, as if the lines of the PV shim's rings were missing"
         )
-    old = boot.paddr is None and (_size(boot, "start_info") in _GAPPED_ERA or start_info_is_last(boot))
+    old = boot.paddr is None and (size_of(boot, "start_info") in _GAPPED_ERA or start_info_is_last(boot))
     if ahead and before == "kernel" and old:
         return note(boot, name, f"starts {gap:#x} bytes on, as with a symbol table in Xen up to 3.0")
     involves = {f"{before}.end"}
@@ -191,11 +128,6 @@ def _follow(boot: Boot, before: str, name: str, absent: Sequence[str]) -> Findin
         involves=involves,
         confirms=exact,
     )
-
-
-def _size(boot: Boot, name: str) -> int | None:
-    segment = boot.segment(name)
-    return None if segment is None else segment.size
 
 
 def _p2m_inside(boot: Boot) -> bool:
@@ -235,55 +167,21 @@ def fixed_sizes(boot: Boot) -> Iterator[Finding]:
                 confirms={f"{name}.start"},
             )
     if boot.boot_stack == Segment(0, 0):
-        yield Finding(
-            kind=Kind.DIFFERS,
-            figure="boot_stack",
-            line=boot.lines.get("boot_stack"),
-            message="is absent, where every Xen has one page",
-            involves=frozenset({"boot_stack.start", "boot_stack.end"}),
+        yield differs(
+            boot,
+            "boot_stack",
+            "is absent, where every Xen has one page",
+            involves={"boot_stack.start", "boot_stack.end"},
         )
     if (boot.segment("xenstore") is None) != (boot.segment("console") is None):
         lone = "console" if boot.segment("console") is None else "xenstore"
         if getattr(boot, lone) is not None:
-            yield Finding(
-                kind=Kind.DIFFERS,
-                figure=lone,
-                line=boot.lines.get(lone),
-                message="is absent, where the other ring is not",
-                involves=frozenset({f"{lone}.start", f"{lone}.end"}),
+            yield differs(
+                boot,
+                lone,
+                "is absent, where the other ring is not",
+                involves={f"{lone}.start", f"{lone}.end"},
             )
-
-
-def start_info_size(boot: Boot) -> Iterator[Finding]:
-    """The start info has a size that some Xen has had, the one of the log if that is known."""
-    size, banner = _size(boot, "start_info"), _banner_version(boot)
-    if size is None:
-        return
-    known = [each for each in START_INFO_ERAS if each.width in (None, xen_width(boot))]
-    era = next((each for each in known if each.size == size), None)
-    if era is None:
-        told = [each for each in known if banner and may_be_of((each.oldest, each.newest), (banner, banner))]
-        nearest = min(told or known, key=lambda each: abs(each.size - size))
-        by = f"{abs(size - nearest.size):#x} too {'many' if size > nearest.size else 'few'}"
-        yield Finding(
-            kind=Kind.DIFFERS,
-            figure="start_info",
-            line=boot.lines.get("start_info"),
-            message=f"{size:#x} bytes, which no Xen has had, are {by}: expected {nearest.size:#x} ({nearest.title})",
-            expected=nearest.size,
-            found=size,
-            involves=frozenset({"start_info.start", "start_info.end"}),
-        )
-        return
-    yield Finding(
-        kind=Kind.AGREES,
-        figure="start_info",
-        line=boot.lines.get("start_info"),
-        message=f"{size:#x} bytes: {era.title}",
-        confirms=frozenset({"start_info.start", "start_info.end"}),
-    )
-    if banner and not may_be_of((era.oldest, era.newest), (banner, banner)):
-        yield note(boot, "start_info", f"{size:#x} bytes, although the log is of Xen {boot.xen_version}")
 
 
 # The image
@@ -306,12 +204,11 @@ def notes(boot: Boot, width: int) -> Iterator[Finding]:
             )
     initrd = boot.segment("initrd")
     if boot.mod_start_pfn and initrd is not None and initrd.size:
-        yield Finding(
-            kind=Kind.DIFFERS,
-            figure="initrd",
-            line=boot.lines.get("initrd"),
-            message="is mapped, although the image's MOD_START_PFN asks that it be not",
-            involves=frozenset({"initrd.start", "initrd.end"}),
+        yield differs(
+            boot,
+            "initrd",
+            "is mapped, although the image's MOD_START_PFN asks that it be not",
+            involves={"initrd.start", "initrd.end"},
         )
 
 
@@ -321,12 +218,11 @@ def image(boot: Boot) -> Iterator[Finding]:
         return
     start, end = boot.kernel.start, boot.kernel.end or ADDRESS_LIMIT
     if boot.total is not None and start < boot.total.start:
-        yield Finding(
-            kind=Kind.DIFFERS,
-            figure="kernel",
-            line=boot.lines.get("kernel"),
-            message=f"starts at {start:#x}, below the region's start {boot.total.start:#x}",
-            involves=frozenset({"kernel.start", "total.start"}),
+        yield differs(
+            boot,
+            "kernel",
+            f"starts at {start:#x}, below the region's start {boot.total.start:#x}",
+            involves={"kernel.start", "total.start"},
         )
     if boot.entry is not None:
         inside = start <= boot.entry <= end
@@ -453,19 +349,16 @@ def p2m_size(boot: Boot, width: int) -> Iterator[Finding]:
             boot, "p2m", f"has {more} entries more than {memory}, as if a ramdisk's line were missing"
         )
     else:
-        yield Finding(
-            kind=Kind.DIFFERS,
-            figure="p2m",
-            line=boot.lines.get("p2m"),
-            message=f"{p2m.size:#x} bytes are {abs(p2m.size - entry * pages):#x} too "
+        yield differs(
+            boot,
+            "p2m",
+            f"{p2m.size:#x} bytes are {abs(p2m.size - entry * pages):#x} too "
             f"{'many' if p2m.size > entry * pages else 'few'}: expected {entry * pages:#x}, "
             f"{entry} for each of {pages} ({pages:#x}) pages: {memory}",
+            involves={"p2m.start", "p2m.end", "alloc.start", "alloc.end", "pages_to_be_allocated"}
+            | ({"initrd_image.start", "initrd_image.end"} if boot.initrd_image else set()),
             expected=entry * pages,
             found=p2m.size,
-            involves=frozenset(
-                {"p2m.start", "p2m.end", "alloc.start", "alloc.end", "pages_to_be_allocated"}
-                | ({"initrd_image.start", "initrd_image.end"} if boot.initrd_image else set())
-            ),
         )
 
 

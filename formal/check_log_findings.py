@@ -86,6 +86,27 @@ def compared(
     )
 
 
+def differs(
+    boot: Boot,
+    figure: str,
+    message: str,
+    *,
+    involves: Iterable[str],
+    expected: int | None = None,
+    found: int | None = None,
+) -> Finding:
+    """Something that can't be, or is not what follows from other figures."""
+    return Finding(
+        kind=Kind.DIFFERS,
+        figure=figure,
+        line=boot.lines.get(figure),
+        message=message,
+        expected=expected,
+        found=found,
+        involves=frozenset(involves),
+    )
+
+
 def unchecked(boot: Boot, figure: str, message: str) -> Finding:
     """A figure that nothing in the log can be compared with."""
     return Finding(kind=Kind.UNCHECKED, figure=figure, line=boot.lines.get(figure), message=message)
@@ -104,6 +125,12 @@ def page_up(address: int) -> int:
 def whole_pages(segment: Segment | None) -> int | None:
     """How many pages a segment has; ``None`` if it isn't known, or they aren't whole."""
     return None if segment is None or segment.size % PAGE_SIZE else segment.size // PAGE_SIZE
+
+
+def size_of(boot: Boot, name: str) -> int | None:
+    """How long a segment is, in bytes; ``None`` if it isn't there."""
+    segment = boot.segment(name)
+    return None if segment is None else segment.size
 
 
 def _by(found: int, expected: int) -> str:
