@@ -22,6 +22,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "is told on standard error. Numbers are decimal or 0x..., and may end in K, M, G or T.",
         allow_abbrev=False,
     )
+    add_options(parser)
+    add_json(parser, "the layout, for 'ptproof replay',")
+    parser.set_defaults(run=run)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what says which layout it is: an image or its addresses, and the boot's options."""
     image = parser.add_argument_group("the image, or else its addresses")
     image.add_argument(
         "image", metavar="IMAGE", nargs="?", help="an ELF, packed or not, or a bzImage (vmlinuz)"
@@ -65,8 +72,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     initrd.add_argument("--initrd", metavar="FILE", help="the initrd, for its length")
     initrd.add_argument("--initrd-len", metavar="SIZE", type=address, help="its length in bytes (default: 0)")
     options.add_argument("--shim", action="store_true", help="for the PV shim, which adds two pages")
-    add_json(parser, "the layout, for 'ptproof replay',")
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -85,8 +90,8 @@ def run(arguments: argparse.Namespace) -> int:
     from ..paging import PAGE_SIZE
 
     check_json_apart(arguments.json, *filter(None, (arguments.image, arguments.initrd)))
-    configuration, entry = _from_image(arguments) if arguments.image else _from_addresses(arguments)
-    asked = _asked(arguments)
+    configuration, entry = _from_image(arguments) if arguments.image else from_addresses(arguments)
+    asked = pages_asked(arguments)
     configuration = evolve(configuration, nr_pages=asked)
     if arguments.nr_pages is None:
         configuration = evolve(configuration, nr_pages=_capped(arguments, configuration))
@@ -119,28 +124,34 @@ def run(arguments: argparse.Namespace) -> int:
     return Status.AS_EXPECTED
 
 
-def _from_image(arguments: argparse.Namespace) -> "tuple[Configuration, int]":
-    """What an image decides, and its entry."""
+def refuse_addresses(arguments: argparse.Namespace) -> None:
+    """Raise `InputError` for addresses beside an image."""
     from ..errors import InputError
-    from ..image import read_image
 
     for name in ADDRESSES:
         if getattr(arguments, name) is not None:
             raise InputError(
                 f"argument --{name.replace('_', '-')}: not allowed with an image, which has its own"
             )
+
+
+def _from_image(arguments: argparse.Namespace) -> "tuple[Configuration, int]":
+    """What an image decides, and its entry."""
+    from ..image import read_image
+
+    refuse_addresses(arguments)
     image = read_image(arguments.image)
-    return image.configuration(0, _initrd_len(arguments), shim=arguments.shim), image.virt_entry.value
+    return image.configuration(0, initrd_len(arguments), shim=arguments.shim), image.virt_entry.value
 
 
-def _from_addresses(arguments: argparse.Namespace) -> "tuple[Configuration, int | None]":
+def from_addresses(arguments: argparse.Namespace) -> "tuple[Configuration, int | None]":
     """What the addresses say that an image has, and the entry."""
     from ..errors import InputError
     from ..layout import Configuration, Segment
     from ..paging import COMPAT, X86_64
 
     if arguments.kernel is None:
-        raise InputError("one of the arguments IMAGE --kernel is required (see: ptproof layout --help)")
+        raise InputError("one of the arguments IMAGE --kernel is required (see --help)")
     (start, end), virt_base = arguments.kernel, arguments.virt_base or 0
     if start > end:
         raise InputError(f"argument --kernel: expected END at or above START, found {start:#x} {end:#x}")
@@ -154,7 +165,7 @@ def _from_addresses(arguments: argparse.Namespace) -> "tuple[Configuration, int 
         virt_base=virt_base,
         kernel=Segment(start, end),
         nr_pages=0,
-        initrd_len=_initrd_len(arguments),
+        initrd_len=initrd_len(arguments),
         mod_start_pfn=bool(arguments.mod_start_pfn),
         init_p2m=arguments.init_p2m,
         shim=arguments.shim,
@@ -162,14 +173,14 @@ def _from_addresses(arguments: argparse.Namespace) -> "tuple[Configuration, int 
     return configuration, arguments.entry
 
 
-def _initrd_len(arguments: argparse.Namespace) -> int:
+def initrd_len(arguments: argparse.Namespace) -> int:
     """The initrd's length in bytes, by its file or as given."""
     from ..files import file_size
 
     return file_size(arguments.initrd) if arguments.initrd is not None else arguments.initrd_len or 0
 
 
-def _asked(arguments: argparse.Namespace) -> int:
+def pages_asked(arguments: argparse.Namespace) -> int:
     """Dom0's memory in pages before any cap."""
     from ..dom0_mem import Dom0Mem
     from ..errors import InputError
@@ -177,9 +188,7 @@ def _asked(arguments: argparse.Namespace) -> int:
     if arguments.nr_pages is not None:
         return int(arguments.nr_pages)
     if arguments.dom0_mem is None and arguments.host_mem is None:
-        raise InputError(
-            "one of the arguments --nr-pages --dom0-mem is required, or --host-mem (see: ptproof layout --help)"
-        )
+        raise InputError("one of the arguments --nr-pages --dom0-mem is required, or --host-mem (see --help)")
     option: Dom0Mem = arguments.dom0_mem or Dom0Mem()
     if option.relative and arguments.host_mem is None:
         raise InputError("argument --dom0-mem: expected --host-mem beside an amount that depends on the host")
