@@ -44,12 +44,14 @@ class Kind:
     """A kind of configuration: ``weight`` in so many draws is of it, ``steps`` bring it about.
 
     ``built`` tells that Xen builds it as it should be; if not, Xen refuses it, dies of it, or builds it wrong.
+    ``enough`` tells that dom0 has the memory that its region and its initrd take.
     """
 
     name: str
     weight: int
     steps: tuple[Step, ...]
     built: bool = True
+    enough: bool = True
     modes: tuple[int, ...] = (32, 64)
     """The word sizes of the guests that there are such configurations for."""
 
@@ -96,7 +98,7 @@ def draw(
             configuration = step(random, configuration)
         if kind.built:
             configuration = _place_p2m(random, configuration)
-        if _is_possible(configuration) and _is_built(configuration) == kind.built:
+        if _is_possible(configuration) and _is_of(kind, configuration):
             return Drawn(kind, configuration)
     raise AssertionError(f"seed {seed}, index {index}: no configuration of kind {kind.name!r} was found")
 
@@ -255,6 +257,13 @@ def _p2m_on_the_region(random: Random, configuration: Configuration) -> Configur
     return evolve(configuration, init_p2m=at % ADDRESS_LIMIT)
 
 
+def _p2m_to_the_last_page(random: Random, configuration: Configuration) -> Configuration:
+    """A separate p2m that ends in the last page of the address space, or at its end, or goes past it."""
+    length = configuration.nr_pages * 8
+    past = random.choice([0, 8, PAGE_SIZE - 8, -PAGE_SIZE, random.randrange(length)])
+    return evolve(configuration, init_p2m=(past - length) % ADDRESS_LIMIT)
+
+
 _LINUX: Final = (ADDRESS_LIMIT - (2 << 30), ADDRESS_LIMIT - (2 << 30) + (16 << 20))
 
 BUILT: Final = (
@@ -281,9 +290,10 @@ REFUSED: Final = (
     Kind("across 2**47", 2, (_across_the_lower_end,), built=False, modes=(64,)),
     Kind("across 2**64", 2, (_across_the_last_address,), built=False, modes=(64,)),
     Kind("in Xen's area", 2, (_in_xens_area,), built=False, modes=(64,)),
-    Kind("too little memory", 2, (_too_little_memory,), built=False),
+    Kind("too little memory", 2, (_too_little_memory,), built=False, enough=False),
     Kind("too little memory for the p2m", 2, (_too_little_for_the_p2m,), built=False, modes=(64,)),
     Kind("p2m on the region", 2, (_anywhere, _p2m_on_the_region), built=False, modes=(64,)),
+    Kind("p2m up to the last page", 2, (_anywhere, _p2m_to_the_last_page), built=False, modes=(64,)),
 )
 """The kinds that Xen refuses, before or after it prints them, dies of, or builds wrong."""
 
@@ -326,15 +336,21 @@ def _is_possible(configuration: Configuration) -> bool:
     )
 
 
-def _is_built(configuration: Configuration) -> bool:
-    """Whether Xen builds the configuration as it should be: it has the memory, and lies where it may."""
+def _is_of(kind: Kind, configuration: Configuration) -> bool:
+    """Whether Xen builds the configuration as the kind says, and dom0 has the memory that the kind says."""
     try:
         layout = arrange(configuration)
     except TooLarge:
         return False
-    start, end = layout.v_start, layout.v_end or ADDRESS_LIMIT
     used = allocation_pages(layout) + _initrd_pages(configuration)
-    if start % PAGE_SIZE or start >= end or used > configuration.nr_pages:
+    enough = used <= configuration.nr_pages
+    return enough == kind.enough and (enough and _is_built(configuration, layout, used)) == kind.built
+
+
+def _is_built(configuration: Configuration, layout: Layout, used: int) -> bool:
+    """Whether Xen builds it, where it lies; ``used`` is the pages of dom0's that its region and initrd take."""
+    start, end = layout.v_start, layout.v_end or ADDRESS_LIMIT
+    if start % PAGE_SIZE or start >= end:
         return False
     if configuration.mode.bits == 32:
         return end <= _COMPAT_END
@@ -345,7 +361,8 @@ def _is_built(configuration: Configuration) -> bool:
     # More than it takes: three tables on either side of a border, and an L1 for each 512 pages.
     tables = 6 + (pages >> 9)
     return (
-        _is_canonical(configuration.init_p2m, p2m_end)
+        # Not in the last page of all: there Xen's loop wraps to 0 and goes on.
+        _is_canonical(configuration.init_p2m, p2m_end + PAGE_SIZE - 1)
         and (p2m_end < start or end < configuration.init_p2m)
         and used + pages + tables <= configuration.nr_pages
     )

@@ -1,0 +1,169 @@
+"""Boots a configuration on a real Xen and holds what happens against the model: the two halves brought together.
+
+What the boot left can be kept as a `Recording`, so that the comparison can be made again without a QEMU.
+"""
+
+import time
+from collections.abc import Sequence
+from threading import Event
+
+from attrs import evolve, field, frozen
+
+from .arrange import TooLarge, arrange
+from .builder import BUILD_LIMIT
+from .elf_file import Data
+from .errors import InputError
+from .fidelity import Comparison, Difference, compare, has_32_bit
+from .image import Image, parse_image
+from .image_writer import SPIN, image_of
+from .kernel_payload import payload
+from .layout import ADDRESS_LIMIT, Configuration, Segment
+from .loading import Loaded, Unmodelled, load
+from .paging import PAGE_SHIFT, PAGE_SIZE
+from .real_xen import MOST_MEMORY, Programs, TimedOut, machine_memory, running
+
+
+@frozen
+class Kernel:
+    """An image to boot, which spins at its entry, and the parts of its region that it fills."""
+
+    image: bytes
+    written: tuple[Segment, ...]
+
+
+@frozen(kw_only=True)
+class Recording:
+    """What a boot left: what Xen said, and the machine frames that were read, by number."""
+
+    configuration: Configuration
+    written: tuple[Segment, ...]
+    text: str
+    frames: dict[int, bytes] = field(factory=dict, repr=False)
+
+    def read(self, mfn: int, count: int) -> bytes:
+        """Recorded frames, as `fidelity.ReadFrames`. Raises `KeyError` for one that wasn't read then."""
+        return b"".join(self.frames[each] for each in range(mfn, mfn + count))
+
+
+@frozen
+class Booted:
+    """A boot, held against the model; ``seconds`` is what it took."""
+
+    recording: Recording
+    comparison: Comparison
+    seconds: float
+
+
+def kernel_of(configuration: Configuration) -> Kernel:
+    """A kernel that Xen lays out so. Raises `InputError` if no image gives this configuration."""
+    return Kernel(image_of(configuration), (configuration.kernel,))
+
+
+def spinning_kernel(data: Data, source: str) -> tuple[Image, Kernel]:
+    """A real kernel, unpacked, with a loop in place of its first instructions: so its tables stay as Xen built them.
+
+    Raises:
+        InputError: Xen would refuse it, or its entry isn't in the file.
+    """
+    image = parse_image(data, source)
+    elf = bytearray(payload(data, source).data)
+    entry = (image.virt_entry.value - image.virt_offset.value) % ADDRESS_LIMIT
+    loaded = [segment for segment in image.segments if segment.loaded]
+    for segment in loaded:
+        at = entry - segment.paddr
+        if 0 <= at <= segment.file_size - len(SPIN):
+            elf[segment.offset + at : segment.offset + at + len(SPIN)] = SPIN
+            break
+    else:
+        raise InputError(
+            f"{source}: expected the entry {image.virt_entry.value:#x} in a loaded segment's file part"
+        )
+    physical = [Segment(each.paddr, each.paddr + each.memory_size) for each in loaded]
+    if image.symbols.value is not None:
+        physical.append(image.symbols.value)
+    offset = image.virt_offset.value
+    written = tuple(
+        Segment((each.start + offset) % ADDRESS_LIMIT, (each.end + offset) % ADDRESS_LIMIT)
+        for each in physical
+    )
+    return image, Kernel(bytes(elf), written)
+
+
+def boot(
+    found: Programs,
+    configuration: Configuration,
+    kernel: Kernel | None = None,
+    *,
+    cancelled: Event | None = None,
+) -> Booted:
+    """Boot the configuration, with a kernel made for it unless one is given, and compare.
+
+    Raises:
+        InputError: it can't be booted: no image gives it, or it needs more memory than a machine here gets.
+        Cancelled: as `real_xen.running`.
+    """
+    kernel = kernel or kernel_of(configuration)
+    memory = _memory(configuration, len(kernel.image))
+    started = time.monotonic()
+    with running(
+        found,
+        kernel.image,
+        nr_pages=configuration.nr_pages,
+        memory=memory,
+        initrd_len=configuration.initrd_len,
+        cancelled=cancelled,
+    ) as machine:
+        loaded = expected(configuration, kernel.written)
+        recording = Recording(configuration=configuration, written=kernel.written, text="")
+
+        def read(mfn: int, count: int) -> bytes:
+            data = machine.read(mfn, count)
+            for each in range(count):
+                recording.frames[mfn + each] = data[each * PAGE_SIZE : (each + 1) * PAGE_SIZE]
+            return data
+
+        try:
+            machine.run_to_the_end()
+        except TimedOut as error:
+            late = Difference("the end", loaded.fate.value, str(error))
+            comparison = Comparison(fate=loaded.fate, why=loaded.why, seen=None, differences=(late,))
+        else:
+            if configuration.mode.bits == 32 and not has_32_bit(machine.text):
+                loaded = load(configuration, has_32_bit=False)
+            comparison = compare(loaded, machine.text, read)
+        recording = evolve(recording, text=machine.text)
+    return Booted(recording, comparison, time.monotonic() - started)
+
+
+def again(recording: Recording) -> Comparison:
+    """Make the comparison of a recorded boot again."""
+    with_32_bit = has_32_bit(recording.text)
+    loaded = expected(recording.configuration, recording.written, with_32_bit=with_32_bit)
+    return compare(loaded, recording.text, recording.read)
+
+
+def expected(configuration: Configuration, written: Sequence[Segment], *, with_32_bit: bool = True) -> Loaded:
+    """What the model says of the boot. Raises `InputError` if it says nothing."""
+    try:
+        return load(configuration, written=written, has_32_bit=with_32_bit)
+    except (TooLarge, Unmodelled) as error:
+        raise InputError(f"this boot can't be compared: {error}") from error
+
+
+def _memory(configuration: Configuration, image_size: int) -> int:
+    """The machine's memory, in bytes. Raises `InputError` if there is none so large."""
+    try:
+        layout = arrange(configuration)
+    except TooLarge as error:
+        raise InputError(f"this can't be booted here: {error}") from error
+    if configuration.shim:
+        raise InputError("the PV shim isn't a dom0: it can't be booted here")
+    region = min(layout.total.size >> PAGE_SHIFT, BUILD_LIMIT)
+    allocation = 1 << max(region - 1, 0).bit_length()
+    memory = machine_memory(configuration.nr_pages, allocation, image_size + configuration.initrd_len)
+    if memory is None and allocation <= configuration.nr_pages:
+        raise InputError(
+            f"this can't be booted here: dom0 has {configuration.nr_pages} pages, and {allocation} of them side by "
+            f"side; a machine here has {MOST_MEMORY >> 30} GiB at most"
+        )
+    return memory or MOST_MEMORY
