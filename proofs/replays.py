@@ -38,15 +38,15 @@ def configuration(mode: PagingMode, v_start: int, vpt_start: int) -> Configurati
         return None
     pages = max(FEW_PAGES, 1 << (room >> PAGE_SHIFT).bit_length() + 1)
     if mode.bits == 64:
-        init_p2m = next(
-            place for place in P2M_PLACES if (place - v_start) % ADDRESS_LIMIT > room + (64 << 20)
-        )
+        places = [place for place in P2M_PLACES if (place - v_start) % ADDRESS_LIMIT > room + (64 << 20)]
+        if not places:
+            return None
         return Configuration(
             mode=mode,
             virt_base=v_start,
             kernel=Segment(v_start, info),
             nr_pages=pages,
-            init_p2m=init_p2m,
+            init_p2m=places[0],
         )
     pages = min(pages, room // mode.p2m_entry)
     p2m = -(-pages * mode.p2m_entry // PAGE_SIZE) * PAGE_SIZE
@@ -55,20 +55,20 @@ def configuration(mode: PagingMode, v_start: int, vpt_start: int) -> Configurati
 
 
 def arranged(mode: PagingMode, v_start: int, vpt_start: int) -> Layout | None:
-    """The machine's layout of a region, its n found by the machine; ``None`` if it is too large.
+    """The machine's layout of a region, its n found by the machine; ``None`` if it is too large, or no image's.
 
-    The region alone where there is no room for a kernel and its start info.
+    No image has it where there is no room for a kernel and its start info.
     """
     given = configuration(mode, v_start, vpt_start)
-    try:
-        if given is not None:
-            layout = arrange(given)
-            if layout.vpt_start != vpt_start:
-                raise MachineDisagreesError(f"the machine puts the tables at {layout.vpt_start:#x}")
-            return layout
+    if given is None:
         return None
+    try:
+        layout = arrange(given)
     except TooLarge:
         return None
+    if layout.vpt_start != vpt_start:
+        raise MachineDisagreesError(f"the machine puts the tables at {layout.vpt_start:#x}")
+    return layout
 
 
 def agreed(what: str, model: int, machine: int) -> None:
