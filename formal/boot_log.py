@@ -227,6 +227,7 @@ class _Reader:
         self.source = source
         self.boots: list[Boot] = []
         self._drafts: dict[str | None, _Draft] = {}
+        self._said: dict[str | None, tuple[str, list[str]]] = {}
 
     def read(self) -> None:
         readers: dict[_Kind, Callable[[_Draft, str, int, int], None]] = {
@@ -240,9 +241,14 @@ class _Reader:
         }
         for label, line, before, end in self._labels():
             name, kind, rank = _LABELS[label]
-            if not self._meant(kind, before, end):
+            found = _DOMAIN.search(before)
+            domain = found[1] if found else None
+            said = (label, self._rest_of_line(end).split())
+            # Some consoles, and two logs in one file, say everything twice.
+            if not self._meant(kind, before, end) or self._said.get(domain) == said:
                 continue
-            draft = self._draft(name, kind, rank, line, before, end)
+            self._said[domain] = said
+            draft = self._draft(domain, name, kind, rank, line, end)
             if kind == "event":
                 draft.section = name
             else:
@@ -285,10 +291,8 @@ class _Reader:
         rest = self.text[at : at + 80]
         return at + 80 > len(self.text) and re.fullmatch(r"\s*(0x)?[0-9a-fA-F]*-?>?\s*", rest) is not None
 
-    def _draft(self, name: str, kind: _Kind, rank: int, line: int, before: str, end: int) -> _Draft:
+    def _draft(self, domain: str | None, name: str, kind: _Kind, rank: int, line: int, end: int) -> _Draft:
         """The draft that the label belongs to: the one being read, or a new one."""
-        found = _DOMAIN.search(before)
-        domain = found[1] if found else None
         draft = self._drafts.get(domain)
         if draft is not None and kind == "ramdisk":
             rank = _RANKS[self._ramdisk_field(draft, end)]

@@ -318,6 +318,10 @@ TRANSFORMATIONS: dict[str, Callable[[str], str]] = {
     "written out": lambda text: text.replace("\n", "\\n"),
     "page": lambda text: text.replace("->", "-&gt;").replace(" ", "&nbsp;").replace("\n", "<br>\n"),
     "dash": lambda text: text.replace("->", "\N{MINUS SIGN}>"),
+    "twice": lambda text: "".join(line + line for line in text.splitlines(keepends=True)),
+    "twice, once with time": lambda text: "".join(
+        f"{line}[    0.123456] {line}" for line in text.splitlines(keepends=True)
+    ),
     "numbered domain": lambda text: text.replace("Dom0", "Dom7"),
 }
 
