@@ -16,7 +16,9 @@ _JOINT: Final = "\ue000"
 """Stands for a line break that was taken out, until its place is known."""
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;?]{0,32}[@-~]")
 _WRITTEN_OUT: Final = re.compile(r"\\r\\n|\\[nr]|\^M|#015|&#13;|&nbsp;|\N{NO-BREAK SPACE}")
-_ARROW: Final = re.compile(r"\N{RIGHTWARDS ARROW}|&rarr;|[\N{HYPHEN}-\N{EM DASH}\N{MINUS SIGN}-](?:>|&gt;|&#62;)")
+_ARROW: Final = re.compile(
+    r"\N{RIGHTWARDS ARROW}|&rarr;|[\N{HYPHEN}-\N{EM DASH}\N{MINUS SIGN}-](?:>|&gt;|&#62;)"
+)
 # Signs of quoted-printable that no log has by itself.
 _ENCODED: Final = re.compile(r"=(?:3D|20|09|C2|E2|C3)")
 _SOFT_BREAK: Final = re.compile(r"=[ \t]*\n(?:[>|]+ )*")
