@@ -6,22 +6,32 @@ INSTALLED := $(VENV)/.installed
 # mypy doesn't see through an editable install: it follows these links instead.
 TYPED := build/typed/ptproof
 
-.PHONY: prove test fuzz images bench lint docs lock clean
+.PHONY: help prove test bench lint docs images fuzz transcripts lock clean
 
-prove: $(INSTALLED)
+help: ## what there is to make
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 20
+
+prove: $(INSTALLED) ## decide every claim
 	$(BIN)/ptproof prove
 
-test: $(INSTALLED)
+test: $(INSTALLED) ## run the tests
 	$(BIN)/pytest
 
-# Change kernel images at random, and see that each is read or refused in one line. Other ones: make fuzz SEED=2.
-SEED := 1
-fuzz: $(INSTALLED)
-	$(BIN)/python tests/formal/hostile_images.py 100000 $(SEED)
+bench: $(INSTALLED) ## measure speed and memory against the targets
+	$(BIN)/python -m tests.bench
 
-# Debian's kernel and GRUB's PV images, for the tests of real images: taken out of their packages, not installed.
+lint: $(INSTALLED) $(TYPED) ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy -p ptproof.formal -p ptproof.encodings -p ptproof.proofs
+	$(BIN)/mypy tests
+
+docs: $(INSTALLED) ## build the documentation, into docs/_build/html
+	$(BIN)/sphinx-build -W -q -b html docs docs/_build/html
+
+# Debian's kernel and GRUB's PV images: taken out of their packages, not installed.
 IMAGES := build/images
-images: $(IMAGES)/.unpacked
+images: $(IMAGES)/.unpacked ## fetch real kernels, for the tests of real images
 
 $(IMAGES)/.unpacked:
 	mkdir -p $(IMAGES)
@@ -33,33 +43,30 @@ $(IMAGES)/.unpacked:
 	rm $(IMAGES)/*.deb
 	ls $(IMAGES)/boot/vmlinuz-* $(IMAGES)/usr/lib/grub-xen/grub-x86_64-xen.bin > $@
 
-bench: $(INSTALLED)
-	$(BIN)/python -m tests.bench
+# Each is read or refused in one line. Other ones: make fuzz SEED=2.
+SEED := 1
+fuzz: $(INSTALLED) ## change kernel images at random, and read them
+	$(BIN)/python tests/formal/hostile_images.py 100000 $(SEED)
 
-lint: $(INSTALLED) $(TYPED)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy -p ptproof.formal -p ptproof.encodings -p ptproof.proofs
-	$(BIN)/mypy tests
+transcripts: $(INSTALLED) ## run the commands shown in README and docs, and write down what they print
+	$(BIN)/python tests/test_documents.py
 
-docs: $(INSTALLED)
-	$(BIN)/sphinx-build -W -q -b html docs docs/_build/html
+lock: $(INSTALLED) ## take the newest versions that pyproject.toml allows into the lock file
+	$(BIN)/pip install uv
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
+	  --generate-hashes --no-header --no-emit-index-url --no-emit-find-links -o requirements.lock
+
+clean: ## remove all that was made
+	rm -rf $(VENV) build docs/_build *.egg-info
 
 $(TYPED):
 	mkdir -p $@
 	ln -s ../../../formal ../../../encodings ../../../proofs $@
 
-# Take the newest versions that pyproject.toml allows into the lock file.
-lock: $(INSTALLED)
-	$(BIN)/pip install uv
-	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
-	  --generate-hashes --no-header --no-emit-index-url --no-emit-find-links -o requirements.lock
-
-clean:
-	rm -rf $(VENV) build docs/_build *.egg-info
-
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 $(INSTALLED): requirements.lock pyproject.toml
+	python3 -c 'import sys; sys.exit("ptproof needs Python 3.11 or later" * (sys.version_info < (3, 11)))'
 	python3 -m venv $(VENV)
-	$(BIN)/pip install --quiet --require-hashes --requirement requirements.lock
-	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	$(PIP) install --require-hashes --requirement requirements.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $@

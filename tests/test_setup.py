@@ -1,0 +1,130 @@
+"""The project's set-up: the trap of a folder called ``encodings``, and who may import whom.
+
+docs/structure.md tells the reasons.
+"""
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+FORMAL = sorted((ROOT / "formal").rglob("*.py"))
+ENCODINGS = sorted((ROOT / "encodings").rglob("*.py"))
+PROOFS = sorted((ROOT / "proofs").rglob("*.py"))
+MACHINE = ("arrange", "builder", "layout", "machine", "paging", "type_info")
+"""The modules that the frame machine is made of."""
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Every module that a file imports anywhere in it, by its full name; and every name from a module."""
+    package = ("ptproof", *path.relative_to(ROOT).parent.parts)
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join([*above, *filter(None, [node.module])])
+            yield module
+            yield from (f"{module}.{each.name}" for each in node.names)
+
+
+def within(name: str, package: str) -> bool:
+    """Whether a module is the package or in it."""
+    return f"{name}.".startswith(f"{package}.")
+
+
+def importing(paths: Iterable[Path], *forbidden: str) -> list[str]:
+    """Which of the files import one of the modules, or something in it."""
+    return [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in paths
+        for name in imported(path)
+        if any(within(name, each) for each in forbidden)
+    ]
+
+
+def python(code: str, **environment: str) -> str:
+    """What the code prints, run by this Python in the project's folder."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=os.environ | environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout.strip()
+
+
+def test_the_standard_librarys_encodings_are_found_in_the_projects_folder() -> None:
+    """Python in the project's folder, and with it first on its path, finds its own ``encodings``."""
+    found = python("import encodings; print(encodings.__file__)", PYTHONPATH=".")
+    assert ROOT not in Path(found).parents
+    assert Path(found).name == "__init__.py"
+
+
+def test_our_encodings_have_no_init() -> None:
+    """With an ``__init__.py`` the folder would hide the standard library's package, and no Python would start."""
+    assert not list((ROOT / "encodings").rglob("__init__.py*"))
+
+
+def test_a_folder_of_that_name_with_an_init_stops_python(tmp_path: Path) -> None:
+    """The trap is real: that is why it is guarded."""
+    (tmp_path / "encodings").mkdir()
+    (tmp_path / "encodings" / "__init__.py").touch()
+    done = subprocess.run(
+        [sys.executable, "-c", "pass"],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        check=False,
+        capture_output=True,
+    )
+    assert done.returncode != 0
+
+
+def test_both_encodings_live_side_by_side() -> None:
+    """``ptproof.encodings`` is the folder of the project, whatever ``encodings`` is."""
+    found = python(
+        "import encodings.utf_8, ptproof.encodings.dom0_count as ours; print(ours.__file__)", PYTHONPATH="."
+    )
+    assert Path(found) == ROOT / "encodings/dom0_count.py"
+
+
+def test_the_namespace_has_no_package_of_its_own() -> None:
+    """``ptproof`` is a namespace: other distributions can add to it, and nothing hides the three folders."""
+    assert python("import ptproof; print(ptproof.__file__)") == "None"
+
+
+def test_imports_are_seen_wherever_they_stand() -> None:
+    """The rules below see relative imports, and those within functions."""
+    assert set(imported(ROOT / "formal/__main__.py")) >= {"ptproof.formal.cli", "ptproof.formal.cli.main"}
+    assert "ptproof.formal.image" in set(imported(ROOT / "formal/commands/image.py"))
+
+
+def test_the_tool_imports_neither_encodings_nor_proofs() -> None:
+    """``formal`` finds both through entry points only."""
+    assert importing(FORMAL, "ptproof.encodings", "ptproof.proofs") == []
+
+
+def test_the_machine_imports_only_itself() -> None:
+    """Of this project the frame machine imports nothing but its own modules: no words, so no formula."""
+    others = {f"ptproof.formal.{path.stem}" for path in FORMAL} - {
+        f"ptproof.formal.{each}" for each in MACHINE
+    }
+    machine = [ROOT / f"formal/{each}.py" for each in MACHINE]
+    assert importing(machine, "ptproof.encodings", "ptproof.proofs", *others) == []
+
+
+def test_encodings_do_not_import_the_machine() -> None:
+    """No formula asks the machine, nor the proofs: what the two agree on, each found on its own."""
+    executing = [
+        f"ptproof.formal.{each}" for each in ("arrange", "arranged", "builder", "machine", "type_info")
+    ]
+    assert importing(ENCODINGS, *executing, "ptproof.proofs") == []
+
+
+def test_z3_is_imported_by_the_solver_process_only() -> None:
+    """Z3 runs in a process that can be killed, and nothing else waits for it to be loaded."""
+    assert importing([*FORMAL, *ENCODINGS, *PROOFS], "z3") == ["formal/solver_process.py: z3"]
