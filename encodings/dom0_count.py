@@ -9,8 +9,8 @@ from operator import add
 
 from ..formal.paging import PagingMode
 from ..formal.theorem import Loop
-from ..formal.words import Word, number, word
-from .dom0_layout import v_end
+from ..formal.words import Word, choose, number, word
+from .dom0_layout import rounded_end, stack_end, v_end
 from .spans import spanned
 
 FIRST_TRIED = 2
@@ -35,16 +35,45 @@ def tables_for(mode: PagingMode, v_start: Word, vpt_start: Word, nr_pt_pages: Wo
     return tables(mode, v_start, v_end(vpt_start, nr_pt_pages))
 
 
+SHORT = 1 << 62
+"""A region of at most so many bytes before its tables, and `FEW` tables, does not come full circle."""
+FEW = 1 << 48
+
+
 @cache
 def search(mode: PagingMode) -> Loop:
-    """The builder's loop over v_start, vpt_start and the first count to try."""
+    """The builder's loop over v_start, vpt_start and the first count to try.
+
+    It may leap to f(S, V(n)): since f∘V never decreases there, no count between can stop it (`concrete`).
+    """
     v_start, vpt_start, first = word("v_start"), word("vpt_start"), word("first")
     tried = word("tried")
+    needed = tables_for(mode, v_start, vpt_start, tried)
+    monotone = (vpt_start - v_start <= SHORT) & (needed <= FEW)
     return Loop(
         name=f"nr_pt_pages[{mode.name}]",
         parameters=(v_start, vpt_start, first),
         state=(tried,),
         start=(first,),
-        goes_on=tried < tables_for(mode, v_start, vpt_start, tried),
+        goes_on=tried < needed,
+        step=(tried + 1,),
+        leap=(choose(monotone, needed, tried + 1),),
+    )
+
+
+@cache
+def search_rounded(mode: PagingMode) -> Loop:
+    """The same loop over v_start, vpt_start and any rounding (less one) and padding, from `FIRST_TRIED`."""
+    parameters = v_start, vpt_start, mask, padding = [
+        word(name) for name in ("v_start", "vpt_start", "mask", "padding")
+    ]
+    tried = word("tried")
+    end = rounded_end(stack_end(vpt_start, tried), mask, padding)
+    return Loop(
+        name=f"nr_pt_pages[{mode.name}, any rounding]",
+        parameters=tuple(parameters),
+        state=(tried,),
+        start=(number(FIRST_TRIED),),
+        goes_on=tried < tables(mode, v_start, end),
         step=(tried + 1,),
     )

@@ -6,7 +6,7 @@ Source: DOMAIN.md section 2; ``dom0_construct()`` in Xen's ``xen/arch/x86/pv/dom
 """
 
 from ..formal.paging import PAGE_SIZE
-from ..formal.words import Word, choose
+from ..formal.words import Word, choose, number
 from .spans import round_up
 
 ROUNDING_SHIFT = 22
@@ -20,11 +20,19 @@ def stack_end(vpt_start: Word, nr_pt_pages: Word) -> Word:
     return vpt_start + nr_pt_pages * PAGE_SIZE + PAGE_SIZE
 
 
+def rounded_end(end: Word, mask: Word, padding: Word) -> Word:
+    """Where a region ends whose stack ends at ``end``: round up, and add a rounding if that leaves too little.
+
+    ``mask`` is the rounding less one, a power of two less one; ``padding`` is in bytes.
+    """
+    rounded = (end + mask) & ~mask
+    return choose(rounded - end < padding, rounded + (mask + 1), rounded)
+
+
 def v_end(vpt_start: Word, nr_pt_pages: Word) -> Word:
-    """The region's end as the builder computes it: round up, and add 4 MiB if that leaves too little."""
-    end = stack_end(vpt_start, nr_pt_pages)
-    rounded = round_up(end, ROUNDING_SHIFT)
-    return choose(rounded - end < PADDING, rounded + (1 << ROUNDING_SHIFT), rounded)
+    """The region's end as the builder computes it: rounded up to 4 MiB, and 4 MiB more if that leaves too little."""
+    mask = number((1 << ROUNDING_SHIFT) - 1)
+    return rounded_end(stack_end(vpt_start, nr_pt_pages), mask, number(PADDING))
 
 
 def padded_end(vpt_start: Word, nr_pt_pages: Word) -> Word:

@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import cached_property
 from importlib.metadata import entry_points
+from inspect import cleandoc
 from typing import Any
 
 from attrs import evolve, field, frozen
 
-from .theorem import Lemma
+from .theorem import Lemma, Steps
 from .verdict import Replay
 from .words import TRUE, Truth, Word
 
@@ -50,7 +51,9 @@ class Part:
     @property
     def lemmas(self) -> tuple[Lemma, ...]:
         """What settles this part by proof, besides what it rests on: the statement, or that nothing reaches it."""
-        return (self.impossible,) if self.reached else (self.lemma,)
+        if self.reached:
+            return (self.impossible,) if self.lemma.proof != Steps() else ()
+        return (self.lemma,)
 
     @cached_property
     def impossible(self) -> Lemma:
@@ -98,7 +101,7 @@ def claim(
             family=family,
             sentence=sentence,
             source=source,
-            statement=(parts.__doc__ or "").strip(),
+            statement=cleandoc(parts.__doc__ or ""),
             make=parts,
             cure=cure,
         )

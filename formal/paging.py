@@ -111,6 +111,16 @@ TWO_LEVEL = PagingMode(
 )
 """Classic i386: one L2 (page directory) and one L1 for each 4 MiB."""
 
+PAE_AS_NEEDED = PagingMode(
+    name="pae-as-needed",
+    title="32-bit PAE with as many L2 as the region spans",
+    bits=32,
+    p2m_entry=4,
+    entry_bytes=8,
+    levels=_levels((9, None, True), (9, None, True), (2, 1, True)),
+)
+"""What a 32-bit PAE guest would need if it were not given four L2: no Xen builds one."""
+
 FIVE_LEVEL = PagingMode(
     name="5-level",
     title="64-bit with five levels",

@@ -228,7 +228,7 @@ def _judge_reached(solver: Solver, part: Part, results: Mapping[Lemma, LemmaResu
             return _disagreement("reached in the model, but not on the machine", example)
         return Proved(lemmas=(), example=example)
     rests_on = [results[each] for each in lemmas_of(part.lemmas)]
-    if not all(each.discharged for each in rests_on):
+    if not rests_on or not all(each.discharged for each in rests_on):
         return _unknown(found.why or "no values reach it, and that none do is not proved", rests_on)
     nearest = find(solver, statement, TRUE, least=part.least, shape=part.shape)
     if nearest.values is None:

@@ -78,7 +78,7 @@ def run(loop: Loop, arguments: Iterable[int], steps: int = STEPS) -> tuple[int, 
 @cache
 def _compiled(loop: Loop) -> tuple[Callable[..., tuple[int, ...]], ...]:
     over = (*loop.parameters, *loop.state)
-    return compiled(loop.start, loop.parameters), compiled([loop.goes_on], over), compiled(loop.step, over)
+    return compiled(loop.start, loop.parameters), compiled([loop.goes_on], over), compiled(loop.leap or loop.step, over)
 
 
 def _bindings(run: Run) -> Mapping[Word, Word]:

@@ -28,6 +28,8 @@ class Loop:
 
     It starts with ``state`` set to ``start``, and takes ``step`` as long as ``goes_on`` holds.
     ``parameters`` do not change; ``start`` may mention them, ``goes_on`` and ``step`` also the state.
+    ``leap``, where given, is a later state that the loop is known to come to, for running it on numbers: proofs
+    don't look at it.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Loop:
     start: tuple[Word, ...]
     goes_on: Truth
     step: tuple[Word, ...]
+    leap: tuple[Word, ...] | None = None
 
 
 @frozen(eq=False)
@@ -84,7 +87,7 @@ class Use:
     implied: bool = False
 
 
-@frozen(eq=False, kw_only=True)
+@frozen(kw_only=True)
 class Steps:
     """Instances of lemmas, in order, and the terms to generalise; what is left goes to the solver.
 

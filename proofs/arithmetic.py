@@ -8,7 +8,7 @@ from functools import cache
 
 from ..encodings.spans import round_up, spanned
 from ..formal.theorem import Assumption, Lemma, Statement, Steps
-from ..formal.words import Truth, Word, all_of, inputs, number, replaced, subterms, word
+from ..formal.words import Truth, Word, number, subterms, word
 
 low, near, far = word("low"), word("near"), word("far")
 a, b, c, d = word("a"), word("b"), word("c"), word("d")
@@ -50,23 +50,16 @@ def spanned_from_low(shift: int) -> Lemma:
 
 
 def _from_low(name: str, meaning: str, assumptions: tuple[Assumption, ...], shift: int, goal: Truth) -> Lemma:
-    """A lemma on spans from ``low`` to ``far`` and, where they are mentioned, to ``near``.
-
-    Lengths are generalised too, unless an assumption speaks of the ends themselves.
-    """
+    """A lemma on spans from ``low`` to ``far`` and, where they are mentioned, to ``near``; said by lengths."""
     ends = [each for each in (near, far) if spanned(low, each, shift) in set(subterms([goal]))]
     lengths = [each - low for each in ends]
-    about_lengths = replaced(
-        all_of(each.condition for each in assumptions), dict.fromkeys(lengths, number(0))
-    )
-    free = () if {near, far} & set(inputs([about_lengths])) else lengths
     return Lemma(
         name,
         meaning,
         Statement(assumptions=(*assumptions, short(shift)), goal=goal),
         Steps(
             uses=tuple(spanned_from_low(shift).at(far=each) for each in ends),
-            generalise=(*(spanned(low, each, shift) for each in ends), *free),
+            generalise=(*(spanned(low, each, shift) for each in ends), *lengths),
         ),
     )
 
@@ -117,21 +110,36 @@ def spanned_at_most(shift: int, most: int) -> Lemma:
     )
 
 
-@cache
-def spanned_moves(shift: int, rounding: int, most: int) -> Lemma:
-    """Between multiples of 2**rounding that are no more than ``most`` bytes apart, N_s grows by most >> s.
+def distance(near: Word, far: Word) -> Word:
+    """How far ``far`` is above ``near``, as the difference of their lengths from ``low``."""
+    return (far - low) - (near - low)
 
-    And by one more where a block is larger than the rounding.
-    """
-    aligned = (1 << rounding) - 1
-    growth = (most >> shift) + (shift > rounding)
+
+@cache
+def same_distance() -> Lemma:
+    """The difference of two lengths from ``low`` is that of their ends."""
+    return Lemma(
+        "same-distance",
+        "(far - low) - (near - low) = far - near",
+        Statement(goal=distance(near, far) == far - near),
+    )
+
+
+def most_blocks(shift: int, most: int) -> int:
+    """How many more blocks a range touches at most that ends ``most`` bytes further up."""
+    return -(-most >> shift)
+
+
+@cache
+def spanned_moves(shift: int, most: int) -> Lemma:
+    """When the end moves up by ``most`` bytes, N_s grows by ⌈most / 2**s⌉ at most."""
+    growth = most_blocks(shift, most)
     return _from_low(
         f"spanned-moves[{shift},{most:#x}]",
-        f"far - near ≤ {most:#x} ⇒ N(low, far) ≤ N(low, near) + {growth}, near and far multiples of 2^{rounding}",
+        f"far - near ≤ {most:#x} ⇒ N(low, far) ≤ N(low, near) + {growth}",
         (
             in_order(low, near, far),
-            Assumption("on-lines", (near | far) & aligned == 0, f"near, far multiples of 2^{rounding}"),
-            Assumption("close", far - near <= most, f"far - near ≤ {most:#x}"),
+            Assumption("close", distance(near, far) <= most, f"far - near ≤ {most:#x}"),
         ),
         shift,
         spanned(low, far, shift) <= spanned(low, near, shift) + growth,
@@ -157,25 +165,31 @@ def round_up_grows(shift: int, limit: int) -> Lemma:
 
 
 @cache
-def sums_move(first: int, second: int, most_first: int, most_second: int) -> Lemma:
-    """b ≤ a + X and d ≤ c + Y, all small, give b + d ≤ a + c + X + Y, and a bound of a + c for the next sum."""
-    assert most_first + first < SUM_LIMIT
-    assert most_second + second < SUM_LIMIT
+def round_up_moves(shift: int, most: int) -> Lemma:
+    """When an address moves up by ``most`` bytes, what it is rounded up to moves up by ⌈most⌉ at most."""
+    moved = most_blocks(shift, most) << shift
     return Lemma(
-        f"sums-move[{first},{second},{most_first:#x},{most_second:#x}]",
-        f"b ≤ a + {first}, d ≤ c + {second} ⇒ b + d ≤ a + c + {first + second}",
+        f"round-up-moves[{shift},{most:#x}]",
+        f"far - near ≤ {most:#x} ⇒ ⌈far⌉ - ⌈near⌉ ≤ {moved:#x}",
+        Statement(
+            assumptions=(Assumption("close", far - near <= most, f"far - near ≤ {most:#x}"),),
+            goal=round_up(far, shift) - round_up(near, shift) <= moved,
+        ),
+    )
+
+
+@cache
+def sums_grow() -> Lemma:
+    """a ≤ b and c ≤ d give a + c ≤ b + d, as long as nothing wraps."""
+    return Lemma(
+        "sums-grow",
+        "a ≤ b, c ≤ d ⇒ a + c ≤ b + d",
         Statement(
             assumptions=(
-                Assumption(
-                    "first", (b <= a + first) & (a <= most_first), f"b ≤ a + {first}, a ≤ {most_first:#x}"
-                ),
-                Assumption(
-                    "second",
-                    (d <= c + second) & (c <= most_second),
-                    f"d ≤ c + {second}, c ≤ {most_second:#x}",
-                ),
+                Assumption("grow", (a <= b) & (c <= d), "a ≤ b, c ≤ d"),
+                Assumption("small", (b <= SUM_LIMIT) & (d <= SUM_LIMIT), "b and d are small"),
             ),
-            goal=(b + d <= a + c + (first + second)) & (a + c <= most_first + most_second),
+            goal=a + c <= b + d,
         ),
     )
 

@@ -98,6 +98,21 @@ def stops_least(mode: PagingMode) -> Lemma:
 
 
 @cache
+def starts_at_two(mode: PagingMode) -> Lemma:
+    """No search stops below the count that it starts from."""
+    return Lemma(
+        f"starts-at-two[{mode.name}]",
+        "the search from 2 stops at n ⇒ n ≥ 2",
+        Statement(runs=(found(mode),), goal=n >= FIRST_TRIED),
+        Induction(
+            invariant=n >= FIRST_TRIED,
+            step=Steps(generalise=(needed(mode, n),)),
+            end=Steps(generalise=(needed(mode, n),)),
+        ),
+    )
+
+
+@cache
 def exact(mode: PagingMode) -> Lemma:
     """Xen's search, from 2, stops at an n with f(S, V(n)) = n."""
     return Lemma(

@@ -31,7 +31,7 @@ def pages_moved(frames: int) -> int:
 
 def _level_raise(level: Level, moved: int) -> int:
     """How many more tables a level takes at most when the region's end moves so many bytes."""
-    return 0 if level.fixed is not None else (moved >> level.shift) + (level.shift > ROUNDING_SHIFT)
+    return 0 if level.fixed is not None else arithmetic.most_blocks(level.shift, moved)
 
 
 def most_raise(mode: PagingMode, frames: int) -> int:
@@ -45,53 +45,61 @@ def settling_raise(mode: PagingMode) -> int:
 
 
 @cache
-def v_end_moves(mode: PagingMode, frames: int) -> Lemma:
-    """n ≤ m ≤ n + X gives V(n) ≤ V(m) ≤ V(n) + ⌈4096 X⌉, counted from S; both are multiples of 4 MiB."""
+def v_end_moves(frames: int) -> Lemma:
+    """n ≤ m ≤ n + X gives V(m) ≤ V(n) + ⌈4096 X⌉ to 4 MiB."""
     ends = padded_end(vpt_start, n), padded_end(vpt_start, m)
-    most = pages_moved(frames)
+    moved = region.padded(m) - region.padded(n)
     return Lemma(
-        f"v-end-moves[{mode.name},{frames}]",
-        f"n ≤ m ≤ n + {frames} ⇒ V(m) - V(n) ≤ {most:#x}",
+        f"v-end-moves[{frames}]",
+        f"n ≤ m ≤ n + {frames} ⇒ V(m) - V(n) ≤ {pages_moved(frames):#x}",
         Statement(
             assumptions=(
                 Assumption("in-order", n <= m, "n ≤ m"),
                 Assumption("close", m - n <= frames, f"m ≤ n + {frames}"),
             ),
-            goal=(ends[1] - ends[0] <= most),
+            goal=(ends[1] - ends[0] <= pages_moved(frames)),
+        ),
+        Steps(
+            uses=(
+                stack_moves().at(),
+                arithmetic.round_up_moves(ROUNDING_SHIFT, frames * PAGE_SIZE).at(
+                    near=region.padded(n), far=region.padded(m)
+                ),
+            ),
+            generalise=(*ends, moved, m - n),
         ),
     )
 
 
 @cache
-def v_end_on_line() -> Lemma:
-    """V(n) is a multiple of 4 MiB."""
+def stack_moves() -> Lemma:
+    """E(m) - E(n) = 4096 (m - n)."""
     return Lemma(
-        "v-end-on-line",
-        "V(n) is a multiple of 4 MiB",
-        Statement(goal=padded_end(vpt_start, n) & (LINE - 1) == 0),
+        "stack-moves",
+        "E(m) - E(n) = 4096 (m - n)",
+        Statement(goal=region.padded(m) - region.padded(n) == (m - n) * PAGE_SIZE),
     )
 
 
 @cache
 def tables_move(mode: PagingMode, moved: int) -> Lemma:
-    """near ≤ far ≤ near + W, multiples of 4 MiB, gives f(S, far) ≤ f(S, near) + a raise: level by level."""
+    """near ≤ far ≤ near + W gives f(S, far) ≤ f(S, near) + a raise: level by level."""
     levels = [level for level in mode.counted_levels if level.fixed is None]
     raises = tuple(_level_raise(level, moved) for level in mode.counted_levels[::-1])
     per_level = [
-        arithmetic.spanned_moves(level.shift, ROUNDING_SHIFT, moved).at(low=v_start) for level in levels
+        arithmetic.spanned_moves(level.shift, moved).at(low=v_start) for level in levels
     ]
     return region.summed(
         mode,
         name=f"tables-move[{mode.name},{moved:#x}]",
         meaning=f"near ≤ far ≤ near + {moved:#x} ⇒ f(S, far) ≤ f(S, near) + {sum(raises)}",
         assumptions=(
-            Assumption("on-lines", (near | far) & (LINE - 1) == 0, "near and far are multiples of 4 MiB"),
             Assumption("close", far - near <= moved, f"far - near ≤ {moved:#x}"),
         ),
         here=near,
         there=far,
         raises=raises,
-        per_level=per_level,
+        per_level=[arithmetic.same_distance().at(low=v_start), *per_level],
     )
 
 
@@ -115,9 +123,7 @@ def count_moves(mode: PagingMode, frames: int) -> Lemma:
         Steps(
             uses=(
                 region.v_end_grows(mode).at(),
-                v_end_moves(mode, frames).at(),
-                v_end_on_line().at(),
-                v_end_on_line().at(n=m),
+                v_end_moves(frames).at(),
                 tables_move(mode, pages_moved(frames)).at(near=ends[0], far=ends[1]),
                 region.count_as_padded(mode).at(),
                 region.count_as_padded(mode).at(n=m),
@@ -266,38 +272,42 @@ def chain(mode: PagingMode, first: int) -> list[int]:
     return bounds
 
 
+def raises_enough(mode: PagingMode, before: int | None = None) -> int:
+    """How many raises `static_is_exact` speaks of."""
+    first = region.most_tables(mode) if before is None else first_bound(mode, before)
+    return len(chain(mode, first))
+
+
 @cache
 def static_is_exact(mode: PagingMode, before: int | None = None) -> Lemma:
     """The static count, after as many raises as `chain` has bounds, is the n that the search stops at.
 
     With ``before``, for tables that start no further than that above S; else for all.
     """
-    uses: list[Use] = [
-        loop.stops_exactly(mode).at(first=number(FIRST_TRIED)),
-        region.count_at_least(mode).at(n=number(0)),
-    ]
     if before is None:
         bounds = chain(mode, region.most_tables(mode))
-        uses.append(region.count_bounded(mode).at(n=number(0)))
+        start = region.count_bounded(mode).at(n=number(0))
     else:
         bounds = chain(mode, first_bound(mode, before))
-        uses.append(first_bounded(mode, before).at())
+        start = first_bounded(mode, before).at()
     steps = [number(0), *(raised(mode, v_start, vpt_start, raises) for raises in range(len(bounds) + 1))]
-    uses.append(region.count_grows(mode).at(n=number(0), m=n))
+    # n_0 ≤ n_1 ≤ ..., each raise within its bound, the last but one small: so the last count is a fixed point.
+    rising: list[Use] = [start, region.count_at_least(mode).at(n=number(0))]
     for index, bound in enumerate(bounds):
         low, high = steps[index], steps[index + 1]
-        uses.append(region.count_grows(mode).at(n=high, m=n))
-        uses.append(region.count_grows(mode).at(n=low, m=high))
-        if index < len(bounds) - 1:
-            uses.append(count_moves(mode, bound).at(n=low, m=high))
-    uses.append(settles(mode).at(n=steps[-3], m=steps[-2], l=steps[-1]))
-    uses.append(loop.stops_least(mode).at(m=steps[-1], first=number(FIRST_TRIED)))
+        rising.append(region.count_grows(mode).at(n=low, m=high))
+        rising.append(count_moves(mode, bound).at(n=low, m=high))
+    rising.append(settles(mode).at(n=steps[-3], m=steps[-2], l=steps[-1]))
+    # The search stops no higher than this fixed point, and each n_k is no higher than what it stops at.
+    rising.append(loop.stops_least(mode).at(m=steps[-1], first=number(FIRST_TRIED)))
+    below = [loop.exact(mode).at(), *(region.count_grows(mode).at(n=step, m=n) for step in steps[:-1])]
+    uses = [*below, *rising] if before is None else [*rising, *below]
     last = steps[-1]
     return Lemma(
         f"static-is-exact[{mode.name}" + (f",{before:#x}]" if before is not None else "]"),
         f"the search stops at n ⇒ n = n_{len(bounds)}, the static count after {len(bounds)} raises",
         Statement(
-            assumptions=(region.room(mode, n), *((within(before),) if before is not None else ())),
+            assumptions=(region.room(mode, n) if before is None else within(before),),
             runs=(loop.found(mode),),
             goal=last == n,
         ),

@@ -89,7 +89,7 @@ def pages_fit(limit: int) -> Lemma:
     )
 
 
-def _padded(nr_pt_pages: Word) -> Word:
+def padded(nr_pt_pages: Word) -> Word:
     """The end of stack and padding, before it is rounded up."""
     return stack_end(vpt_start, nr_pt_pages) + PADDING
 
@@ -105,7 +105,7 @@ def counted_from_start() -> Lemma:
     return Lemma(
         "counted-from-start",
         "E + 512 KiB - S = (T - S) + 4096 n + 516 KiB",
-        Statement(goal=_padded(n) - v_start == _from_start(n) + ABOVE_TABLES),
+        Statement(goal=padded(n) - v_start == _from_start(n) + ABOVE_TABLES),
     )
 
 
@@ -135,10 +135,10 @@ def v_end_grows(mode: PagingMode) -> Lemma:
                 counted_from_start().at(),
                 counted_from_start().at(n=m),
                 arithmetic.round_up_grows(ROUNDING_SHIFT, limit).at(
-                    low=v_start, near=_padded(n), far=_padded(m)
+                    low=v_start, near=padded(n), far=padded(m)
                 ),
             ),
-            generalise=(*ends, _padded(n) - v_start, _padded(m) - v_start, _from_start(n), _from_start(m)),
+            generalise=(*ends, padded(n) - v_start, padded(m) - v_start, _from_start(n), _from_start(m)),
         ),
     )
 
@@ -176,15 +176,18 @@ def summed(
     levels = mode.counted_levels[::-1]
     least, most = (tables_by_level(mode, v_start, end) for end in (here, there))
     sums = list(accumulate(least)), list(accumulate(most))
-    bounds = [_most(level) for level in levels]
     uses = [
         arithmetic.spanned_bounded(level.shift).at(low=v_start, far=here)
         for level in levels
         if level.fixed is None
     ]
     for index in range(1, len(levels)):
-        step = arithmetic.sums_move(sum(raises[:index]), raises[index], sum(bounds[:index]), bounds[index])
-        uses.append(step.at(a=sums[0][index - 1], b=sums[1][index - 1], c=least[index], d=most[index]))
+        before = sum(raises[:index])
+        uses.append(
+            arithmetic.sums_grow().at(
+                a=sums[1][index - 1], b=sums[0][index - 1] + before, c=most[index], d=least[index] + raises[index]
+            )
+        )
     return Lemma(
         name,
         meaning,
@@ -198,7 +201,7 @@ def summed(
             ),
             goal=tables(mode, v_start, there) <= tables(mode, v_start, here) + sum(raises),
         ),
-        Steps(uses=(*per_level, *uses), generalise=terms(*sums[0], *sums[1], *least, *most)),
+        Steps(uses=(*per_level, *uses), generalise=terms(*least, *most)),
     )
 
 

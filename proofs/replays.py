@@ -88,6 +88,8 @@ def region_case(mode: PagingMode, holds: Holds, count: str | None = "n") -> Judg
         layout = arranged(mode, v_start, vpt_start)
         if layout is None:
             return Replay(None, TOO_LARGE)
+        if mode.bits == 32 and v_start + layout.total.size > 1 << 32:
+            return Replay(None, "above 4 GiB, where no 32-bit guest lives")
         if count is not None:
             agreed("n", values[count], layout.nr_pt_pages)
         found, says = holds(values, layout)
