@@ -27,7 +27,10 @@ def lines(booted: Booted) -> Iterator[str]:
         frames = f"{comparison.frames} page-table frames"
         if comparison.p2m_frames:
             frames += f" and {comparison.p2m_frames} of the p2m's own"
-        yield f"Compared: the arrangement, and {comparison.entries} entries of {frames}."
+        yield (
+            f"Compared: the arrangement, {comparison.entries} entries of {frames}, count_info and type_info of "
+            f"{comparison.infos} frames."
+        )
     elif comparison.fate.arranged:
         yield "Compared: the arrangement."
     if comparison.overwritten:
@@ -54,7 +57,8 @@ def many_lines(boots: Sequence[RandomBoot], seed: int, jobs: int, seconds: float
     yield (
         f"Compared: {sum(each.entries for each in comparisons)} entries of "
         f"{sum(each.frames for each in comparisons)} page-table frames and "
-        f"{sum(each.p2m_frames for each in comparisons)} of separate p2ms."
+        f"{sum(each.p2m_frames for each in comparisons)} of separate p2ms, count_info and type_info of "
+        f"{sum(each.infos for each in comparisons)} frames."
     )
     yield "Refused are those that Xen refuses, or dies of, as foretold."
     yield f"Seed {seed}, {jobs} at a time: {seconds:.0f} s, {len(boots) / seconds:.1f} boots a second."
@@ -153,6 +157,7 @@ def _compared(configuration: Configuration, comparison: Comparison) -> dict[str,
         "frames": comparison.frames,
         "p2m_frames": comparison.p2m_frames,
         "entries": comparison.entries,
+        "infos": comparison.infos,
         "overwritten": list(comparison.overwritten),
         "differences": [_difference(each) for each in comparison.differences],
     }

@@ -4,23 +4,23 @@ What the boot left can be kept as a `Recording`, so that the comparison can be m
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Event
 
 from attrs import evolve, field, frozen
 
 from .arrange import TooLarge, arrange
-from .builder import BUILD_LIMIT
+from .builder import BUILD_LIMIT, Domain
 from .elf_file import Data
 from .errors import InputError
 from .fidelity import Comparison, Difference, compare, has_32_bit
 from .image import Image, parse_image
 from .image_writer import SPIN, image_of
 from .kernel_payload import payload
-from .layout import ADDRESS_LIMIT, Configuration, Segment
-from .loading import Loaded, Unmodelled, load
-from .paging import PAGE_SHIFT, PAGE_SIZE
-from .real_xen import MOST_MEMORY, Programs, TimedOut, machine_memory, running
+from .layout import ADDRESS_LIMIT, Configuration, Layout, Segment
+from .loading import Loaded, Unmodelled, build_tables, load
+from .paging import PAGE_SHIFT
+from .real_xen import MOST_MEMORY, Machine, Programs, TimedOut, machine_memory, running
 
 
 @frozen
@@ -33,16 +33,40 @@ class Kernel:
 
 @frozen(kw_only=True)
 class Recording:
-    """What a boot left: what Xen said, and the machine frames that were read, by number."""
+    """What a boot left: what Xen said, and what was read of the machine frames.
+
+    Each reading is kept by the frames that it was of: the first one's mfn, and how many.
+    """
 
     configuration: Configuration
     written: tuple[Segment, ...]
     text: str
-    frames: dict[int, bytes] = field(factory=dict, repr=False)
+    contents: dict[tuple[int, int], bytes] = field(factory=dict, repr=False)
+    infos: dict[tuple[int, int], bytes] = field(factory=dict, repr=False)
 
-    def read(self, mfn: int, count: int) -> bytes:
-        """Recorded frames, as `fidelity.ReadFrames`. Raises `KeyError` for one that wasn't read then."""
-        return b"".join(self.frames[each] for each in range(mfn, mfn + count))
+    def frames(self, mfn: int, count: int) -> bytes:
+        """As `fidelity.Memory`. Raises `KeyError` for frames that weren't read so."""
+        return self.contents[mfn, count]
+
+    def frame_info(self, mfn: int, count: int) -> bytes:
+        """As `fidelity.Memory`. Raises `KeyError` for frames that weren't read so."""
+        return self.infos[mfn, count]
+
+
+@frozen
+class _Recorder:
+    """Reads a machine's memory and keeps what it read."""
+
+    machine: Machine
+    recording: Recording
+
+    def frames(self, mfn: int, count: int) -> bytes:
+        """As `fidelity.Memory`."""
+        return self.recording.contents.setdefault((mfn, count), self.machine.frames(mfn, count))
+
+    def frame_info(self, mfn: int, count: int) -> bytes:
+        """As `fidelity.Memory`."""
+        return self.recording.infos.setdefault((mfn, count), self.machine.frame_info(mfn, count))
 
 
 @frozen
@@ -116,12 +140,6 @@ def boot(
         loaded = expected(configuration, kernel.written)
         recording = Recording(configuration=configuration, written=kernel.written, text="")
 
-        def read(mfn: int, count: int) -> bytes:
-            data = machine.read(mfn, count)
-            for each in range(count):
-                recording.frames[mfn + each] = data[each * PAGE_SIZE : (each + 1) * PAGE_SIZE]
-            return data
-
         try:
             machine.run_to_the_end()
         except TimedOut as error:
@@ -130,22 +148,28 @@ def boot(
         else:
             if configuration.mode.bits == 32 and not has_32_bit(machine.text):
                 loaded = load(configuration, has_32_bit=False)
-            comparison = compare(loaded, machine.text, read)
+            comparison = compare(loaded, machine.text, _Recorder(machine, recording))
         recording = evolve(recording, text=machine.text)
     return Booted(recording, comparison, time.monotonic() - started)
 
 
-def again(recording: Recording) -> Comparison:
-    """Make the comparison of a recorded boot again."""
+def again(recording: Recording, builder: Callable[[Layout], Domain] = build_tables) -> Comparison:
+    """Make the comparison of a recorded boot again; the builder may be another than the machine's."""
     with_32_bit = has_32_bit(recording.text)
-    loaded = expected(recording.configuration, recording.written, with_32_bit=with_32_bit)
-    return compare(loaded, recording.text, recording.read)
+    loaded = expected(recording.configuration, recording.written, with_32_bit=with_32_bit, builder=builder)
+    return compare(loaded, recording.text, recording)
 
 
-def expected(configuration: Configuration, written: Sequence[Segment], *, with_32_bit: bool = True) -> Loaded:
+def expected(
+    configuration: Configuration,
+    written: Sequence[Segment],
+    *,
+    with_32_bit: bool = True,
+    builder: Callable[[Layout], Domain] = build_tables,
+) -> Loaded:
     """What the model says of the boot. Raises `InputError` if it says nothing."""
     try:
-        return load(configuration, written=written, has_32_bit=with_32_bit)
+        return load(configuration, written=written, has_32_bit=with_32_bit, builder=builder)
     except (TooLarge, Unmodelled) as error:
         raise InputError(f"this boot can't be compared: {error}") from error
 

@@ -2,7 +2,8 @@
 
 The frame machine numbers machine frames as it likes; Xen prints where dom0's allocation and its initrd really lie,
 and with that each entry of the machine's tables is translated to what it has to be on the real machine. All
-entries of every table frame are compared, in all bits. A p2m of its own is followed from the root; its frames
+entries of every table frame are compared, in all bits; and for every frame of the allocation and of a mapped
+initrd what Xen notes of it, its count_info and its type_info, which is what the asserts look at. A p2m of its own is followed from the root; its frames
 come from Xen's heap, so which they are is learned, and only that none is taken twice is checked.
 
 Set apart are Xen's own slots of the root (and of a 32-bit guest's last L2): `XEN_SLOTS` names them, and
@@ -15,8 +16,8 @@ Facts: ``init_xen_l4_slots()`` in Xen's ``xen/arch/x86/mm.c`` and the map of add
 
 import re
 from array import array
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Final, Protocol
 
 from attrs import Factory, define, frozen
 
@@ -27,9 +28,18 @@ from .errors import InputError
 from .layout import Segment
 from .loading import HEAP_MFN, LARGE, LARGE_MFN, Fate, Loaded
 from .paging import PAGE_SHIFT, PAGE_SIZE
+from .type_info import ALLOCATED, VALIDATED, table_type
 
-ReadFrames = Callable[[int, int], bytes]
-"""Reads machine memory: the frame to begin with, and how many."""
+
+class Memory(Protocol):
+    """A machine's memory, or what was recorded of it. The frames are given as the first one's mfn and how many."""
+
+    def frames(self, mfn: int, count: int) -> bytes:
+        """The frames' contents."""
+
+    def frame_info(self, mfn: int, count: int) -> bytes:
+        """What Xen notes of them: two words each, count_info and type_info."""
+
 
 XEN_SLOTS: Final = {
     256: "read-only machine-to-physical table",
@@ -41,6 +51,9 @@ XEN_SLOTS: Final = {
 }
 """What Xen keeps in its slots of a 64-bit root; all above are the direct map."""
 _DIRECT_MAP: Final = "direct map"
+_ROOT_SLOTS: Final = range(256, 272)
+_COMPAT_SLOTS: Final = range(0xF580_0000 >> 21 & 511, 512)
+"""Xen's entries of a 32-bit guest's last L2, unless the guest lets its area start higher up."""
 _COMPAT_TABLE: Final = "machine-to-physical table for 32-bit guests"
 LARGE_FRAMES: Final = 512
 """The frames of a 2 MiB superpage."""
@@ -87,7 +100,8 @@ class Comparison:
     """What came of holding one boot against the model.
 
     ``fate`` is what was predicted, ``seen`` what happened (``None``: nothing that is known). The counts are of
-    what was compared: frames of the page tables, frames of a separate p2m's tables, entries of both.
+    what was compared: frames of the page tables, frames of a separate p2m's tables, entries of both, and frames
+    with what Xen notes of them.
     """
 
     fate: Fate
@@ -97,6 +111,7 @@ class Comparison:
     frames: int = 0
     p2m_frames: int = 0
     entries: int = 0
+    infos: int = 0
     overwritten: tuple[int, ...] = ()
     xen_slots: tuple[XenSlot, ...] = ()
 
@@ -118,11 +133,8 @@ def fate_of(text: str) -> Fate | None:
     return next((fate for fate in Fate if any(words in text for words in fate.says)), None)
 
 
-def compare(loaded: Loaded, text: str, read: ReadFrames | None) -> Comparison:
-    """Hold what Xen said and what is in memory against the model.
-
-    ``read`` is ``None`` when the memory isn't there to be read.
-    """
+def compare(loaded: Loaded, text: str, memory: Memory) -> Comparison:
+    """Hold what Xen said and what is in memory against the model."""
     seen = fate_of(text)
     boot = _boot(text)
     differences: list[Difference] = []
@@ -139,8 +151,8 @@ def compare(loaded: Loaded, text: str, read: ReadFrames | None) -> Comparison:
         return Comparison(fate=loaded.fate, why=loaded.why, seen=seen, differences=tuple(differences))
     differences += compare_arrangement(loaded, boot)
     found = _Frames(loaded, boot)
-    if read is not None and loaded.domain is not None and seen is loaded.fate:
-        found.compare(read)
+    if loaded.domain is not None and seen is loaded.fate:
+        found.compare(memory)
     return Comparison(
         fate=loaded.fate,
         why=loaded.why,
@@ -149,6 +161,7 @@ def compare(loaded: Loaded, text: str, read: ReadFrames | None) -> Comparison:
         frames=found.frames,
         p2m_frames=found.p2m_frames,
         entries=found.entries,
+        infos=found.infos,
         overwritten=tuple(sorted(loaded.overwritten)),
         xen_slots=tuple(found.xen_slots),
     )
@@ -196,6 +209,7 @@ class _Frames:
     frames: int = 0
     p2m_frames: int = 0
     entries: int = 0
+    infos: int = 0
     xen_slots: list[XenSlot] = Factory(list)
     heap: dict[int, int] = Factory(dict)
     """The real frame of each of the machine's heap frames that was met."""
@@ -210,12 +224,12 @@ class _Frames:
         assert self.loaded.domain is not None
         return self.loaded.domain
 
-    def compare(self, read: ReadFrames) -> None:
-        """Compare the frames from vpt_start on, then those of a separate p2m's tables as they are met."""
+    def compare(self, memory: Memory) -> None:
+        """Compare the frames from vpt_start on, then those of a separate p2m's tables as they are met; then types."""
         if self.boot.alloc is None or (self.domain.initrd and self.boot.initrd_image is None):
             self.differences.append(Difference("the log", "where dom0's frames are", "no such line"))
             return
-        dump = read(self._real(self.domain.pool_mfn), len(self.domain.order))
+        dump = memory.frames(self._real(self.domain.pool_mfn), len(self.domain.order))
         for frame, level in enumerate(self.domain.order):
             if frame not in self.loaded.overwritten:
                 found = array("Q", dump[frame * PAGE_SIZE : (frame + 1) * PAGE_SIZE])
@@ -223,8 +237,37 @@ class _Frames:
                 self.frames += 1
         while self.waiting:
             mfn, level = self.waiting.pop(0)
-            self._table(None, level, self.loaded.heap[mfn], array("Q", read(self.heap[mfn], 1)))
+            self._table(None, level, self.loaded.heap[mfn], array("Q", memory.frames(self.heap[mfn], 1)))
             self.p2m_frames += 1
+            noted = [ALLOCATED | 2, table_type(level) | VALIDATED | 1]
+            self._infos(memory, self.heap[mfn], noted, f"the p2m's L{level}")
+        self._all_infos(memory)
+
+    def _all_infos(self, memory: Memory) -> None:
+        """Compare what is noted of all frames of the allocation, and of a mapped initrd's."""
+        domain = self.domain
+        for first, count, area in (
+            (domain.alloc_mfn, domain.allocation, "the allocation"),
+            (INITRD_MFN, len(domain.initrd), "the initrd"),
+        ):
+            mfns = range(first, first + count)
+            noted = [word for mfn in mfns for word in (domain.count_info[mfn], domain.type_info[mfn])]
+            if noted:
+                self._infos(memory, self._real(first), noted, area)
+
+    def _infos(self, memory: Memory, mfn: int, noted: Sequence[int], area: str) -> None:
+        """Compare count_info and type_info of frames side by side, the first being the real ``mfn``."""
+        count = len(noted) // 2
+        self.infos += count
+        expected, found = array("Q", noted), array("Q", memory.frame_info(mfn, count))
+        if expected == found:
+            return
+        for at, (wanted, real) in enumerate(zip(expected, found, strict=True)):
+            if wanted != real:
+                where = (
+                    f"page {at // 2} of {area}, mfn {mfn + at // 2:#x}, {('count_info', 'type_info')[at % 2]}"
+                )
+                self.differences.append(Difference(where, f"{wanted:#x}", f"{real:#x}"))
 
     def _table(self, frame: int | None, level: int, expected: list[int], found: "array[int]") -> None:
         """Compare all entries of a table, Xen's own set apart."""
@@ -280,6 +323,11 @@ class _Frames:
     def _set_apart(self, frame: int, level: int, index: int, real: int) -> None:
         """Keep an entry that is Xen's own, and look whether it is one that Xen may have there."""
         is_root = level == len(self.domain.mode.levels)
+        if index not in (_ROOT_SLOTS if is_root else _COMPAT_SLOTS):
+            self._differs(
+                frame, level, index, "an entry of Xen's own", f"{real:#x}, in no slot that is Xen's"
+            )
+            return
         name = XEN_SLOTS.get(index, _DIRECT_MAP) if is_root else _COMPAT_TABLE
         self.xen_slots.append(XenSlot(frame, index, name, real))
         if is_root and index == _LINEAR:

@@ -260,7 +260,7 @@ def _p2m_on_the_region(random: Random, configuration: Configuration) -> Configur
 def _p2m_to_the_last_page(random: Random, configuration: Configuration) -> Configuration:
     """A separate p2m that ends in the last page of the address space, or at its end, or goes past it."""
     length = configuration.nr_pages * 8
-    past = random.choice([0, 8, PAGE_SIZE - 8, -PAGE_SIZE, random.randrange(length)])
+    past = random.choice([0, 8, -8, -random.randrange(8, PAGE_SIZE, 8), random.randrange(length)])
     return evolve(configuration, init_p2m=(past - length) % ADDRESS_LIMIT)
 
 

@@ -1,12 +1,12 @@
 """Boots a PV image on a real Xen under QEMU, and reads the machine's memory.
 
 A boot has a time limit, and QEMU is ended however it goes: `running` is a context manager. Nothing is needed from
-the guest; Xen tells what it does on the serial line, and QEMU's ``pmemsave`` copies memory out while the machine
-stands still.
+the guest; Xen tells what it does on the serial line, and QEMU copies memory out while the machine stands still.
 
 Facts: QEMU's multiboot loader (``-kernel``, modules by ``-initrd``) takes Xen's 32-bit ELF; QEMU's QMP reference
-for ``stop`` and ``pmemsave``; Xen's command line document for its options. With ``-icount`` QEMU's time follows
-the instructions executed, so that Xen's delay loops are short. ``-action shutdown=pause`` keeps the memory
+for ``stop``, ``pmemsave`` and ``memsave``; Xen's command line document for its options. With ``-icount`` QEMU's time follows
+the instructions executed, so that Xen's delay loops are short. Xen's ``asm/config.h`` and ``struct page_info`` in its
+``asm/mm.h`` (x86, 4.17 to 4.22) for what it notes of frames. ``-action shutdown=pause`` keeps the memory
 after a panic, which Xen ends with a reset.
 """
 
@@ -22,6 +22,7 @@ import subprocess
 import tempfile
 import time
 import zlib
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
@@ -30,6 +31,7 @@ from typing import Any, Final
 from attrs import define, field, frozen
 
 from .errors import InputError
+from .layout import ADDRESS_LIMIT
 from .paging import PAGE_SHIFT, PAGE_SIZE
 
 QEMU: Final = "qemu-system-x86_64"
@@ -48,6 +50,13 @@ _XENS_OWN: Final = 96 << 20
 XEN_OPTIONS: Final = (
     "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0=pv,verbose edd=off edid=no bootscrub=0"
 )
+FRAME_TABLE: Final = 0xFFFF_82E0_0000_0000
+"""Where Xen has its table of frames, by mfn (without CONFIG_BIGMEM, in machines without holes) ..."""
+FRAME_TABLE_ENTRY: Final = 32
+"""... how many bytes one frame has there, and which words of them count its uses and tell its type."""
+COUNT_INFO_WORD: Final = 1
+TYPE_INFO_WORD: Final = 2
+
 _QEMU_OPTIONS: Final = (
     *("-M", "pc", "-cpu", "qemu64", "-accel", "tcg", "-icount", "shift=10"),
     *("-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio"),
@@ -208,12 +217,23 @@ class Machine:
         lines = (self.folder / "complaints").read_text("utf-8", "replace").split("\n")
         return next((line for line in reversed(lines) if line.strip()), f"status {status}")
 
-    def read(self, mfn: int, count: int) -> bytes:
+    def frames(self, mfn: int, count: int) -> bytes:
         """The contents of ``count`` machine frames."""
+        return self._saved("pmemsave", mfn << PAGE_SHIFT, count << PAGE_SHIFT)
+
+    def frame_info(self, mfn: int, count: int) -> bytes:
+        """What Xen notes of ``count`` machine frames: for each its count_info and its type_info, as words."""
+        start = FRAME_TABLE + mfn * FRAME_TABLE_ENTRY - ADDRESS_LIMIT  # QEMU takes signed numbers
+        words = array("Q", self._saved("memsave", start, count * FRAME_TABLE_ENTRY))
+        taken = array("Q", bytes(2 * count * words.itemsize))
+        step = FRAME_TABLE_ENTRY // words.itemsize
+        taken[0::2], taken[1::2] = words[COUNT_INFO_WORD::step], words[TYPE_INFO_WORD::step]
+        return taken.tobytes()
+
+    def _saved(self, command: str, address: int, size: int) -> bytes:
+        """Memory as one of QEMU's commands gives it: by machine address, or as Xen sees it."""
         file = self.folder / "memory"
-        self.monitor.command(
-            "pmemsave", val=mfn << PAGE_SHIFT, size=count << PAGE_SHIFT, filename=os.fspath(file)
-        )
+        self.monitor.command(command, val=address, size=size, filename=os.fspath(file))
         return file.read_bytes()
 
 

@@ -1,10 +1,9 @@
 """Keeps what a boot left in a file, so that it can be held against the model again without a QEMU.
 
 The schema, ``ptproof-boot-recording/1``, is one JSON object: ``configuration`` and ``written`` (addresses as
-hexadecimal text), ``text`` (the lines of Xen's that tell which it is,
-and of dom0), and ``frames``: the numbers of the machine
-frames, in hexadecimal, and their contents one after another, packed by xz and in base64. Table frames count
-upwards, so a filter that takes differences of words packs them to next to nothing.
+hexadecimal text); ``text``, the lines of Xen's that tell which it is, and of dom0; and what was read of machine
+frames, ``contents`` and ``infos``: each the first frame's ``mfn``, how many, and the data, packed by xz and in base64.
+Entries of tables count upwards, so a filter that takes differences of words packs them to next to nothing.
 """
 
 import base64
@@ -18,30 +17,31 @@ from .booting import Recording
 from .errors import InputError
 from .files import read_input, write_json
 from .layout import Configuration, Segment
-from .paging import PAGE_SIZE, PAGING_MODES
+from .paging import PAGING_MODES
+
+Readings = dict[tuple[int, int], bytes]
+"""What was read, by the frames that it was of: the first one's mfn, and how many."""
 
 SCHEMA: Final = "ptproof-boot-recording/1"
 LIMIT: Final = 64 << 20
 """No recording takes as many bytes as this."""
 
 _FILTERS: Final = [{"id": lzma.FILTER_DELTA, "dist": 8}, {"id": lzma.FILTER_LZMA2, "preset": 9}]
+_READINGS: Final = ("contents", "infos")
 _VERSION: Final = re.compile(r".*Xen version \S+")
 _BUILDING: Final = "*** Building a PV Dom"
 
 
 def save(recording: Recording, name: str) -> None:
     """Write the recording to a file; ``-`` is standard output. Raises `InputError` when that fails."""
-    configuration = recording.configuration
-    contents = b"".join(recording.frames.values())
     write_json(
         name,
         {
             "schema": SCHEMA,
-            "configuration": configuration_as_dict(configuration),
+            "configuration": configuration_as_dict(recording.configuration),
             "written": [_shown(segment) for segment in recording.written],
             "text": _told(recording.text),
-            "frames": [hex(mfn) for mfn in recording.frames],
-            "contents": base64.b64encode(lzma.compress(contents, filters=_FILTERS)).decode(),
+            **{kind: _packed(getattr(recording, kind)) for kind in _READINGS},
         },
     )
 
@@ -52,19 +52,32 @@ def restore(name: str) -> Recording:
         plain = json.loads(read_input(name, LIMIT))
         if plain["schema"] != SCHEMA:
             raise InputError(f"{name}: schema: expected {SCHEMA!r}, found {plain['schema']!r}")
-        contents = lzma.decompress(base64.b64decode(plain["contents"]))
-        frames = {
-            int(mfn, 16): contents[index * PAGE_SIZE : (index + 1) * PAGE_SIZE]
-            for index, mfn in enumerate(plain["frames"])
-        }
         return Recording(
             configuration=_configuration(plain["configuration"]),
             written=tuple(_segment(each) for each in plain["written"]),
             text="\n".join(plain["text"]),
-            frames=frames,
+            **{kind: _unpacked(plain[kind]) for kind in _READINGS},
         )
     except (ValueError, KeyError, TypeError, lzma.LZMAError, binascii.Error) as error:
         raise InputError(f"{name}: expected a recorded boot: {type(error).__name__}: {error}") from error
+
+
+def _packed(readings: Readings) -> list[dict[str, Any]]:
+    return [
+        {
+            "mfn": hex(mfn),
+            "count": count,
+            "data": base64.b64encode(lzma.compress(data, filters=_FILTERS)).decode(),
+        }
+        for (mfn, count), data in readings.items()
+    ]
+
+
+def _unpacked(plain: list[dict[str, Any]]) -> Readings:
+    return {
+        (int(each["mfn"], 16), each["count"]): lzma.decompress(base64.b64decode(each["data"]))
+        for each in plain
+    }
 
 
 def configuration_as_dict(configuration: Configuration) -> dict[str, Any]:
