@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from .commands import COMMANDS
-from .errors import InputError, one_line
+from .errors import InputError, NothingSelected, one_line
 from .exit_status import INTERRUPTED, PIPE_CLOSED, Status, table
 
 DEBUG = "PTPROOF_DEBUG"
@@ -68,7 +68,10 @@ def _run(argv: Sequence[str] | None) -> int:
         arguments = parser.parse_args(given)
     except SystemExit as done:  # --help and --version
         return int(done.code or 0)
-    status: int = arguments.run(arguments)
+    try:
+        status: int = arguments.run(arguments)
+    except NothingSelected as error:
+        return _failed(str(error), Status.NOTHING_SELECTED)
     return status
 
 

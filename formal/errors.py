@@ -10,6 +10,13 @@ class InputError(Exception):
     """
 
 
+class NothingSelected(Exception):
+    """What was asked for names nothing that there is: that must not look like success.
+
+    The message is one line that says what was asked for, and what comes near it.
+    """
+
+
 def one_line(text: str) -> str:
     """The text as one line that a terminal can show, whatever is in it: the rest is escaped.
 

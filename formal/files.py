@@ -46,9 +46,14 @@ def write_json(name: str, value: object) -> None:
     if name == "-":
         sys.stdout.write(text)
         return
+    write_bytes(name, text.encode("utf-8", "backslashreplace"))
+
+
+def write_bytes(name: str, data: bytes) -> None:
+    """Write a file. Raises `InputError` when that fails."""
     try:
         with open(name, "wb") as file:  # noqa: PTH123 - as above
-            file.write(text.encode("utf-8", "backslashreplace"))
+            file.write(data)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise InputError(f"{name}: can't be written: {reason}") from error

@@ -5,7 +5,7 @@ Source: DESIGN.md's five verdicts, kept in docs/structure.md.
 
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 from attrs import field, frozen
 
@@ -70,6 +70,8 @@ class Need:
 @frozen(kw_only=True)
 class Verdict:
     """The base of the five; ``lemmas`` names what was proved on the way, each before what uses it."""
+
+    severity: ClassVar[Severity]
 
     def __bool__(self) -> NoReturn:
         """Refuse: whether a verdict is good depends on what was expected."""

@@ -41,7 +41,7 @@ def test_help_has_every_command(capsys: Capture) -> None:
     """The help has every command, and every command has help with what it writes as JSON."""
     ran = run(capsys, "--help")
     for command in COMMANDS:
-        name = command.__name__.rpartition(".")[2].replace("_", "-")
+        name = command.__name__.rpartition(".")[2].removesuffix("_claims").replace("_", "-")
         assert re.search(rf"^    {name}\b", ran.out, re.MULTILINE)
         assert "--json" in run(capsys, name, "--help").out
 

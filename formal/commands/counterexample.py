@@ -1,0 +1,63 @@
+"""``ptproof counterexample``: the layout that refutes a claim, as a command, as JSON, as an image."""
+
+import argparse
+
+from .arguments import add_json
+from .prove import add_limits
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command's arguments."""
+    parser = subparsers.add_parser(
+        "counterexample",
+        help="show the layout that refutes a claim",
+        description="Decides a claim and shows what refutes it: the sentence, the configuration, the arrangement as "
+        "Xen would print it, what the frame machine saw, and the precondition that would have saved it. Status 1 "
+        "when the claim is proved: then there is none.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("id", metavar="ID", help="a claim's id")
+    add_limits(parser)
+    add_json(parser, "the layout, for 'ptproof replay',")
+    parser.add_argument("--elf", metavar="FILE", help="write a PV kernel image that Xen lays out so")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Decide and show."""
+    import sys
+
+    from ..claim import claims
+    from ..errors import InputError
+    from ..exit_status import Status
+    from ..files import write_bytes, write_json
+    from ..image_writer import configuration_of, image_of
+    from ..layout_json import as_dict
+    from ..proof_report import claim_lines, counterexample_lines
+    from ..selection import select_one
+    from ..verdict import Proved, Refuted
+    from .prove import proved
+
+    claim = select_one(claims(), arguments.id)
+    found, queries = proved((claim,), arguments)
+    decision = found.decisions[0]
+    refuted = [(each.part, each.verdict) for each in decision.parts if isinstance(each.verdict, Refuted)]
+    if not refuted:
+        print("\n".join(claim_lines(decision, queries)), file=sys.stderr)
+        if all(isinstance(each.verdict, Proved) for each in decision.parts):
+            print(f"ptproof: {claim.id} is proved: there is no counterexample", file=sys.stderr)
+        return max(found.status, Status.DIFFERS)
+    layouts = [layout for _, verdict in refuted for _, layout, _ in verdict.witness.replay.runs]
+    if not layouts and (arguments.json or arguments.elf):
+        raise InputError(f"{claim.id}: what refutes it is no layout that could be written to a file")
+    if arguments.json is not None:
+        write_json(arguments.json, as_dict(layouts[0]))
+    if arguments.elf is not None:
+        write_bytes(arguments.elf, image_of(configuration_of(layouts[0])))
+    if arguments.json != "-":
+        texts = (
+            "\n".join(counterexample_lines(claim, part, verdict.witness, None if index else arguments.elf))
+            for index, (part, verdict) in enumerate(refuted)
+        )
+        print("\n\n".join(texts))
+    return found.status

@@ -1,0 +1,91 @@
+"""``ptproof prove``: decide claims, and tell the verdicts."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from .arguments import add_json, number
+from .list_claims import add_names
+
+if TYPE_CHECKING:
+    from ..claim import Claim
+    from ..proof_report import Queries
+    from ..prover import ProofRun
+
+SECONDS = 120
+"""After how many seconds a solver process is killed, unless told otherwise."""
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command's arguments."""
+    parser = subparsers.add_parser(
+        "prove",
+        help="prove or refute claims",
+        description="Decides claims: proves them from lemmas for all inputs, or refutes them by a layout that the "
+        "frame machine confirms. One line a claim, the verdict first, in capitals when it isn't the expected "
+        "one. The text has no times in it: the same claims give the same text.",
+        allow_abbrev=False,
+    )
+    add_names(parser)
+    add_limits(parser)
+    add_json(parser, "all that was found")
+    parser.add_argument(
+        "--quiet", action="store_true", help="print what isn't as expected and the counts only"
+    )
+    parser.set_defaults(run=run)
+
+
+def add_limits(parser: argparse.ArgumentParser) -> None:
+    """Add what the solver processes may take."""
+    parser.add_argument(
+        "--timeout",
+        metavar="S",
+        type=number(1, 1 << 20),
+        default=SECONDS,
+        help=f"kill a solver process after S seconds on one question (default: {SECONDS})",
+    )
+    parser.add_argument(
+        "--jobs",
+        metavar="N",
+        type=number(1, 256),
+        help="solver processes at the same time (default: one a processor)",
+    )
+
+
+def proved(chosen: "tuple[Claim, ...]", arguments: argparse.Namespace) -> "tuple[ProofRun, Queries]":
+    """Have the claims decided; gives the run and the files of the queries that stayed open."""
+    import os
+
+    from ..progress import on_terminal
+    from ..prover import prove
+    from ..unknown_queries import export
+
+    jobs = arguments.jobs or len(os.sched_getaffinity(0))
+    found = prove(chosen, jobs=jobs, seconds=arguments.timeout, progress=on_terminal())
+    return found, export(found)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Decide and tell."""
+    import sys
+
+    from ..claim import claims
+    from ..files import write_json
+    from ..proof_report import as_dict, claim_lines, summary
+    from ..selection import select
+
+    chosen = select(claims(), arguments.names)
+    found, queries = proved(chosen, arguments)
+    if arguments.json is not None:
+        write_json(arguments.json, as_dict(found, arguments.timeout, queries))
+    if arguments.json != "-":
+        widths = max(len(each.id) for each in chosen), max(len(each.family) for each in chosen)
+        for decision in found.decisions:
+            if not (arguments.quiet and decision.as_expected):
+                for line in claim_lines(decision, queries, widths):
+                    print(line)
+        for line in summary(found, quiet=arguments.quiet):
+            print(line)
+    if sys.stderr and sys.stderr.isatty() and not arguments.quiet:
+        slowest = max((each.slowest for each in found.lemmas), default=0.0)
+        print(f"took {found.seconds:.1f} s, at most {slowest:.1f} s for an obligation", file=sys.stderr)
+    return found.status

@@ -1,0 +1,18 @@
+"""One line on a terminal that tells how far a long run is; it goes away in the end."""
+
+import shutil
+import sys
+from collections.abc import Callable
+
+
+def on_terminal() -> Callable[[int, int, str], None] | None:
+    """Shows how much is done, of how much, and what was done last; ``None`` where nobody would see it."""
+    if not (sys.stderr and sys.stderr.isatty()):
+        return None
+
+    def show(done: int, total: int, name: str) -> None:
+        width = shutil.get_terminal_size().columns - 1
+        shown = "" if done == total else f"{done} of {total}: {name}"[:width]
+        print(f"\r{shown:<{width}}\r{shown}", end="", file=sys.stderr, flush=True)  # noqa: T201 - a terminal's line
+
+    return show

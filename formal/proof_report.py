@@ -1,0 +1,426 @@
+"""What a run of the prover found, as text for people and as data for programs.
+
+The same run gives the same text and the same data, byte for byte: no times, which differ from run to run. Work
+is told in the solver's own unit, which does not. Counts are those of verdicts, never of what was planned.
+
+The data are of the schema ``ptproof-run/1``. Values of words are hexadecimal text there.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from textwrap import fill, indent
+from typing import Any, Final
+
+from . import layout_json
+from .arrangement import arrangement
+from .claim import Claim, Part
+from .layout_options import command_of
+from .prover import Decision, LemmaResult, PartDecision, ProofRun
+from .rule import lemmas_of, used_by
+from .solver import RLIMIT
+from .theorem import Lemma
+from .verdict import Error, Need, Proved, Refuted, Severity, Unknown, Vacuous, Verdict, Witness
+
+SCHEMA: Final = "ptproof-run/1"
+LOUD: Final = "!" * 72
+WIDTH: Final = 100
+HEXADECIMAL_FROM: Final = 0x1000
+"""Numbers from here on are addresses or sizes more often than counts, and are shown so."""
+
+Queries = Mapping[str, Path]
+"""The file of each open query, by the name of its obligation."""
+
+
+def listing(claims: Iterable[Claim]) -> list[str]:
+    """A line for each claim: id, family, the verdict expected, the statement's first line."""
+    claims = tuple(claims)
+    ids, families = max(len(each.id) for each in claims), max(len(each.family) for each in claims)
+    return [
+        f"{each.id:<{ids}}  {each.family:<{families}}  {each.expected.value:<7}  {_first_line(each.statement)}"
+        for each in claims
+    ]
+
+
+def listing_as_dict(claims: Iterable[Claim]) -> dict[str, Any]:
+    """The claims as plain data."""
+    return {"schema": "ptproof-claims/1", "claims": [_claim_as_dict(each) for each in claims]}
+
+
+def word_of(verdict: Verdict) -> str:
+    """What the verdict is called."""
+    return type(verdict).__name__.lower()
+
+
+def claim_lines(decision: Decision, queries: Queries, widths: tuple[int, int] = (0, 0)) -> Iterator[str]:
+    """A line for the claim, its verdict first; more lines follow where a verdict isn't the expected one.
+
+    A verdict that isn't expected is in capitals.
+    """
+    claim = decision.claim
+    worst = max(decision.parts, key=lambda each: each.verdict.severity)
+    shown = word_of(worst.verdict)
+    title = f"{shown if decision.as_expected else shown.upper():<7}  {claim.id:<{widths[0]}}  "
+    yield f"{title}{claim.family:<{widths[1]}}  {_detail(decision)}"
+    for part in decision.parts:
+        if isinstance(part.verdict, Error):
+            yield from (LOUD, f"{claim.id}, {part.part.name}: {part.verdict.why}")
+            if part.verdict.witness is not None:
+                yield f"    at {_in_one_line(part.verdict.witness)}"
+            yield LOUD
+        elif not part.as_expected:
+            yield f"    {part.part.name}: {word_of(part.verdict)}, expected: {part.part.expected.value}"
+            yield from indented(_why(part.verdict, queries), 8)
+
+
+def summary(run: ProofRun, *, quiet: bool = False) -> Iterator[str]:
+    """The assumptions made, the counts of the run's verdicts and the work done; ``quiet`` leaves the counts."""
+    if not quiet:
+        yield from _assumed(run)
+    found = Counter(each.severity for each in run.decisions)
+    counts = ", ".join(f"{severity.name.lower()} {found[severity]}" for severity in Severity)
+    unexpected = [each for each in run.decisions if not each.as_expected]
+    yield f"{_counted(len(run.decisions), 'claim')}: {counts}"
+    if not quiet:
+        yield from _work(run)
+    if unexpected:
+        yield f"NOT AS EXPECTED: {', '.join(each.claim.id for each in unexpected)}"
+    elif run.decisions:
+        yield "Every verdict is as expected."
+    if found[Severity.ERROR]:
+        wrong = [each.claim.id for each in run.decisions if each.severity is Severity.ERROR]
+        yield f"{LOUD}\nERROR, model and machine disagree or the tool failed: {', '.join(wrong)}\n{LOUD}"
+
+
+def letter(decision: Decision, results: Mapping[Lemma, LemmaResult], queries: Queries) -> Iterator[str]:
+    """All about one claim and its verdict, to be read from the top."""
+    claim = decision.claim
+    worst = max(decision.parts, key=lambda each: each.verdict.severity).verdict
+    expected = "as expected" if decision.as_expected else f"EXPECTED WAS {claim.expected.value.upper()}"
+    yield f"{claim.id} ({claim.family}): {word_of(worst)}, {expected}"
+    yield ""
+    yield from indented(claim.statement.splitlines(), 2)
+    yield ""
+    yield "The sentence that it decides:"
+    yield from indented(_wrapped(f"“{claim.sentence}”"), 2)
+    yield from indented(_wrapped(f"({claim.source})"), 2)
+    if claim.cure:
+        yield "What makes it true:"
+        yield from indented(_wrapped(claim.cure), 2)
+    told: set[int] = set()
+    for index, each in enumerate(decision.parts, start=1):
+        yield ""
+        number = f"Part {index} of {len(decision.parts)}, " if len(decision.parts) > 1 else ""
+        expected = "as expected" if each.as_expected else f"EXPECTED WAS {each.part.expected.value.upper()}"
+        yield f"{number}{each.part.name}: {word_of(each.verdict)}, {expected}"
+        yield from indented(_part_lines(each, results, queries, told), 2)
+
+
+def counterexample_lines(
+    claim: Claim, part: Part, witness: Witness, image: str | None = None
+) -> Iterator[str]:
+    """What refutes a part: the sentence, the configuration, the arrangement, what was seen, what would help.
+
+    ``image`` is a file that holds an image of the first layout.
+    """
+    runs = witness.replay.runs
+    yield f"{claim.id}, {part.name}: refuted"
+    yield "The sentence decided:"
+    yield from indented(_wrapped(f"“{claim.sentence}” ({claim.source})"), 2)
+    yield from indented(claim.statement.splitlines(), 2)
+    yield "The configuration:"
+    yield from indented(_values(witness), 2)
+    commands = [command_of(layout) for _, layout, _ in runs]
+    commands += [command_of(runs[0][1], image)] if runs and image is not None else []
+    commands += [f"ptproof counterexample {claim.id} --json FILE && ptproof replay FILE"] if runs else []
+    yield from (f"  {each}" for each in dict.fromkeys(commands) if each is not None)
+    if not runs:
+        yield "The arrangement: none; this is about figures alone, or too large to be built"
+    for title, layout, _ in runs:
+        yield f"The arrangement as Xen would print it, {title}:"
+        yield from indented(arrangement(layout, prefix="(XEN) ").splitlines(), 2)
+    yield "What the frame machine saw:"
+    yield f"  {_sentence(witness.replay.says)}"
+    for title, _, report in runs:
+        yield f"  {_sentence(title)[:-1]}:"
+        yield from indented(report.sentences(), 4)
+    yield "The precondition that would have saved it:"
+    yield from indented(_wrapped(_sentence(claim.cure or "none is known")), 2)
+
+
+def as_dict(run: ProofRun, seconds: float, queries: Queries) -> dict[str, Any]:
+    """The run as plain data; ``seconds`` is the time limit that it had."""
+    found = Counter(each.severity for each in run.decisions)
+    return {
+        "schema": SCHEMA,
+        "versions": {"ptproof": version("ptproof"), "z3": _z3()},
+        "limits": {"rlimit": RLIMIT, "seconds": seconds},
+        "status": run.status,
+        "counts": {
+            **{severity.name.lower(): found[severity] for severity in Severity},
+            "unexpected": sum(not each.as_expected for each in run.decisions),
+        },
+        "claims": [_decision_as_dict(each, queries) for each in run.decisions],
+        "lemmas": [_lemma_as_dict(each) for each in run.lemmas],
+    }
+
+
+def indented(lines: Iterable[str], spaces: int) -> Iterator[str]:
+    """The lines, moved to the right."""
+    return (indent(line, " " * spaces) for line in lines)
+
+
+def _detail(decision: Decision) -> str:
+    """What a claim's line says of it, the witness of what refutes it above all."""
+    for each in decision.parts:
+        if isinstance(each.verdict, Refuted):
+            return f"{each.part.name}: {_in_one_line(each.verdict.witness)}"
+    lemmas = lemmas_of(lemma for each in decision.parts for lemma in _proving(each))
+    told = [_counted(len(decision.parts), "part")]
+    if lemmas:
+        told.append(_counted(len(lemmas), "lemma"))
+    needs = [
+        need for each in decision.parts if isinstance(each.verdict, Proved) for need in each.verdict.needs
+    ]
+    for wanted, text in ((False, "NOT NEEDED"), (None, "need not settled")):
+        names = dict.fromkeys(need.assumption for need in needs if need.needed is wanted)
+        if names:
+            told.append(f"{text}: {' '.join(names)}")
+    return ", ".join(told)
+
+
+def _proving(decision: PartDecision) -> tuple[Lemma, ...]:
+    """The lemmas that settle a part by proof: none where an example does, or nothing did."""
+    lemmas = decision.verdict.lemmas if isinstance(decision.verdict, Proved | Refuted) else ()
+    return decision.part.lemmas if lemmas else ()
+
+
+def _assumed(run: ProofRun) -> Iterator[str]:
+    """Each assumption in force, with its meaning and the claims that it is made for."""
+    made: dict[tuple[str, str], dict[str, None]] = {}
+    for decision in run.decisions:
+        for each in decision.parts:
+            for assumption in each.part.lemma.statement.assumptions:
+                made.setdefault((assumption.name, assumption.meaning), {})[decision.claim.id] = None
+    if not made:
+        yield "Nothing is assumed."
+        return
+    yield "Assumed:"
+    for (name, meaning), ids in made.items():
+        shown = ", ".join([*ids][:3]) + (f" and {len(ids) - 3} more" if len(ids) > 3 else "")
+        yield f"  {name}: {meaning} ({shown})"
+
+
+def _work(run: ProofRun) -> Iterator[str]:
+    """What was proved on the way, and the solver's work."""
+    proved = [each for each in run.lemmas if each.discharged]
+    obligations = _counted(sum(each.obligations for each in proved), "obligation")
+    yield f"{_counted(len(proved), 'lemma')} proved by {obligations}"
+    spent = [each.spent for each in run.lemmas]
+    yield f"Z3 {_z3()} spent {sum(spent):,} of its units of work (rlimit), at most {max(spent, default=0):,} on a lemma"
+
+
+def _part_lines(
+    decision: PartDecision, results: Mapping[Lemma, LemmaResult], queries: Queries, told: set[int]
+) -> Iterator[str]:
+    part, verdict = decision.part, decision.verdict
+    reached = "some words with: " if part.reached else ""
+    yield f"States: {reached}{part.lemma.meaning}"
+    needs = {need.assumption: need for need in verdict.needs} if isinstance(verdict, Proved) else {}
+    if part.lemma.statement.assumptions:
+        yield "Assumes:"
+    for assumption in part.lemma.statement.assumptions:
+        yield from indented(_wrapped(f"{assumption.name}: {assumption.meaning}"), 2)
+        if assumption.name in needs:
+            yield from indented(_wrapped(_need(needs[assumption.name])), 4)
+    match verdict:
+        case Proved():
+            yield from _wrapped(f"An example: {_in_one_line(verdict.example)}")
+        case Refuted():
+            yield from _wrapped(f"Fails at: {_in_one_line(verdict.witness)}")
+            if verdict.witness.unique is not None:
+                yield f"Other values show it, too: {'no' if verdict.witness.unique else 'yes'}."
+        case _:
+            yield from _why(verdict, queries)
+    lemmas = _proving(decision)
+    if lemmas:
+        count = len(lemmas_of(lemmas))
+        yield (
+            "Proved by the solver at once:"
+            if count == 1
+            else f"Proved from {count} lemmas, all proved in this run:"
+        )
+    for lemma in lemmas:
+        yield from indented(_lemma_lines(lemma, results, told), 2)
+
+
+def _need(need: Need) -> str:
+    if need.witness is not None:
+        return f"needed because without it fails {_in_one_line(need.witness)}"
+    if need.needed is False:
+        return "NOT NEEDED: the statement holds without it"
+    return "whether it is needed was not settled"
+
+
+def _lemma_lines(lemma: Lemma, results: Mapping[Lemma, LemmaResult], told: set[int]) -> Iterator[str]:
+    """A lemma, and below it those that it uses; what was told before is only named."""
+    if id(lemma) in told:
+        yield f"{lemma.name}: see above"
+        return
+    told.add(id(lemma))
+    state = "" if results[lemma].discharged else " (NOT PROVED)"
+    yield f"{lemma.name}: {lemma.meaning}{state}"
+    for each in used_by(lemma):
+        yield from indented(_lemma_lines(each, results, told), 2)
+
+
+def _why(verdict: Verdict, queries: Queries) -> Iterator[str]:
+    """What keeps a verdict from being the expected one, and what to try."""
+    match verdict:
+        case Unknown():
+            yield f"why: {verdict.why}"
+            yield f"what to try: {verdict.hint}"
+            for name, _ in verdict.queries:
+                if name in queries:
+                    yield f"open query: {queries[name]}"
+        case Vacuous():
+            yield f"why: {verdict.why}"
+        case Error():
+            yield f"why: {verdict.why}"
+            if verdict.witness is not None:
+                yield f"at: {_in_one_line(verdict.witness)}"
+        case Refuted():
+            yield f"fails at: {_in_one_line(verdict.witness)}"
+        case Proved():
+            yield f"holds, for example: {_in_one_line(verdict.example)}"
+
+
+def _values(witness: Witness) -> Iterator[str]:
+    """The values as a table."""
+    longest = max(map(len, witness.values), default=0)
+    for name, value in witness.values.items():
+        yield f"{name:<{longest}} = {number(value)}"
+
+
+def _in_one_line(witness: Witness) -> str:
+    values = ", ".join(f"{name} = {number(value)}" for name, value in witness.values.items())
+    return f"{values}: {witness.replay.says}"
+
+
+def number(value: int) -> str:
+    """A word's value for people: a count in decimal, an address or a size in hexadecimal."""
+    return str(value) if value < HEXADECIMAL_FROM else hex(value)
+
+
+def _claim_as_dict(claim: Claim) -> dict[str, Any]:
+    return {
+        "id": claim.id,
+        "family": claim.family,
+        "statement": claim.statement,
+        "sentence": claim.sentence,
+        "source": claim.source,
+        "cure": claim.cure,
+        "expected": claim.expected.value,
+    }
+
+
+def _decision_as_dict(decision: Decision, queries: Queries) -> dict[str, Any]:
+    return _claim_as_dict(decision.claim) | {
+        "verdict": decision.severity.name.lower(),
+        "as_expected": decision.as_expected,
+        "parts": [_part_as_dict(each, queries) for each in decision.parts],
+    }
+
+
+def _part_as_dict(decision: PartDecision, queries: Queries) -> dict[str, Any]:
+    part, verdict = decision.part, decision.verdict
+    needs = {need.assumption: need for need in verdict.needs} if isinstance(verdict, Proved) else {}
+    shown: dict[str, Any] = {
+        "name": part.name,
+        "states": part.lemma.meaning,
+        "reached": part.reached,
+        "expected": part.expected.value,
+        "verdict": word_of(verdict),
+        "as_expected": decision.as_expected,
+        "assumptions": [
+            {"name": each.name, "meaning": each.meaning}
+            | (_need_as_dict(needs[each.name]) if each.name in needs else {"needed": None, "witness": None})
+            for each in part.lemma.statement.assumptions
+        ],
+        "lemmas": list(verdict.lemmas) if isinstance(verdict, Proved | Refuted) else [],
+    }
+    match verdict:
+        case Proved():
+            shown["example"] = _witness_as_dict(verdict.example)
+        case Refuted():
+            shown["witness"] = _witness_as_dict(verdict.witness)
+        case Vacuous():
+            shown["why"] = verdict.why
+        case Unknown():
+            shown |= {"why": verdict.why, "hint": verdict.hint}
+            shown["queries"] = [
+                {"name": name, "file": str(queries[name]) if name in queries else None}
+                for name, _ in verdict.queries
+            ]
+        case Error():
+            shown |= {"why": verdict.why, "witness": _witness_as_dict(verdict.witness)}
+    return shown
+
+
+def _need_as_dict(need: Need) -> dict[str, Any]:
+    return {"needed": need.needed, "witness": _witness_as_dict(need.witness)}
+
+
+def _witness_as_dict(witness: Witness | None) -> dict[str, Any] | None:
+    if witness is None:
+        return None
+    replay = witness.replay
+    return {
+        "values": {name: hex(value) for name, value in witness.values.items()},
+        "unique": witness.unique,
+        "replay": {
+            "holds": replay.holds,
+            "says": replay.says,
+            "runs": [
+                {"title": title, "layout": layout_json.as_dict(layout), "saw": report.sentences()}
+                for title, layout, report in replay.runs
+            ],
+        },
+    }
+
+
+def _lemma_as_dict(result: LemmaResult) -> dict[str, Any]:
+    return {
+        "name": result.lemma.name,
+        "meaning": result.lemma.meaning,
+        "uses": [each.name for each in used_by(result.lemma)],
+        "discharged": result.discharged,
+        "obligations": result.obligations,
+        "open": [each.name for each, _ in result.open],
+        "unsound": result.unsound,
+        "spent": result.spent,
+    }
+
+
+def _z3() -> str:
+    return version("z3-solver")
+
+
+def _first_line(text: str) -> str:
+    return (text.splitlines() or [""])[0]
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+
+
+def _wrapped(text: str) -> list[str]:
+    """The text in lines of a page's width, no equation broken."""
+    held = text.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
+    lines = fill(held, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    return lines.replace("\N{NO-BREAK SPACE}", " ").splitlines()
