@@ -1,0 +1,131 @@
+"""What README and docs show is what happens.
+
+Each ``console`` block is run, command by command as its lines that start with ``$`` stand there, and must print what
+the block shows, errors included. A command must exit with 0, unless ``$ echo $?`` follows it. A page's blocks are run
+in the page's order, in a folder of their own that has ``tests`` of the project in it, and a kernel, ``vmlinux``.
+
+``make transcripts`` runs this file as a script: that writes into the pages what the commands print.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ptproof.formal.image_writer import image_of
+from ptproof.formal.layout import Configuration, Segment
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+BLOCK = re.compile(r"(?<=^```console\n).*?(?=^```$)", re.MULTILINE | re.DOTALL)
+STATUS = "echo $?"
+KERNEL = Configuration(
+    virt_base=0xFFFF_FFFF_8000_0000,
+    kernel=Segment(0xFFFF_FFFF_8100_0000, 0xFFFF_FFFF_82C2_C000),
+    init_p2m=0x80_0000_0000,
+    mod_start_pfn=True,
+    nr_pages=1,
+)
+"""What the addresses of ``vmlinux`` are: those of a Linux. Its memory is the boot's affair."""
+
+SHELL = {
+    "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    "COLUMNS": "80",
+    "PYTHONUNBUFFERED": "1",  # errors stand where they come
+}
+
+
+def commands(block: str) -> list[str]:
+    """The commands of a block, without their prompts."""
+    return [line.removeprefix("$ ") for line in block.splitlines() if line.startswith("$ ")]
+
+
+def run(block: str, folder: Path) -> str:
+    """The block with what its commands print, in a shell that stops at a status which isn't asked for."""
+    shown, status = [], 0
+    for command in commands(block):
+        shown.append(f"$ {command}\n")
+        if command == STATUS:
+            shown.append(f"{status}\n")
+            status = 0
+            continue
+        assert status == 0, f"status {status} before: {command}"
+        done = subprocess.run(
+            ["/bin/bash", "-c", command],
+            cwd=folder,
+            env=os.environ | SHELL,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            timeout=300,
+            check=False,
+        )
+        shown.append(done.stdout)
+        status = done.returncode
+    assert status == 0, f"status {status} at the end of:\n{block}"
+    return "".join(shown)
+
+
+def prepared(folder: Path) -> Path:
+    """The folder, with what the documents' commands read."""
+    (folder / "tests").symlink_to(ROOT / "tests")
+    (folder / "vmlinux").write_bytes(image_of(KERNEL))
+    return folder
+
+
+def blocks() -> Iterator[tuple[Path, list[str]]]:
+    """Each page that shows commands, with its blocks."""
+    for page in PAGES:
+        found = BLOCK.findall(page.read_text(encoding="utf-8"))
+        if found:
+            yield page, found
+
+
+@pytest.mark.parametrize(("page", "shown"), [pytest.param(*each, id=each[0].name) for each in blocks()])
+def test_commands_print_what_the_page_shows(page: Path, shown: list[str], tmp_path: Path) -> None:
+    """Every command of the page, run anew, prints just that."""
+    folder = prepared(tmp_path)
+    for block in shown:
+        assert run(block, folder) == block, page.name
+
+
+def test_every_shown_command_is_run() -> None:
+    """No page shows ptproof's output in a block of another kind: it would go stale unseen."""
+    for page in PAGES:
+        rest = BLOCK.sub("", page.read_text(encoding="utf-8"))
+        assert not re.search(r"^\$ ", rest, re.MULTILINE), page.name
+
+
+def test_readme_shows_commands() -> None:
+    """The README has a transcript, so the comparison above compares something."""
+    assert any(page.name == "README.md" and any(map(commands, found)) for page, found in blocks())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files(page: Path) -> None:
+    """A link to another file of the project finds it."""
+    links = re.findall(r"\]\(([^)#\s]+)[^)\s]*\)", page.read_text(encoding="utf-8"))
+    local = [link for link in links if "://" not in link]
+    assert [link for link in local if not (page.parent / link).exists()] == []
+
+
+def write_transcripts() -> None:
+    """Run every block anew, and write what its commands print into its page."""
+    for page, found in blocks():
+        with tempfile.TemporaryDirectory() as name:
+            folder = prepared(Path(name))
+            fresh = {block: run(block, folder) for block in found}
+        text = page.read_text(encoding="utf-8")
+        for block, printed in fresh.items():
+            text = text.replace(f"```console\n{block}```", f"```console\n{printed}```")
+        page.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_transcripts()
