@@ -65,7 +65,7 @@ $(TYPED):
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 $(INSTALLED): requirements.lock pyproject.toml
-	python3 -c 'import sys; sys.exit("ptproof needs Python 3.11 or later" * (sys.version_info < (3, 11)))'
+	@python3 -c 'import sys; sys.exit("ptproof needs Python 3.11 or later" if sys.version_info < (3, 11) else 0)'
 	python3 -m venv $(VENV)
 	$(PIP) install --require-hashes --requirement requirements.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
