@@ -1,0 +1,32 @@
+"""What the tests of each family of claims ask of all its verdicts."""
+
+from collections.abc import Iterable
+
+from ptproof.formal.claim import Claim, Expected
+from ptproof.formal.prover import prove
+from ptproof.formal.verdict import Proved, Refuted
+
+
+def check_verdicts(claims: Iterable[Claim], *, not_executed: Iterable[str] = ()) -> None:
+    """Every part gets the verdict that it carries, and the machine confirms the case that comes with it.
+
+    ``not_executed`` are the claims with a part whose case is too large for the machine.
+    """
+    too_large = set(not_executed)
+    for decision in prove(claims).decisions:
+        judged = []
+        for part in decision.parts:
+            verdict, where = part.verdict, (decision.claim.id, part.part.name)
+            assert part.as_expected, (where, verdict)
+            assert isinstance(verdict, Proved | Refuted), where
+            case = verdict.example if isinstance(verdict, Proved) else verdict.witness
+            judged.append(case.replay.holds)
+            assert case.replay.holds in (None, isinstance(verdict, Proved)), (where, case)
+        assert (None in judged) is (decision.claim.id in too_large), (decision.claim.id, judged)
+
+
+def refuted(claims: Iterable[Claim]) -> set[str]:
+    """The claims that are expected to be refuted, each of which must name its cure."""
+    found = {each.id: each for each in claims if each.expected is Expected.REFUTED}
+    assert all(each.cure for each in found.values()), found
+    return set(found)

@@ -1,0 +1,38 @@
+"""Changes to the encodings that the claims must notice: what ``tests/mutants.py`` runs for these families.
+
+Each is a name, the file, a piece of it that occurs once, what is put in its place, and the claim that then gets
+another verdict than the one it carries.
+"""
+
+from typing import Final
+
+MUTANTS: Final[tuple[tuple[str, str, str, str, str], ...]] = (
+    (
+        "writable-page-taken-for-a-table",
+        "encodings/read_only_walk.py",
+        "WRITABLE: Final = 7",
+        "WRITABLE: Final = 3",
+        "asserts-overcount",
+    ),
+    (
+        "root-above-the-last-type",
+        "encodings/read_only_walk.py",
+        "ROOT_TYPE: Final = 4 << TYPE_SHIFT",
+        "ROOT_TYPE: Final = 3 << TYPE_SHIFT",
+        "asserts-posted-64",
+    ),
+    (
+        "xens-l2-in-no-slot",
+        "encodings/read_only_walk.py",
+        "XENS_SLOT: Final = 3",
+        "XENS_SLOT: Final = 4",
+        "asserts-posted-compat",
+    ),
+    (
+        "two-sided-from-l2",
+        "encodings/read_only_walk.py",
+        "L1_TYPE: Final = 1 << TYPE_SHIFT",
+        "L1_TYPE: Final = 2 << TYPE_SHIFT",
+        "asserts-same-test",
+    ),
+)
