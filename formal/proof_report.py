@@ -172,21 +172,19 @@ def indented(lines: Iterable[str], spaces: int) -> Iterator[str]:
 
 
 def _detail(decision: Decision) -> str:
-    """What a claim's line says of it, the witness of what refutes it above all."""
-    for each in decision.parts:
-        if isinstance(each.verdict, Refuted):
-            return f"{each.part.name}: {_in_one_line(each.verdict.witness)}"
+    """What a claim's line says of it: what refutes it, or how it is proved; then assumptions to look at."""
+    refuted = [each for each in decision.parts if isinstance(each.verdict, Refuted)]
     lemmas = lemmas_of(lemma for each in decision.parts for lemma in _proving(each))
     told = [_counted(len(decision.parts), "part")]
     if lemmas:
         told.append(_counted(len(lemmas), "lemma"))
-    needs = [
-        need for each in decision.parts if isinstance(each.verdict, Proved) for need in each.verdict.needs
-    ]
+    if refuted and isinstance(refuted[0].verdict, Refuted):
+        told = [f"{refuted[0].part.name}: {_in_one_line(refuted[0].verdict.witness)}"]
+    proved = [each.verdict for each in decision.parts if isinstance(each.verdict, Proved)]
     for wanted, text in ((False, "NOT NEEDED"), (None, "need not settled")):
-        names = dict.fromkeys(need.assumption for need in needs if need.needed is wanted)
-        if names:
-            told.append(f"{text}: {' '.join(names)}")
+        needs = [need for each in proved for need in each.needs if need.needed is wanted]
+        if needs:
+            told.append(f"{text}: {' '.join(dict.fromkeys(need.assumption for need in needs))}")
     return ", ".join(told)
 
 

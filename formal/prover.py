@@ -5,17 +5,17 @@ are discharged and its assumptions can be met; it is refuted by values that brea
 confirms. Where model and machine disagree, that is an Error.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from threading import local
 from time import monotonic
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from attrs import evolve, frozen
 
 from .claim import Claim, Expected, Part
 from .rule import Obligation, UnsoundStep, lemmas_of, obligations
-from .search import find
+from .search import Found, find, question
 from .smtlib import query_text
 from .solver import SECONDS, Answer, Solver
 from .theorem import Lemma, Statement
@@ -25,7 +25,6 @@ from .verdict import (
     Need,
     Proved,
     Refuted,
-    Replay,
     Severity,
     Unknown,
     Vacuous,
@@ -179,7 +178,7 @@ def _judged(solver: Solver, part: Part, results: Mapping[Lemma, LemmaResult]) ->
         return _judge_proved(solver, part, tuple(results[each] for each in rests_on))
     found = find(solver, statement, ~statement.goal, least=part.least, shape=part.shape)
     if found.values is None:
-        return _unknown(found.why, [results[each] for each in rests_on])
+        return _unknown(found.why, [results[each] for each in rests_on], _search(part, ~statement.goal))
     witness = _witnessed(part, found.values)
     if witness.replay.holds is True:
         return _disagreement("refuted by the model, but it holds on the machine", witness)
@@ -187,16 +186,14 @@ def _judged(solver: Solver, part: Part, results: Mapping[Lemma, LemmaResult]) ->
 
 
 def _judge_proved(solver: Solver, part: Part, rests_on: Sequence[LemmaResult]) -> Verdict:
-    """A part whose obligations are discharged: can its assumptions be met, and which does it need?"""
+    """Whether the assumptions of a part that is proved can be met, and which of them it needs."""
     statement = part.lemma.statement
     for each in rests_on:
         if each.contradictory:
             return Vacuous(why=f"the assumptions of {each.lemma.name} contradict each other")
     found = find(solver, statement, TRUE, least=part.least, shape=part.shape)
     if found.values is None:
-        if found.none and part.shape is TRUE:
-            return Vacuous(why="nothing meets the assumptions")
-        return Unknown(why=f"no example of the assumptions was found: {found.why}", hint="give it a shape")
+        return _no_example(part, found)
     example = _witnessed(part, found.values)
     if example.replay.holds is False:
         return _disagreement("proved by the model, but it fails on the machine", example)
@@ -228,15 +225,29 @@ def _judge_reached(solver: Solver, part: Part, results: Mapping[Lemma, LemmaResu
             return _disagreement("reached in the model, but not on the machine", example)
         return Proved(lemmas=(), example=example)
     rests_on = [results[each] for each in lemmas_of(part.lemmas)]
-    if not rests_on or not all(each.discharged for each in rests_on):
-        return _unknown(found.why or "no values reach it, and that none do is not proved", rests_on)
+    proved = bool(rests_on) and all(each.discharged for each in rests_on)
+    excluded = found.none and part.shape is TRUE and not statement.runs  # a proof that needs no lemma
+    if not (proved or excluded):
+        why = found.why or "no values reach it, and that none do is not proved"
+        return _unknown(why, rests_on, _search(part, statement.goal))
     nearest = find(solver, statement, TRUE, least=part.least, shape=part.shape)
     if nearest.values is None:
-        return Vacuous(why="nothing meets the assumptions")
+        return _no_example(part, nearest)
     witness = _witnessed(part, nearest.values)
     if witness.replay.holds is True:
         return _disagreement("impossible in the model, but reached on the machine", witness)
-    return Refuted(witness=witness, lemmas=tuple(each.lemma.name for each in rests_on))
+    return Refuted(witness=witness, lemmas=tuple(each.lemma.name for each in rests_on) if proved else ())
+
+
+def _no_example(part: Part, found: Found) -> Verdict:
+    """The verdict where no values that meet the assumptions were found."""
+    if found.none and part.shape is TRUE:
+        return Vacuous(why="nothing meets the assumptions")
+    return Unknown(
+        why=f"no example of the assumptions was found: {found.why or 'none of the shape given'}",
+        hint="give the part another shape to look for one in, or ask another solver for the exported query",
+        queries=(_search(part, TRUE),),
+    )
 
 
 def _witnessed(part: Part, values: Mapping[Word, int]) -> Witness:
@@ -248,7 +259,7 @@ def _is_unique(solver: Solver, statement: Statement, values: Mapping[Word, int])
     """Whether no other values break the statement; not known when it speaks of a loop or the solver gives up."""
     if statement.runs:
         return None
-    same = all_of(each == value for each, value in values.items())
+    same = all_of(each == values[each] for each in statement.variables)
     other = solver.ask([statement.given, ~statement.goal, ~same])
     return {"sat": False, "unsat": True}.get(other.status)
 
@@ -259,19 +270,34 @@ def _disagreement(why: str, witness: Witness) -> Error:
     )
 
 
-def _unknown(why: str, rests_on: Iterable[LemmaResult]) -> Verdict:
-    """What is open, with its queries as text; a proof that breaks a rule is the tool's own error."""
+def _search(part: Part, goal: Truth) -> tuple[str, str]:
+    """The question that a search for values began with, by name."""
+    name = f"{part.lemma.name}/search"
+    return name, query_text(question(part.lemma.statement, goal, shape=part.shape), [name])
+
+
+def _unknown(why: str, rests_on: Iterable[LemmaResult], search: tuple[str, str]) -> Verdict:
+    """What is open, with its queries as text, the ``search`` among them where nothing else is.
+
+    A proof that breaks a rule is the tool's own error.
+    """
     rests_on = list(rests_on)
     for each in rests_on:
         if each.unsound:
             return Error(why=f"unsound proof: {each.unsound}")
     still_open = [(each, answer) for result in rests_on for each, answer in result.open]
-    names = ", ".join(f"{each.name} ({answer.why or answer.status})" for each, answer in still_open)
+    names = ", ".join(f"{each.name} ({_said(answer)})" for each, answer in still_open)
     return Unknown(
         why="; ".join(filter(None, [f"not discharged: {names}" if names else "", why])),
         hint="split the obligation by another lemma, or ask another solver for the exported query",
-        queries=tuple((each.name, query_text(each.conditions, [each.name])) for each, _ in still_open),
+        queries=tuple((each.name, query_text(each.conditions, [each.name])) for each, _ in still_open)
+        or (search,),
     )
+
+
+def _said(answer: Answer) -> str:
+    """What the solver said instead of refuting an obligation."""
+    return answer.why or ("does not follow" if answer.status == "sat" else answer.status)
 
 
 Item = TypeVar("Item")
@@ -288,7 +314,7 @@ class _Team:
         self._solvers: list[Solver] = []
         self._done, self._total, self._progress = 0, total, progress
 
-    def __enter__(self) -> "_Team":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exception: object) -> None:

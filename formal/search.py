@@ -42,10 +42,9 @@ def find(
 
     ``shape`` narrows where the solver looks; ``without`` drops the assumption of that name.
     """
-    assumed = [each.condition for each in statement.assumptions if each.name != without]
-    demanded = all_of([*assumed, goal])
+    demanded = all_of([*_assumed(statement, without), goal])
     variables = dict.fromkeys([*statement.variables, *least_inputs(least)])
-    asked = [*assumed, goal, shape, *map(_stopped, statement.runs)]
+    asked = question(statement, goal, shape=shape, without=without)
     for _ in range(TRIES):
         answer = solver.ask(asked, least, variables)
         if answer.status != "sat":
@@ -56,6 +55,13 @@ def find(
             return Found(values)
         asked += refused or [_as_it_ran(run, values) for run in statement.runs]
     return Found(None, why=f"none of {TRIES} candidates")
+
+
+def question(
+    statement: Statement, goal: Truth, *, shape: Truth = TRUE, without: str | None = None
+) -> list[Truth]:
+    """What `find` asks the solver at first, of the same arguments."""
+    return [*_assumed(statement, without), goal, shape, *map(_stopped, statement.runs)]
 
 
 def least_inputs(terms: Iterable[Word]) -> tuple[Word, ...]:
@@ -78,12 +84,20 @@ def run(loop: Loop, arguments: Iterable[int], steps: int = STEPS) -> tuple[int, 
 @cache
 def _compiled(loop: Loop) -> tuple[Callable[..., tuple[int, ...]], ...]:
     over = (*loop.parameters, *loop.state)
-    return compiled(loop.start, loop.parameters), compiled([loop.goes_on], over), compiled(loop.leap or loop.step, over)
+    return (
+        compiled(loop.start, loop.parameters),
+        compiled([loop.goes_on], over),
+        compiled(loop.leap or loop.step, over),
+    )
 
 
 def _bindings(run: Run) -> Mapping[Word, Word]:
     """What the loop's own words stand for in a run."""
     return dict(zip((*run.loop.parameters, *run.loop.state), (*run.arguments, *run.result), strict=True))
+
+
+def _assumed(statement: Statement, without: str | None) -> list[Truth]:
+    return [each.condition for each in statement.assumptions if each.name != without]
 
 
 def _stopped(run: Run) -> Truth:

@@ -94,7 +94,11 @@ class Proved(Verdict):
 
 @frozen(kw_only=True)
 class Refuted(Verdict):
-    """Fails at ``witness``. With ``lemmas``, these show that nothing reaches what was claimed to be reached."""
+    """Fails at ``witness``.
+
+    Of a claim that something is reached: ``lemmas`` show that nothing does, or, if there are none, the solver at
+    once; the witness is a case of its assumptions.
+    """
 
     witness: Witness
     lemmas: tuple[str, ...] = ()
