@@ -35,4 +35,18 @@ MUTANTS: Final[tuple[tuple[str, str, str, str, str], ...]] = (
         "L1_TYPE: Final = 2 << TYPE_SHIFT",
         "asserts-same-test",
     ),
+    (
+        "two-l4s-counted",
+        "encodings/history.py",
+        "return number(1) + compat(v_start, end)",
+        "return number(2) + compat(v_start, end)",
+        "compat-l4-counted-exact",
+    ),
+    (
+        "first-rule-does-not-wrap",
+        "encodings/history.py",
+        "spans = [((end + ((1 << level.shift) - 1)) >> level.shift)",
+        "spans = [(end >> level.shift)",
+        "first-4level-terminates",
+    ),
 )
