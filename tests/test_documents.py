@@ -16,11 +16,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ptproof.formal.claim import claims
 from ptproof.formal.image_writer import image_of
 from ptproof.formal.layout import Configuration, Segment
+from ptproof.formal.paging import COMPAT, X86_64, PagingMode
+from ptproof.formal.rule import lemmas_of
+from ptproof.proofs import raises, region
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+PROOF = ROOT / "docs/proof.md"
 BLOCK = re.compile(r"(?<=^```console\n).*?(?=^```$)", re.MULTILINE | re.DOTALL)
 STATUS = "echo $?"
 KERNEL = Configuration(
@@ -113,6 +118,25 @@ def test_links_lead_to_files(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)[^)\s]*\)", page.read_text(encoding="utf-8"))
     local = [link for link in links if "://" not in link]
     assert [link for link in local if not (page.parent / link).exists()] == []
+
+
+def test_the_proof_names_lemmas_that_there_are() -> None:
+    """Each name in docs/proof.md with a hyphen in it is that of a lemma or of a claim."""
+    lemmas = lemmas_of(
+        [raises.static_is_exact(X86_64, 506 << 40), *(part.lemma for each in claims() for part in each.parts)]
+    )
+    known = {each.name.partition("[")[0] for each in lemmas} | {each.id for each in claims()}
+    named = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", PROOF.read_text(encoding="utf-8")))
+    assert named
+    assert named - known == set()
+
+
+@pytest.mark.parametrize("mode", [X86_64, COMPAT], ids=lambda mode: mode.name)
+def test_the_proof_has_the_figures_that_are_proved(mode: PagingMode) -> None:
+    """The bounds of the raises in docs/proof.md are those that the lemmas use."""
+    text = PROOF.read_text(encoding="utf-8")
+    bounds = raises.chain(mode, region.most_tables(mode))
+    assert [each for each in bounds if f"{each:,}" not in text] == []
 
 
 def write_transcripts() -> None:
