@@ -10,7 +10,7 @@ from threading import Event
 from attrs import evolve, field, frozen
 
 from .arrange import TooLarge, arrange
-from .builder import BUILD_LIMIT, Domain
+from .builder import Domain, empty_domain
 from .elf_file import Data
 from .errors import InputError
 from .fidelity import Comparison, Difference, compare, has_32_bit
@@ -19,7 +19,6 @@ from .image_writer import SPIN, image_of
 from .kernel_payload import payload
 from .layout import ADDRESS_LIMIT, Configuration, Layout, Segment
 from .loading import Loaded, Unmodelled, build_tables, load
-from .paging import PAGE_SHIFT
 from .real_xen import MOST_MEMORY, Machine, Programs, TimedOut, machine_memory, running
 
 
@@ -176,18 +175,18 @@ def expected(
 
 def _memory(configuration: Configuration, image_size: int) -> int:
     """The machine's memory, in bytes. Raises `InputError` if there is none so large."""
-    try:
-        layout = arrange(configuration)
-    except TooLarge as error:
-        raise InputError(f"this can't be booted here: {error}") from error
     if configuration.shim:
         raise InputError("the PV shim isn't a dom0: it can't be booted here")
-    region = min(layout.total.size >> PAGE_SHIFT, BUILD_LIMIT)
-    allocation = 1 << max(region - 1, 0).bit_length()
+    try:
+        allocation = empty_domain(arrange(configuration)).allocation
+    except TooLarge as error:
+        raise InputError(f"this can't be booted here: {error}") from error
+    # What Xen refuses for want of memory needs none.
+    allocation = min(allocation, configuration.nr_pages)
     memory = machine_memory(configuration.nr_pages, allocation, image_size + configuration.initrd_len)
-    if memory is None and allocation <= configuration.nr_pages:
+    if memory is None:
         raise InputError(
             f"this can't be booted here: dom0 has {configuration.nr_pages} pages, and {allocation} of them side by "
             f"side; a machine here has {MOST_MEMORY >> 30} GiB at most"
         )
-    return memory or MOST_MEMORY
+    return memory

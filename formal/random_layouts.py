@@ -98,7 +98,7 @@ def draw(
             configuration = step(random, configuration)
         if kind.built:
             configuration = _place_p2m(random, configuration)
-        if _is_possible(configuration) and _is_of(kind, configuration):
+        if _is_possible(configuration) and _is_of(kind, configuration, memory_limit):
             return Drawn(kind, configuration)
     raise AssertionError(f"seed {seed}, index {index}: no configuration of kind {kind.name!r} was found")
 
@@ -336,15 +336,20 @@ def _is_possible(configuration: Configuration) -> bool:
     )
 
 
-def _is_of(kind: Kind, configuration: Configuration) -> bool:
+def _is_of(kind: Kind, configuration: Configuration, memory_limit: int) -> bool:
     """Whether Xen builds the configuration as the kind says, and dom0 has the memory that the kind says."""
     try:
         layout = arrange(configuration)
     except TooLarge:
         return False
-    used = allocation_pages(layout) + _initrd_pages(configuration)
+    allocation = allocation_pages(layout)
+    used = allocation + _initrd_pages(configuration)
     enough = used <= configuration.nr_pages
-    return enough == kind.enough and (enough and _is_built(configuration, layout, used)) == kind.built
+    return (
+        2 * allocation * PAGE_SIZE <= memory_limit
+        and enough == kind.enough
+        and (enough and _is_built(configuration, layout, used)) == kind.built
+    )
 
 
 def _is_built(configuration: Configuration, layout: Layout, used: int) -> bool:

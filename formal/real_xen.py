@@ -205,17 +205,11 @@ class Machine:
             if says in ready:
                 data = os.read(says, 1 << 16)
                 if not data:
-                    raise InputError(f"{QEMU} ended by itself: {self._complaint()}")
+                    raise self.monitor.ended()
                 self.said += data
             elif ready and self.monitor.was_reset():
                 self.said += f"\n{RESET}\n".encode()
         self.monitor.command("stop")
-
-    def _complaint(self) -> str:
-        """The last thing that QEMU said when it ended."""
-        status = self.process.wait()
-        lines = (self.folder / "complaints").read_text("utf-8", "replace").split("\n")
-        return next((line for line in reversed(lines) if line.strip()), f"status {status}")
 
     def frames(self, mfn: int, count: int) -> bytes:
         """The contents of ``count`` machine frames."""
@@ -242,7 +236,9 @@ class _Monitor:
     """QEMU's machine protocol (QMP), as far as it is needed: commands, one after another, and a reset."""
 
     connection: socket.socket
-    received: bytes = b""
+    process: "subprocess.Popen[bytes]"
+    complaints: Path
+    rest: bytes = b""
     reset: bool = False
 
     def command(self, name: str, **arguments: object) -> None:
@@ -250,30 +246,37 @@ class _Monitor:
         try:
             self.connection.sendall(json.dumps({"execute": name, "arguments": arguments}).encode() + b"\n")
             while True:
-                answer = self._message()
-                if "error" in answer:
-                    raise InputError(f"QEMU refuses {name}: {answer['error'].get('desc')}")
-                if "return" in answer:
-                    return
+                for answer in self._received():
+                    if "error" in answer:
+                        raise InputError(f"QEMU refuses {name}: {answer['error'].get('desc')}")
+                    if "return" in answer:
+                        return
+        except TimeoutError as error:
+            raise InputError(f"{QEMU} doesn't answer {name}") from error
         except OSError as error:
-            raise InputError(f"QEMU's monitor: {error.strerror or error}") from error
+            raise self.ended() from error
+
+    def ended(self) -> InputError:
+        """What to raise when QEMU has ended by itself: the last line of what it complained of."""
+        status = self.process.wait(TIME_LIMIT)
+        lines = self.complaints.read_text("utf-8", "replace").splitlines()
+        complaint = next((line for line in reversed(lines) if line.strip()), f"status {status}")
+        return InputError(f"{QEMU} ended by itself: {complaint}")
 
     def was_reset(self) -> bool:
         """Take in what QEMU has to tell; whether the machine was reset, now or before."""
-        self._message()
+        self._received()
         return self.reset
 
-    def _message(self) -> dict[str, Any]:
-        """The next message, once it is there."""
-        while b"\n" not in self.received:
-            data = self.connection.recv(1 << 16)
-            if not data:
-                raise InputError(f"{QEMU} ended by itself")
-            self.received += data
-        line, _, self.received = self.received.partition(b"\n")
-        message: dict[str, Any] = json.loads(line)
-        self.reset |= message.get("event") == "SHUTDOWN"
-        return message
+    def _received(self) -> list[dict[str, Any]]:
+        """All messages that are there, once there is something; the end of the last may still be to come."""
+        data = self.connection.recv(1 << 16)
+        if not data:
+            raise self.ended()
+        *lines, self.rest = (self.rest + data).split(b"\n")
+        messages: list[dict[str, Any]] = [json.loads(line) for line in lines]
+        self.reset |= any(message.get("event") == "SHUTDOWN" for message in messages)
+        return messages
 
 
 @contextlib.contextmanager
@@ -321,7 +324,7 @@ def running(
             )
         stack.enter_context(process)  # closes its output and waits, once it was killed
         stack.callback(process.kill)
-        monitor = _Monitor(ours)
+        monitor = _Monitor(ours, process, folder / "complaints")
         monitor.command("qmp_capabilities")
         yield Machine(process, monitor, folder, time.monotonic() + TIME_LIMIT, cancelled or Event())
 

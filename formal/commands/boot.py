@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from ..random_boots import Progress
     from ..real_xen import Programs
 
+NOT_RANDOM = (
+    *(name for name in ADDRESSES if name != "bits"),
+    *("image", "nr_pages", "dom0_mem", "host_mem", "initrd", "initrd_len", "record"),
+)
+"""The arguments that say which layout to boot, or that are for one boot."""
+
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command's arguments."""
@@ -52,26 +58,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Boot one layout, or many."""
     import signal
 
-    from ..errors import InputError
     from ..real_xen import programs
 
-    check_json_apart(arguments.json, *filter(None, (arguments.image, arguments.initrd)))
-    if arguments.random is not None:
-        for name in (
-            *ADDRESSES,
-            "image",
-            "nr_pages",
-            "dom0_mem",
-            "host_mem",
-            "initrd",
-            "initrd_len",
-            "record",
-        ):
-            if name != "bits" and getattr(arguments, name) is not None:
-                shown = "IMAGE" if name == "image" else f"--{name.replace('_', '-')}"
-                raise InputError(f"argument --random: not allowed with argument {shown}")
-    elif arguments.seed is not None or arguments.jobs is not None:
-        raise InputError("arguments --seed and --jobs: not allowed without --random")
+    _check(arguments)
     chosen = None if arguments.random is not None else _chosen(arguments)
     before = signal.signal(signal.SIGTERM, _end)
     try:
@@ -79,6 +68,26 @@ def run(arguments: argparse.Namespace) -> int:
             return _one(arguments, found, *chosen) if chosen else _many(arguments, found)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse what doesn't go together."""
+    from ..errors import InputError
+
+    inputs = tuple(filter(None, (arguments.image, arguments.initrd)))
+    check_json_apart(arguments.json, *inputs)
+    if arguments.record is not None and arguments.record in (arguments.json, *inputs):
+        raise InputError(f"argument --record: {arguments.record} is taken already")
+    for name, given in (("shim", arguments.shim), ("entry", arguments.entry is not None)):
+        if given:
+            raise InputError(f"argument --{name}: not for a boot")
+    if arguments.random is not None:
+        for name in NOT_RANDOM:
+            if getattr(arguments, name) is not None:
+                shown = "IMAGE" if name == "image" else f"--{name.replace('_', '-')}"
+                raise InputError(f"argument --random: not allowed with argument {shown}")
+    elif arguments.seed is not None or arguments.jobs is not None:
+        raise InputError("arguments --seed and --jobs: not allowed without --random")
 
 
 def _end(_signal: int, _frame: object) -> NoReturn:
@@ -91,13 +100,9 @@ def _chosen(arguments: argparse.Namespace) -> "tuple[Configuration, Kernel]":
     from attrs import evolve
 
     from ..booting import kernel_of, spinning_kernel
-    from ..errors import InputError
     from ..files import read_input, title
     from ..image import READ_LIMIT
 
-    if arguments.shim or arguments.entry is not None:
-        name = "shim" if arguments.shim else "entry"
-        raise InputError(f"argument --{name}: not for a boot")
     if arguments.image:
         refuse_addresses(arguments)
         image, kernel = spinning_kernel(read_input(arguments.image, READ_LIMIT), title(arguments.image))

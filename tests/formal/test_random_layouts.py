@@ -79,6 +79,7 @@ def test_memory_is_limited(mode: PagingMode) -> None:
         initrd_pages = -(-case.configuration.initrd_len // PAGE_SIZE)
         assert nr_pages <= LIMIT >> PAGE_SHIFT
         assert allocation_pages(case.layout) + initrd_pages <= nr_pages
+        assert allocation_pages(case.layout) <= LIMIT >> PAGE_SHIFT + 1
 
 
 def test_memory_can_be_large() -> None:
