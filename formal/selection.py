@@ -55,7 +55,7 @@ def _key(name: str) -> str:
 def _nearest(claims: Iterable[Claim], names: Iterable[str]) -> str:
     """What there is that comes near the names."""
     there = {_key(name): name for each in claims for name in (each.id, each.family)}
-    near = [each for name in names for each in get_close_matches(_key(name), there, cutoff=0.5)]
+    near = [each for name in names for each in get_close_matches(_key(name), there)]
     if near:
         return f"did you mean {' or '.join(there[each] for each in dict.fromkeys(near))}?"
     return "'ptproof list' shows all"

@@ -1,7 +1,7 @@
 """Random terms over a few inputs, for the tests that read them in more than one way."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ptproof.formal.words import Truth, Word, choose, number, truncated, zero_extended
 
@@ -16,36 +16,41 @@ def random_word(source: random.Random, over: Sequence[Word], depth: int) -> Word
     shift = source.choice([b, number(source.randrange(width + 2), width)])
     extra = source.randrange(1, 5)
     wide = zero_extended(a, width + extra) + zero_extended(b, width + extra)
-    return source.choice(
-        [
-            lambda: a + b,
-            lambda: a - b,
-            lambda: a * b,
-            lambda: a & b,
-            lambda: a | b,
-            lambda: a ^ b,
-            lambda: ~a,
-            lambda: a << shift,
-            lambda: a >> shift,
-            lambda: choose(random_truth(source, over, depth - 1), a, b),
-            lambda: truncated(wide >> source.randrange(extra + 1), width),
-        ]
-    )()
+    choices: list[Callable[[], Word]] = [
+        lambda: a + b,
+        lambda: a - b,
+        lambda: a * b,
+        lambda: a & b,
+        lambda: a | b,
+        lambda: a ^ b,
+        lambda: ~a,
+        lambda: a << shift,
+        lambda: a >> shift,
+        lambda: choose(random_truth(source, over, depth - 1), a, b),
+        lambda: truncated(wide >> source.randrange(extra + 1), width),
+    ]
+    return source.choice(choices)()
 
 
 def random_truth(source: random.Random, over: Sequence[Word], depth: int) -> Truth:
     """A condition in which every comparison and connective may occur."""
     if depth > 1 and source.random() < 0.4:
         p, q = (random_truth(source, over, depth - 1) for _ in range(2))
-        return source.choice([lambda: p & q, lambda: p | q, lambda: ~p, lambda: p == q, lambda: p != q])()
-    a, b = (random_word(source, over, max(depth - 1, 0)) for _ in range(2))
-    return source.choice(
-        [
-            lambda: a < b,
-            lambda: a <= b,
-            lambda: a > b,
-            lambda: a >= b,
-            lambda: a == b,
-            lambda: a != b,
+        connected: list[Callable[[], Truth]] = [
+            lambda: p & q,
+            lambda: p | q,
+            lambda: ~p,
+            lambda: p == q,
+            lambda: p != q,
         ]
-    )()
+        return source.choice(connected)()
+    a, b = (random_word(source, over, max(depth - 1, 0)) for _ in range(2))
+    compared: list[Callable[[], Truth]] = [
+        lambda: a < b,
+        lambda: a <= b,
+        lambda: a > b,
+        lambda: a >= b,
+        lambda: a == b,
+        lambda: a != b,
+    ]
+    return source.choice(compared)()

@@ -339,10 +339,10 @@ def test_a_run_settles_each_lemma_once_and_tells_how_far_it_is() -> None:
 
 
 a, b = word("a", 6), word("b", 6)
-EVERY = list(product(range(64), repeat=2))
+EVERY: list[tuple[int, ...]] = list(product(range(64), repeat=2))
 
 
-def holding(condition: Truth) -> list[tuple[int, int]]:
+def holding(condition: Truth) -> list[tuple[int, ...]]:
     """All values of ``a`` and ``b`` for which a condition holds, by trying them."""
     reading = compiled([condition], (a, b))
     return [each for each in EVERY if reading(*each)[0]]
