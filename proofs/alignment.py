@@ -23,9 +23,7 @@ from .region import n, v_start, vpt_start
 from .replays import Values
 
 FAMILY = "Alignment"
-COMMENT = (
-    "All *_start address are page-aligned, except v_start (and v_end) which are superpage-aligned."
-)
+COMMENT = "All *_start address are page-aligned, except v_start (and v_end) which are superpage-aligned."
 DOUBT = (
     "I see nothing forcing v_start to be superpage-aligned, while I do suspect that the "
     '"calculation" of the number of page tables will be wrong when it isn\'t.'
@@ -117,7 +115,7 @@ def starts_page_aligned() -> tuple[Part, ...]:
         Part(
             name=choice.title,
             lemma=Lemma(
-                f"starts-page-aligned[{_slug(choice)}]",
+                f"starts-page-aligned[{choice.slug}]",
                 "every segment but the kernel starts at a multiple of 4096",
                 Statement(goal=_all_aligned(choice, arranged(choice))),
             ),
@@ -262,13 +260,6 @@ CLAIMS: tuple[Claim, ...] = (
 )
 
 
-def _slug(choice: Choice) -> str:
-    options = [choice.mode.name]
-    for chosen, name in ((choice.mapped, "initrd"), (choice.own_p2m, "init_p2m"), (choice.shim, "shim")):
-        options += [name] if chosen else []
-    return ",".join(options)
-
-
 def _on_page(address: Word) -> Truth:
     return address & (PAGE_SIZE - 1) == 0
 
@@ -327,7 +318,14 @@ def _starts_on_page(layout: Layout, name: str) -> tuple[bool, str]:
 
 
 def _rest_on_pages(layout: Layout) -> tuple[bool, str]:
-    inside = [layout.initrd, layout.start_info, layout.xenstore, layout.console, layout.page_tables, layout.boot_stack]
+    inside = [
+        layout.initrd,
+        layout.start_info,
+        layout.xenstore,
+        layout.console,
+        layout.page_tables,
+        layout.boot_stack,
+    ]
     if layout.p2m is not None and layout.p2m.start < layout.page_tables.start:
         inside.append(layout.p2m)
     starts = [each.start for each in inside if each is not None]

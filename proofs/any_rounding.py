@@ -258,7 +258,9 @@ def judge(mode: PagingMode) -> replays.Judge:
         except TooLarge:
             return Replay(None, replays.TOO_LARGE)
         replays.agreed("n", values["n"], tried)
-        return Replay(took == tried, f"with that rounding the machine's search stops at {tried}, a walk touches {took}")
+        return Replay(
+            took == tried, f"with that rounding the machine's search stops at {tried}, a walk touches {took}"
+        )
 
     return judged
 

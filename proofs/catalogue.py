@@ -1,5 +1,13 @@
 """Every claim, family by family, in the order to read them in: what the entry point ``ptproof.theorems`` names."""
 
-from . import asserts, count, history
+from . import alignment, asserts, count, history, layout, start, static
 
-CLAIMS = (*count.CLAIMS, *asserts.CLAIMS, *history.CLAIMS)
+CLAIMS = (
+    *count.CLAIMS,
+    *start.CLAIMS,
+    *alignment.CLAIMS,
+    *static.CLAIMS,
+    *layout.CLAIMS,
+    *asserts.CLAIMS,
+    *history.CLAIMS,
+)

@@ -37,6 +37,12 @@ class Choice:
         p2m = "p2m at INIT_P2M" if self.own_p2m else "p2m in the region"
         return f"{self.mode.title}, {initrd}, {p2m}" + (", shim" if self.shim else "")
 
+    @property
+    def slug(self) -> str:
+        """What is chosen, for the name of a lemma."""
+        options = ((self.mapped, "initrd"), (self.own_p2m, "init_p2m"), (self.shim, "shim"))
+        return ",".join([self.mode.name, *(name for chosen, name in options if chosen)])
+
 
 CHOICES: Final = tuple(
     Choice(mode, mapped, own_p2m, shim)

@@ -86,16 +86,12 @@ def tables_move(mode: PagingMode, moved: int) -> Lemma:
     """near ≤ far ≤ near + W gives f(S, far) ≤ f(S, near) + a raise: level by level."""
     levels = [level for level in mode.counted_levels if level.fixed is None]
     raises = tuple(_level_raise(level, moved) for level in mode.counted_levels[::-1])
-    per_level = [
-        arithmetic.spanned_moves(level.shift, moved).at(low=v_start) for level in levels
-    ]
+    per_level = [arithmetic.spanned_moves(level.shift, moved).at(low=v_start) for level in levels]
     return region.summed(
         mode,
         name=f"tables-move[{mode.name},{moved:#x}]",
         meaning=f"near ≤ far ≤ near + {moved:#x} ⇒ f(S, far) ≤ f(S, near) + {sum(raises)}",
-        assumptions=(
-            Assumption("close", far - near <= moved, f"far - near ≤ {moved:#x}"),
-        ),
+        assumptions=(Assumption("close", far - near <= moved, f"far - near ≤ {moved:#x}"),),
         here=near,
         there=far,
         raises=raises,

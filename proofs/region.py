@@ -185,7 +185,10 @@ def summed(
         before = sum(raises[:index])
         uses.append(
             arithmetic.sums_grow().at(
-                a=sums[1][index - 1], b=sums[0][index - 1] + before, c=most[index], d=least[index] + raises[index]
+                a=sums[1][index - 1],
+                b=sums[0][index - 1] + before,
+                c=most[index],
+                d=least[index] + raises[index],
             )
         )
     return Lemma(

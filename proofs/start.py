@@ -29,7 +29,11 @@ def first_of(mode: PagingMode) -> int:
     return region.least_possible(mode)
 
 
-@claim(family=FAMILY, sentence="The loop starting from 2 (which clearly is too small for a possible result)", source="thread")
+@claim(
+    family=FAMILY,
+    sentence="The loop starting from 2 (which clearly is too small for a possible result)",
+    source="thread",
+)
 def two_too_small() -> tuple[Part, ...]:
     """For all S, T with room: f(S, V(2)) > 2."""
     return tuple(
@@ -109,7 +113,10 @@ def _is_reached(mode: PagingMode, least: int) -> Part:
         shape=ordinary() & (v_start < 1 << 30) & (n == loop.needed(mode, n)),
         replay=replays.region_case(
             mode,
-            lambda _values, layout: (layout.nr_pt_pages == least, f"the machine finds n = {layout.nr_pt_pages}"),
+            lambda _values, layout: (
+                layout.nr_pt_pages == least,
+                f"the machine finds n = {layout.nr_pt_pages}",
+            ),
         ),
     )
 
@@ -257,7 +264,9 @@ def start_higher() -> tuple[Part, ...]:
                 name=f"from {first}, {mode.title}",
                 expected=Expected.REFUTED,
                 lemma=Lemma(
-                    f"start-{first}[{mode.name}]", f"the searches from 2 and from {first} stop at the same n", statement
+                    f"start-{first}[{mode.name}]",
+                    f"the searches from 2 and from {first} stop at the same n",
+                    statement,
                 ),
                 least=(v_start, vpt_start),
                 shape=shape & (v_start < 1 << 30) & (loop.needed(mode, n) == n) & (n < m) & (m == first),

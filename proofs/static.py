@@ -162,10 +162,7 @@ def closed_form() -> tuple[Part, ...]:
 
     In Xen four are enough (raises-64): no region is longer than a half of the canonical addresses.
     """
-    return tuple(
-        _settled(mode, None, mode.title, ordinary())
-        for mode in BOTH
-    )
+    return tuple(_settled(mode, None, mode.title, ordinary()) for mode in BOTH)
 
 
 @claim(
@@ -206,7 +203,10 @@ def _static_count(mode: PagingMode, values: Values, count: int) -> int:
 
 def _bounded_below(values: Values, layout: Layout) -> tuple[bool, str]:
     first = _static_count(layout.mode, values, 0)
-    return first <= layout.nr_pt_pages, f"without tables a walk touches {first}, the machine finds {layout.nr_pt_pages}"
+    return (
+        first <= layout.nr_pt_pages,
+        f"without tables a walk touches {first}, the machine finds {layout.nr_pt_pages}",
+    )
 
 
 def _reaches(count: int) -> replays.Holds:
@@ -215,7 +215,9 @@ def _reaches(count: int) -> replays.Holds:
     def holds(values: Values, layout: Layout) -> tuple[bool, str]:
         steps = [_static_count(layout.mode, values, each) for each in range(count + 2)]
         shown = ", ".join(map(str, dict.fromkeys(steps)))
-        return steps[count] == layout.nr_pt_pages, f"the machine's static counts are {shown}, its search's {layout.nr_pt_pages}"
+        return steps[
+            count
+        ] == layout.nr_pt_pages, f"the machine's static counts are {shown}, its search's {layout.nr_pt_pages}"
 
     return holds
 
