@@ -166,7 +166,7 @@ def main() -> int:
             target = f"≤ {figure.target:g} {figure.unit}".rstrip()
             met = "met" if figure.met else "MISSED"
             print(
-                f"{figure.name:<52} {figure.measured:>9.2f} {figure.unit:<2}  {target:<10} {met}", flush=True
+                f"{figure.name:<60} {figure.measured:>9.2f} {figure.unit:<2}  {target:<10} {met}", flush=True
             )
             missed += not figure.met
     return 1 if missed else 0
