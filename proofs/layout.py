@@ -145,16 +145,18 @@ def _disjoint(choice: Choice) -> Lemma:
     """Walks from border to border: each is no more than 2^57 above the one before, and so in order above S."""
     path = list(_path(choice))
     borders = [kernel_end, *(step[0] for step in path)]
-    uses = [
+    uses = [_from_low().at(low=virt_base, x=kernel_start, y=kernel_end)]
+    uses += [
         each
         for index, ((_, facts), (one, other)) in enumerate(zip(path, pairwise(borders), strict=True))
         for each in (*facts, _above(index).at(low=virt_base, x=one, y=other))
     ]
+    lengths = dict.fromkeys(border - virt_base for border in (kernel_start, *borders))
     return Lemma(
         f"segments-disjoint[{choice.slug}]",
         "all segments lie in order between S and V, counted from S",
         Statement(assumptions=_lengths(choice), goal=_in_order(virt_base, _borders(choice))),
-        Steps(uses=tuple(uses), generalise=(*_whole_page(choice), *dict.fromkeys(borders[1:]))),
+        Steps(uses=tuple(uses), generalise=(*lengths, *_whole_page(choice), *dict.fromkeys(borders[1:]))),
     )
 
 
@@ -242,6 +244,20 @@ def _above(index: int) -> Lemma:
                 Assumption("step", y - x <= limit, "y is not far above x"),
             ),
             goal=(x - low <= y - low) & (y - low <= (index + 2) * limit),
+        ),
+    )
+
+
+@cache
+def _from_low() -> Lemma:
+    """low ≤ x ≤ y gives x - low ≤ y - low."""
+    low = arithmetic.low
+    return Lemma(
+        "from-low",
+        "low ≤ x ≤ y ⇒ x - low ≤ y - low",
+        Statement(
+            assumptions=(Assumption("in-order", (low <= x) & (x <= y), "low ≤ x ≤ y"),),
+            goal=x - low <= y - low,
         ),
     )
 
