@@ -21,8 +21,8 @@ from typing import Final, Protocol
 
 from attrs import Factory, define, frozen
 
-from .arrangement import LABELS
-from .boot_log import Boot, layout_of, read_boots
+from .arrangement import LABELS, printed_segments
+from .boot_log import Boot, read_boots
 from .builder import INITRD_MFN, PRESENT, XEN_ENTRY, Domain, mfn_of, table_entries
 from .errors import InputError
 from .layout import Segment
@@ -178,10 +178,9 @@ def _boot(text: str) -> Boot | None:
 def compare_arrangement(loaded: Loaded, boot: Boot) -> Iterator[Difference]:
     """What Xen printed otherwise than the machine arranged: segments, allocation, memory."""
     assert loaded.layout is not None
-    printed = layout_of(boot, loaded.layout.mode)
+    foretold = printed_segments(loaded.layout)
     for name, label in LABELS.items():
-        expected: Segment | None = getattr(loaded.layout, name)
-        found: Segment | None = getattr(printed, name)
+        expected, found = foretold.get(name), boot.segment(name)
         if expected != found:
             yield Difference(label, _shown(expected), _shown(found))
     if boot.alloc is None or loaded.domain is None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ptproof.formal.arrange import arrange
+from ptproof.formal.arrangement import printed_segments
 from ptproof.formal.booting import boot, spinning_kernel
 from ptproof.formal.fidelity import Comparison
 from ptproof.formal.layout import ADDRESS_LIMIT, Configuration, Segment
@@ -75,6 +76,16 @@ def test_a_kernel_loaded_over_a_table(real_xen: Programs) -> None:
 def test_tables_past_the_last_address(real_xen: Programs) -> None:
     """When the tables themselves lie past 2**64 Xen doesn't find them, and dies."""
     assert booted(real_xen, small(TOP - 4 * MIB, 3 * MIB - 0x40000)).fate is Fate.DIES
+
+
+def test_an_initrd_past_the_last_address(real_xen: Programs) -> None:
+    """An initrd that wraps past 2**64 has no line in Xen's log."""
+    configuration = small(TOP - 4 * MIB, 2 * MIB, initrd_len=2 * MIB, init_p2m=1 << 39)
+    layout = arrange(configuration)
+    assert layout.initrd is not None
+    assert layout.initrd.end < layout.initrd.start
+    assert "initrd" not in printed_segments(layout)
+    assert booted(real_xen, configuration).fate is Fate.DIES
 
 
 def test_up_to_the_last_address(real_xen: Programs) -> None:
