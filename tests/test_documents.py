@@ -68,7 +68,7 @@ def run(block: str, folder: Path) -> str:
             stderr=subprocess.STDOUT,
             text=True,
             encoding="utf-8",
-            timeout=300,
+            timeout=600,
             check=False,
         )
         shown.append(done.stdout)
