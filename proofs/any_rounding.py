@@ -11,7 +11,7 @@ from typing import Final
 from ..encodings.dom0_count import FIRST_TRIED, search_rounded, tables, tables_by_level
 from ..encodings.dom0_layout import rounded_end, stack_end
 from ..formal.arrange import TooLarge, region_end, touched
-from ..formal.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
+from ..formal.paging import PAGE_SIZE, PagingMode
 from ..formal.theorem import Assumption, Induction, Lemma, Run, Statement, Steps, Use
 from ..formal.verdict import Replay
 from ..formal.words import Truth, Word, choose, number, word
@@ -23,9 +23,9 @@ mask, padding = word("mask"), word("padding")
 
 MOST_ROUNDED: Final = 1 << 62
 """The largest rounding, in bytes."""
-LONGEST: Final = (1 << 63) - (1 << 50)
-"""How long a region may be before it is rounded, in bytes: 16 times the space that a half of the canonical
-addresses has, 2**16 times over."""
+LONGEST: Final = region.HALF + PAGE_SIZE
+"""How long a region may be before it is rounded, in bytes: 2**16 times the half of
+the canonical addresses, nearly."""
 
 
 def power_of_two() -> Assumption:
@@ -44,18 +44,11 @@ def needed(mode: PagingMode, nr_pt_pages: Word) -> Word:
     return tables(mode, v_start, end_of(nr_pt_pages))
 
 
-def has_room(nr_pt_pages: Word) -> Truth:
-    """The stack ends within `LONGEST` of S; written without wrapping."""
-    limit = number(LONGEST - PAGE_SIZE)
-    before = vpt_start - v_start
-    return (before <= limit) & (nr_pt_pages <= (limit - before) >> PAGE_SHIFT)
-
-
 def room(nr_pt_pages: Word) -> Assumption:
     """The assumption that the region is shorter than half of the address space before it is rounded."""
     return Assumption(
         "room",
-        has_room(nr_pt_pages),
+        region.half_room(nr_pt_pages),
         "going up from v_start one meets vpt_start and then the end of the stack within 2^63 - 2^50 bytes",
     )
 
@@ -224,7 +217,7 @@ def exact(mode: PagingMode) -> Lemma:
             goal=needed(mode, n) == n,
         ),
         Induction(
-            invariant=~(has_room(n) & power_of_two().condition) | (n <= needed(mode, n)),
+            invariant=~(region.half_room(n) & power_of_two().condition) | (n <= needed(mode, n)),
             base=Steps(uses=(count_grows(mode).wherever(n=one, m=one),), generalise=(needed(mode, one),)),
             step=Steps(
                 uses=(count_grows(mode).wherever(m=n + 1),),

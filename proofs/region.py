@@ -20,6 +20,8 @@ v_start, vpt_start = word("v_start"), word("vpt_start")
 n, m = word("n"), word("m")
 near, far = arithmetic.near, arithmetic.far
 
+HALF = (1 << 63) - (1 << 50) - PAGE_SIZE
+"""How far above S the tables may end, in bytes, in a region shorter than half of the address space."""
 ABOVE_TABLES = PAGE_SIZE + PADDING
 """What lies above the tables before the region's end is rounded up, in bytes: boot stack and padding."""
 
@@ -54,6 +56,26 @@ def room(mode: PagingMode, nr_pt_pages: Word) -> Assumption:
         has_room(mode, v_start, vpt_start, nr_pt_pages),
         "going up from v_start one meets vpt_start and then the region's end, and the region is "
         f"{short_of_all} MiB short of the whole address space at least",
+    )
+
+
+def half_room(nr_pt_pages: Word) -> Truth:
+    """The stack ends within 2^63 - 2^50 bytes of S; written without wrapping."""
+    limit = number(HALF)
+    before = vpt_start - v_start
+    return (before <= limit) & (nr_pt_pages <= (limit - before) >> PAGE_SHIFT)
+
+
+@cache
+def room_from_half(mode: PagingMode) -> Lemma:
+    """A region shorter than half of the address space has room."""
+    return Lemma(
+        f"room-from-half[{mode.name}]",
+        "within 2^63 - 2^50 ⇒ room",
+        Statement(
+            assumptions=(Assumption("half", half_room(n), "the stack ends within 2^63 - 2^50 of S"),),
+            goal=has_room(mode, v_start, vpt_start, n),
+        ),
     )
 
 

@@ -6,6 +6,7 @@ static count after k raises: n_0 = f(S, V(0)), n_{k+1} = f(S, V(n_k)).
 
 from typing import Final
 
+from ..encodings.dom0_layout import stack_end, v_end
 from ..encodings.static_count import raised
 from ..formal.claim import Claim, Expected, Part, claim
 from ..formal.layout import Layout
@@ -14,8 +15,9 @@ from ..formal.theorem import Lemma, Statement, Steps
 from ..formal.words import Truth, Word, number
 from . import any_rounding as rounding
 from . import loop, raises, region, replays
+from . import rounding_cost as cost
 from .count import BOTH, ordinary
-from .region import n, v_start, vpt_start
+from .region import m, n, v_start, vpt_start
 from .replays import Values
 
 FAMILY = "Static calculation"
@@ -188,7 +190,73 @@ def any_rounding() -> tuple[Part, ...]:
     )
 
 
-CLAIMS: tuple[Claim, ...] = (static_lower, raises_64, raises_compat_1, closed_form, any_rounding)
+@claim(
+    family=FAMILY,
+    sentence="The rounding up of memory might be helpful for the traditional big VMs case, but it isn't correct or useful for other usecases.",
+    source="thread (small guests)",
+)
+def rounding_cost() -> tuple[Part, ...]:
+    """T on a page, with room: n ≤ m + 4 (64-bit), m + 2 (32-bit below 4 GiB), and V(n) ≤ E(m) + 4 MiB + 508 KiB.
+
+    m is what the search finds when the region ends with the stack, rounded to a page and not padded; each of
+    the maxima is reached.
+    """
+    return tuple(part for mode in BOTH for part in _costs(mode))
+
+
+def _costs(mode: PagingMode) -> tuple[Part, ...]:
+    frames, longest = cost.most_frames(mode), cost.MOST_BYTES
+    e = stack_end(vpt_start, m)
+    border = (1 << 39) - (4 << 20) if mode.bits == 64 else 0
+    stopped = (n == loop.needed(mode, n)) & (m == cost.page_needed(mode)) & (m < 16) & (n < 16)
+    small = ordinary() & stopped & (vpt_start - v_start < 64 << 20)
+    reached = {
+        f"{frames} more frames": (
+            n == m + frames,
+            small & (v_start == border),
+            lambda more, _: more == frames,
+        ),
+        f"{longest:#x} more bytes": (
+            v_end(vpt_start, n) == e + longest,
+            small & (v_start == 0),
+            lambda _, longer: longer == longest,
+        ),
+    }
+    bound = Part(
+        name=f"at most, {mode.title}",
+        lemma=cost.cost(mode),
+        least=(v_start, vpt_start),
+        shape=small & (v_start == 0),
+        without={
+            "on-page": stopped & (v_start == 0) & (vpt_start < 64 << 20),
+            "below": small & (v_start == (1 << 39) - (4 << 20)),
+            "room": ordinary() & (v_start == 0) & (n == region.fixed_tables(mode) + 1),
+        },
+        replay=cost.judge(mode, lambda more, longer: more <= frames and longer <= longest),
+    )
+    return bound, *(
+        Part(
+            name=f"{title} are reached, {mode.title}",
+            reached=True,
+            lemma=Lemma(
+                f"reached: {title} [{mode.name}]", f"{title} for some region", cost.statement(mode, goal)
+            ),
+            least=(v_start, vpt_start),
+            shape=shape,
+            replay=cost.judge(mode, holds),
+        )
+        for title, (goal, shape, holds) in reached.items()
+    )
+
+
+CLAIMS: tuple[Claim, ...] = (
+    static_lower,
+    raises_64,
+    raises_compat_1,
+    closed_form,
+    any_rounding,
+    rounding_cost,
+)
 
 
 def _static_count(mode: PagingMode, values: Values, count: int) -> int:
