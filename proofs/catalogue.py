@@ -1,6 +1,6 @@
 """Every claim, family by family, in the order to read them in: what the entry point ``ptproof.theorems`` names."""
 
-from . import alignment, asserts, count, history, layout, start, static
+from . import alignment, asserts, count, history, layout, limits, start, static
 
 CLAIMS = (
     *count.CLAIMS,
@@ -10,4 +10,5 @@ CLAIMS = (
     *layout.CLAIMS,
     *asserts.CLAIMS,
     *history.CLAIMS,
+    *limits.CLAIMS,
 )
