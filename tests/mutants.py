@@ -1,0 +1,128 @@
+"""Small changes to the encodings, by name, that a claim or a comparison must notice; and how to try one.
+
+A mutant is tried on a copy of the package with one piece of one file changed, in a process of its own. A claim
+notices it when it gets another verdict than the one it carries, ``layouts`` when the formulas and the frame
+machine, or real Xen, come to differ.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from attrs import frozen
+from mutants_issue3 import MUTANTS as OTHERS
+
+ROOT: Final = Path(__file__).parents[1]
+SECONDS: Final = 120
+LAYOUTS: Final = "layouts"
+
+
+@frozen
+class Mutant:
+    """``old`` stands once in ``file`` and is replaced by ``new``; ``caught_by`` is a claim's id or `LAYOUTS`."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    caught_by: str
+
+
+MUTANTS: Final = (
+    Mutant("rounds-up-to-the-next", "encodings/spans.py", "((1 << shift) - 1)", "(1 << shift)", "span-modular"),
+    Mutant("rounds-down-twice-as-far", "encodings/spans.py", "address & -(1 << shift)", "address & -(2 << shift)", "span-modular"),
+    Mutant("end-rounded-down", "encodings/spans.py", "(round_up(high, shift)", "(round_down(high, shift)", "span-modular"),
+    Mutant("start-rounded-up", "encodings/spans.py", "- round_down(low, shift))", "- round_up(low, shift))", "span-modular"),
+    Mutant("start-not-rounded", "encodings/spans.py", "- round_down(low, shift))", "- low)", "span-modular"),
+    Mutant("blocks-twice-as-large", "encodings/spans.py", ">> shift", ">> (shift + 1)", "span-modular"),
+    Mutant("no-boot-stack", "encodings/dom0_layout.py", "nr_pt_pages * PAGE_SIZE + PAGE_SIZE", "nr_pt_pages * PAGE_SIZE", LAYOUTS),
+    Mutant("two-pages-of-stack", "encodings/dom0_layout.py", "nr_pt_pages * PAGE_SIZE + PAGE_SIZE", "nr_pt_pages * PAGE_SIZE + 2 * PAGE_SIZE", LAYOUTS),
+    Mutant("rounded-to-2-mib", "encodings/dom0_layout.py", "ROUNDING_SHIFT = 22", "ROUNDING_SHIFT = 21", "comment-superpage"),
+    Mutant("rounded-to-8-mib", "encodings/dom0_layout.py", "ROUNDING_SHIFT = 22", "ROUNDING_SHIFT = 23", LAYOUTS),
+    Mutant("padding-of-256-kib", "encodings/dom0_layout.py", "PADDING = 512 << 10", "PADDING = 256 << 10", LAYOUTS),
+    Mutant("no-padding", "encodings/dom0_layout.py", "choose(rounded - end < padding, rounded + (mask + 1), rounded)", "rounded", "padding"),
+    Mutant("512-kib-not-enough", "encodings/dom0_layout.py", "rounded - end < padding", "rounded - end <= padding", "v-end-closed"),
+    Mutant("end-not-rounded-up", "encodings/dom0_layout.py", "(end + mask) & ~mask", "end & ~mask", "padding"),
+    Mutant("4-mib-less-one", "encodings/dom0_layout.py", "rounded + (mask + 1)", "rounded + mask", "v-end-closed"),
+    Mutant("closed-form-without-padding", "encodings/dom0_layout.py", "stack_end(vpt_start, nr_pt_pages) + PADDING", "stack_end(vpt_start, nr_pt_pages)", "v-end-closed"),
+    Mutant("starts-from-5", "encodings/dom0_count.py", "FIRST_TRIED = 2", "FIRST_TRIED = 5", "min-64"),
+    Mutant("one-l2-for-compat", "encodings/dom0_count.py", "number(level.fixed)", "number(1)", "min-compat-3"),
+    Mutant("level-of-its-entries", "encodings/dom0_count.py", "spanned(v_start, end, level.shift)", "spanned(v_start, end, level.entry_shift)", LAYOUTS),
+    Mutant("monitor-table-counted", "encodings/dom0_count.py", "reversed(mode.counted_levels)", "reversed(mode.levels)", LAYOUTS),
+    Mutant("l1-not-counted", "encodings/dom0_count.py", "in reversed(mode.counted_levels)", "in reversed(mode.counted_levels[1:])", "two-too-small"),
+    Mutant("root-not-counted", "encodings/dom0_count.py", "in reversed(mode.counted_levels)", "in reversed(mode.counted_levels[:-1])", "min-64"),
+    Mutant("region-of-one-frame-more", "encodings/dom0_count.py", "v_end(vpt_start, nr_pt_pages))", "v_end(vpt_start, nr_pt_pages + 1))", LAYOUTS),
+    Mutant("goes-on-when-enough", "encodings/dom0_count.py", "goes_on=tried < needed,", "goes_on=tried <= needed,", "min-2level"),
+    Mutant("steps-by-two", "encodings/dom0_count.py", "step=(tried + 1,),\n        leap", "step=(tried + 2,),\n        leap", "min-64"),
+    Mutant("one-application-less", "encodings/static_count.py", "range(raises + 1)", "range(raises)", "raises-compat-1"),
+    Mutant("initrd-not-on-a-page", "encodings/dom0_arrangement.py", "above = _page_up(initrd.end)", "above = initrd.end", "starts-page-aligned"),
+    Mutant("kernel-not-rounded-up", "encodings/dom0_arrangement.py", "above = _page_up(kernel.end)", "above = kernel.end", "starts-page-aligned"),
+    Mutant("tables-right-behind-start-info", "encodings/dom0_arrangement.py", "vpt_start = _page_up(start_info.end)", "vpt_start = start_info.end", "starts-page-aligned"),
+    Mutant("64-bit-p2m-for-compat", "encodings/dom0_arrangement.py", "nr_pages * mode.p2m_entry", "nr_pages * 8", LAYOUTS),
+    Mutant("compat-heeds-init-p2m", "encodings/dom0_arrangement.py", "if init_p2m is None or mode.bits == 32:", "if init_p2m is None:", LAYOUTS),
+    Mutant("console-page-forgotten", "encodings/dom0_arrangement.py", "vpt_start = console.end", "vpt_start = xenstore.end", LAYOUTS),
+    Mutant("vga-part-forgotten", "encodings/dom0_arrangement.py", "start_info.end + vga_console_info_size", "start_info.end", LAYOUTS),
+    Mutant("signed-comparisons", "formal/smtlib.py", 'return f"({term.operation} {arguments})"', 'return f"({term.operation.replace(\'bvu\', \'bvs\')} {arguments})"', "terminates"),
+    Mutant("shifts-in-the-sign", "formal/smtlib.py", 'return f"({term.operation} {arguments})"', 'return f"({term.operation.replace(\'lshr\', \'ashr\')} {arguments})"', "terminates"),
+    Mutant("entry-may-lie-anywhere", "encodings/libelf.py", "& (virt_base <= virt_kstart)", "", "segments-disjoint"),
+    *(Mutant(*each) for each in OTHERS),
+)  # fmt: skip
+
+
+COMPARISON: Final = """
+import json, sys
+from ptproof.encodings.dom0_arrangement import laid_out
+from ptproof.formal.arrange import arrange
+from ptproof.formal.layout import Configuration, Segment
+from ptproof.formal.paging import COMPAT, X86_64
+given = [
+    Configuration(
+        mode=mode, virt_base=base, kernel=Segment(base + 0x100000, base + 0x100000 + size), nr_pages=0x10000,
+        initrd_len=initrd, init_p2m=p2m, shim=shim,
+    )
+    for mode in (X86_64, COMPAT) for base in (0, 0x3fe00000, 0x1ff000)
+    for size in (*range(0x12345, 0x800000, 0x145000), *range(0x1f0345, 0x280345, 0x1000))
+    for initrd, p2m, shim in ((0, None, False), (5001, None, True), (0, 0x80000000, False))
+]
+sys.exit(any(laid_out(each) != arrange(each) for each in given))
+"""
+
+
+def copied(folder: Path, mutant: Mutant | None) -> Path:
+    """A copy of the package in ``folder``, with the mutant's change; its search path. Raises ValueError."""
+    for name in ("formal", "encodings", "proofs"):
+        shutil.copytree(ROOT / name, folder / "ptproof" / name, ignore=shutil.ignore_patterns("__pycache__"))
+    if mutant is not None:
+        changed = folder / "ptproof" / mutant.file
+        text = changed.read_text(encoding="utf-8")
+        if text.count(mutant.old) != 1:
+            raise ValueError(
+                f"{mutant.name}: {mutant.old!r} stands {text.count(mutant.old)} times in {mutant.file}"
+            )
+        changed.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
+    return folder
+
+
+def noticed(folder: Path, caught_by: str) -> str:
+    """What the claim or the comparison says against the copy in ``folder``; empty when it finds it sound."""
+    if caught_by == LAYOUTS:
+        command = ["-c", COMPARISON]
+    else:
+        command = ["-m", "ptproof.formal", "prove", caught_by, "--quiet"]
+    ended = subprocess.run(
+        [sys.executable, *command],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    if ended.returncode == 0:
+        return ""
+    if caught_by == LAYOUTS:
+        return "the formulas' layouts are not the machine's" if ended.returncode == 1 else ended.stderr
+    return f"status {ended.returncode}: {ended.stderr.strip()}"
