@@ -10,7 +10,7 @@ from threading import Event
 from attrs import evolve, field, frozen
 
 from .arrange import TooLarge, arrange
-from .builder import Domain, empty_domain
+from .builder import Domain, ImpossibleLayout, empty_domain
 from .elf_file import Data
 from .errors import InputError
 from .fidelity import Comparison, Difference, compare, has_32_bit
@@ -101,13 +101,12 @@ def spinning_kernel(data: Data, source: str) -> tuple[Image, Kernel]:
         raise InputError(
             f"{source}: expected the entry {image.virt_entry.value:#x} in a loaded segment's file part"
         )
-    physical = [Segment(each.paddr, each.paddr + each.memory_size) for each in loaded]
+    physical = [(each.paddr, each.paddr + each.memory_size) for each in loaded]
     if image.symbols.value is not None:
-        physical.append(image.symbols.value)
+        physical.append((image.symbols.value.start, image.symbols.value.end))
     offset = image.virt_offset.value
     written = tuple(
-        Segment((each.start + offset) % ADDRESS_LIMIT, (each.end + offset) % ADDRESS_LIMIT)
-        for each in physical
+        Segment((start + offset) % ADDRESS_LIMIT, (end + offset) % ADDRESS_LIMIT) for start, end in physical
     )
     return image, Kernel(bytes(elf), written)
 
@@ -138,7 +137,6 @@ def boot(
     ) as machine:
         loaded = expected(configuration, kernel.written)
         recording = Recording(configuration=configuration, written=kernel.written, text="")
-
         try:
             machine.run_to_the_end()
         except TimedOut as error:
@@ -169,7 +167,7 @@ def expected(
     """What the model says of the boot. Raises `InputError` if it says nothing."""
     try:
         return load(configuration, written=written, has_32_bit=with_32_bit, builder=builder)
-    except (TooLarge, Unmodelled) as error:
+    except (TooLarge, ImpossibleLayout, Unmodelled) as error:
         raise InputError(f"this boot can't be compared: {error}") from error
 
 
@@ -179,7 +177,7 @@ def _memory(configuration: Configuration, image_size: int) -> int:
         raise InputError("the PV shim isn't a dom0: it can't be booted here")
     try:
         allocation = empty_domain(arrange(configuration)).allocation
-    except TooLarge as error:
+    except (TooLarge, ImpossibleLayout) as error:
         raise InputError(f"this can't be booted here: {error}") from error
     # What Xen refuses for want of memory needs none.
     allocation = min(allocation, configuration.nr_pages)

@@ -3,8 +3,9 @@
 The frame machine numbers machine frames as it likes; Xen prints where dom0's allocation and its initrd really lie,
 and with that each entry of the machine's tables is translated to what it has to be on the real machine. All
 entries of every table frame are compared, in all bits; and for every frame of the allocation and of a mapped
-initrd what Xen notes of it, its count_info and its type_info, which is what the asserts look at. A p2m of its own is followed from the root; its frames
-come from Xen's heap, so which they are is learned, and only that none is taken twice is checked.
+initrd what Xen notes of it, its count_info and its type_info, which is what the asserts look at. A p2m of its own
+is followed from the root; its frames come from Xen's heap, so which they are is learned, and only that none is
+taken twice is checked.
 
 Set apart are Xen's own slots of the root (and of a 32-bit guest's last L2): `XEN_SLOTS` names them, and
 what can be said of them is checked: the linear mapping points to the root itself, and no other points
@@ -144,9 +145,7 @@ def compare(loaded: Loaded, text: str, memory: Memory) -> Comparison:
     arranged = boot is not None and boot.total is not None
     if arranged != loaded.fate.arranged:
         known = ("no arrangement", "an arrangement")
-        differences.append(
-            Difference("the log", known[loaded.fate.arranged], known[boot is not None and arranged])
-        )
+        differences.append(Difference("the log", known[loaded.fate.arranged], known[arranged]))
     if boot is None or not arranged or not loaded.fate.arranged:
         return Comparison(fate=loaded.fate, why=loaded.why, seen=seen, differences=tuple(differences))
     differences += compare_arrangement(loaded, boot)
