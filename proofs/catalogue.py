@@ -1,6 +1,6 @@
 """Every claim, family by family, in the order to read them in: what the entry point ``ptproof.theorems`` names."""
 
-from . import alignment, asserts, count, history, layout, limits, start, static
+from . import alignment, asserts, count, history, layout, limits, start, static, toolstack
 
 CLAIMS = (
     *count.CLAIMS,
@@ -11,4 +11,5 @@ CLAIMS = (
     *asserts.CLAIMS,
     *history.CLAIMS,
     *limits.CLAIMS,
+    *toolstack.CLAIMS,
 )

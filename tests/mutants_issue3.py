@@ -91,4 +91,25 @@ MUTANTS: Final[tuple[tuple[str, str, str, str, str], ...]] = (
         "TABLES_OF_A_STEP: Final = 2",
         "physmap-plus-3",
     ),
+    (
+        "domu-without-a-boot-stack",
+        "encodings/domu.py",
+        "EXTRA: Final = 1 + (512 << 10) // PAGE_SIZE",
+        "EXTRA: Final = (512 << 10) // PAGE_SIZE",
+        "domu-equals-dom0",
+    ),
+    (
+        "domu-level-one-short",
+        "encodings/domu.py",
+        "return choose(low < high, ((high - low) >> shift) + 1, number(0))",
+        "return choose(low < high, (high - low) >> shift, number(0))",
+        "domu-equals-dom0",
+    ),
+    (
+        "domu-no-l2-for-xen",
+        "encodings/domu.py",
+        "high = choose(last < XENS_GIB, number(mask), high)",
+        "pass",
+        "domu-pae-equals",
+    ),
 )
