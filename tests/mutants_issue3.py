@@ -8,10 +8,10 @@ from typing import Final
 
 MUTANTS: Final[tuple[tuple[str, str, str, str, str], ...]] = (
     (
-        "writable-page-taken-for-a-table",
+        "left-over-page-looks-like-an-l1",
         "encodings/read_only_walk.py",
-        "WRITABLE: Final = 7",
-        "WRITABLE: Final = 3",
+        "page = number((WRITABLE << TYPE_SHIFT) | VALIDATED | 1)",
+        "page = number(L1_TYPE)",
         "asserts-overcount",
     ),
     (
