@@ -218,14 +218,16 @@ def _judge_proved(solver: Solver, part: Part, rests_on: Sequence[LemmaResult]) -
 def _judge_reached(solver: Solver, part: Part, results: Mapping[Lemma, LemmaResult]) -> Verdict:
     """A part that says that something is reached: an example proves it, a lemma that forbids it refutes it."""
     statement = part.lemma.statement
-    found = find(solver, statement, statement.goal, least=part.least, shape=part.shape)
+    rests_on = [results[each] for each in lemmas_of(part.lemmas)]
+    proved = bool(rests_on) and all(each.discharged for each in rests_on)
+    found = Found(None, none=True)
+    if not proved:
+        found = find(solver, statement, statement.goal, least=part.least, shape=part.shape)
     if found.values is not None:
         example = _witnessed(part, found.values)
         if example.replay.holds is False:
             return _disagreement("reached in the model, but not on the machine", example)
         return Proved(lemmas=(), example=example)
-    rests_on = [results[each] for each in lemmas_of(part.lemmas)]
-    proved = bool(rests_on) and all(each.discharged for each in rests_on)
     excluded = found.none and part.shape is TRUE and not statement.runs  # a proof that needs no lemma
     if not (proved or excluded):
         why = found.why or "no values reach it, and that none do is not proved"

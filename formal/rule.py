@@ -19,7 +19,7 @@ from .theorem import Induction, Lemma, Run, Statement, Steps, Use
 from .words import TRUE, Term, Truth, Word, implies, inputs, replaced, word
 
 
-class UnsoundStep(Exception):  # noqa: N818 - it names the fault
+class UnsoundStep(Exception):
     """A proof asks for a step that the rules do not allow; the message says which."""
 
 

@@ -43,15 +43,16 @@ def _sort(term: Term) -> str:
     return f"(_ BitVec {term.width})" if term.width else "Bool"
 
 
+def _constant(value: int, width: int) -> str:
+    if not width:
+        return "true" if value else "false"
+    return f"#x{value:0{width // 4}x}" if width % 4 == 0 else f"#b{value:0{width}b}"
+
+
 def _text(term: Term, texts: dict[Term, str]) -> str:
     arguments = " ".join(texts[each] for each in term.arguments)
     if term.operation == "constant":
-        value = cast(int, term.value)
-        if not term.width:
-            return "true" if value else "false"
-        if term.width % 4 == 0:
-            return f"#x{value:0{term.width // 4}x}"
-        return f"#b{value:0{term.width}b}"
+        return _constant(cast(int, term.value), term.width)
     if term.operation == "input":
         return symbol(term)
     if term.operation == "zero_extend":

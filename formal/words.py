@@ -81,55 +81,55 @@ class Word(Term):
     __slots__ = ()
 
     def __add__(self, other: Word | int) -> Word:
-        return _word("bvadd", self, self._like(other))
+        return _word("bvadd", self, self.like(other))
 
     def __radd__(self, other: int) -> Word:
-        return self._like(other) + self
+        return self.like(other) + self
 
     def __sub__(self, other: Word | int) -> Word:
-        return _word("bvsub", self, self._like(other))
+        return _word("bvsub", self, self.like(other))
 
     def __rsub__(self, other: int) -> Word:
-        return self._like(other) - self
+        return self.like(other) - self
 
     def __mul__(self, other: Word | int) -> Word:
-        return _word("bvmul", self, self._like(other))
+        return _word("bvmul", self, self.like(other))
 
     def __rmul__(self, other: int) -> Word:
-        return self._like(other) * self
+        return self.like(other) * self
 
     def __and__(self, other: Word | int) -> Word:
-        return _word("bvand", self, self._like(other))
+        return _word("bvand", self, self.like(other))
 
     def __or__(self, other: Word | int) -> Word:
-        return _word("bvor", self, self._like(other))
+        return _word("bvor", self, self.like(other))
 
     def __xor__(self, other: Word | int) -> Word:
-        return _word("bvxor", self, self._like(other))
+        return _word("bvxor", self, self.like(other))
 
     def __invert__(self) -> Word:
         return _word("bvnot", self)
 
     def __lshift__(self, other: Word | int) -> Word:
-        return _word("bvshl", self, self._like(other))
+        return _word("bvshl", self, self.like(other))
 
     def __rshift__(self, other: Word | int) -> Word:
-        return _word("bvlshr", self, self._like(other))
+        return _word("bvlshr", self, self.like(other))
 
     def __lt__(self, other: Word | int) -> Truth:
-        return _truth("bvult", self, self._like(other))
+        return _truth("bvult", self, self.like(other))
 
     def __le__(self, other: Word | int) -> Truth:
-        return _truth("bvule", self, self._like(other))
+        return _truth("bvule", self, self.like(other))
 
     def __gt__(self, other: Word | int) -> Truth:
-        return self._like(other) < self
+        return self.like(other) < self
 
     def __ge__(self, other: Word | int) -> Truth:
-        return self._like(other) <= self
+        return self.like(other) <= self
 
     def __eq__(self, other: object) -> Truth:  # type: ignore[override]
-        return _truth("=", self, self._like(other))
+        return _truth("=", self, self.like(other))
 
     def __ne__(self, other: object) -> Truth:  # type: ignore[override]
         return ~(self == other)
@@ -145,7 +145,8 @@ class Word(Term):
     def __bool__(self) -> bool:
         raise TypeError("a word is not a condition; compare it with something")
 
-    def _like(self, other: object) -> Word:
+    def like(self, other: object) -> Word:
+        """``other`` as a word of this width. Raises TypeError for what is none."""
         if isinstance(other, Word):
             if other.width != self.width:
                 raise TypeError(f"words of {self.width} and {other.width} bits do not mix")
@@ -220,7 +221,7 @@ def _carried_out(operation: str, width: int, arguments: tuple[Term, ...]) -> int
 
 def _folding(operation: str) -> Callable[[int, int, int], int]:
     text = _MEANING[operation].format("a", "b", "b", w="w", mask="((1 << w) - 1)")
-    return cast(Callable[[int, int, int], int], eval(f"lambda a, b, w: {text}"))
+    return cast(Callable[[int, int, int], int], eval(f"lambda a, b, w: {text}"))  # noqa: S307 - our own text
 
 
 _FOLD: Final = {operation: _folding(operation) for operation in _MEANING if operation != "ite"}
@@ -248,8 +249,8 @@ def truth(value: bool) -> Truth:  # noqa: FBT001 - the one place where a Python 
     return _interned(Truth, "constant", 0, (), int(value))
 
 
-TRUE: Final = truth(True)
-FALSE: Final = truth(False)
+TRUE: Final = truth(True)  # noqa: FBT003
+FALSE: Final = truth(False)  # noqa: FBT003
 
 
 def word(name: str, width: int = WIDTH) -> Word:
@@ -261,7 +262,7 @@ def choose(condition: Truth, then: Word, otherwise: Word) -> Word:
     """``then`` where the condition holds, else ``otherwise``."""
     if condition.operation == "constant":
         return then if condition else otherwise
-    return _interned(Word, "ite", then.width, (condition, then, then._like(otherwise)), None)
+    return _interned(Word, "ite", then.width, (condition, then, then.like(otherwise)), None)
 
 
 def zero_extended(value: Word, width: int) -> Word:
@@ -308,7 +309,7 @@ def inputs(terms: Iterable[Term]) -> tuple[Word, ...]:
 
 def replaced(term: AnyTerm, replacements: Mapping[Word, Word]) -> AnyTerm:
     """``term`` with every occurrence of each key replaced, all at once, outermost first."""
-    done: dict[Term, Term] = {**replacements}
+    done: dict[Term, Term] = dict(replacements.items())
     stack: list[Term] = [term]
     while stack:
         each = stack[-1]
@@ -343,7 +344,7 @@ def compiled(terms: Iterable[Term], over: Iterable[Word]) -> Callable[..., tuple
     terms = list(terms)
     names = {each: f"i{index}" for index, each in enumerate(over)}
     lines = [f"def reading({', '.join(names.values())}):"]
-    texts: dict[Term, str] = {**names}
+    texts: dict[Term, str] = dict(names.items())
     for each in subterms(terms):
         if each.operation == "constant":
             texts[each] = repr(each.value if each.width else bool(each.value))
@@ -359,7 +360,7 @@ def compiled(terms: Iterable[Term], over: Iterable[Word]) -> Callable[..., tuple
             lines.append(f"  {texts[each]} = {text}")
     lines.append(f"  return ({''.join(texts[each] + ', ' for each in terms)})")
     scope: dict[str, Any] = {}
-    exec("\n".join(lines), scope)
+    exec("\n".join(lines), scope)  # noqa: S102 - our own text
     return cast(Callable[..., tuple[int, ...]], scope["reading"])
 
 

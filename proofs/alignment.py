@@ -42,7 +42,7 @@ def _image() -> Assumption:
     )
 
 
-def _plain(choice: Choice) -> Truth:
+def _plain() -> Truth:
     """A kernel of a page or two, little memory: for round figures."""
     shape = (kernel_end - kernel_start <= 2 * PAGE_SIZE) & (kernel_start < 1 << 30)
     return shape & (kernel_start == virt_base)
@@ -108,7 +108,7 @@ def starts_page_aligned() -> tuple[Part, ...]:
         expected=Expected.REFUTED,
         lemma=_page_aligned("own-p2m", arranged(own).p2m.start),
         least=(configurations.init_p2m, virt_base, kernel_start, kernel_end, ENTRY),
-        shape=(configurations.init_p2m & 0x7FF == 0) & (configurations.init_p2m >= 1 << 39) & _plain(own),
+        shape=(configurations.init_p2m & 0x7FF == 0) & (configurations.init_p2m >= 1 << 39) & _plain(),
         replay=_configured(own, lambda layout: _starts_on_page(layout, "p2m")),
     )
     rest = tuple(
@@ -120,7 +120,7 @@ def starts_page_aligned() -> tuple[Part, ...]:
                 Statement(goal=_all_aligned(choice, arranged(choice))),
             ),
             least=(virt_base, kernel_start, kernel_end),
-            shape=_plain(choice) & (configurations.nr_pages == FEW_PAGES),
+            shape=_plain() & (configurations.nr_pages == FEW_PAGES),
             replay=_configured(choice, _rest_on_pages),
         )
         for choice in CHOICES
@@ -245,7 +245,7 @@ def ends_misaligned() -> tuple[Part, ...]:
                 ),
             ),
             least=(configurations.nr_pages, virt_base, kernel_start, kernel_end),
-            shape=_plain(choice) & (configurations.nr_pages > 0x10000),
+            shape=_plain() & (configurations.nr_pages > 0x10000),
             replay=_configured(choice, _ends_off_pages),
         ),
     )

@@ -122,7 +122,7 @@ def terminates() -> tuple[Part, ...]:
             least=(v_start, vpt_start),
             shape=ordinary(),
             replay=replays.region_case(
-                mode, lambda values, layout: (True, f"the machine's search stops at {layout.nr_pt_pages}")
+                mode, lambda _values, layout: (True, f"the machine's search stops at {layout.nr_pt_pages}")
             ),
         )
         for mode in BOTH
@@ -209,7 +209,7 @@ def _no_less(values: Values, layout: Layout) -> tuple[bool, str]:
 
 
 def _only_one(mode: PagingMode) -> replays.Holds:
-    def holds(values: Values, layout: Layout) -> tuple[bool, str]:
+    def holds(values: Values, _layout: Layout) -> tuple[bool, str]:
         fits = [each for each in (values["n"], values["m"]) if replays.needed(mode, values, each) == each]
         return len(set(fits)) < 2, f"each of {fits} frames is just what the region that they make needs"
 

@@ -50,12 +50,12 @@ def has_room(mode: PagingMode, v_start: Word, vpt_start: Word, nr_pt_pages: Word
 
 def room(mode: PagingMode, nr_pt_pages: Word) -> Assumption:
     """The assumption that a region with ``nr_pt_pages`` frames of tables does not come full circle."""
-    short_of_all = (2 << spanned_shifts(mode)[0]) >> 20
+    short_of_all = spanned_shifts(mode)[0] + 1
     return Assumption(
         "room",
         has_room(mode, v_start, vpt_start, nr_pt_pages),
         "going up from v_start one meets vpt_start and then the region's end, and the region is "
-        f"{short_of_all} MiB short of the whole address space at least",
+        f"2^{short_of_all} bytes short of the whole address space at least",
     )
 
 

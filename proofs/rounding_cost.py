@@ -237,7 +237,7 @@ def page_needed(mode: PagingMode) -> Word:
 def statement(mode: PagingMode, goal: Truth) -> Statement:
     """A statement on what the two searches, for the same S and T, find."""
     e = stack_end(vpt_start, m)
-    below = ()
+    below: tuple[Assumption, ...] = ()
     if mode.bits == 32:
         limit = (1 << 32) - 2 * LINE
         below = (

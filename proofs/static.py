@@ -173,7 +173,7 @@ def closed_form() -> tuple[Part, ...]:
     source="thread (small guests)",
 )
 def any_rounding() -> tuple[Part, ...]:
-    """For every rounding 2^12 ≤ R = 2^r ≤ 2^40 and every padding P ≤ 2^40, all S, T with room: f(S, V(n)) = n.
+    """For every rounding R = 2^r, 12 ≤ r ≤ 62, and every padding, all S, T with room: f(S, V(n)) = n.
 
     V(n) is as the code has it, ⌈E⌉ to R, and R more if less than P is left; n is what the search finds.
     """
