@@ -16,6 +16,7 @@ from typing import Any, Final
 from . import layout_json
 from .arrangement import arrangement
 from .claim import Claim, Part
+from .layout import Layout
 from .layout_options import command_of
 from .prover import Decision, LemmaResult, PartDecision, ProofRun
 from .rule import lemmas_of, used_by
@@ -422,3 +423,13 @@ def _wrapped(text: str) -> list[str]:
     held = text.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
     lines = fill(held, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
     return lines.replace("\N{NO-BREAK SPACE}", " ").splitlines()
+
+
+def witness_layouts(decision: Decision) -> tuple[Layout, ...]:
+    """The layouts, part by part, that refute a claim."""
+    return tuple(
+        layout
+        for each in decision.parts
+        if isinstance(each.verdict, Refuted)
+        for _, layout, _ in each.verdict.witness.replay.runs
+    )

@@ -9,8 +9,10 @@ from .arguments import add_json, check_json_apart, number
 from .layout import ADDRESSES, add_options, from_addresses, initrd_len, pages_asked, refuse_addresses
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..booting import Kernel
-    from ..layout import Configuration
+    from ..layout import Configuration, Layout
     from ..random_boots import Progress
     from ..real_xen import Programs
 
@@ -44,6 +46,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     many.add_argument(
         "--jobs", metavar="J", type=number(1, 256), help="boots at the same time (default: one a processor)"
     )
+    parser.add_argument(
+        "--counterexample", metavar="ID", help="boot the layouts that refute the claim, instead of one"
+    )
     programs = parser.add_argument_group("the programs")
     programs.add_argument(
         "--xen", metavar="PATH", type=Path, help="another Xen (xen.gz) than the newest in /boot"
@@ -61,6 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
     from ..real_xen import programs
 
     _check(arguments)
+    if arguments.counterexample is not None:
+        return _counterexample(arguments)
     chosen = None if arguments.random is not None else _chosen(arguments)
     before = signal.signal(signal.SIGTERM, _end)
     try:
@@ -82,12 +89,66 @@ def _check(arguments: argparse.Namespace) -> None:
         if given:
             raise InputError(f"argument --{name}: not for a boot")
     if arguments.random is not None:
-        for name in NOT_RANDOM:
-            if getattr(arguments, name) is not None:
-                shown = "IMAGE" if name == "image" else f"--{name.replace('_', '-')}"
-                raise InputError(f"argument --random: not allowed with argument {shown}")
+        _refuse(arguments, "random", NOT_RANDOM)
+    elif arguments.counterexample is not None:
+        _refuse(arguments, "counterexample", (*NOT_RANDOM, "seed", "jobs", "json"))
     elif arguments.seed is not None or arguments.jobs is not None:
         raise InputError("arguments --seed and --jobs: not allowed without --random")
+
+
+def _refuse(arguments: argparse.Namespace, chosen: str, names: "Sequence[str]") -> None:
+    """Refuse arguments that do not go with ``--chosen``."""
+    from ..errors import InputError
+
+    for name in names:
+        if getattr(arguments, name) is not None:
+            shown = "IMAGE" if name == "image" else f"--{name.replace('_', '-')}"
+            raise InputError(f"argument --{chosen}: not allowed with argument {shown}")
+
+
+def _counterexample(arguments: argparse.Namespace) -> int:
+    """Decide a claim and boot what refutes it."""
+    from ..claim import claims
+    from ..errors import InputError
+    from ..proof_report import witness_layouts
+    from ..prover import prove
+    from ..selection import select_one
+
+    claim = select_one(claims(), arguments.counterexample)
+    layouts = witness_layouts(prove((claim,)).decisions[0])
+    if not layouts:
+        raise InputError(f"argument --counterexample: {claim.id} has no layout that refutes it")
+    return boot_each(layouts, arguments.xen, arguments.qemu)
+
+
+def boot_each(layouts: "Sequence[Layout]", xen: Path | None, qemu: Path | None) -> int:
+    """Boot layouts one after the other, and print what real Xen made of each; the worst status.
+
+    A 32-bit guest's needs a Xen that runs these: on another one it is left out, and that is said.
+    """
+    from ..boot_report import lines
+    from ..booting import boot, kernel_of
+    from ..errors import InputError
+    from ..exit_status import Status
+    from ..image_writer import configuration_of
+    from ..real_xen import programs
+
+    status, booted = Status.AS_EXPECTED, 0
+    with programs(xen, qemu) as found:
+        for layout in layouts:
+            configuration = configuration_of(layout)
+            try:
+                seen = boot(found, configuration, kernel_of(configuration))
+            except InputError as error:
+                print(f"not booted ({layout.mode.title}): {error}")
+                continue
+            booted += 1
+            print("\n".join(lines(seen)))
+            if seen.comparison.differences:
+                status = Status.DIFFERS
+    if not booted:
+        raise InputError("none of the layouts could be booted")
+    return status
 
 
 def _end(_signal: int, _frame: object) -> NoReturn:

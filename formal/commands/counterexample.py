@@ -20,6 +20,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_limits(parser)
     add_json(parser, "the layout, for 'ptproof replay',")
     parser.add_argument("--elf", metavar="FILE", help="write a PV kernel image that Xen lays out so")
+    parser.add_argument(
+        "--boot", action="store_true", help="boot it on a real Xen, as 'ptproof boot --counterexample' does"
+    )
     parser.set_defaults(run=run)
 
 
@@ -33,9 +36,10 @@ def run(arguments: argparse.Namespace) -> int:
     from ..files import write_bytes, write_json
     from ..image_writer import configuration_of, image_of
     from ..layout_json import as_dict
-    from ..proof_report import claim_lines, counterexample_lines
+    from ..proof_report import claim_lines, counterexample_lines, witness_layouts
     from ..selection import select_one
     from ..verdict import Proved, Refuted
+    from .boot import boot_each
     from .prove import proved
 
     claim = select_one(claims(), arguments.id)
@@ -47,9 +51,11 @@ def run(arguments: argparse.Namespace) -> int:
         if all(isinstance(each.verdict, Proved) for each in decision.parts):
             print(f"ptproof: {claim.id} is proved: there is no counterexample", file=sys.stderr)
         return max(found.status, Status.DIFFERS)
-    layouts = [layout for _, verdict in refuted for _, layout, _ in verdict.witness.replay.runs]
-    if not layouts and (arguments.json or arguments.elf):
-        raise InputError(f"{claim.id}: what refutes it is no layout that could be written to a file")
+    layouts = witness_layouts(decision)
+    if not layouts and (arguments.json or arguments.elf or arguments.boot):
+        raise InputError(
+            f"{claim.id}: what refutes it is no layout that could be written to a file or booted"
+        )
     if arguments.json is not None:
         write_json(arguments.json, as_dict(layouts[0]))
     if arguments.elf is not None:
@@ -60,4 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
             for index, (part, verdict) in enumerate(refuted)
         )
         print("\n\n".join(texts))
-    return found.status
+    if not arguments.boot:
+        return found.status
+    print()
+    return max(found.status, boot_each(layouts, None, None))
