@@ -1,6 +1,6 @@
 """Every claim, family by family, in the order to read them in: what the entry point ``ptproof.theorems`` names."""
 
-from . import alignment, asserts, count, history, layout, limits, start, static, toolstack
+from . import alignment, asserts, builder, count, history, layout, limits, start, static, toolstack
 
 CLAIMS = (
     *count.CLAIMS,
@@ -8,6 +8,7 @@ CLAIMS = (
     *alignment.CLAIMS,
     *static.CLAIMS,
     *layout.CLAIMS,
+    *builder.CLAIMS,
     *asserts.CLAIMS,
     *history.CLAIMS,
     *limits.CLAIMS,
