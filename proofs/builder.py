@@ -302,8 +302,8 @@ def compat_four_l2() -> tuple[Part, ...]:
 
 @claim(
     family=FAMILY,
-    sentence="/* Monitor table already created by switch_compat(). */",
-    source="thread: the count's `!compat` for the L4",
+    sentence="The L4 above a 32-bit dom0's L3 is Xen's own monitor table, and none of the n.",
+    source="thread: the count leaves out the L4 for a 32-bit dom0",
 )
 def monitor_not_counted() -> tuple[Part, ...]:
     """Compat, V(n) ≤ 4 GiB: the n frames are the L3, L2 and L1; with the monitor table above them there are n + 1."""

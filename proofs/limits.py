@@ -39,13 +39,10 @@ from .region import n, v_start, vpt_start
 from .replays import Values
 
 FAMILY = "Limits"
-CAP = (
-    "make sure the initial allocation doesn't consume more than about half the space that's available between "
-    "virt_base and the address space end"
-)
-CAP_SOURCE = "follows: the comment on the cap in Xen's dom0_compute_nr_pages()"
-OVERLAP = "DOM0 image overlaps with Xen private area."
-OVERLAP_SOURCE = "follows: what Xen prints when its check refuses a region"
+CAP = "The cap on dom0's memory leaves a kernel that maps its p2m in the region enough address space."
+CAP_SOURCE = "follows: what the cap in dom0_compute_nr_pages() is for"
+OVERLAP = "A region that Xen's own addresses don't allow is refused."
+OVERLAP_SOURCE = "follows: what the check for an overlap with Xen's area is for"
 
 MIB: Final = 1 << 20
 LINUX: Final = ADDRESS_LIMIT - (2 << 30)
@@ -697,8 +694,8 @@ def _taken(*, gigabyte: bool) -> physmap.Step:
 
 @claim(
     family=FAMILY,
-    sentence="Dom0 allocation too small for initial P->M table",
-    source="follows: what Xen says when pages so far + p2m pages left + 3 exceed dom0's memory",
+    sentence="Before each step of a p2m at an address of its own, room for what is left and three tables is enough.",
+    source="follows: the demand of setup_pv_physmap()",
 )
 def physmap_plus_3() -> tuple[Part, ...]:
     """For all p2m ranges, regions and tables already there: a step takes 3 tables at most, and no more pages than are left.
