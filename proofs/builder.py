@@ -269,7 +269,7 @@ def consumed_compat() -> tuple[Part, ...]:
 
 @claim(
     family=FAMILY,
-    sentence="... could be 3 for 32-bit Dom0, except that we unconditionally make 4 L2 tables, for no obvious reason.",
+    sentence="3-level guests are created with 4 L2's for no obvious reason.",
     source="thread",
 )
 def compat_four_l2() -> tuple[Part, ...]:
@@ -302,8 +302,8 @@ def compat_four_l2() -> tuple[Part, ...]:
 
 @claim(
     family=FAMILY,
-    sentence="The L4 above a 32-bit dom0's L3 is Xen's own monitor table, and none of the n.",
-    source="thread: the count leaves out the L4 for a 32-bit dom0",
+    sentence="I'm not sure the monitor table for PV32 is intended to count.",
+    source="thread",
 )
 def monitor_not_counted() -> tuple[Part, ...]:
     """Compat, V(n) ≤ 4 GiB: the n frames are the L3, L2 and L1; with the monitor table above them there are n + 1."""
