@@ -43,8 +43,8 @@ def _image() -> Assumption:
 
 
 def _plain() -> Truth:
-    """A kernel of a page or two, little memory: for round figures."""
-    shape = (kernel_end - kernel_start <= 2 * PAGE_SIZE) & (kernel_start < 1 << 30)
+    """A kernel of a page, little memory: for round figures."""
+    shape = (kernel_end - kernel_start == PAGE_SIZE) & (kernel_start < 1 << 30)
     return shape & (kernel_start == virt_base)
 
 

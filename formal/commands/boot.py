@@ -136,8 +136,8 @@ def boot_each(layouts: "Sequence[Layout]", xen: Path | None, qemu: Path | None) 
     status, booted = Status.AS_EXPECTED, 0
     with programs(xen, qemu) as found:
         for layout in layouts:
-            configuration = configuration_of(layout)
             try:
+                configuration = configuration_of(layout)
                 seen = boot(found, configuration, kernel_of(configuration))
             except InputError as error:
                 print(f"not booted ({layout.mode.title}): {error}")
