@@ -80,7 +80,7 @@ class Fate(Enum):
         "Dom0 allocation too small for initial P->M table",
         True,
     )
-    DIES = "Xen dies", "Panic on CPU|----[ Xen-|(QEMU) the machine was reset", True
+    DIES = "Xen dies", "Panic on CPU|----[ Xen-|(QEMU)", True
 
 
 class Unmodelled(ValueError):

@@ -363,11 +363,11 @@ def _is_built(configuration: Configuration, layout: Layout, used: int) -> bool:
         return _is_canonical(start, end)
     p2m_end = configuration.init_p2m + configuration.nr_pages * 8
     pages = _whole_pages(p2m_end) - configuration.init_p2m >> PAGE_SHIFT
-    # More than it takes: three tables on either side of a border, and an L1 for each 512 pages.
-    tables = 6 + (pages >> 9)
+    # More than it takes: three tables on either side of a border, an L1 for each 512 pages, and three to spare.
+    tables = 9 + (pages >> 9)
     return (
-        # Not in the last page of all: there Xen's loop wraps to 0 and goes on.
-        _is_canonical(configuration.init_p2m, p2m_end + PAGE_SIZE - 1)
+        # Not in the last page of all, nor in a last superpage: there Xen's loop wraps to 0 and goes on.
+        _is_canonical(configuration.init_p2m, p2m_end + (2 << 20) - 1)
         and (p2m_end < start or end < configuration.init_p2m)
         and used + pages + tables <= configuration.nr_pages
     )

@@ -30,6 +30,7 @@ from typing import Any, Final
 
 from attrs import define, field, frozen
 
+from .arrangement import ENTRY
 from .errors import InputError
 from .layout import ADDRESS_LIMIT
 from .paging import PAGE_SHIFT, PAGE_SIZE
@@ -64,12 +65,16 @@ _QEMU_OPTIONS: Final = (
 )
 
 _END: Final = re.compile(
-    rb"Freed \d+kB init memory|Reboot in five seconds|Manual reset required|the machine was reset"
+    rb"Freed \d+kB init memory|Reboot in five seconds|Manual reset required|the machine was reset|says nothing any more"
 )
 """What Xen says last: dom0 runs, or Xen has died."""
 _LONGEST_END: Final = 64
 RESET: Final = "(QEMU) the machine was reset"
 """Stands at the end of what Xen said if the processor gave up on it: a triple fault."""
+SILENT: Final = "(QEMU) Xen says nothing any more"
+"""Stands there if Xen hangs, where it may."""
+SILENCE: Final = 10.0
+"""After so many seconds without a word a Xen that may hang is taken to do so."""
 _REGISTERS: Final = b"----[ Xen-"
 """Begins the print-out of the registers when Xen dies."""
 _DUMPS: Final = 3
@@ -183,8 +188,10 @@ class Machine:
         """What Xen has said."""
         return self.said.decode("latin-1").replace("\r", "")
 
-    def run_to_the_end(self) -> None:
+    def run_to_the_end(self, *, may_hang: bool = False) -> None:
         """Let it run until dom0 runs or Xen has died, then stop it; its memory stays as it is.
+
+        If it ``may_hang``, it has died also when it says nothing for `SILENCE` once it has said where dom0 starts.
 
         Raises:
             TimedOut: it came to no end before the time limit.
@@ -194,6 +201,7 @@ class Machine:
         output = self.process.stdout
         assert output is not None
         searched = 0
+        last_said = time.monotonic()
         while not (_END.search(self.said, searched) or self.said.count(_REGISTERS) > _DUMPS):
             searched = max(0, len(self.said) - _LONGEST_END)
             if self.cancelled.is_set():
@@ -207,8 +215,11 @@ class Machine:
                 if not data:
                     raise self.monitor.ended()
                 self.said += data
-            elif ready and self.monitor.was_reset():
+                last_said = time.monotonic()
+            elif self.monitor.was_reset(news=tells in ready):
                 self.said += f"\n{RESET}\n".encode()
+            elif may_hang and time.monotonic() > last_said + SILENCE and ENTRY.encode() in self.said:
+                self.said += f"\n{SILENT}\n".encode()
         self.monitor.command("stop")
 
     def frames(self, mfn: int, count: int) -> bytes:
@@ -263,9 +274,10 @@ class _Monitor:
         complaint = next((line for line in reversed(lines) if line.strip()), f"status {status}")
         return InputError(f"{QEMU} ended by itself: {complaint}")
 
-    def was_reset(self) -> bool:
-        """Take in what QEMU has to tell; whether the machine was reset, now or before."""
-        self._received()
+    def was_reset(self, *, news: bool) -> bool:
+        """Whether the machine was reset, now or before; takes in what QEMU has to tell if there are ``news``."""
+        if news:
+            self._received()
         return self.reset
 
     def _received(self) -> list[dict[str, Any]]:

@@ -57,6 +57,17 @@ def test_a_base_within_a_page(real_xen: Programs, base: int) -> None:
     assert booted(real_xen, small(base)).fate is Fate.DIES
 
 
+def test_a_base_within_a_page_and_a_silence(real_xen: Programs) -> None:
+    """With such a layout Xen may overwrite itself, and hang without a word."""
+    configuration = Configuration(
+        virt_base=0x786C_0A72_B008,
+        kernel=Segment(0x786C_0A8A_2D54, 0x786C_0A8A_484E),
+        nr_pages=524288,
+        initrd_len=39572108,
+    )
+    assert booted(real_xen, configuration).fate is Fate.DIES
+
+
 def test_past_the_last_address(real_xen: Programs) -> None:
     """Across 2**64 Xen sets 9 frames aside, its L4 cursor runs off, and dom0 runs all the same."""
     configuration = small(TOP - 4 * MIB, 2 * MIB)
@@ -127,6 +138,7 @@ def test_memory_for_a_separate_p2m(real_xen: Programs, nr_pages: int, fate: Fate
         (4 * MIB, Fate.P2M_OVERLAPS),
         (4 * MIB + 8, Fate.RUNS),
         (TOP - 65536 * 8 - 4096, Fate.RUNS),
+        (TOP - 2 * MIB, Fate.P2M_TOO_LARGE),
         (TOP - 65536 * 8 - 8, Fate.DIES),
         (0x0000_9000_0000_0000, Fate.DIES),
     ],

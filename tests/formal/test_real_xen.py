@@ -16,6 +16,7 @@ from ptproof.formal.errors import InputError
 from ptproof.formal.real_xen import (
     MOST_MEMORY,
     RESET,
+    SILENT,
     Cancelled,
     Machine,
     Programs,
@@ -209,6 +210,17 @@ class TestRunning:
         with start("reset", "(XEN) hello\n") as machine:
             machine.run_to_the_end()
             assert machine.text.splitlines()[-1] == RESET
+
+    def test_a_silence(self, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A Xen that may hang is dead when it says nothing for some time, once it has said where dom0 starts."""
+        monkeypatch.setattr(real_xen, "SILENCE", 0.5)
+        with start("wait", "(XEN)  ENTRY ADDRESS: 1\n") as machine:
+            machine.run_to_the_end(may_hang=True)
+            assert machine.text.splitlines()[-1] == SILENT
+        monkeypatch.setattr(real_xen, "TIME_LIMIT", 2.0)
+        for said, may_hang in (("(XEN)  ENTRY ADDRESS: 1\n", False), ("(XEN) hello\n", True)):
+            with start("wait", said) as machine, pytest.raises(TimedOut):
+                machine.run_to_the_end(may_hang=may_hang)
 
     def test_faults_without_end(self, start: Start) -> None:
         """A Xen that faults while it prints its registers is dead after a few times."""
