@@ -142,6 +142,10 @@ def empty_domain(layout: Layout) -> Domain:
     pages = size >> PAGE_SHIFT
     if pages > BUILD_LIMIT:
         raise TooLarge(pages, BUILD_LIMIT)
+    if layout.nr_pt_pages > BUILD_LIMIT:
+        raise ImpossibleLayout(
+            f"the page tables have {layout.nr_pt_pages} frames: more than any region needs"
+        )
     tables_at = (layout.vpt_start - layout.v_start) % ADDRESS_LIMIT
     if tables_at >= size:
         raise ImpossibleLayout("the page tables start outside of the region")

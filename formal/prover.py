@@ -182,6 +182,8 @@ def _judged(solver: Solver, part: Part, results: Mapping[Lemma, LemmaResult]) ->
     witness = _witnessed(part, found.values)
     if witness.replay.holds is True:
         return _disagreement("refuted by the model, but it holds on the machine", witness)
+    if witness.replay.holds is None:
+        return _unconfirmed(witness, _search(part, ~statement.goal))
     return Refuted(witness=evolve(witness, unique=_is_unique(solver, statement, found.values)))
 
 
@@ -215,7 +217,9 @@ def _judge_proved(solver: Solver, part: Part, rests_on: Sequence[LemmaResult]) -
     return Proved(lemmas=tuple(each.lemma.name for each in rests_on), example=example, needs=tuple(needs))
 
 
-def _judge_reached(solver: Solver, part: Part, results: Mapping[Lemma, LemmaResult]) -> Verdict:
+def _judge_reached(  # noqa: PLR0911 - one for each verdict
+    solver: Solver, part: Part, results: Mapping[Lemma, LemmaResult]
+) -> Verdict:
     """A part that says that something is reached: an example proves it, a lemma that forbids it refutes it."""
     statement = part.lemma.statement
     rests_on = [results[each] for each in lemmas_of(part.lemmas)]
@@ -227,6 +231,8 @@ def _judge_reached(solver: Solver, part: Part, results: Mapping[Lemma, LemmaResu
         example = _witnessed(part, found.values)
         if example.replay.holds is False:
             return _disagreement("reached in the model, but not on the machine", example)
+        if example.replay.holds is None:
+            return _unconfirmed(example, _search(part, statement.goal))
         return Proved(lemmas=(), example=example)
     excluded = found.none and part.shape is TRUE and not statement.runs  # a proof that needs no lemma
     if not (proved or excluded):
@@ -239,6 +245,16 @@ def _judge_reached(solver: Solver, part: Part, results: Mapping[Lemma, LemmaResu
     if witness.replay.holds is True:
         return _disagreement("impossible in the model, but reached on the machine", witness)
     return Refuted(witness=witness, lemmas=tuple(each.lemma.name for each in rests_on) if proved else ())
+
+
+def _unconfirmed(witness: Witness, query: tuple[str, str]) -> Unknown:
+    """The verdict where values were found that the machine can't execute."""
+    values = ", ".join(f"{name} = {value:#x}" for name, value in witness.values.items())
+    return Unknown(
+        why=f"found, but not confirmed by the machine: {values}: {witness.replay.says}",
+        hint="give the part a shape in which there are smaller values",
+        queries=(query,),
+    )
 
 
 def _no_example(part: Part, found: Found) -> Verdict:

@@ -58,6 +58,8 @@ def used_by(lemma: Lemma) -> tuple[Lemma, ...]:
 def obligations(lemma: Lemma) -> tuple[Obligation, ...]:
     """What the solver must discharge for ``lemma``, given the lemmas it uses. Raises UnsoundStep."""
     statement = lemma.statement
+    for run in statement.runs:
+        _check_run(lemma.name, run)
     if isinstance(lemma.proof, Induction):
         return tuple(_by_induction(lemma.name, statement, lemma.proof))
     if statement.stops:
@@ -100,6 +102,20 @@ def _check_state(name: str, run: Run) -> None:
         raise UnsoundStep(f"{name}: the arguments of a run must not mention its result")
 
 
+def _check_run(name: str, run: Run) -> None:
+    """The loop must be closed, and its words have the widths of those that the run puts for them."""
+    loop = run.loop
+    pairs = [*zip(loop.parameters, run.arguments, strict=True), *zip(loop.state, run.result, strict=True)]
+    if any(mine.width != given.width for mine, given in pairs):
+        raise UnsoundStep(f"{name}: the words of the run have not the widths of {loop.name}'s")
+    known = {id(each) for each in (*loop.parameters, *loop.state)}
+    if any(id(each) not in known for each in inputs([loop.goes_on, *loop.step])):
+        raise UnsoundStep(f"{name}: {loop.name} speaks of a word that is neither parameter nor state")
+    parameters = {id(each) for each in loop.parameters}
+    if any(id(each) not in parameters for each in inputs(loop.start)):
+        raise UnsoundStep(f"{name}: {loop.name} starts from a word that is no parameter")
+
+
 def _by_steps(
     name: str, part: str, known: list[Truth], goal: Truth, steps: Steps, runs: tuple[Run, ...]
 ) -> Iterator[Obligation]:
@@ -118,9 +134,12 @@ def _by_steps(
 def _instance(name: str, use: Use, runs: tuple[Run, ...]) -> tuple[Truth, Truth]:
     """A lemma's assumptions and goal, with the terms put in; its runs must be among ``runs``."""
     statement = use.lemma.statement
-    unknown = [each for each in use.at if not _mentions(each, statement.variables)]
-    if unknown:
-        raise UnsoundStep(f"{name}: {use.lemma.name} has no variable {unknown[0]!r}")
+    variables = {id(each) for each in statement.variables}
+    for variable, term in use.at.items():
+        if id(variable) not in variables:
+            raise UnsoundStep(f"{name}: {use.lemma.name} has no variable {variable!r}")
+        if variable.width != term.width:
+            raise UnsoundStep(f"{name}: {variable!r} of {use.lemma.name} has not the width of {term!r}")
     for run in statement.runs:
         wanted = [replaced(each, use.at) for each in (*run.arguments, *run.result)]
         if not any(run.loop is mine.loop and _same(wanted, [*mine.arguments, *mine.result]) for mine in runs):

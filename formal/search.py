@@ -45,14 +45,17 @@ def find(
     demanded = all_of([*_assumed(statement, without), goal])
     variables = dict.fromkeys([*statement.variables, *least_inputs(least)])
     asked = question(statement, goal, shape=shape, without=without)
+    given_up = False
     for _ in range(TRIES):
         answer = solver.ask(asked, least, variables)
         if answer.status != "sat":
-            return Found(None, none=answer.status == "unsat", why=answer.why)
+            why = f"a loop was given up after {STEPS} steps" if given_up else answer.why
+            return Found(None, none=answer.status == "unsat" and not given_up, why=why)
         values = {each: answer.model[str(each.value)] for each in variables}
         refused = _run_loops(statement.runs, values)
         if not refused and compiled([demanded], values)(*values.values())[0]:
             return Found(values)
+        given_up |= bool(refused)
         asked += refused or [_as_it_ran(run, values) for run in statement.runs]
     return Found(None, why=f"none of {TRIES} candidates")
 

@@ -1,7 +1,7 @@
 """The ``type_info`` word of a frame: where its bits lie, and the asserts that Xen makes about it.
 
 Facts: the PGT_* and PGC_* masks of Xen's ``xen/arch/x86/include/asm/mm.h`` (4.22); the asserts of
-``mark_pv_pt_pages_rdonly()`` in ``xen/arch/x86/pv/dom0_build.c`` as posted on 2021-08-18 (thread.txt),
+``mark_pv_pt_pages_rdonly()`` in ``xen/arch/x86/pv/dom0_build.c`` as posted on 2021-08-16 (thread.txt),
 as committed, and as fixed two days later (DOMAIN.md section 4).
 """
 

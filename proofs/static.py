@@ -162,7 +162,7 @@ def raises_compat_1() -> tuple[Part, ...]:
 def closed_form() -> tuple[Part, ...]:
     """For all S, T with room: n = n_5, six applications of the count, and no search.
 
-    In Xen four are enough (raises-64): no region is longer than a half of the canonical addresses.
+    Four are enough (raises-64) for every region within one half of the canonical addresses.
     """
     return tuple(_settled(mode, None, mode.title, ordinary()) for mode in BOTH)
 

@@ -69,7 +69,7 @@ def test_prove_as_expected(capsys: Capture) -> None:
         "proved   needless   Tiny  1 part, 1 lemma, NOT NEEDED: small",
         "refuted  refuted    Tiny  8 bits: x = 255: it was seen that holds is False",
         "proved   reached    Tiny  1 part",
-        "refuted  unreached  Tiny  8 bits: x = 0: it was seen that holds is None",
+        "refuted  unreached  Tiny  8 bits: x = 0: it was seen that holds is False",
     ]
     assert "  small: it is small (proved, needless, reached and 1 more)" in ran.lines
     assert "5 claims: proved 3, refuted 2, unknown 0, vacuous 0, error 0" in ran.lines
@@ -263,8 +263,8 @@ def test_show(capsys: Capture) -> None:
         "  States: least-of-two holds",
         "  Assumes:",
         "    small: it is small",
-        "      needed because without it fails x = 255, y = 0: it was seen that holds is None",
-        "  An example: x = 0, y = 0: it was seen that holds is None",
+        "      needed because without it fails x = 255, y = 0: it was seen that holds is False",
+        "  An example: x = 0, y = 0: it was seen that holds is True",
         "  Proved from 2 lemmas, all proved in this run:",
         "    least-of-two: least-of-two holds",
         "      helper: helper holds",

@@ -2,8 +2,8 @@
 
 import pytest
 from ptproof.formal.rule import UnsoundStep, lemmas_of, obligations, used_by
-from ptproof.formal.theorem import Assumption, Induction, Lemma, Loop, Run, Statement, Steps
-from ptproof.formal.words import Truth, number, replaced, word
+from ptproof.formal.theorem import Assumption, Induction, Lemma, Loop, Run, Statement, Steps, Use
+from ptproof.formal.words import Truth, number, replaced, word, zero_extended
 
 x, y, i, n = (word(name, 8) for name in "xyin")
 SMALL = Assumption("small", x < 9, "")
@@ -104,3 +104,34 @@ def test_lemmas_come_after_what_they_use() -> None:
     top = Lemma("top", "", Statement(goal=y < 200), Steps(uses=(middle.at(), FREE.at())))
     assert used_by(middle) == (BELOW, FREE)
     assert lemmas_of([top, middle]) == (BELOW, FREE, middle, top)
+
+
+def test_only_variables_are_replaced() -> None:
+    """An instance puts terms for variables, not for terms that contain one."""
+    x = word("x")
+    lemma = Lemma("undone", "", Statement(goal=(x + 1) - 1 == x))
+    wrong = Lemma("four", "", Statement(goal=x == 4), Steps(uses=(Use(lemma, {x + 1: number(5)}),)))
+    with pytest.raises(UnsoundStep, match="has no variable"):
+        obligations(wrong)
+
+
+def test_widths_are_kept() -> None:
+    """An instance puts terms of a variable's own width."""
+    x, wide = word("x"), word("wide", 128)
+    lemma = Lemma("narrow", "", Statement(goal=zero_extended(x, 128) < 1 << 64))
+    wrong = Lemma("all-narrow", "", Statement(goal=wide < 1 << 64), Steps(uses=(lemma.at(x=wide),)))
+    with pytest.raises(UnsoundStep, match="not the width"):
+        obligations(wrong)
+
+
+def test_loops_are_closed() -> None:
+    """A loop speaks of its parameters and its state alone, and starts from its parameters."""
+    i, w, r = word("i"), word("w"), word("r")
+    for start, goes_on, told in (
+        (number(0), i != w, "neither parameter nor state"),
+        (w, i != 3, "no parameter"),
+    ):
+        loop = Loop(name="open", parameters=(), state=(i,), start=(start,), goes_on=goes_on, step=(i + 1,))
+        wrong = Lemma("open", "", Statement(goal=r == w, runs=(Run(loop, (), (r,)),)))
+        with pytest.raises(UnsoundStep, match=told):
+            obligations(wrong)

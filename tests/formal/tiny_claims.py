@@ -8,7 +8,7 @@ from ptproof.formal.layout import Layout, Segment
 from ptproof.formal.machine import replay
 from ptproof.formal.theorem import Assumption, Induction, Lemma, Statement, Steps, Use
 from ptproof.formal.verdict import MachineDisagreesError, Replay
-from ptproof.formal.words import TRUE, Truth, Word, word
+from ptproof.formal.words import TRUE, Truth, Word, evaluate, inputs, word
 
 x, y, z = word("x", 8), word("y", 8), word("z", 8)
 p, q = word("p"), word("q")
@@ -35,12 +35,20 @@ def part(
     stated: Lemma,
     *,
     expected: Expected = Expected.PROVED,
-    holds: bool | None = None,
+    holds: bool | str | None = "judged",
     reached: bool = False,
     least: tuple[Word, ...] = (),
     shape: Truth = TRUE,
 ) -> Part:
-    """A part whose cases the machine finds to hold, or not."""
+    """A part whose cases the machine finds to hold, or not; it judges by the goal unless told what to find."""
+    goal = stated.statement.goal
+
+    def judged(values: Mapping[str, int]) -> Replay:
+        if not isinstance(holds, str):
+            return saw(holds)
+        by_word = {each: values[str(each.value)] for each in inputs([goal])}
+        return saw(bool(evaluate(goal, by_word)))
+
     return Part(
         name="8 bits",
         lemma=stated,
@@ -48,7 +56,7 @@ def part(
         reached=reached,
         least=least or stated.statement.variables,
         shape=shape,
-        replay=lambda _: saw(holds),
+        replay=judged,
     )
 
 
