@@ -85,6 +85,7 @@ def test_one_boot(capsys: Capture, boots: Boots) -> None:
         "  frame 0, entry 262: 0x8000000017c6c063 (direct map)\n"
         "No difference.\n"
     )
+    assert ran.out in (FOLDER.parents[2] / "docs" / "fidelity.md").read_text()
     assert boots.configurations == [Configuration(kernel=Segment(1 << 20, 0x112000), nr_pages=65536)]
     assert parse_image(boots.kernels[0].image, "image").virt_kend.value == 0x112000
 
