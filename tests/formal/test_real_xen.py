@@ -114,6 +114,7 @@ class TestPrograms:
             (b"\x1f\x8bnonsense", "can't be read"),
             (None, "can't be read: No such file or directory"),
         ],
+        ids=["empty", "efi", "64-bit", "64-bit packed", "cut", "not packed", "missing"],
     )
     def test_a_xen_that_is_none(self, tmp_path: Path, content: bytes | None, told: str) -> None:
         """What isn't Xen's multiboot file is refused in one line that names it."""
