@@ -39,7 +39,6 @@ LEAF_FLAGS_32 = 0x23
 _MFN_MASK = (1 << 40) - 1
 
 # Machine frames: the initrd lies away from the allocation, and both away from Xen's own.
-MONITOR_MFN = 0x10
 XEN_MFN = 0x20
 INITRD_MFN = 0x100
 _GAP = 0x1000

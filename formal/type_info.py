@@ -16,8 +16,6 @@ WRITABLE_PAGE = 7 << TYPE_SHIFT
 PINNED = 1 << 59
 VALIDATED = 1 << 58
 PAE_XEN_L2 = 1 << 57
-COUNT_MASK = (1 << 55) - 1
-"""How often the frame is in use as its type."""
 
 ALLOCATED = 1 << 63
 """In ``count_info``: the frame belongs to the domain. The low bits count references."""

@@ -15,7 +15,7 @@ from ..formal.machine import ImpossibleLayout, replay
 from ..formal.paging import PAGE_SHIFT, PAGE_SIZE
 from ..formal.theorem import Assumption, Lemma, Statement, Steps
 from ..formal.verdict import Replay
-from ..formal.words import Truth, Word, word
+from ..formal.words import Truth, Word, all_of, word
 from . import configurations, loop, region, replays
 from .configurations import CHOICES, Choice, arranged, kernel_end, kernel_start, virt_base
 from .count import BOTH, ordinary
@@ -283,10 +283,7 @@ def _all_aligned(choice: Choice, found: Arrangement) -> Truth:
     starts = [found.start_info.start, found.vpt_start]
     starts += [] if choice.own_p2m else [found.p2m.start]
     starts += [each.start for each in (found.initrd, found.xenstore, found.console) if each is not None]
-    result = _on_page(starts[0])
-    for start in starts[1:]:
-        result &= _on_page(start)
-    return result
+    return all_of(map(_on_page, starts))
 
 
 def _configured(choice: Choice, holds: Callable[[Layout], tuple[bool, str]]) -> replays.Judge:

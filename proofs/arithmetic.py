@@ -49,7 +49,7 @@ def spanned_from_low(shift: int) -> Lemma:
     )
 
 
-def _from_low(name: str, meaning: str, assumptions: tuple[Assumption, ...], shift: int, goal: Truth) -> Lemma:
+def from_low(name: str, meaning: str, assumptions: tuple[Assumption, ...], shift: int, goal: Truth) -> Lemma:
     """A lemma on spans from ``low`` to ``far`` and, where they are mentioned, to ``near``; said by lengths."""
     ends = [each for each in (near, far) if spanned(low, each, shift) in set(subterms([goal]))]
     lengths = [each - low for each in ends]
@@ -67,7 +67,7 @@ def _from_low(name: str, meaning: str, assumptions: tuple[Assumption, ...], shif
 @cache
 def spanned_grows(shift: int) -> Lemma:
     """N_s(low, near) ≤ N_s(low, far) where near ≤ far, both counted from low."""
-    return _from_low(
+    return from_low(
         f"spanned-grows[{shift}]",
         "N(low, near) ≤ N(low, far) for near ≤ far",
         (in_order(low, near, far),),
@@ -79,7 +79,7 @@ def spanned_grows(shift: int) -> Lemma:
 @cache
 def spanned_positive(shift: int) -> Lemma:
     """N_s(low, far) ≥ 1 where far is above low."""
-    return _from_low(
+    return from_low(
         f"spanned-positive[{shift}]",
         "N(low, far) ≥ 1 for far above low",
         (Assumption("not-empty", far - low > 0, "far is above low"),),
@@ -101,7 +101,7 @@ def spanned_bounded(shift: int) -> Lemma:
 @cache
 def spanned_at_most(shift: int, most: int) -> Lemma:
     """A range of ``most`` bytes touches at most two blocks more than fit into it."""
-    return _from_low(
+    return from_low(
         f"spanned-at-most[{shift},{most:#x}]",
         f"far - low ≤ {most:#x} ⇒ N(low, far) ≤ {(most >> shift) + 2}",
         (Assumption("within", far - low <= most, f"far - low ≤ {most:#x}"),),
@@ -134,7 +134,7 @@ def most_blocks(shift: int, most: int) -> int:
 def spanned_moves(shift: int, most: int) -> Lemma:
     """When the end moves up by ``most`` bytes, N_s grows by ⌈most / 2**s⌉ at most."""
     growth = most_blocks(shift, most)
-    return _from_low(
+    return from_low(
         f"spanned-moves[{shift},{most:#x}]",
         f"far - near ≤ {most:#x} ⇒ N(low, far) ≤ N(low, near) + {growth}",
         (

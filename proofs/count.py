@@ -23,10 +23,11 @@ QUESTION = "I question (myself) whether the result is precise or merely an upper
 
 def ordinary(v_start: Word = v_start, vpt_start: Word = vpt_start) -> Truth:
     """A region as images have it: page aligned, with room for a kernel page and the start info."""
-    return _aligned() & (vpt_start - v_start >= 2 * PAGE_SIZE) & (vpt_start >= v_start)
+    return on_pages() & (vpt_start - v_start >= 2 * PAGE_SIZE) & (vpt_start >= v_start)
 
 
-def _aligned() -> Truth:
+def on_pages() -> Truth:
+    """S and T are multiples of 4096."""
     return (v_start | vpt_start) & (PAGE_SIZE - 1) == 0
 
 
@@ -69,7 +70,7 @@ def least() -> tuple[Part, ...]:
             shape=ordinary(),
             without={
                 "fixed": ordinary() & (m == FIRST_TRIED),
-                "tried": _aligned() & (n == FIRST_TRIED) & (m == 1) & (v_start == 0),
+                "tried": on_pages() & (n == FIRST_TRIED) & (m == 1) & (v_start == 0),
             },
             replay=replays.region_case(mode, _no_less),
         )
@@ -200,7 +201,7 @@ def _counted(_values: Values, layout: Layout) -> tuple[bool, str]:
 
 def _stops_at_the_end(mode: PagingMode) -> Truth:
     """Where to look for a region that comes full circle: it does so at the first count that is too many."""
-    return _aligned() & (n == region.fixed_tables(mode) + 1) & (loop.needed(mode, n - 1) >= n)
+    return on_pages() & (n == region.fixed_tables(mode) + 1) & (loop.needed(mode, n - 1) >= n)
 
 
 def _no_less(values: Values, layout: Layout) -> tuple[bool, str]:

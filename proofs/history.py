@@ -20,9 +20,9 @@ from ..formal.machine import TooLarge, replay, with_frames
 from ..formal.paging import COMPAT, PAGE_SIZE, X86_64
 from ..formal.theorem import Assumption, Induction, Lemma, Run, Statement, Steps
 from ..formal.verdict import Replay
-from ..formal.words import Truth, Word, number, word
+from ..formal.words import Word, number, word
 from . import loop, region, replays
-from .count import ordinary
+from .count import on_pages, ordinary
 from .region import n, v_start, vpt_start
 from .replays import Values
 
@@ -155,7 +155,7 @@ def counted_exactly() -> Lemma:
             goal=1 + needed == n,
         ),
         Induction(
-            invariant=~region.has_room(COMPAT, v_start, vpt_start, n) | (n <= 1 + needed),
+            invariant=~region.has_room(COMPAT, n) | (n <= 1 + needed),
             base=Steps(
                 uses=(
                     region.count_at_least(COMPAT).wherever(n=number(FIRST_TRIED)),
@@ -186,7 +186,7 @@ def compat_l4_counted_exact() -> tuple[Part, ...]:
     """For all S, T with room: the builder of that Xen takes n frames. Refuted: it takes n - 1, always."""
     took = L4_COUNTED.consumed(v_start, v_end(vpt_start, n))
     small = ordinary() & (v_start == 0) & (vpt_start < 1 << 30) & (n == 1 + loop.needed(COMPAT, n))
-    full_circle = (n == region.fixed_tables(COMPAT) + 2) & (loop.needed(COMPAT, n) + 1 < n) & _on_pages()
+    full_circle = (n == region.fixed_tables(COMPAT) + 2) & (loop.needed(COMPAT, n) + 1 < n) & on_pages()
     statement = Statement(assumptions=(region.room(COMPAT, n),), runs=(_found(),), goal=took == n)
     return (
         Part(
@@ -216,10 +216,6 @@ def compat_l4_counted_exact() -> tuple[Part, ...]:
 
 
 CLAIMS: tuple[Claim, ...] = (first_4level_terminates, compat_l4_counted_exact)
-
-
-def _on_pages() -> Truth:
-    return (v_start | vpt_start) & (PAGE_SIZE - 1) == 0
 
 
 def _blocks(start: int, end: int, shift: int) -> int:

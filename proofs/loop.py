@@ -31,7 +31,7 @@ def found(mode: PagingMode, result: Word = n, first: Word | int = FIRST_TRIED) -
 @cache
 def stops_exactly(mode: PagingMode) -> Lemma:
     """The search stops at an n with f(S, V(n)) = n: until then n ≤ f(S, V(n)), by induction over its steps."""
-    in_range = region.has_room(mode, v_start, vpt_start, n)
+    in_range = region.has_room(mode, n)
     return Lemma(
         f"stops-exactly[{mode.name}]",
         "the search stops at n ⇒ f(S, V(n)) = n",

@@ -41,11 +41,15 @@ def tables_limit(mode: PagingMode) -> int:
     return region_limit(mode) - ABOVE_TABLES - (1 << ROUNDING_SHIFT)
 
 
-def has_room(mode: PagingMode, v_start: Word, vpt_start: Word, nr_pt_pages: Word) -> Truth:
-    """The region [S, V(n)), counted from S upwards, stays within `region_limit`; written without wrapping."""
-    limit = number(tables_limit(mode))
+def _fits(limit: int, nr_pt_pages: Word) -> Truth:
+    """The tables end within ``limit`` bytes of S, going up from there; written without wrapping."""
     before = vpt_start - v_start
-    return (before <= limit) & (nr_pt_pages <= (limit - before) >> PAGE_SHIFT)
+    return (before <= limit) & (nr_pt_pages <= (number(limit) - before) >> PAGE_SHIFT)
+
+
+def has_room(mode: PagingMode, nr_pt_pages: Word) -> Truth:
+    """The region [S, V(n)), counted from S upwards, stays within `region_limit`."""
+    return _fits(tables_limit(mode), nr_pt_pages)
 
 
 def room(mode: PagingMode, nr_pt_pages: Word) -> Assumption:
@@ -53,17 +57,15 @@ def room(mode: PagingMode, nr_pt_pages: Word) -> Assumption:
     short_of_all = spanned_shifts(mode)[0] + 1
     return Assumption(
         "room",
-        has_room(mode, v_start, vpt_start, nr_pt_pages),
+        has_room(mode, nr_pt_pages),
         "going up from v_start one meets vpt_start and then the region's end, and the region is "
         f"2^{short_of_all} bytes short of the whole address space at least",
     )
 
 
 def half_room(nr_pt_pages: Word) -> Truth:
-    """The stack ends within 2^63 - 2^50 bytes of S; written without wrapping."""
-    limit = number(HALF)
-    before = vpt_start - v_start
-    return (before <= limit) & (nr_pt_pages <= (limit - before) >> PAGE_SHIFT)
+    """The stack ends within 2^63 - 2^50 bytes of S."""
+    return _fits(HALF, nr_pt_pages)
 
 
 @cache
@@ -74,7 +76,7 @@ def room_from_half(mode: PagingMode) -> Lemma:
         "within 2^63 - 2^50 ⇒ room",
         Statement(
             assumptions=(Assumption("half", half_room(n), "the stack ends within 2^63 - 2^50 of S"),),
-            goal=has_room(mode, v_start, vpt_start, n),
+            goal=has_room(mode, n),
         ),
     )
 

@@ -48,13 +48,13 @@ def _is_one(mode: PagingMode, shift: int) -> bool:
     return shift >= mode.bits
 
 
-def _below(mode: PagingMode) -> tuple[Assumption, ...]:
-    """The assumption that the ends lie in a 32-bit guest's address space."""
+def _below(mode: PagingMode, at: Word) -> tuple[Assumption, ...]:
+    """The assumption that a 32-bit guest's region, which ends at ``at``, lies in its address space."""
     if mode.bits != 32:
         return ()
     limit = (1 << 32) - 2 * LINE
     return (
-        Assumption("below", (v_start < end) & (end <= limit), "the region ends 8 MiB below 4 GiB or lower"),
+        Assumption("below", (v_start < at) & (at <= limit), "the region ends 8 MiB below 4 GiB or lower"),
     )
 
 
@@ -140,7 +140,7 @@ def tables_above(mode: PagingMode) -> Lemma:
         f"tables-above[{mode.name}]",
         f"f(S, ⌈e⌉ + 4 MiB) ≤ f(S, ⌈e⌉) + {most_frames(mode)}",
         Statement(
-            assumptions=(_within_half(), *_below(mode)),
+            assumptions=(_within_half(), *_below(mode, end)),
             goal=tables(mode, v_start, far) <= tables(mode, v_start, UP) + most_frames(mode),
         ),
         Steps(uses=(_up_within().at(), *uses), generalise=region.terms(*spans, UP)),
@@ -236,20 +236,13 @@ def page_needed(mode: PagingMode) -> Word:
 
 def statement(mode: PagingMode, goal: Truth) -> Statement:
     """A statement on what the two searches, for the same S and T, find."""
-    e = stack_end(vpt_start, m)
-    below: tuple[Assumption, ...] = ()
-    if mode.bits == 32:
-        limit = (1 << 32) - 2 * LINE
-        below = (
-            Assumption("below", (v_start < e) & (e <= limit), "the region ends 8 MiB below 4 GiB or lower"),
-        )
     return Statement(
         assumptions=(
             _on_page(),
             Assumption(
                 "room", region.half_room(m + 4) & (m < 1 << 52), "the region is less than 2^63 - 2^50 long"
             ),
-            *below,
+            *_below(mode, stack_end(vpt_start, m)),
         ),
         runs=(loop.found(mode), page_search(mode)),
         goal=goal,

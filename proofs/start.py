@@ -12,9 +12,9 @@ from ..formal.claim import Claim, Expected, Part, claim
 from ..formal.layout import Layout
 from ..formal.paging import COMPAT, PAE_AS_NEEDED, PAGE_SIZE, TWO_LEVEL, X86_64, PagingMode
 from ..formal.theorem import Assumption, Lemma, Statement, Steps
-from ..formal.words import Truth, Word, number
+from ..formal.words import number
 from . import loop, region, replays
-from .count import BOTH, ordinary
+from .count import BOTH, on_pages, ordinary
 from .region import m, n, v_start, vpt_start
 from .replays import Values
 
@@ -191,20 +191,20 @@ def small_needs_4() -> tuple[Part, ...]:
             ),
             least=(v_start, vpt_start),
             shape=ordinary(),
-            without={"in-order": _aligned_above(v_start), "small": ordinary()},
+            without={"in-order": on_pages(), "small": ordinary()},
             replay=_unrounded(mode, count),
         )
         for mode, count in ((X86_64, 4), (PAE_AS_NEEDED, 3))
     )
 
 
-def _same_result(mode: PagingMode, first: int) -> tuple[Statement, Truth]:
+def _same_result(mode: PagingMode, first: int) -> Statement:
     """The statement that a search from ``first``, which stops at m, finds the same as one from 2."""
     return Statement(
         assumptions=(region.room(mode, n),),
         runs=(loop.found(mode), loop.found(mode, m, first)),
         goal=m == n,
-    ), ordinary()
+    )
 
 
 @claim(family=FAMILY, sentence=MAGIC, source="thread")
@@ -212,7 +212,7 @@ def start_6_4() -> tuple[Part, ...]:
     """For all S, T with room: the search from 4 (64-bit) or 6 (compat) stops where the one from 2 does."""
     parts = []
     for mode in BOTH:
-        statement, shape = _same_result(mode, first_of(mode))
+        statement = _same_result(mode, first_of(mode))
         proof = Steps(
             uses=(
                 loop.exact(mode).at(),
@@ -234,7 +234,7 @@ def start_6_4() -> tuple[Part, ...]:
                     proof,
                 ),
                 least=(v_start, vpt_start),
-                shape=shape,
+                shape=ordinary(),
                 without={
                     "room": (v_start == 0)
                     & (n == region.fixed_tables(mode) + 1)
@@ -258,7 +258,7 @@ def start_higher() -> tuple[Part, ...]:
     parts = []
     for mode in BOTH:
         first = first_of(mode) + 1
-        statement, shape = _same_result(mode, first)
+        statement = _same_result(mode, first)
         parts.append(
             Part(
                 name=f"from {first}, {mode.title}",
@@ -269,7 +269,7 @@ def start_higher() -> tuple[Part, ...]:
                     statement,
                 ),
                 least=(v_start, vpt_start),
-                shape=shape & (v_start < 1 << 30) & (loop.needed(mode, n) == n) & (n < m) & (m == first),
+                shape=ordinary() & (v_start < 1 << 30) & (loop.needed(mode, n) == n) & (n < m) & (m == first),
                 replay=replays.region_case(mode, _same_count),
             )
         )
@@ -285,10 +285,6 @@ CLAIMS: tuple[Claim, ...] = (
     start_6_4,
     start_higher,
 )
-
-
-def _aligned_above(word: Word) -> Truth:
-    return (word | vpt_start) & (PAGE_SIZE - 1) == 0
 
 
 def _more_than(least: int, values: Values, layout: Layout) -> tuple[bool, str]:

@@ -266,7 +266,7 @@ def rounds_below(mode: PagingMode) -> Lemma:
 @cache
 def spanned_rises() -> Lemma:
     """A region that ends 4 MiB further up takes an L1 more at least."""
-    return arithmetic._from_low(  # noqa: SLF001 - a lemma on spans like those there
+    return arithmetic.from_low(
         "spanned-rises[21]",
         "near + 4 MiB ≤ far ⇒ N_21(low, near) + 1 ≤ N_21(low, far)",
         (
@@ -355,7 +355,7 @@ def room_here(mode: PagingMode) -> Lemma:
         "S ≤ T, V(n) away from the end ⇒ there is room, and T < V(n)",
         Statement(
             assumptions=ours(mode),
-            goal=region.has_room(mode, v_start, vpt_start, n)
+            goal=region.has_room(mode, n)
             & (vpt_start < region_end)
             & (region_end <= top(mode))
             & (n <= 1 << 52),
