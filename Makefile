@@ -18,7 +18,7 @@ test: $(INSTALLED) ## run the tests
 	$(BIN)/pytest
 
 bench: $(INSTALLED) ## measure speed and memory against the targets
-	$(BIN)/python -m tests.bench
+	$(BIN)/python tests/bench.py
 
 lint: $(INSTALLED) $(TYPED) ## check style and types
 	$(BIN)/ruff check .

@@ -14,19 +14,17 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from agreement import differences
 from attrs import frozen
-from ptproof.encodings.dom0_arrangement import laid_out
 from ptproof.formal.arrange import arrange
 from ptproof.formal.claim import claims
 from ptproof.formal.layout import Configuration, Segment
 from ptproof.formal.machine import replay
 from ptproof.formal.paging import COMPAT, PAGE_SHIFT, X86_64
 from ptproof.formal.prover import prove
-from ptproof.formal.random_layouts import configurations
 
 ROOT: Final = Path(__file__).parents[1]
 PTPROOF: Final = (sys.executable, "-m", "ptproof.formal")
@@ -34,8 +32,6 @@ LOGS: Final = sorted((ROOT / "tests/data/boot-logs").glob("*.log"))
 FAMILIES: Final = ("Count", "Start of the loop", "Alignment", "Static calculation", "Layout")
 """The families that the targets for proving are about."""
 CORES: Final = len(os.sched_getaffinity(0))
-MEMORY_LIMIT: Final = 1 << 36
-"""The most memory of a random dom0, in bytes: its region takes 32 GiB at most."""
 BATCH: Final = 1000
 
 
@@ -136,20 +132,18 @@ def machine() -> Iterator[Figure]:
 
 
 def agreement(count: int) -> Iterator[Figure]:
-    """Random configurations, laid out by the machine and by the formulas."""
+    """Random configurations of every kind, laid out and built by the machine, laid out and counted by the formulas."""
     seeds = range(-(-count // BATCH))
     with ProcessPoolExecutor(CORES) as pool:
-        differing = [each for found in pool.map(differences, seeds) for each in found]
+        differing = [each for found in pool.map(_differences, seeds) for each in found]
     for each in differing[:5]:
-        print(f"machine and formulas differ: {each}", file=sys.stderr)
+        print(each, file=sys.stderr)
     yield Figure(f"{len(seeds) * BATCH:,} random layouts: that differ", len(differing), 0, "")
 
 
-def differences(seed: int) -> list[Configuration]:
-    """The configurations of a batch on which machine and formulas differ."""
-    mode = (X86_64, COMPAT)[seed % 2]
-    drawn = islice(configurations(seed, BATCH, mode=mode, memory_limit=MEMORY_LIMIT), BATCH)
-    return [each for each in drawn if arrange(each) != laid_out(each)]
+def _differences(seed: int) -> list[str]:
+    """How machine and formulas part on a batch."""
+    return list(differences((X86_64, COMPAT)[seed % 2], seed, BATCH))
 
 
 def main() -> int:
