@@ -68,7 +68,7 @@ def claim_lines(decision: Decision, queries: Queries, widths: tuple[int, int] = 
         if isinstance(part.verdict, Error):
             yield from (LOUD, f"{claim.id}, {part.part.name}: {part.verdict.why}")
             if part.verdict.witness is not None:
-                yield f"    at {_in_one_line(part.verdict.witness)}"
+                yield f"    at {in_one_line(part.verdict.witness)}"
             yield LOUD
         elif not part.as_expected:
             yield f"    {part.part.name}: {word_of(part.verdict)}, expected: {part.part.expected.value}"
@@ -82,7 +82,7 @@ def summary(run: ProofRun, *, quiet: bool = False) -> Iterator[str]:
     found = Counter(each.severity for each in run.decisions)
     counts = ", ".join(f"{severity.name.lower()} {found[severity]}" for severity in Severity)
     unexpected = [each for each in run.decisions if not each.as_expected]
-    yield f"{_counted(len(run.decisions), 'claim')}: {counts}"
+    yield f"{counted(len(run.decisions), 'claim')}: {counts}"
     if not quiet:
         yield from _work(run)
     if unexpected:
@@ -176,11 +176,11 @@ def _detail(decision: Decision) -> str:
     """What a claim's line says of it: what refutes it, or how it is proved; then assumptions to look at."""
     refuted = [each for each in decision.parts if isinstance(each.verdict, Refuted)]
     lemmas = lemmas_of(lemma for each in decision.parts for lemma in _proving(each))
-    told = [_counted(len(decision.parts), "part")]
+    told = [counted(len(decision.parts), "part")]
     if lemmas:
-        told.append(_counted(len(lemmas), "lemma"))
+        told.append(counted(len(lemmas), "lemma"))
     if refuted and isinstance(refuted[0].verdict, Refuted):
-        told = [f"{refuted[0].part.name}: {_in_one_line(refuted[0].verdict.witness)}"]
+        told = [f"{refuted[0].part.name}: {in_one_line(refuted[0].verdict.witness)}"]
     proved = [each.verdict for each in decision.parts if isinstance(each.verdict, Proved)]
     for wanted, text in ((False, "NOT NEEDED"), (None, "need not settled")):
         needs = [need for each in proved for need in each.needs if need.needed is wanted]
@@ -214,8 +214,8 @@ def _assumed(run: ProofRun) -> Iterator[str]:
 def _work(run: ProofRun) -> Iterator[str]:
     """What was proved on the way, and the solver's work."""
     proved = [each for each in run.lemmas if each.discharged]
-    obligations = _counted(sum(each.obligations for each in proved), "obligation")
-    yield f"{_counted(len(proved), 'lemma')} proved by {obligations}"
+    obligations = counted(sum(each.obligations for each in proved), "obligation")
+    yield f"{counted(len(proved), 'lemma')} proved by {obligations}"
     spent = [each.spent for each in run.lemmas]
     yield f"Z3 {_z3()} spent {sum(spent):,} of its units of work (rlimit), at most {max(spent, default=0):,} on a lemma"
 
@@ -235,9 +235,9 @@ def _part_lines(
             yield from indented(_wrapped(_need(needs[assumption.name])), 4)
     match verdict:
         case Proved():
-            yield from _wrapped(f"An example: {_in_one_line(verdict.example)}")
+            yield from _wrapped(f"An example: {in_one_line(verdict.example)}")
         case Refuted():
-            yield from _wrapped(f"Fails at: {_in_one_line(verdict.witness)}")
+            yield from _wrapped(f"Fails at: {in_one_line(verdict.witness)}")
             if verdict.witness.unique is not None:
                 yield f"Other values show it, too: {'no' if verdict.witness.unique else 'yes'}."
         case _:
@@ -256,7 +256,7 @@ def _part_lines(
 
 def _need(need: Need) -> str:
     if need.witness is not None:
-        return f"needed because without it fails {_in_one_line(need.witness)}"
+        return f"needed because without it fails {in_one_line(need.witness)}"
     if need.needed is False:
         return "NOT NEEDED: the statement holds without it"
     return "whether it is needed was not settled"
@@ -288,11 +288,11 @@ def _why(verdict: Verdict, queries: Queries) -> Iterator[str]:
         case Error():
             yield f"why: {verdict.why}"
             if verdict.witness is not None:
-                yield f"at: {_in_one_line(verdict.witness)}"
+                yield f"at: {in_one_line(verdict.witness)}"
         case Refuted():
-            yield f"fails at: {_in_one_line(verdict.witness)}"
+            yield f"fails at: {in_one_line(verdict.witness)}"
         case Proved():
-            yield f"holds, for example: {_in_one_line(verdict.example)}"
+            yield f"holds, for example: {in_one_line(verdict.example)}"
 
 
 def _values(witness: Witness) -> Iterator[str]:
@@ -302,7 +302,8 @@ def _values(witness: Witness) -> Iterator[str]:
         yield f"{name:<{longest}} = {number(value)}"
 
 
-def _in_one_line(witness: Witness) -> str:
+def in_one_line(witness: Witness) -> str:
+    """A witness's values, and what was seen there."""
     values = ", ".join(f"{name} = {number(value)}" for name, value in witness.values.items())
     return f"{values}: {witness.replay.says}"
 
@@ -410,7 +411,8 @@ def _first_line(text: str) -> str:
     return (text.splitlines() or [""])[0]
 
 
-def _counted(count: int, what: str) -> str:
+def counted(count: int, what: str) -> str:
+    """So many of them: 1 claim, 2 claims."""
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 

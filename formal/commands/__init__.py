@@ -4,7 +4,7 @@
 it and gives the exit status. At the top a module imports next to nothing; what it needs is imported in ``run``.
 """
 
-from . import boot, check_log, counterexample, image, layout, list_claims, prove, replay, show
+from . import boot, check_log, counterexample, image, invariants, layout, list_claims, prove, replay, show
 
-COMMANDS = (list_claims, show, prove, counterexample, layout, replay, check_log, image, boot)
+COMMANDS = (list_claims, show, prove, counterexample, invariants, layout, replay, check_log, image, boot)
 """Every command, in the order of ``--help``."""

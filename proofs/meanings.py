@@ -1,0 +1,75 @@
+"""What each claim means, in plain English and without a formula: the entry point ``ptproof.meanings``.
+
+It says what the claim says, not what came of it: a refuted claim's meaning is false.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+MEANINGS: Final[Mapping[str, str]] = {
+    "exact": "The number of frames that the search finds is precise: the region that it makes needs just as many page "
+    "tables, neither fewer nor more.",
+    "least": "No smaller number of frames is just right for the region that it makes.",
+    "unique": "No other number of frames is just right for the region that it makes.",
+    "terminates": "The search ends, whatever the image and the options are.",
+    "v-end-closed": "Rounding up to 4 MiB and adding 4 MiB where less than 512 KiB is left is the same as adding 512 KiB "
+    "and then rounding up.",
+    "span-modular": "The macro that counts how many tables of a level a range touches is right up to the end of the "
+    "address space, and across it: only a range that touches everything is counted as nothing.",
+    "two-too-small": "The 2 that the search starts from is never enough.",
+    "min-64": "A 64-bit dom0 takes at least 4 page tables, and some take no more.",
+    "min-compat-3": "Some 32-bit dom0 takes 3 page tables or fewer.",
+    "min-2level": "With two levels of tables, as long ago, 2 was the least count, and some regions took no more.",
+    "small-needs-4": "A small kernel that ends below 2 MiB, stack included, takes 4 tables, or 3 for PAE without "
+    "the four forced L2, as long as the region's end isn't rounded up.",
+    "start-6-4": "Starting the search from 6 for a 32-bit dom0 and from 4 for a 64-bit one changes no result.",
+    "start-higher": "Starting the search one higher than that, from 7 and from 5, changes no result either.",
+    "comment-superpage": "The region starts and ends at a multiple of a superpage, as the comment in the source has it.",
+    "starts-page-aligned": "Every segment starts on a page, as the comment in the source has it.",
+    "unaligned-superpage": "The count is wrong for some region that starts on a page, but not on a superpage.",
+    "unaligned-page": "The region is mapped up to its end, and its tables lie on pages, wherever it starts.",
+    "ends-misaligned": "The p2m and the start info may end off a page, and what follows them still starts on one.",
+    "static-lower": "Counting once, with no tables in the region, never gives more than the search.",
+    "raises-64": "For a 64-bit dom0, counting again three times with what was found gives what the search gives, and some "
+    "regions take all three. Within 2 GiB, once is enough.",
+    "raises-compat-1": "For a 32-bit dom0, counting again once with what was found gives what the search gives.",
+    "closed-form": "A fixed number of counts in a row, without a search, gives what the search gives for every input.",
+    "any-rounding": "That the count is precise doesn't rest on the 4 MiB and the 512 KiB: any power of two and any padding "
+    "do.",
+    "rounding-cost": "Rounding to 4 MiB and padding cost at most 4 more page tables, or 2 for a 32-bit dom0, and 4 MiB + 508 "
+    "KiB more address space; and some region pays each of these.",
+    "segments-disjoint": "Kernel, initrd, p2m, start info, page tables and stack lie in this order within the region, and "
+    "don't overlap.",
+    "padding": "At least 512 KiB are left above the boot stack, and less than 4 MiB + 512 KiB.",
+    "start-info-page": "The page tables start at the right page, though the start info grows after their place was chosen.",
+    "consumed-64": "The loop that maps a 64-bit dom0's region takes exactly the frames that were set aside.",
+    "consumed-compat": "The loop that maps a 32-bit dom0's region, and the filling up after it, take exactly the frames "
+    "that were set aside.",
+    "compat-four-l2": "A 32-bit dom0 always gets exactly four L2 tables.",
+    "monitor-not-counted": "The L4 above a 32-bit dom0's tables is none of the frames that are counted.",
+    "tables-mapped": "The pages at which dom0 is told its page tables are map just these tables, in the order in which they "
+    "were taken.",
+    "allocation-suffices": "Every page table lies within the memory that was allocated for dom0's region.",
+    "asserts-posted-64": "For a 64-bit dom0 the asserts, as first posted and as first committed, never fire when the count "
+    "is right.",
+    "asserts-posted-compat": "For a 32-bit dom0 the asserts, as first posted and as first committed, never fire when the "
+    "count is right.",
+    "asserts-fixed": "The asserts that allow for Xen's mark on one L2 never fire when the count is right, for dom0s of either "
+    "width.",
+    "asserts-same-test": 'The "obfuscated" form of the assert on the type tests the same as the plain one.',
+    "asserts-overcount": "The asserts fire whenever more frames were set aside than the builder takes.",
+    "asserts-undercount": "The asserts fire when fewer frames were set aside than the builder takes.",
+    "first-4level-terminates": "The first count for four levels, which lived for 39 minutes in 2005, finds an answer for a "
+    "kernel in the last 2 GiB.",
+    "compat-l4-counted-exact": "The count of Xen 3.1 to 4.2.0 for a 32-bit dom0 is precise.",
+    "cap-prevents-wrap": "The cap on dom0's memory keeps the region from passing the end of the address space.",
+    "cap-only-lowers": "The cap on dom0's memory never gives it more than was asked for.",
+    "wrap-caught": "A region that passes the end of the address space is refused by the check for Xen's own area.",
+    "overlap-complete": "The check for Xen's own area refuses every region that gets into what Xen's own tables map.",
+    "physmap-plus-3": "The three spare pages that the separate p2m asks for at each step are always enough for the step's "
+    "tables.",
+    "domu-equals-dom0": "For a 64-bit guest the toolstack's builder comes to the same count and the same end as the "
+    "hypervisor's.",
+    "domu-pae-equals": "For a 32-bit PAE guest the toolstack's builder comes to the same count and the same end as the "
+    "hypervisor's.",
+}
