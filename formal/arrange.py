@@ -9,6 +9,7 @@ Facts: DOMAIN.md sections 2 to 4; ``dom0_construct()`` in Xen's ``xen/arch/x86/p
 
 from .layout import ADDRESS_LIMIT, Configuration, Layout, Segment
 from .paging import PAGE_SHIFT, PAGE_SIZE, Level, PagingMode
+from .xen_version import XenVersion
 
 ROUNDING = 4 << 20
 """The region ends at a multiple of this many bytes ..."""
@@ -31,8 +32,8 @@ class TooLarge(ValueError):
         self.limit = limit
 
 
-def arrange(configuration: Configuration) -> Layout:
-    """Where the builder lays each segment, and how many page-table frames it sets aside.
+def arrange(configuration: Configuration, version: XenVersion | None = None) -> Layout:
+    """Where the builder lays each segment, and how many page-table frames it sets aside; or an older one, its own way.
 
     A 32-bit guest's region that ends above 4 GiB, which Xen refuses, is given the four L2 that Xen counts, and
     not the five or more that the builder would take.
@@ -41,6 +42,8 @@ def arrange(configuration: Configuration) -> Layout:
         TooLarge: the region has more than `ARRANGE_LIMIT` pages; a kernel below ``virt_base`` makes
             the region wrap, and ends here too.
     """
+    if version is not None:
+        configuration = version.configured(configuration)
     mode = configuration.mode
     kernel_end = _page_above(configuration.kernel.end)
     if configuration.mod_start_pfn:
@@ -67,7 +70,7 @@ def arrange(configuration: Configuration) -> Layout:
         size = configuration.start_info_size + configuration.vga_console_info_size
         start_info = _segment(start_info_start, size)
 
-    nr_pt_pages, region_end = _search(mode, configuration.virt_base, vpt_start)
+    nr_pt_pages, region_end = _search(mode, configuration.virt_base, vpt_start, version)
     page_tables = _segment(vpt_start, nr_pt_pages * PAGE_SIZE)
     return Layout(
         mode=mode,
@@ -111,7 +114,7 @@ def touched(mode: PagingMode, start: int, end: int) -> int:
     return _taken_anyway(mode) + _walk_on(frontiers, end)
 
 
-def _search(mode: PagingMode, v_start: int, vpt_start: int) -> tuple[int, int]:
+def _search(mode: PagingMode, v_start: int, vpt_start: int, version: XenVersion | None) -> tuple[int, int]:
     """The first count of frames that is enough for the region it makes, and that region's end.
 
     Addresses go on past 2**64 in here, so that the walk never turns back; as the region grows it goes on from
@@ -119,6 +122,10 @@ def _search(mode: PagingMode, v_start: int, vpt_start: int) -> tuple[int, int]:
     """
     frontiers = _frontiers(mode, v_start)
     tables = _taken_anyway(mode)
+    if version is not None:
+        tables += version.heap_frames
+        if version.by_length:
+            frontiers[mode.levels[0]] = v_start
     nr_pt_pages = FIRST_TRIED
     stack_end = v_start + (vpt_start - v_start) % ADDRESS_LIMIT + (nr_pt_pages + 1) * PAGE_SIZE
     while True:

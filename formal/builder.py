@@ -25,6 +25,7 @@ from .type_info import (
     Asserts,
     table_type,
 )
+from .xen_version import XenVersion
 
 BUILD_LIMIT = 1 << 22
 """The largest region that the machine builds, in pages (16 GiB)."""
@@ -90,7 +91,8 @@ class Domain:
 
     ``memory`` holds the entries of all tables; ``type_info`` and ``count_info`` are indexed by mfn;
     ``order`` lists the levels of the table frames in the order taken, the k-th being frame
-    ``pool_mfn + k``; ``allocation`` is in frames; ``pages`` is how many pages the mapping loop visits;
+    ``pool_mfn + k``; ``whole`` are the levels, L1 being 0, whose tables were laid out before the first page was
+    mapped; ``allocation`` is in frames; ``pages`` is how many pages the mapping loop visits;
     ``initrd`` is the range of them that the mapped initrd takes; ``stopped_at`` is the page-table frame
     at which the read-only walk found no table to go on with.
     """
@@ -106,6 +108,7 @@ class Domain:
     memory: list[int]
     root_slot: int = 0
     order: list[int] = Factory(list)
+    whole: set[int] = Factory(set)
     overruns: list[Overrun] = Factory(list)
     fired: list[Fired] = Factory(list)
     stopped_at: int | None = None
@@ -121,15 +124,16 @@ class Domain:
         return PAGE_SIZE // self.mode.entry_bytes
 
 
-def build(layout: Layout) -> Domain:
-    """Take the tables and map every page of the region, as the builder does.
+def build(layout: Layout, version: XenVersion | None = None) -> Domain:
+    """Take the tables and map every page of the region, as the builder does, or did in an older Xen.
 
     Raises:
         TooLarge: the region has more than `BUILD_LIMIT` pages.
         ImpossibleLayout: the tables start, or the mapped initrd lies, outside of the region or out of order.
     """
     domain = empty_domain(layout)
-    cursors, first_tables = _prepare_root(domain)
+    topmost = (layout.mode.counted_levels[-1].number,)
+    cursors, first_tables = _prepare_root(domain, version.taken_first if version else topmost)
     _map_region(domain, cursors, first_tables)
     _fill_fixed_levels(domain, first_tables)
     return domain
@@ -242,25 +246,48 @@ def mark_read_only(domain: Domain, generations: tuple[Asserts, ...], *, stop_at_
             cursors[fresh] += 1
 
 
-def _prepare_root(domain: Domain) -> tuple[list[int], list[int]]:
+def _prepare_root(domain: Domain, taken_first: tuple[int, ...]) -> tuple[list[int], list[int]]:
     """The root table, and cursors per level: null, except the root's, which stands at v_start's entry.
 
-    The second list has the slot of each level's first table: 0 where none has been taken yet.
+    ``taken_first`` are the levels of the tables to be taken now. The second list has the slot of each level's first
+    table: 0 where none has been taken yet.
     """
     levels, memory, entries = domain.mode.levels, domain.memory, domain.entries
     root = levels[-1]
     cursors = [0] * len(levels)
     first_tables = [0] * len(levels)
+    # A monitor table that isn't counted comes from Xen's heap; the table below it is the pool's.
+    domain.root_slot = _MONITOR_SLOT
+    for number in taken_first:
+        slot = _take(domain, levels[number - 1])
+        first_tables[number - 1] = first_tables[number - 1] or slot
     if root.counted:
-        domain.root_slot = _take(domain, root)
-    else:
-        # The monitor table comes from Xen's heap; the table below it is the first of the pool.
-        domain.root_slot = _MONITOR_SLOT
-        first_tables[-2] = _take(domain, levels[-2])
+        domain.root_slot, first_tables[-1] = first_tables[-1], 0
     for index in XEN_ROOT_SLOTS.get(domain.mode.name, ()):
         memory[domain.root_slot * entries + index] = XEN_ENTRY
     cursors[-1] = domain.root_slot * entries + table_offset(root, domain.layout.v_start)
+    for at, level in enumerate(levels):
+        if (
+            level.fixed is not None
+            and taken_first.count(level.number) == level.fixed
+            and at < len(levels) - 1
+        ):
+            _lay_out_whole(domain, at, cursors, first_tables)
     return cursors, first_tables
+
+
+def _lay_out_whole(domain: Domain, at: int, cursors: list[int], first_tables: list[int]) -> None:
+    """Link a level's tables, which all are there, to the table above them, and that one to the root."""
+    memory, entries = domain.memory, domain.entries
+    level, parent = domain.mode.levels[at], first_tables[at + 1]
+    tables = level.fixed or 0
+    for index in range(tables):
+        memory[parent * entries + index] = _table_entry(domain, first_tables[at] + index)
+    memory[cursors[at + 2]] = _table_entry(domain, parent)
+    # They lie one behind the other: their cursor goes from one to the next.
+    entry = domain.layout.v_start >> level.entry_shift & (tables * level.entries - 1)
+    cursors[at] = first_tables[at] * entries + entry
+    domain.whole.add(at)
 
 
 def _map_region(domain: Domain, cursors: list[int], first_tables: list[int]) -> None:
@@ -292,6 +319,8 @@ def _fresh_table(
     domain: Domain, cursors: list[int], first_tables: list[int], at: int, *, first: bool
 ) -> None:
     """Take a table for the ``at``-th level from below, first in the order of frames, and link it."""
+    if at in domain.whole:
+        return
     memory, entries = domain.memory, domain.entries
     level, above = domain.mode.levels[at], at + 1
     root = len(cursors) - 1

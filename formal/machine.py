@@ -36,6 +36,7 @@ from .builder import (
 from .layout import ADDRESS_LIMIT, Layout, Segment
 from .paging import PAGE_SHIFT, PAGE_SIZE
 from .type_info import COMMITTED, FIXED, GENERATIONS, POSTED, Asserts
+from .xen_version import XenVersion
 
 __all__ = [
     "ARRANGE_LIMIT",
@@ -152,12 +153,16 @@ class Report:
 
 
 def replay(
-    layout: Layout, *, generations: tuple[Asserts, ...] = GENERATIONS, stop_at_first: bool = False
+    layout: Layout,
+    *,
+    generations: tuple[Asserts, ...] = GENERATIONS,
+    stop_at_first: bool = False,
+    version: XenVersion | None = None,
 ) -> Report:
     """Build the layout with its n frames, run the read-only walk, look at the result.
 
     All asserts of ``generations`` are tried on each page-table frame and those that fire recorded;
-    ``stop_at_first`` ends the walk there, as a debug Xen would.
+    ``stop_at_first`` ends the walk there, as a debug Xen would. An older ``version`` builds its own way.
 
     Raises:
         TooLarge: the region has more than `BUILD_LIMIT` pages.
@@ -165,7 +170,7 @@ def replay(
     """
     if misaligned(layout):
         return inspect(empty_domain(layout))
-    domain = build(layout)
+    domain = build(layout, version)
     mark_read_only(domain, generations, stop_at_first=stop_at_first)
     return inspect(domain)
 
