@@ -49,6 +49,15 @@ def spanned_from_low(shift: int) -> Lemma:
     )
 
 
+@cache
+def part_of_block(shift: int) -> Lemma:
+    """What ``low`` is past a multiple of 2**s is less than 2**s."""
+    mask = (1 << shift) - 1
+    return Lemma(
+        f"part-of-block[{shift}]", f"low mod 2^{shift} ≤ {mask:#x}", Statement(goal=low & mask <= mask)
+    )
+
+
 def from_low(name: str, meaning: str, assumptions: tuple[Assumption, ...], shift: int, goal: Truth) -> Lemma:
     """A lemma on spans from ``low`` to ``far`` and, where they are mentioned, to ``near``; said by lengths."""
     ends = [each for each in (near, far) if spanned(low, each, shift) in set(subterms([goal]))]
@@ -58,8 +67,8 @@ def from_low(name: str, meaning: str, assumptions: tuple[Assumption, ...], shift
         meaning,
         Statement(assumptions=(*assumptions, short(shift)), goal=goal),
         Steps(
-            uses=tuple(spanned_from_low(shift).at(far=each) for each in ends),
-            generalise=(*(spanned(low, each, shift) for each in ends), *lengths),
+            uses=(*(spanned_from_low(shift).at(far=each) for each in ends), part_of_block(shift).at()),
+            generalise=(*(spanned(low, each, shift) for each in ends), *lengths, low & ((1 << shift) - 1)),
         ),
     )
 
@@ -147,6 +156,17 @@ def spanned_moves(shift: int, most: int) -> Lemma:
 
 
 @cache
+def round_up_from_low(shift: int) -> Lemma:
+    """⌈far⌉ - low = ⌈(low mod 2**s) + (far - low)⌉ - (low mod 2**s): rounding up as it grows with the length."""
+    part = low & ((1 << shift) - 1)
+    return Lemma(
+        f"round-up-from-low[{shift}]",
+        f"⌈far⌉ - low = ⌈(low mod 2^{shift}) + (far - low)⌉ - (low mod 2^{shift})",
+        Statement(goal=round_up(far, shift) - low == round_up((far - low) + part, shift) - part),
+    )
+
+
+@cache
 def round_up_grows(shift: int, limit: int) -> Lemma:
     """⌈near⌉ ≤ ⌈far⌉ ≤ limit, counted from low, where far stays a rounding short of the limit."""
     return Lemma(
@@ -160,6 +180,17 @@ def round_up_grows(shift: int, limit: int) -> Lemma:
             goal=(round_up(near, shift) - low <= round_up(far, shift) - low)
             & (round_up(far, shift) - low <= limit)
             & (near - low <= round_up(near, shift) - low),
+        ),
+        Steps(
+            uses=(
+                *(round_up_from_low(shift).at(far=each) for each in (near, far)),
+                part_of_block(shift).at(),
+            ),
+            generalise=(
+                *(round_up(each, shift) - low for each in (near, far)),
+                *(each - low for each in (near, far)),
+                low & ((1 << shift) - 1),
+            ),
         ),
     )
 
