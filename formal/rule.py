@@ -84,6 +84,16 @@ def _by_induction(name: str, statement: Statement, proof: Induction) -> Iterator
     before = [each.condition for each in statement.assumptions if not _mentions(each.condition, state)]
     known = [each.condition for each in statement.assumptions]
     invariant = proof.invariant
+    told = (
+        *run.arguments,
+        *state,
+        *known,
+        invariant,
+        statement.goal,
+        *(() if proof.rank is None else (proof.rank,)),
+    )
+    if any(_mentions(each, loop.free) for each in told):
+        raise UnsoundStep(f"{name}: a word that is free in each step of {loop.name} is spoken of elsewhere")
     yield from _by_steps(name, "base", before, replaced(invariant, first), proof.base, ())
     stepping = [*before, invariant, goes_on]
     onward = replaced(invariant, after)
@@ -109,8 +119,12 @@ def _check_run(name: str, run: Run) -> None:
     if any(mine.width != given.width for mine, given in pairs):
         raise UnsoundStep(f"{name}: the words of the run have not the widths of {loop.name}'s")
     known = {id(each) for each in (*loop.parameters, *loop.state)}
-    if any(id(each) not in known for each in inputs([loop.goes_on, *loop.step])):
-        raise UnsoundStep(f"{name}: {loop.name} speaks of a word that is neither parameter nor state")
+    if any(id(each) in known for each in loop.free):
+        raise UnsoundStep(f"{name}: a word of {loop.name} is free and yet parameter or state")
+    chosen = known | {id(each) for each in loop.free}
+    for terms, allowed in (([loop.goes_on], known), (loop.step, chosen)):
+        if any(id(each) not in allowed for each in inputs(terms)):
+            raise UnsoundStep(f"{name}: {loop.name} speaks of a word that is neither parameter nor state")
     parameters = {id(each) for each in loop.parameters}
     if any(id(each) not in parameters for each in inputs(loop.start)):
         raise UnsoundStep(f"{name}: {loop.name} starts from a word that is no parameter")

@@ -49,13 +49,14 @@ def find(
     for _ in range(TRIES):
         answer = solver.ask(asked, least, variables)
         if answer.status != "sat":
-            why = f"a loop was given up after {STEPS} steps" if given_up else answer.why
+            why = f"a loop has free choices, or was given up after {STEPS} steps" if given_up else answer.why
             return Found(None, none=answer.status == "unsat" and not given_up, why=why)
         values = {each: answer.model[str(each.value)] for each in variables}
         refused = _run_loops(statement.runs, values)
         if not refused and compiled([demanded], values)(*values.values())[0]:
             return Found(values)
-        given_up |= bool(refused)
+        # What a loop with free choices ends with on the same arguments is not one state: nothing is ruled out.
+        given_up |= bool(refused) or any(each.loop.free for each in statement.runs)
         asked += refused or [_as_it_ran(run, values) for run in statement.runs]
     return Found(None, why=f"none of {TRIES} candidates")
 

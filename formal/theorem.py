@@ -29,7 +29,8 @@ class Loop:
     It starts with ``state`` set to ``start``, and takes ``step`` as long as ``goes_on`` holds.
     ``parameters`` do not change; ``start`` may mention them, ``goes_on`` and ``step`` also the state.
     ``leap``, where given, is a later state that the loop is known to come to, for running it on numbers: proofs
-    don't look at it.
+    don't look at it. ``free`` are words that ``step`` may mention, too: whatever values they have, anew in each
+    step. What is proved of such a loop holds for every choice; ``leap`` then says which ones to run it with.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Loop:
     goes_on: Truth
     step: tuple[Word, ...]
     leap: tuple[Word, ...] | None = None
+    free: tuple[Word, ...] = ()
 
 
 @frozen(eq=False)

@@ -1,9 +1,10 @@
 """The rule of composition: which obligations a proof makes."""
 
 import pytest
+from attrs import evolve
 from ptproof.formal.rule import UnsoundStep, lemmas_of, obligations, used_by
 from ptproof.formal.theorem import Assumption, Induction, Lemma, Loop, Run, Statement, Steps, Use
-from ptproof.formal.words import Truth, number, replaced, word, zero_extended
+from ptproof.formal.words import Truth, choose, inputs, number, replaced, word, zero_extended
 
 x, y, i, n = (word(name, 8) for name in "xyin")
 SMALL = Assumption("small", x < 9, "")
@@ -121,6 +122,59 @@ def test_widths_are_kept() -> None:
     lemma = Lemma("narrow", "", Statement(goal=zero_extended(x, 128) < 1 << 64))
     wrong = Lemma("all-narrow", "", Statement(goal=wide < 1 << 64), Steps(uses=(lemma.at(x=wide),)))
     with pytest.raises(UnsoundStep, match="not the width"):
+        obligations(wrong)
+
+
+c = word("c", 1)
+CHOOSING = Loop(
+    "choosing",
+    (n,),
+    (i,),
+    (number(0, 8),),
+    i < n,
+    (choose(c == 1, i + 1, i + 2),),
+    leap=(i + 2,),
+    free=(c,),
+)
+"""Counts up to n by ones and twos."""
+
+
+def choosing(invariant: Truth, goal: Truth) -> Lemma:
+    """A lemma on the loop that chooses."""
+    stated = Statement(
+        goal=goal, runs=(Run(CHOOSING, (n,), (i,)),), assumptions=(Assumption("so", n < 99, ""),)
+    )
+    return Lemma("chooses", "", stated, Induction(invariant=invariant))
+
+
+def test_a_step_holds_for_every_choice() -> None:
+    """What a step may choose is a variable of the step's obligation, and of no other."""
+    got = conditions(choosing(i <= n + 1, i - n < 2))
+    assert got["chooses/step"] == (n < 99, i <= n + 1, i < n, ~(choose(c == 1, i + 1, i + 2) <= n + 1))
+    assert all(each is not c for part in ("base", "end") for each in inputs(got[f"chooses/{part}"]))
+
+
+@pytest.mark.parametrize(
+    "lemma", [choosing(i <= zero_extended(c, 8), i < 99), choosing(i < 99, i < zero_extended(c, 8))]
+)
+def test_a_choice_means_nothing_outside_of_its_step(lemma: Lemma) -> None:
+    """Neither invariant nor goal may speak of what each step chooses anew."""
+    with pytest.raises(UnsoundStep, match="spoken of elsewhere"):
+        obligations(lemma)
+
+
+@pytest.mark.parametrize(
+    ("loop", "why"),
+    [
+        (evolve(CHOOSING, goes_on=c == 1), "neither parameter nor state"),
+        (evolve(CHOOSING, start=(zero_extended(c, 8),)), "no parameter"),
+        (evolve(CHOOSING, free=(c, n)), "free and yet"),
+    ],
+)
+def test_only_a_step_chooses(loop: Loop, why: str) -> None:
+    """A loop starts and stops without choosing, and chooses neither its parameters nor its state."""
+    wrong = Lemma("open", "", Statement(goal=i < 99, runs=(Run(loop, (n,), (i,)),)))
+    with pytest.raises(UnsoundStep, match=why):
         obligations(wrong)
 
 

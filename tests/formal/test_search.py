@@ -40,6 +40,18 @@ def test_a_leap_gives_the_same_result() -> None:
     assert run(BY_THREES, [100], steps=25) is None
 
 
+def test_free_choices_rule_nothing_out(solver: Solver) -> None:
+    """Where a loop chooses, that its one run on some numbers ends otherwise doesn't show that none ends so."""
+    chosen = word("chosen", 1)
+    step = (choose(chosen == 1, i + 2, i + 3),)
+    choosing = evolve(BY_THREES, step=step, leap=BY_THREES.step, free=(chosen,))
+    ends = Statement(goal=i == 4, runs=(Run(choosing, (number(4, 8),), (i,)),))
+    found = find(solver, ends, ends.goal)
+    assert (found.values, found.none) == (None, False)
+    by_threes = evolve(ends, runs=(Run(BY_THREES, (number(4, 8),), (i,)),))
+    assert find(solver, by_threes, ends.goal).none
+
+
 def test_values_have_the_results_of_their_loops(solver: Solver) -> None:
     """What is found for a loop's result is what the loop gives, though the solver only knows that it stopped."""
     found = find(solver, ENDS, (i == 12) & (n > 10))
