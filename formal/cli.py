@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    parser = _parser()
+    parser = command_line()
     given = sys.argv[1:] if argv is None else list(argv)
     for each in given:
         option, _, value = each.partition("=")
@@ -97,7 +97,8 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
     parser = _Parser(
         prog="ptproof",
         description=DESCRIPTION,

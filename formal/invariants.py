@@ -198,6 +198,8 @@ def _how(decision: PartDecision, proof: Lemma | None, results: Mapping[Lemma, Le
     match decision.verdict:
         case Proved(example=example) if proof is None:
             return f"by an example that the frame machine replayed: {in_one_line(example)}"
+        case Refuted() if proof is None and decision.part.reached:
+            return "nothing reaches it, by the solver at once"
         case Refuted() if proof is None:
             return "by values that the frame machine confirmed"
         case Proved() | Refuted():
@@ -269,13 +271,14 @@ def _paragraphs(entry: Entry) -> Iterator[tuple[str, list[str]]]:
 
 
 def _verdicts(parts: Iterable[Shown]) -> Iterator[str]:
-    """A line for each part; those that differ in their name alone share one."""
-    for (states, verdict, how), alike in groupby(
+    """A line for each part; those in a row that differ in their name alone share one."""
+    for (states, verdict, how), together in groupby(
         parts, key=lambda each: (each.states, each.verdict, each.how)
     ):
-        names = [each.name for each in alike]
-        shown = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more like it"
-        yield f"{shown}: {states}: {verdict}, {how}"
+        alike = list(together)
+        name = alike[0].name if len(alike) == 1 else f"{alike[0].name} and {len(alike) - 1} more like it"
+        rests = f", the last steps: {', '.join(alike[0].lemmas)}" if alike[0].lemmas else ""
+        yield f"{name}: {states}: {verdict}, {how}{rests}"
 
 
 def _markdown(entry: Entry) -> Iterator[str]:
@@ -292,7 +295,7 @@ def _markdown(entry: Entry) -> Iterator[str]:
 
 def _plain(text: str) -> str:
     """The text, with what Markdown would take for itself escaped."""
-    return "".join(f"\\{each}" if each in "\\`*_[]<>#|$~" else each for each in text)
+    return "".join(f"\\{each}" if each in "\\`*<|$" else each for each in text)
 
 
 def _html(entry: Entry) -> Iterator[str]:
