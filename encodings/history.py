@@ -209,6 +209,8 @@ def count_rule(version: Version) -> CountRule:
     v_start, vpt_start, tried = map(word, ("v_start", "vpt_start", "tried"))
     needed = compiled([needed_for(version, v_start, vpt_start, tried)], [v_start, vpt_start, tried])
     end = compiled([v_end(vpt_start, tried)], [vpt_start, tried])
+    region_end = word("region_end")
+    taken = compiled([version.consumed(v_start, region_end)], [v_start, region_end])
     return CountRule(
         version.name,
         version.carried_by,
@@ -218,6 +220,7 @@ def count_rule(version: Version) -> CountRule:
         lambda tables, count: end(tables, count)[0],
         version.released,
         version.versions,
+        lambda start, end: taken(start, end)[0],
     )
 
 

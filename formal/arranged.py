@@ -8,11 +8,15 @@ is the loudest thing that the tool can say.
 from collections.abc import Callable
 from importlib.metadata import entry_points
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from .arrange import TooLarge, arrange
 from .arrangement import arrangement
-from .layout import Configuration, Layout
+from .count_rule import count_rules
+from .errors import InputError
+from .layout import Configuration, Layout, Segment
+from .machine import with_frames
+from .xen_version import XenVersion
 
 GROUP = "ptproof.layouts"
 
@@ -59,6 +63,33 @@ def arranged(configuration: Configuration) -> Arranged:
     for layout in layouts:
         if layout != executed:
             raise Disagreement(configuration, executed, layout)
+    return Arranged(executed, executed=True)
+
+
+def arranged_by(version: XenVersion, configuration: Configuration) -> Arranged:
+    """Lay the configuration out as an older Xen did: by the machine, and its count by the installed rule, too.
+
+    Raises:
+        Disagreement: the two differ.
+        TooLarge: the region is too large for the machine.
+        InputError: no such rule is installed, or its search never ends here.
+    """
+    rules = [rule for rule in count_rules() if rule.name == version.rule]
+    if not rules:
+        raise InputError(f"argument --version: no counting rule {version.rule!r} is installed")
+    taken = version.configured(configuration)
+    todays = arranged(taken).layout
+    count = rules[0].nr_pt_pages(taken.virt_base, todays.vpt_start)
+    if count is None:
+        raise InputError(
+            f"argument --version: the search of {version.name} for nr_pt_pages never ends for a region that starts at "
+            f"{taken.virt_base:#x}"
+        )
+    end = rules[0].v_end(todays.vpt_start, count)
+    counted = evolve(with_frames(todays, count), total=Segment(taken.virt_base, end))
+    executed = arrange(configuration, version)
+    if executed != counted:
+        raise Disagreement(taken, executed, counted)
     return Arranged(executed, executed=True)
 
 

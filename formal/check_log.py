@@ -16,6 +16,7 @@ from attrs import frozen
 
 from .arrangement import LABELS
 from .boot_log import Boot
+from .check_log_builder import builder
 from .check_log_count import candidate_rules, count, guest_width, region_end
 from .check_log_figures import (
     allocation,
@@ -138,6 +139,7 @@ def check_boot(boot: Boot, rules: Sequence[CountRule]) -> Judgement:
     findings += counted
     findings += region_end(boot, rule or next(iter(candidate_rules(boot, width, rules)), None))
     findings += allocation(boot)
+    findings += builder(boot, rule)
     return Judgement(
         boot=boot,
         width=width,

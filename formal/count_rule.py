@@ -27,7 +27,8 @@ class CountRule:
     ranges, both ends included (none of them: any version). ``mode`` is the paging mode it is for;
     ``nr_pt_pages(v_start, vpt_start)`` gives the count in frames from two addresses, or ``None`` where
     that Xen's search doesn't end in any time that matters; ``v_end(vpt_start, nr_pt_pages)`` is the end of
-    the region, an address modulo 2**64. A rule that was not ``released`` is in no log.
+    the region, an address modulo 2**64; ``consumed(v_start, v_end)`` is how many frames its builder takes for a region, if that is known.
+    A rule that was not ``released`` is in no log.
     """
 
     name: str
@@ -38,6 +39,7 @@ class CountRule:
     v_end: Callable[[int, int], int]
     released: bool = True
     versions: tuple[Versions, ...] = ()
+    consumed: Callable[[int, int], int] | None = None
 
     def may_be_of(self, versions: Versions) -> bool:
         """Whether some version in the range has this rule."""

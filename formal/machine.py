@@ -53,6 +53,7 @@ __all__ = [
     "TooLarge",
     "WrongLeaf",
     "arrange",
+    "generations_of",
     "inspect",
     "replay",
     "with_frames",
@@ -173,6 +174,11 @@ def replay(
     domain = build(layout, version)
     mark_read_only(domain, generations, stop_at_first=stop_at_first)
     return inspect(domain)
+
+
+def generations_of(version: XenVersion | None) -> tuple[Asserts, ...]:
+    """The asserts that can have been in a version: all in today's, none in one that is older than they are."""
+    return GENERATIONS if version is None or version.current else ()
 
 
 def with_frames(layout: Layout, nr_pt_pages: int) -> Layout:

@@ -55,6 +55,16 @@ def add_json(parser: argparse.ArgumentParser, what: str) -> None:
     )
 
 
+def add_version(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add the option ``--version``, which names a generation of the dom0 builder."""
+    parser.add_argument(
+        "--version",
+        metavar="NAME",
+        help=f"{what}: 4-level or compat (today's), 4-level-3.0, compat-l4-counted, i386-pae, i386-pae-3.0, 2-level, "
+        "2-level-3.0 or first-4-level (docs/logs.md)",
+    )
+
+
 def check_json_apart(json: str | None, *inputs: str) -> None:
     """Refuse to write over a file that is read. Raises `InputError`."""
     if json not in (None, "-") and json in inputs:

@@ -3,10 +3,11 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from .arguments import add_json, address, check_json_apart, dom0_mem, number
+from .arguments import add_json, add_version, address, check_json_apart, dom0_mem, number
 
 if TYPE_CHECKING:
-    from ..layout import Configuration
+    from ..layout import Configuration, Layout
+    from ..xen_version import XenVersion
 
 ADDRESSES = ("kernel", "virt_base", "init_p2m", "mod_start_pfn", "entry", "bits")
 """The arguments that an image stands for."""
@@ -23,6 +24,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         allow_abbrev=False,
     )
     add_options(parser)
+    add_version(parser, "lay out as an older Xen did")
     add_json(parser, "the layout, for 'ptproof replay',")
     parser.set_defaults(run=run)
 
@@ -80,23 +82,24 @@ def run(arguments: argparse.Namespace) -> int:
 
     from attrs import evolve
 
-    from ..arranged import Disagreement, arranged
+    from ..arranged import Disagreement, arranged, arranged_by
     from ..arrangement import arrangement
     from ..exit_status import Status
     from ..files import write_json
     from ..foresee import foreseen
     from ..layout_json import as_dict
-    from ..machine import BUILD_LIMIT, replay
-    from ..paging import PAGE_SIZE
 
     check_json_apart(arguments.json, *filter(None, (arguments.image, arguments.initrd)))
     configuration, entry = _from_image(arguments) if arguments.image else from_addresses(arguments)
+    version = _version(arguments, configuration)
+    if version is not None:
+        configuration = version.configured(configuration)
     asked = pages_asked(arguments)
     configuration = evolve(configuration, nr_pages=asked)
     if arguments.nr_pages is None:
         configuration = evolve(configuration, nr_pages=_capped(arguments, configuration))
     try:
-        found = arranged(configuration)
+        found = arranged(configuration) if version is None else arranged_by(version, configuration)
     except Disagreement as error:
         print(
             f"ptproof: MODEL AND MACHINE DISAGREE: {error}\n{error.arrangements()}", end="", file=sys.stderr
@@ -104,10 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
         return Status.FAILED
     layout = found.layout
     warnings = foreseen(configuration, layout, entry)
-    if layout.total.size // PAGE_SIZE <= BUILD_LIMIT:
-        report = replay(layout)
-        if not report.exact:
-            warnings += [each for each in report.sentences() if each not in warnings]
+    warnings += [each for each in _seen(layout, version) if each not in warnings]
     if arguments.json is not None:
         write_json(arguments.json, as_dict(layout, entry))
     if arguments.json != "-":
@@ -122,6 +122,33 @@ def run(arguments: argparse.Namespace) -> int:
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     return Status.AS_EXPECTED
+
+
+def _seen(layout: "Layout", version: "XenVersion | None") -> list[str]:
+    """What the machine saw that is not as it should be, where the region is small enough to be built."""
+    from ..machine import BUILD_LIMIT, generations_of, replay
+    from ..paging import PAGE_SIZE
+
+    if layout.total.size // PAGE_SIZE > BUILD_LIMIT:
+        return []
+    report = replay(layout, version=version, generations=generations_of(version))
+    return [] if report.exact else report.sentences()
+
+
+def _version(arguments: argparse.Namespace, configuration: "Configuration") -> "XenVersion | None":
+    """The version asked for, which must be for a guest as wide as the one that there is."""
+    from ..errors import InputError
+    from ..xen_version import xen_version
+
+    if arguments.version is None:
+        return None
+    version = xen_version(arguments.version)
+    if (arguments.image or arguments.bits) and version.mode.bits != configuration.mode.bits:
+        raise InputError(
+            f"argument --version: {version.name} is for guests of {version.mode.bits} bits, "
+            f"found one of {configuration.mode.bits}"
+        )
+    return version
 
 
 def refuse_addresses(arguments: argparse.Namespace) -> None:

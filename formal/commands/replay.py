@@ -2,7 +2,7 @@
 
 import argparse
 
-from .arguments import add_json, check_json_apart, number
+from .arguments import add_json, add_version, check_json_apart, number
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -24,6 +24,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         type=number(0, 1 << 22),
         help="set this many page-table frames aside, whatever the layout says; the region stays as it is",
     )
+    add_version(parser, "build as an older Xen did")
     add_json(parser, "the layout and what the machine saw")
     parser.set_defaults(run=run)
 
@@ -35,7 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     from ..exit_status import Status
     from ..files import read_input, title, write_json
     from ..layout_json import LIMIT, as_dict, read_layout
-    from ..machine import ImpossibleLayout, TooLarge, replay, with_frames
+    from ..machine import ImpossibleLayout, TooLarge, generations_of, replay, with_frames
+    from ..xen_version import xen_version
 
     source = title(arguments.file)
     check_json_apart(arguments.json, arguments.file)
@@ -43,8 +45,13 @@ def run(arguments: argparse.Namespace) -> int:
     layout = found.layout
     if arguments.nr_pt_pages is not None:
         layout = with_frames(layout, arguments.nr_pt_pages)
+    version = None if arguments.version is None else xen_version(arguments.version)
+    if version is not None and version.mode != layout.mode:
+        raise InputError(
+            f"{source}: mode: expected {version.mode.name!r} for the version {version.name}, found {layout.mode.name!r}"
+        )
     try:
-        report = replay(layout)
+        report = replay(layout, version=version, generations=generations_of(version))
     except (TooLarge, ImpossibleLayout) as error:
         raise InputError(f"{source}: {error}") from error
     if arguments.json is not None:

@@ -397,3 +397,36 @@ def test_json_is_what_replay_reads(capsys: Capture, tmp_path: Path) -> None:
     replayed = run(capsys, "replay", str(file))
     assert replayed.status == 0
     assert replayed.out.startswith(ran.out)
+
+
+OLD_COMPAT = (
+    *("--version", "compat-l4-counted", "--virt-base", "0xc0000000", "--kernel", "0xc0100000", "0xc067a000"),
+    *("--initrd-len", "0x290c00", "--nr-pages", "32768", "--entry", "0xc0100000"),
+)
+
+
+def test_an_older_xen(capsys: Capture) -> None:
+    """The arrangement of a 32-bit dom0 under Xen 3.4 is printed just as its boot log has it, with a warning."""
+    text = (LOGS / "033.log").read_text().replace("(XEN) ", "")
+    ran = run(capsys, "layout", *OLD_COMPAT)
+    assert (ran.status, ran.out) == (0, text[text.index(HEADING) :])
+    assert ran.err == (
+        "warning: 12 frames are set aside and 11 taken: L3 1, L2 4, L1 6.\n"
+        "warning: No walk from the root reaches frame 11.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        (("--version", "3.4", *XTF), "argument --version: expected one of 4-level"),
+        (("--version", "compat", "--bits", "64", *XTF), "guests of 32 bits, found one of 64"),
+        (
+            ("--version", "first-4-level", *DEBIAN, "--nr-pages", "9999"),
+            "never ends for a region that starts at 0xffffffff80000000",
+        ),
+    ],
+)
+def test_versions_that_there_are_not(capsys: Capture, given: tuple[str, ...], what: str) -> None:
+    """An unknown version, one for other guests, and one that never ends are refused in a line."""
+    assert_refused(run(capsys, "layout", *given), what)

@@ -136,3 +136,20 @@ def test_the_input_is_not_written_over(capsys: Capture, layout_file: Path) -> No
     before = layout_file.read_text()
     assert_refused(run(capsys, "replay", str(layout_file), "--json", str(layout_file)), "is an input, too")
     assert layout_file.read_text() == before
+
+
+def test_an_older_xens_builder(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """An older Xen's layout, built as it did, has its last frame left over, and no assert of today's fires."""
+    version = ("--version", "compat-l4-counted")
+    written = str(tmp_path / "layout.json")
+    kernel = ("--virt-base", "0xc0000000", "--kernel", "0xc0100000", "0xc067a000")
+    run(capsys, "layout", *version, *kernel, "--nr-pages", "32768", "--json", written)
+    ran = run(capsys, "replay", written, *version)
+    assert ran.status == 1
+    assert ran.lines[-2:] == [
+        "10 frames are set aside and 9 taken: L3 1, L2 4, L1 4.",
+        "No walk from the root reaches frame 9.",
+    ]
+    assert_refused(
+        run(capsys, "replay", written, "--version", "2-level"), "expected '2-level' for the version"
+    )
