@@ -104,7 +104,7 @@ def unique() -> tuple[Part, ...]:
             expected=Expected.REFUTED,
             least=(v_start, vpt_start, n, m),
             shape=small() & (loop.needed(mode, n) == n) & (n < m) & (m < 64),
-            replay=replays.region_case(mode, _only_one(mode)),
+            replay=replays.also_with_m(replays.region_case(mode, _only_one(mode))),
         )
         for mode in BOTH
     )

@@ -7,9 +7,11 @@ alone, and what it finds is held against the figures of the model, which disagre
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from attrs import evolve
+
 from ..formal.arrange import TooLarge, arrange, region_end, touched
 from ..formal.layout import ADDRESS_LIMIT, Configuration, Layout, Segment
-from ..formal.machine import Report, replay
+from ..formal.machine import Report, replay, with_frames
 from ..formal.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
 from ..formal.verdict import MachineDisagreesError, Replay
 
@@ -96,6 +98,21 @@ def region_case(mode: PagingMode, holds: Holds, count: str | None = "n") -> Judg
         return Replay(found, says, seen(layout))
 
     return judge
+
+
+def also_with_m(judge: Judge) -> Judge:
+    """As ``judge``, and shows the same region with the other count, m, set aside: its own end, its own report."""
+
+    def judged(values: Values) -> Replay:
+        found = judge(values)
+        if not found.runs:
+            return found
+        layout = with_frames(found.runs[0][1], values["m"])
+        end = end_of(values, values["m"]) % ADDRESS_LIMIT
+        layout = evolve(layout, total=Segment(layout.v_start, end))
+        return evolve(found, runs=(*found.runs, *seen(layout, f"the same with {values['m']} frames")))
+
+    return judged
 
 
 def seen(layout: Layout, title: str = "the builder's layout") -> tuple[tuple[str, Layout, Report], ...]:

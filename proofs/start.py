@@ -270,7 +270,7 @@ def start_higher() -> tuple[Part, ...]:
                 ),
                 least=(v_start, vpt_start),
                 shape=ordinary() & (v_start < 1 << 30) & (loop.needed(mode, n) == n) & (n < m) & (m == first),
-                replay=replays.region_case(mode, _same_count),
+                replay=replays.also_with_m(replays.region_case(mode, _same_count)),
             )
         )
     return tuple(parts)
