@@ -59,7 +59,11 @@ def read_layout(data: bytes | str, source: str) -> LayoutFile:
 
     Raises `InputError`, naming the field, for anything that isn't such a layout.
     """
-    plain = _parsed(data, source)
+    return layout_of(parsed(data, source), source)
+
+
+def layout_of(plain: object, source: str) -> LayoutFile:
+    """The layout in a JSON value. Raises `InputError` as `read_layout` does."""
     if not isinstance(plain, dict):
         raise InputError(f"{source}: expected a JSON object, found {_kind(plain)}")
     if plain.get("schema") != SCHEMA:
@@ -86,8 +90,8 @@ def read_layout(data: bytes | str, source: str) -> LayoutFile:
     )
 
 
-def _parsed(data: bytes | str, source: str) -> object:
-    """The JSON value, with no key twice and no number that isn't one."""
+def parsed(data: bytes | str, source: str) -> object:
+    """The JSON value, with no key twice and no number that isn't one. Raises `InputError`."""
     try:
         return json.loads(data, object_pairs_hook=_without_doubles, parse_constant=_no_constant)
     except json.JSONDecodeError as error:

@@ -10,14 +10,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from textwrap import fill, indent
+from textwrap import indent
 from typing import Any, Final
 
 from . import layout_json
-from .arrangement import arrangement
-from .claim import Claim, Part
+from .claim import Claim
 from .layout import Layout
-from .layout_options import command_of
 from .prover import Decision, LemmaResult, PartDecision, ProofRun
 from .rule import lemmas_of, used_by
 from .solver import RLIMIT
@@ -26,7 +24,6 @@ from .verdict import Error, Need, Proved, Refuted, Severity, Unknown, Vacuous, V
 
 SCHEMA: Final = "ptproof-run/1"
 LOUD: Final = "!" * 72
-WIDTH: Final = 100
 HEXADECIMAL_FROM: Final = 0x1000
 """Numbers from here on are addresses or sizes more often than counts, and are shown so."""
 
@@ -46,7 +43,7 @@ def listing(claims: Iterable[Claim]) -> list[str]:
 
 def listing_as_dict(claims: Iterable[Claim]) -> dict[str, Any]:
     """The claims as plain data."""
-    return {"schema": "ptproof-claims/1", "claims": [_claim_as_dict(each) for each in claims]}
+    return {"schema": "ptproof-claims/1", "claims": [claim_as_dict(each) for each in claims]}
 
 
 def word_of(verdict: Verdict) -> str:
@@ -72,7 +69,7 @@ def claim_lines(decision: Decision, queries: Queries, widths: tuple[int, int] = 
             yield LOUD
         elif not part.as_expected:
             yield f"    {part.part.name}: {word_of(part.verdict)}, expected: {part.part.expected.value}"
-            yield from indented(_why(part.verdict, queries), 8)
+            yield from indented(why(part.verdict, queries), 8)
 
 
 def summary(run: ProofRun, *, quiet: bool = False) -> Iterator[str]:
@@ -92,62 +89,6 @@ def summary(run: ProofRun, *, quiet: bool = False) -> Iterator[str]:
     if found[Severity.ERROR]:
         wrong = [each.claim.id for each in run.decisions if each.severity is Severity.ERROR]
         yield f"{LOUD}\nERROR, model and machine disagree or the tool failed: {', '.join(wrong)}\n{LOUD}"
-
-
-def letter(decision: Decision, results: Mapping[Lemma, LemmaResult], queries: Queries) -> Iterator[str]:
-    """All about one claim and its verdict, to be read from the top."""
-    claim = decision.claim
-    worst = max(decision.parts, key=lambda each: each.verdict.severity).verdict
-    expected = "as expected" if decision.as_expected else f"EXPECTED WAS {claim.expected.value.upper()}"
-    yield f"{claim.id} ({claim.family}): {word_of(worst)}, {expected}"
-    yield ""
-    yield from indented(claim.statement.splitlines(), 2)
-    yield ""
-    yield "The sentence that it decides:"
-    yield from indented(_wrapped(f"“{claim.sentence}”"), 2)
-    yield from indented(_wrapped(f"({claim.source})"), 2)
-    if claim.cure:
-        yield "What makes it true:"
-        yield from indented(_wrapped(claim.cure), 2)
-    told: set[int] = set()
-    for index, each in enumerate(decision.parts, start=1):
-        yield ""
-        number = f"Part {index} of {len(decision.parts)}, " if len(decision.parts) > 1 else ""
-        expected = "as expected" if each.as_expected else f"EXPECTED WAS {each.part.expected.value.upper()}"
-        yield f"{number}{each.part.name}: {word_of(each.verdict)}, {expected}"
-        yield from indented(_part_lines(each, results, queries, told), 2)
-
-
-def counterexample_lines(
-    claim: Claim, part: Part, witness: Witness, image: str | None = None
-) -> Iterator[str]:
-    """What refutes a part: the sentence, the configuration, the arrangement, what was seen, what would help.
-
-    ``image`` is a file that holds an image of the first layout.
-    """
-    runs = witness.replay.runs
-    yield f"{claim.id}, {part.name}: refuted"
-    yield "The sentence decided:"
-    yield from indented(_wrapped(f"“{claim.sentence}” ({claim.source})"), 2)
-    yield from indented(claim.statement.splitlines(), 2)
-    yield "The configuration:"
-    yield from indented(_values(witness), 2)
-    commands = [command_of(layout) for _, layout, _ in runs]
-    commands += [command_of(runs[0][1], image)] if runs and image is not None else []
-    commands += [f"ptproof counterexample {claim.id} --json FILE && ptproof replay FILE"] if runs else []
-    yield from (f"  {each}" for each in dict.fromkeys(commands) if each is not None)
-    if not runs:
-        yield "The arrangement: none; this is about figures alone, or too large to be built"
-    for title, layout, _ in runs:
-        yield f"The arrangement as Xen would print it, {title}:"
-        yield from indented(arrangement(layout, prefix="(XEN) ").splitlines(), 2)
-    yield "What the frame machine saw:"
-    yield f"  {_sentence(witness.replay.says)}"
-    for title, _, report in runs:
-        yield f"  {_sentence(title)[:-1]}:"
-        yield from indented(report.sentences(), 4)
-    yield "The precondition that would have saved it:"
-    yield from indented(_wrapped(_sentence(claim.cure or "none is known")), 2)
 
 
 def as_dict(run: ProofRun, seconds: float, queries: Queries) -> dict[str, Any]:
@@ -175,7 +116,7 @@ def indented(lines: Iterable[str], spaces: int) -> Iterator[str]:
 def _detail(decision: Decision) -> str:
     """What a claim's line says of it: what refutes it, or how it is proved; then assumptions to look at."""
     refuted = [each for each in decision.parts if isinstance(each.verdict, Refuted)]
-    lemmas = lemmas_of(lemma for each in decision.parts for lemma in _proving(each))
+    lemmas = lemmas_of(lemma for each in decision.parts for lemma in proving(each))
     told = [counted(len(decision.parts), "part")]
     if lemmas:
         told.append(counted(len(lemmas), "lemma"))
@@ -189,7 +130,7 @@ def _detail(decision: Decision) -> str:
     return ", ".join(told)
 
 
-def _proving(decision: PartDecision) -> tuple[Lemma, ...]:
+def proving(decision: PartDecision) -> tuple[Lemma, ...]:
     """The lemmas that settle a part by proof: none where an example does, or nothing did."""
     lemmas = decision.verdict.lemmas if isinstance(decision.verdict, Proved | Refuted) else ()
     return decision.part.lemmas if lemmas else ()
@@ -220,61 +161,7 @@ def _work(run: ProofRun) -> Iterator[str]:
     yield f"Z3 {_z3()} spent {sum(spent):,} of its units of work (rlimit), at most {max(spent, default=0):,} on a lemma"
 
 
-def _part_lines(
-    decision: PartDecision, results: Mapping[Lemma, LemmaResult], queries: Queries, told: set[int]
-) -> Iterator[str]:
-    part, verdict = decision.part, decision.verdict
-    reached = "some words with: " if part.reached else ""
-    yield f"States: {reached}{part.lemma.meaning}"
-    needs = {need.assumption: need for need in verdict.needs} if isinstance(verdict, Proved) else {}
-    if part.lemma.statement.assumptions:
-        yield "Assumes:"
-    for assumption in part.lemma.statement.assumptions:
-        yield from indented(_wrapped(f"{assumption.name}: {assumption.meaning}"), 2)
-        if assumption.name in needs:
-            yield from indented(_wrapped(_need(needs[assumption.name])), 4)
-    match verdict:
-        case Proved():
-            yield from _wrapped(f"An example: {in_one_line(verdict.example)}")
-        case Refuted():
-            yield from _wrapped(f"Fails at: {in_one_line(verdict.witness)}")
-            if verdict.witness.unique is not None:
-                yield f"Other values show it, too: {'no' if verdict.witness.unique else 'yes'}."
-        case _:
-            yield from _why(verdict, queries)
-    lemmas = _proving(decision)
-    if lemmas:
-        count = len(lemmas_of(lemmas))
-        yield (
-            "Proved by the solver at once:"
-            if count == 1
-            else f"Proved from {count} lemmas, all proved in this run:"
-        )
-    for lemma in lemmas:
-        yield from indented(_lemma_lines(lemma, results, told), 2)
-
-
-def _need(need: Need) -> str:
-    if need.witness is not None:
-        return f"needed because without it fails {in_one_line(need.witness)}"
-    if need.needed is False:
-        return "NOT NEEDED: the statement holds without it"
-    return "whether it is needed was not settled"
-
-
-def _lemma_lines(lemma: Lemma, results: Mapping[Lemma, LemmaResult], told: set[int]) -> Iterator[str]:
-    """A lemma, and below it those that it uses; what was told before is only named."""
-    if id(lemma) in told:
-        yield f"{lemma.name}: see above"
-        return
-    told.add(id(lemma))
-    state = "" if results[lemma].discharged else " (NOT PROVED)"
-    yield f"{lemma.name}: {lemma.meaning}{state}"
-    for each in used_by(lemma):
-        yield from indented(_lemma_lines(each, results, told), 2)
-
-
-def _why(verdict: Verdict, queries: Queries) -> Iterator[str]:
+def why(verdict: Verdict, queries: Queries) -> Iterator[str]:
     """What keeps a verdict from being the expected one, and what to try."""
     match verdict:
         case Unknown():
@@ -295,13 +182,6 @@ def _why(verdict: Verdict, queries: Queries) -> Iterator[str]:
             yield f"holds, for example: {in_one_line(verdict.example)}"
 
 
-def _values(witness: Witness) -> Iterator[str]:
-    """The values as a table."""
-    longest = max(map(len, witness.values), default=0)
-    for name, value in witness.values.items():
-        yield f"{name:<{longest}} = {number(value)}"
-
-
 def in_one_line(witness: Witness) -> str:
     """A witness's values, and what was seen there."""
     values = ", ".join(f"{name} = {number(value)}" for name, value in witness.values.items())
@@ -313,7 +193,8 @@ def number(value: int) -> str:
     return str(value) if value < HEXADECIMAL_FROM else hex(value)
 
 
-def _claim_as_dict(claim: Claim) -> dict[str, Any]:
+def claim_as_dict(claim: Claim) -> dict[str, Any]:
+    """A claim, undecided, as plain data."""
     return {
         "id": claim.id,
         "family": claim.family,
@@ -326,7 +207,7 @@ def _claim_as_dict(claim: Claim) -> dict[str, Any]:
 
 
 def _decision_as_dict(decision: Decision, queries: Queries) -> dict[str, Any]:
-    return _claim_as_dict(decision.claim) | {
+    return claim_as_dict(decision.claim) | {
         "verdict": decision.severity.name.lower(),
         "as_expected": decision.as_expected,
         "parts": [_part_as_dict(each, queries) for each in decision.parts],
@@ -414,17 +295,6 @@ def _first_line(text: str) -> str:
 def counted(count: int, what: str) -> str:
     """So many of them: 1 claim, 2 claims."""
     return f"{count} {what}{'' if count == 1 else 's'}"
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
-
-
-def _wrapped(text: str) -> list[str]:
-    """The text in lines of a page's width, no equation broken."""
-    held = text.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
-    lines = fill(held, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
-    return lines.replace("\N{NO-BREAK SPACE}", " ").splitlines()
 
 
 def witness_layouts(decision: Decision) -> tuple[Layout, ...]:

@@ -18,7 +18,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("id", metavar="ID", help="a claim's id")
     add_limits(parser)
-    add_json(parser, "the layout, for 'ptproof replay',")
+    add_json(parser, "what refutes it, for 'ptproof replay' and for programs,")
     parser.add_argument("--elf", metavar="FILE", help="write a PV kernel image that Xen lays out so")
     parser.add_argument(
         "--boot", action="store_true", help="boot it on a real Xen, as 'ptproof boot --counterexample' does"
@@ -31,12 +31,14 @@ def run(arguments: argparse.Namespace) -> int:
     import sys
 
     from ..claim import claims
+    from ..counterexample_json import counterexample_as_dict
     from ..errors import InputError
     from ..exit_status import Status
     from ..files import write_bytes, write_json
     from ..image_writer import configuration_of, image_of
-    from ..layout_json import as_dict
-    from ..proof_report import claim_lines, counterexample_lines, witness_layouts
+    from ..invariants import meanings
+    from ..letters import counterexample_letter
+    from ..proof_report import claim_lines, witness_layouts
     from ..selection import select_one
     from ..verdict import Proved, Refuted
     from .boot import boot_each
@@ -45,27 +47,25 @@ def run(arguments: argparse.Namespace) -> int:
     claim = select_one(claims(), arguments.id)
     found, queries = proved((claim,), arguments)
     decision = found.decisions[0]
-    refuted = [(each.part, each.verdict) for each in decision.parts if isinstance(each.verdict, Refuted)]
+    refuted = [
+        (each.part, each.verdict.witness) for each in decision.parts if isinstance(each.verdict, Refuted)
+    ]
     if not refuted:
         print("\n".join(claim_lines(decision, queries)), file=sys.stderr)
         if all(isinstance(each.verdict, Proved) for each in decision.parts):
             print(f"ptproof: {claim.id} is proved: there is no counterexample", file=sys.stderr)
         return max(found.status, Status.DIFFERS)
     layouts = witness_layouts(decision)
-    if not layouts and (arguments.json or arguments.elf or arguments.boot):
+    if not layouts and (arguments.elf or arguments.boot):
         raise InputError(
             f"{claim.id}: what refutes it is no layout that could be written to a file or booted"
         )
     if arguments.json is not None:
-        write_json(arguments.json, as_dict(layouts[0]))
+        write_json(arguments.json, counterexample_as_dict(claim, refuted))
     if arguments.elf is not None:
         write_bytes(arguments.elf, image_of(configuration_of(layouts[0])))
     if arguments.json != "-":
-        texts = (
-            "\n".join(counterexample_lines(claim, part, verdict.witness, None if index else arguments.elf))
-            for index, (part, verdict) in enumerate(refuted)
-        )
-        print("\n\n".join(texts))
+        print("\n".join(counterexample_letter(claim, refuted, arguments.elf, meanings().get(claim.id))))
     if not arguments.boot:
         return found.status
     print()

@@ -28,6 +28,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_names(parser)
     add_limits(parser)
     add_json(parser, "all that was found")
+    parser.add_argument("--junit", metavar="FILE", help="write the verdicts as JUnit's XML, for CI systems")
     parser.add_argument(
         "--quiet", action="store_true", help="print what isn't as expected and the counts only"
     )
@@ -69,7 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
     import sys
 
     from ..claim import claims
-    from ..files import write_json
+    from ..files import write_bytes, write_json
+    from ..junit import as_junit
     from ..proof_report import as_dict, claim_lines, summary
     from ..selection import select
 
@@ -77,6 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
     found, queries = proved(chosen, arguments)
     if arguments.json is not None:
         write_json(arguments.json, as_dict(found, arguments.timeout, queries))
+    if arguments.junit is not None:
+        write_bytes(arguments.junit, as_junit(found))
     if arguments.json != "-":
         widths = max(len(each.id) for each in chosen), max(len(each.family) for each in chosen)
         for decision in found.decisions:

@@ -26,7 +26,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Decide and show."""
     from ..claim import claims
     from ..files import write_json
-    from ..proof_report import as_dict, letter
+    from ..invariants import meanings
+    from ..letters import letter
+    from ..proof_report import as_dict
     from ..selection import select
     from .prove import proved
 
@@ -35,5 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
         write_json(arguments.json, as_dict(found, arguments.timeout, queries))
     if arguments.json != "-":
         results = {each.lemma: each for each in found.lemmas}
-        print("\n\n\n".join("\n".join(letter(each, results, queries)) for each in found.decisions))
+        said = meanings()
+        texts = (
+            "\n".join(letter(each, results, queries, said.get(each.claim.id))) for each in found.decisions
+        )
+        print("\n\n\n".join(texts))
     return found.status

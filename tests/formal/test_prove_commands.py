@@ -249,7 +249,7 @@ def test_show(capsys: Capture) -> None:
     ran = run(capsys, "show", "proved")
     assert (ran.status, ran.err) == (0, "")
     assert ran.lines == [
-        "proved (Tiny): proved, as expected",
+        "proved (Tiny) is proved, as expected.",
         "",
         "  For all x, y: proved.",
         "",
@@ -259,22 +259,36 @@ def test_show(capsys: Capture) -> None:
         "  “Somebody said that proved.”",
         "  (nowhere)",
         "",
-        "8 bits: proved, as expected",
-        "  States: least-of-two holds",
-        "  Assumes:",
+        "8 bits. Proved, as expected.",
+        "  It says: least-of-two holds.",
+        "  It assumes:",
         "    small: it is small",
-        "      needed because without it fails x = 255, y = 0: it was seen that holds is False",
-        "  An example: x = 0, y = 0: it was seen that holds is True",
+        "      Needed: without it fails x = 255, y = 0: it was seen that holds is False.",
+        "  An example: x = 0, y = 0: it was seen that holds is True.",
         "  Proved from 2 lemmas, all proved in this run:",
         "    least-of-two: least-of-two holds",
         "      helper: helper holds",
     ]
     refuted = run(capsys, "show", "refuted")
-    assert "  Fails at: x = 255: it was seen that holds is False" in refuted.lines
-    assert "  Other values show it, too: no." in refuted.lines
-    assert "What makes it true:" in refuted.lines
-    assert "needless (Tiny): proved" in run(capsys, "show", "tiny").out
+    assert "  It fails at: x = 255: it was seen that holds is False." in refuted.lines
+    assert "  No other values show it, too." in refuted.lines
+    assert refuted.lines[10:13] == ["What makes it true:", "  X is less than 255.", ""]
+    unreached = run(capsys, "show", "unreached")
+    assert "  Nothing reaches it. A case: x = 0: it was seen that holds is False." in unreached.lines
+    assert "needless (Tiny) is proved" in run(capsys, "show", "tiny").out
     assert json.loads(run(capsys, "show", "proved", "--json", "-").out)["schema"] == "ptproof-run/1"
+
+
+def test_letters_fit_a_terminal(capsys: Capture) -> None:
+    """Installed claims' letters have their meaning, and lines of 80 columns but for commands and arrangements."""
+    shown = run(capsys, "show", "v-end-closed", "padding", "wrap-caught")
+    assert shown.status == 0
+    assert [line for line in shown.lines if len(line) > 80] == []
+    assert "A region that passes the end of the address space is refused by the check for" in shown.out
+    letter = run(capsys, "counterexample", "wrap-caught")
+    assert [
+        line for line in letter.lines if len(line) > 80 and "ptproof " not in line and "(XEN)" not in line
+    ] == []
 
 
 def test_show_what_is_not_as_expected(capsys: Capture, install: Install) -> None:
@@ -282,36 +296,75 @@ def test_show_what_is_not_as_expected(capsys: Capture, install: Install) -> None
     install(tiny.SURPRISE, tiny.VACUOUS)
     ran = run(capsys, "show", "surprise")
     assert ran.status == 1
-    assert ran.lines[0] == "surprise (Tiny): refuted, EXPECTED WAS PROVED"
+    assert ran.lines[0] == "surprise (Tiny) is refuted, EXPECTED WAS PROVED."
     vacuous = run(capsys, "show", "vacuous")
     assert vacuous.status == 4
     assert "  why: the assumptions of anything contradict each other" in vacuous.lines
 
 
 def test_the_counterexample_of_an_installed_claim(capsys: Capture, tmp_path: Path) -> None:
-    """All that shows it is there in its order; the layout replays, the image and the command give the layout."""
-    layout, image = tmp_path / "layout.json", tmp_path / "image.elf"
-    ran = run(capsys, "counterexample", "unique", "--json", str(layout), "--elf", str(image))
+    """All that shows it is there in its order; every layout replays, the image and the command give the layout."""
+    file, image = tmp_path / "counterexample.json", tmp_path / "image.elf"
+    ran = run(capsys, "counterexample", "unique", "--json", str(file), "--elf", str(image))
     assert (ran.status, ran.err) == (0, "")
-    first, _, second = ran.out.partition("\n\n")
-    assert second.startswith("unique, 32-bit PAE guest on 64-bit Xen: refuted\n")
-    headings = [line for line in first.splitlines() if not line.startswith(" ")]
-    assert headings == [
-        "unique, 64-bit: refuted",
-        "The sentence decided:",
-        "The configuration:",
-        "The arrangement as Xen would print it, the builder's layout:",
-        "What the frame machine saw:",
+    assert [line for line in ran.lines if line and not line.startswith(" ")] == [
+        "unique is refuted, in 2 of its parts.",
+        "The sentence that it decides:",
+        "What was claimed of it:",
+        *(
+            line
+            for mode, count in (("64-bit", 7), ("32-bit PAE guest on 64-bit Xen", 9))
+            for line in (
+                f"The configuration that refutes it: {mode}:",
+                "To lay it out, and to build it again:",
+                "The arrangement as Xen would print it, the builder's layout:",
+                f"The arrangement as Xen would print it, the same with {count} frames:",
+                "What the frame machine saw:",
+            )
+        ),
         "The precondition that would have saved it:",
     ]
-    assert run(capsys, "replay", str(layout)).status == 0
-    commands = [line.split() for line in first.splitlines() if line.startswith("  ptproof layout ")]
+    replayed = run(capsys, "replay", str(file))
+    assert replayed.status == 0
+    titles = [line for line in replayed.lines if line.endswith(("layout:", "frames:"))]
+    assert titles == [
+        "64-bit, the builder's layout:",
+        "64-bit, the same with 7 frames:",
+        "32-bit PAE guest on 64-bit Xen, the builder's layout:",
+        "32-bit PAE guest on 64-bit Xen, the same with 9 frames:",
+    ]
+    commands = [line.split() for line in ran.lines if line.startswith("  ptproof layout ")]
     arrangements = [run(capsys, *each[1:]).lines for each in commands]
-    assert len(arrangements) == 2
-    shown = [line.removeprefix("  (XEN) ") for line in first.splitlines() if "(XEN)" in line]
-    assert arrangements[0] == shown
-    assert arrangements[1][:-1] == shown
-    assert json.loads(layout.read_text())["page_tables"][0] in first
+    first = [line.removeprefix("  (XEN) ") for line in ran.lines if "(XEN)" in line][:7]
+    assert len(arrangements) == 3
+    assert arrangements[0] == first
+    assert arrangements[1][:-1] == first
+    written = json.loads(file.read_text())
+    assert written["parts"][0]["runs"][0]["layout"]["page_tables"] == ["0x379000", "0x37e000"]
+    assert written["parts"][0]["runs"][1]["layout"]["page_tables"] == ["0x379000", "0x380000"]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"parts": 5}, "parts: expected a list of objects"),
+        ({"parts": []}, "parts: expected a layout in one of them, found none"),
+        ({"parts": [{"name": "a", "runs": [7]}]}, "parts[0]: runs: expected a list of objects"),
+        ({"parts": [{"runs": [{"title": "b"}]}]}, "parts[0]: name: expected a text"),
+        ({"parts": [{"name": "a", "runs": [{"title": None}]}]}, "parts[0].runs[0]: title: expected a text"),
+        (
+            {"parts": [{"name": "a", "runs": [{"title": "b"}]}]},
+            "parts[0].runs[0].layout: expected a JSON object",
+        ),
+    ],
+)
+def test_a_broken_counterexample_is_refused(
+    capsys: Capture, tmp_path: Path, change: dict[str, Any], told: str
+) -> None:
+    """What says that it is a counterexample and isn't one is refused in a line that names the field."""
+    file = tmp_path / "x.json"
+    file.write_text(json.dumps({"schema": "ptproof-counterexample/1"} | change))
+    assert_refused(run(capsys, "replay", str(file)), f"ptproof: {file}: {told}")
 
 
 @pytest.mark.usefixtures("install")
@@ -321,6 +374,7 @@ def test_the_counterexample_of_a_tiny_claim(capsys: Capture) -> None:
     assert ran.status == 0
     assert "  ptproof counterexample refuted --json FILE && ptproof replay FILE" in ran.lines
     assert "ptproof layout" not in ran.out
+    assert ran.lines[0] == "refuted is refuted."
     assert ran.lines[-2:] == ["The precondition that would have saved it:", "  X is less than 255."]
 
 

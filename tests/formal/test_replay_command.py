@@ -80,9 +80,11 @@ def test_json(capsys: Capture, layout_file: Path, tmp_path: Path) -> None:
     written = json.loads(file.read_text())
     assert written == json.loads(alone.out)
     assert written["schema"] == "ptproof-replay/1"
-    assert written["layout"]["page_tables"] == ["0x2ec000", "0x2f2000"]
-    assert written["report"]["unused"] == [5]
-    assert written["report"]["exact"] is False
+    (replayed,) = written["runs"]
+    assert replayed["title"] == ""
+    assert replayed["layout"]["page_tables"] == ["0x2ec000", "0x2f2000"]
+    assert replayed["report"]["unused"] == [5]
+    assert replayed["report"]["exact"] is False
 
 
 def test_standard_input(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
