@@ -49,6 +49,7 @@ __all__ = [
     "Fired",
     "ImpossibleLayout",
     "Overrun",
+    "Reached",
     "Report",
     "TooLarge",
     "WrongLeaf",
@@ -72,6 +73,19 @@ class WrongLeaf:
     expected_mfn: int
 
 
+@frozen
+class Reached:
+    """A table frame that a walk from the root comes to: its level, the first address that it maps, what it hangs on.
+
+    ``parent`` is the frame of the table above it; ``None`` at the root, and below a root that Xen keeps itself.
+    """
+
+    frame: int
+    level: str
+    address: int
+    parent: int | None
+
+
 @frozen(kw_only=True)
 class Report:
     """What the machine saw when it built a layout, walked it read-only and looked at the tables.
@@ -86,6 +100,8 @@ class Report:
     """The level of each table frame, in the order taken."""
     reached: Mapping[str, int] = field(hash=False)
     """Tables by level that a walk from the root comes to, Xen's own slots left out."""
+    tree: tuple[Reached, ...]
+    """The tables reached, one by one, in the order taken."""
     unused: tuple[int, ...]
     """Frames below n that are no table reached: never taken, or taken and out of reach."""
     stray_tables: tuple[int, ...]
@@ -144,8 +160,8 @@ class Report:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data for JSON: addresses and type_info as hexadecimal text, counts as numbers."""
-        plain = asdict(self, value_serializer=_plain)
+        """Plain data for JSON, without the tree: addresses and type_info as hexadecimal text, counts as numbers."""
+        plain = asdict(self, filter=lambda each, _: each.name != "tree", value_serializer=_plain)
         return plain | {"taken": dict(self.taken), "consumed": self.consumed, "exact": self.exact}
 
     def sentences(self) -> list[str]:
@@ -204,15 +220,25 @@ def inspect(domain: Domain) -> Report:
     first_page = layout.v_start - layout.v_start % PAGE_SIZE
     region_pages = (layout.total.size + layout.v_start % PAGE_SIZE + PAGE_SIZE - 1) >> PAGE_SHIFT
     walk = _walk(domain, first_page, region_pages)
-    reached = {table_index(slot): name for slot, name in walk.reached.items() if table_index(slot) >= 0}
+    tree = {
+        table_index(slot): Reached(
+            table_index(slot),
+            name,
+            address,
+            None if above is None or table_index(above) < 0 else table_index(above),
+        )
+        for slot, (name, address, above) in walk.reached.items()
+        if table_index(slot) >= 0
+    }
     missing, wrong = _compare(domain, walk.leaves)
     tables_page = ((layout.vpt_start - first_page) % ADDRESS_LIMIT) >> PAGE_SHIFT
     root = domain.root_slot * domain.entries
     return Report(
         nr_pt_pages=layout.nr_pt_pages,
         order=tuple(f"L{number}" for number in domain.order),
-        reached=Counter(reached.values()),
-        unused=tuple(frame for frame in range(layout.nr_pt_pages) if frame not in reached),
+        reached=Counter(each.level for each in tree.values()),
+        tree=tuple(tree[frame] for frame in sorted(tree)),
+        unused=tuple(frame for frame in range(layout.nr_pt_pages) if frame not in tree),
         stray_tables=tuple(range(layout.nr_pt_pages, len(domain.order))),
         outside_allocation=tuple(
             frame
@@ -247,9 +273,12 @@ def inspect(domain: Domain) -> Report:
 
 @frozen
 class _Walk:
-    """What a walk from the root found: tables by slot, the region's leaves by page, other addresses."""
+    """What a walk from the root found: tables by slot, the region's leaves by page, other addresses.
 
-    reached: dict[int, str]
+    Of a table: its level, the first address that it maps, and the slot of the table above it.
+    """
+
+    reached: dict[int, tuple[str, int, int | None]]
     leaves: list[int]
     stray: list[int]
 
@@ -257,14 +286,17 @@ class _Walk:
 def _walk(domain: Domain, first_page: int, region_pages: int) -> _Walk:
     """Follow every entry that an address of the guest can go through, Xen's own slots left out."""
     found = _Walk({}, [0] * region_pages, [])
-    pending = [(len(domain.mode.levels) - 1, domain.root_slot, 0)]
+    pending: list[tuple[int, int, int, int | None]] = [
+        (len(domain.mode.levels) - 1, domain.root_slot, 0, None)
+    ]
     while pending:
-        at, slot, base = pending.pop()
-        found.reached.setdefault(slot, domain.mode.levels[at].name)
+        at, slot, base, above = pending.pop()
+        found.reached.setdefault(slot, (domain.mode.levels[at].name, base, above))
         if at == 0:
             _walk_leaves(domain, found, slot, base, first_page)
         else:
-            pending += [(at - 1, below, address) for below, address in _tables_below(domain, at, slot, base)]
+            below = _tables_below(domain, at, slot, base)
+            pending += [(at - 1, each, address, slot) for each, address in below]
     return found
 
 

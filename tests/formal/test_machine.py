@@ -1,6 +1,7 @@
 """The frame machine: what it arranges, builds and sees, against real Xen and against known faults."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -720,6 +721,29 @@ class TestReport:
         assert again["taken"] == {"L4": 1, "L1": 4, "L2": 2, "L3": 2}
         assert again["overruns"] == [{"level": "L4", "index": 512}]
         assert (again["consumed"], again["exact"]) == (9, False)
+
+    @pytest.mark.parametrize("mode", [X86_64, COMPAT], ids=lambda mode: mode.name)
+    def test_the_tree_hangs_together(self, mode: PagingMode) -> None:
+        """Each table reached hangs on one of the level above whose block has its own; frames and levels are as told."""
+        report = replay(small(mode=mode, base=0x40000000 - 4 * MIB, size=6 * MIB))
+        tables = {each.frame: each for each in report.tree}
+        shifts = {level.name: level.shift for level in mode.levels}
+        assert Counter(each.level for each in report.tree) == report.reached == report.taken
+        assert [each.level for each in report.tree] == list(report.order)
+        roots = [each for each in report.tree if each.parent is None]
+        assert [(each.frame, each.address) for each in roots] == [(0, 0)]
+        for each in report.tree:
+            if each.parent is not None:
+                above = tables[each.parent]
+                assert int(above.level[1]) == int(each.level[1]) + 1
+                assert each.address % (1 << shifts[each.level]) == 0
+                assert 0 <= each.address - above.address < 1 << shifts[above.level]
+
+    def test_the_tree_leaves_out_what_is_left_over(self) -> None:
+        """A frame set aside and not taken hangs on nothing."""
+        layout = small()
+        report = replay(with_frames(layout, 1))
+        assert [each.frame for each in report.tree] == list(range(layout.nr_pt_pages))
 
     def test_reports_are_values(self) -> None:
         """Two replays of one layout give equal reports, which can be kept in a set."""
