@@ -4,7 +4,31 @@
 it and gives the exit status. At the top a module imports next to nothing; what it needs is imported in ``run``.
 """
 
-from . import boot, check_log, counterexample, image, invariants, layout, list_claims, prove, replay, show
+from . import (
+    boot,
+    check_log,
+    completion,
+    counterexample,
+    image,
+    invariants,
+    layout,
+    list_claims,
+    prove,
+    replay,
+    show,
+)
 
-COMMANDS = (list_claims, show, prove, counterexample, invariants, layout, replay, check_log, image, boot)
+COMMANDS = (
+    list_claims,
+    show,
+    prove,
+    counterexample,
+    invariants,
+    layout,
+    replay,
+    check_log,
+    image,
+    boot,
+    completion,
+)
 """Every command, in the order of ``--help``."""
