@@ -5,14 +5,14 @@ import sys
 from collections.abc import Callable
 
 
-def on_terminal() -> Callable[[int, int, str], None] | None:
-    """Shows how much is done, of how much, and what was done last; ``None`` where nobody would see it."""
+def on_terminal() -> Callable[[int, int, tuple[str, ...]], None] | None:
+    """Shows how much is done, of how much, and what is being worked on; ``None`` where nobody would see it."""
     if not (sys.stderr and sys.stderr.isatty()):
         return None
 
-    def show(done: int, total: int, name: str) -> None:
+    def show(done: int, total: int, running: tuple[str, ...]) -> None:
         width = shutil.get_terminal_size().columns - 1
-        shown = "" if done == total else f"{done} of {total}: {name}"[:width]
+        shown = "" if done == total else f"{done} of {total}, at work on {', '.join(running)}"[:width]
         print(f"\r{shown:<{width}}\r{shown}", end="", file=sys.stderr, flush=True)  # noqa: T201 - a terminal's line
 
     return show

@@ -7,7 +7,7 @@ The data are of the schema ``ptproof-run/1``. Values of words are hexadecimal te
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from textwrap import indent
@@ -72,16 +72,25 @@ def claim_lines(decision: Decision, queries: Queries, widths: tuple[int, int] = 
             yield from indented(why(part.verdict, queries), 8)
 
 
-def summary(run: ProofRun, *, quiet: bool = False) -> Iterator[str]:
-    """The assumptions made, the counts of the run's verdicts and the work done; ``quiet`` leaves the counts."""
+def summary(run: ProofRun, *, quiet: bool = False, assumptions: bool = False) -> Iterator[str]:
+    """The verdicts by family, their counts, what differs and the work done; ``quiet`` leaves the counts.
+
+    It fits a screen, unless the ``assumptions`` are to be listed.
+    """
+    made = _assumptions_made(run)
+    if assumptions:
+        yield from _assumed(made)
     if not quiet:
-        yield from _assumed(run)
+        yield from _families(run)
     found = Counter(each.severity for each in run.decisions)
     counts = ", ".join(f"{severity.name.lower()} {found[severity]}" for severity in Severity)
     unexpected = [each for each in run.decisions if not each.as_expected]
     yield f"{counted(len(run.decisions), 'claim')}: {counts}"
     if not quiet:
         yield from _work(run)
+        if not assumptions:
+            in_force = f"{counted(len(made), 'assumption')} in force; --assumptions lists them"
+            yield in_force if made else "Nothing is assumed."
     if unexpected:
         yield f"NOT AS EXPECTED: {', '.join(each.claim.id for each in unexpected)}"
     elif run.decisions:
@@ -136,19 +145,41 @@ def proving(decision: PartDecision) -> tuple[Lemma, ...]:
     return decision.part.lemmas if lemmas else ()
 
 
-def _assumed(run: ProofRun) -> Iterator[str]:
-    """Each assumption in force, with its meaning and the claims that it is made for."""
+def _families(run: ProofRun) -> Iterator[str]:
+    """A line for each family, where there are several: its verdicts, and which of them differ."""
+    families: dict[str, list[Decision]] = {}
+    for each in run.decisions:
+        families.setdefault(each.claim.family, []).append(each)
+    if len(families) < 2:
+        return
+    width = max(map(len, families))
+    for family, decisions in families.items():
+        found = Counter(each.severity for each in decisions)
+        counts = ", ".join(f"{found[severity]} {severity.name.lower()}" for severity in sorted(found))
+        differing = [each.claim.id for each in decisions if not each.as_expected]
+        yield f"{family:<{width}}  {counts}" + (
+            f"; NOT AS EXPECTED: {', '.join(differing)}" if differing else ""
+        )
+
+
+def _assumptions_made(run: ProofRun) -> dict[tuple[str, str], list[str]]:
+    """Each assumption in force by its name and meaning, with the claims that it is made for."""
     made: dict[tuple[str, str], dict[str, None]] = {}
     for decision in run.decisions:
         for each in decision.parts:
             for assumption in each.part.lemma.statement.assumptions:
                 made.setdefault((assumption.name, assumption.meaning), {})[decision.claim.id] = None
+    return {each: [*ids] for each, ids in made.items()}
+
+
+def _assumed(made: Mapping[tuple[str, str], Sequence[str]]) -> Iterator[str]:
+    """The assumptions, one a line."""
     if not made:
         yield "Nothing is assumed."
         return
     yield "Assumed:"
     for (name, meaning), ids in made.items():
-        shown = ", ".join([*ids][:3]) + (f" and {len(ids) - 3} more" if len(ids) > 3 else "")
+        shown = ", ".join(ids[:3]) + (f" and {len(ids) - 3} more" if len(ids) > 3 else "")
         yield f"  {name}: {meaning} ({shown})"
 
 

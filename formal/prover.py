@@ -7,7 +7,7 @@ confirms. Where model and machine disagree, that is an Error.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from threading import local
+from threading import Lock, local
 from time import monotonic
 from typing import Any, Final, Self, TypeVar
 
@@ -33,8 +33,8 @@ from .verdict import (
 )
 from .words import TRUE, Truth, Word, all_of
 
-Progress = Callable[[int, int, str], None]
-"""Told how much is done, of how much, and the name of what was done last."""
+Progress = Callable[[int, int, tuple[str, ...]], None]
+"""Told how much is done, of how much, and the names of what is being worked on; from one thread at a time."""
 
 STATUS: Final = {Severity.UNKNOWN: 3, Severity.VACUOUS: 4, Severity.ERROR: 70}
 NOTHING_SELECTED: Final = 5
@@ -330,7 +330,8 @@ class _Team:
         self._seconds = seconds
         self._mine = local()
         self._solvers: list[Solver] = []
-        self._done, self._total, self._progress = 0, total, progress
+        self._total, self._progress = total, progress
+        self._done, self._running, self._telling = 0, dict[int, str](), Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -344,16 +345,32 @@ class _Team:
         self, items: Sequence[Item], name: Callable[[Item], str], work: Callable[[Solver, Item], Result]
     ) -> list[Result]:
         """The work's result for every item, in the order of the items."""
-        futures = {self._pool.submit(self._with_solver, work, item): item for item in items}
+        futures = [
+            self._pool.submit(self._with_solver, work, item, index, name(item))
+            for index, item in enumerate(items)
+        ]
         for future in as_completed(futures):
             future.result()
-            self._done += 1
-            if self._progress is not None:
-                self._progress(self._done, self._total, name(futures[future]))
         return [future.result() for future in futures]
 
-    def _with_solver(self, work: Callable[[Solver, Any], Result], item: object) -> Result:
+    def _with_solver(
+        self, work: Callable[[Solver, Any], Result], item: object, index: int, name: str
+    ) -> Result:
         if not hasattr(self._mine, "solver"):
             self._mine.solver = Solver(self._seconds)
             self._solvers.append(self._mine.solver)
-        return work(self._mine.solver, item)
+        self._tell(index, name)
+        result = work(self._mine.solver, item)
+        self._tell(index, None)
+        return result
+
+    def _tell(self, index: int, name: str | None) -> None:
+        """That work on an item of that name began, or ended."""
+        with self._telling:
+            if name is None:
+                del self._running[index]
+                self._done += 1
+            else:
+                self._running[index] = name
+            if self._progress is not None:
+                self._progress(self._done, self._total, tuple(self._running.values()))

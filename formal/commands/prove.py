@@ -7,9 +7,11 @@ from .arguments import add_json, number
 from .list_claims import add_names
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..claim import Claim
     from ..proof_report import Queries
-    from ..prover import ProofRun
+    from ..prover import Decision, ProofRun
 
 SECONDS = 120
 """After how many seconds a solver process is killed, unless told otherwise."""
@@ -22,12 +24,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="prove or refute claims",
         description="Decides claims: proves them from lemmas for all inputs, or refutes them by a layout that the "
         "frame machine confirms. One line a claim, the verdict first, in capitals when it isn't the expected "
-        "one. The text has no times in it: the same claims give the same text.",
+        "one; then the verdicts by family. The text has no times in it: the same claims give the same text.",
         allow_abbrev=False,
     )
     add_names(parser)
     add_limits(parser)
     add_json(parser, "all that was found")
+    parser.add_argument("--assumptions", action="store_true", help="list every assumption that is made")
     parser.add_argument("--junit", metavar="FILE", help="write the verdicts as JUnit's XML, for CI systems")
     parser.add_argument(
         "--quiet", action="store_true", help="print what isn't as expected and the counts only"
@@ -65,6 +68,20 @@ def proved(chosen: "tuple[Claim, ...]", arguments: argparse.Namespace) -> "tuple
     return found, export(found)
 
 
+def _print(lines: "Iterable[str]", decision: "Decision") -> None:
+    """Print what is to be said of a claim, its verdict in colour: green, blue or, when it differs, red."""
+    import sys
+
+    from ..colour import BLUE, GREEN, RED, coloured
+    from ..verdict import Severity
+
+    first, *rest = lines
+    colour = RED if not decision.as_expected else GREEN if decision.severity is Severity.PROVED else BLUE
+    print(coloured(first, colour, sys.stdout))
+    for line in rest:
+        print(line)
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Decide and tell."""
     import sys
@@ -85,9 +102,8 @@ def run(arguments: argparse.Namespace) -> int:
         widths = max(len(each.id) for each in chosen), max(len(each.family) for each in chosen)
         for decision in found.decisions:
             if not (arguments.quiet and decision.as_expected):
-                for line in claim_lines(decision, queries, widths):
-                    print(line)
-        for line in summary(found, quiet=arguments.quiet):
+                _print(claim_lines(decision, queries, widths), decision)
+        for line in summary(found, quiet=arguments.quiet, assumptions=arguments.assumptions):
             print(line)
     if sys.stderr and sys.stderr.isatty() and not arguments.quiet:
         slowest = max((each.slowest for each in found.lemmas), default=0.0)

@@ -1,6 +1,7 @@
 """``ptproof list``, ``show``, ``prove`` and ``counterexample``: what they print, their statuses, what they refuse."""
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,11 @@ from ptproof.formal import claim as claim_module
 from ptproof.formal import solver as solver_module
 from ptproof.formal.claim import Claim, claims
 from ptproof.formal.layout_json import read_layout
-from ptproof.formal.proof_report import LOUD
+from ptproof.formal.progress import on_terminal
+from ptproof.formal.proof_report import LOUD, summary
+from ptproof.formal.prover import ProofRun
 from run_cli import assert_refused, run
+from test_places import decided as imagined
 
 Capture = pytest.CaptureFixture[str]
 Install = Callable[..., None]
@@ -71,9 +75,71 @@ def test_prove_as_expected(capsys: Capture) -> None:
         "proved   reached    Tiny  1 part",
         "refuted  unreached  Tiny  8 bits: x = 0: it was seen that holds is False",
     ]
-    assert "  small: it is small (proved, needless, reached and 1 more)" in ran.lines
+    assert "1 assumption in force; --assumptions lists them" in ran.lines
+    listed = run(capsys, "prove", "--assumptions")
+    assert "  small: it is small (proved, needless, reached and 1 more)" in listed.lines
+    assert [line for line in ran.lines if line not in listed.lines] == [
+        "1 assumption in force; --assumptions lists them"
+    ]
     assert "5 claims: proved 3, refuted 2, unknown 0, vacuous 0, error 0" in ran.lines
     assert ran.lines[-1] == "Every verdict is as expected."
+
+
+def test_a_summary_by_family(capsys: Capture, install: Install) -> None:
+    """Where there are several families each has a line with its verdicts, and with what differs in it."""
+    install(tiny.PROVED, tiny.REFUTED, tiny.claim("late", *tiny.SURPRISE.parts, family="The late ones"))
+    ran = run(capsys, "prove")
+    assert "Tiny           1 proved, 1 refuted" in ran.lines
+    assert "The late ones  1 refuted; NOT AS EXPECTED: late" in ran.lines
+
+
+def test_the_summary_of_all_claims_fits_a_screen() -> None:
+    """For all installed claims the summary has at most 24 lines, of 80 columns but where claims are named."""
+    decisions = tuple(imagined(each) for each in claims())
+    lines = list(summary(ProofRun(decisions=decisions, lemmas=(), seconds=0.0)))
+    assert len(lines) <= 24
+    assert [line for line in lines if len(line) > 80] == []
+    assert lines[-1] == "Every verdict is as expected."
+
+
+@pytest.mark.parametrize(
+    ("terminal", "environment", "painted"),
+    [(True, {}, True), (False, {}, False), (True, {"NO_COLOR": "1"}, False), (True, {"TERM": "dumb"}, False)],
+)
+@pytest.mark.usefixtures("install")
+def test_colour(
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+    terminal: bool,
+    environment: dict[str, str],
+    painted: bool,
+) -> None:
+    """Verdicts are coloured on a terminal that takes it, unless NO_COLOR is set; the text is the same."""
+    plain = run(capsys, "prove")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    ran = run(capsys, "prove")
+    assert ("\x1b[32mproved\x1b[0m   proved " in ran.out) is painted
+    assert ("\x1b[34mrefuted\x1b[0m  refuted " in ran.out) is painted
+    assert re.sub("\x1b\\[[0-9;]*m", "", ran.out) == plain.out
+
+
+def test_progress_tells_what_is_running(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal one line tells how much is done and what is being worked on, no wider than it, and goes away."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    show = on_terminal()
+    assert show is not None
+    capsys.readouterr()
+    show(1, 3, ("helper", "least"))
+    assert capsys.readouterr().err.rpartition("\r")[2] == "1 of 3, at work on helper, least"
+    show(2, 3, ("a" * 100,))
+    assert len(capsys.readouterr().err.rpartition("\r")[2]) == 39
+    show(3, 3, ())
+    assert capsys.readouterr().err == f"\r{' ' * 39}\r"
 
 
 @pytest.mark.usefixtures("install")

@@ -322,13 +322,16 @@ def test_an_expected_refutation_that_is_proved() -> None:
 
 def test_a_run_settles_each_lemma_once_and_tells_how_far_it_is() -> None:
     """Every lemma is settled once, each after those that it uses; the same answers come for any jobs."""
-    told: list[tuple[int, int, str]] = []
+    told: list[tuple[int, int, tuple[str, ...]]] = []
     many = prove(tiny.GOOD, jobs=4, progress=lambda *each: told.append(each))
     one = prove(tiny.GOOD, jobs=1)
     names = [each.lemma.name for each in many.lemmas]
     assert sorted(set(names)) == sorted(names)
     assert names.index("helper") < names.index("least-of-two")
-    assert [done for done, _, _ in told] == list(range(1, told[-1][1] + 1))
+    assert [done for done, _, _ in told] == sorted(done for done, _, _ in told)
+    assert told[-1][0] == told[-1][1]
+    assert {len(running) for _, _, running in told} <= {0, 1, 2, 3, 4}
+    assert {each for _, _, running in told for each in running} >= set(names)
     assert {total for _, total, _ in told} == {len(names) + len(tiny.GOOD)}
     assert [(each.lemma, each.spent, each.discharged) for each in many.lemmas] == [
         (each.lemma, each.spent, each.discharged) for each in one.lemmas
