@@ -4,7 +4,10 @@ Each ``console`` block is run, command by command as its lines that start with `
 the block shows, errors included. A command must exit with 0, unless ``$ echo $?`` follows it. A page's blocks are run
 in the page's order, in a folder of their own that has ``tests`` of the project in it, and a kernel, ``vmlinux``.
 
-``make transcripts`` runs this file as a script: that writes into the pages what the commands print.
+Pages that are made as a whole are compared with what they would be now (``generated_pages``). All that needs every
+claim decided is in one test, so that they are decided once.
+
+``make transcripts`` runs this file as a script: that writes into the pages what the commands print, and makes the others.
 """
 
 import os
@@ -15,6 +18,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import generated_pages as generated
 import pytest
 from ptproof.formal.claim import claims
 from ptproof.formal.image_writer import image_of
@@ -26,8 +30,12 @@ from ptproof.proofs import raises, region
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 PROOF = ROOT / "docs/proof.md"
+CLAIMS = ROOT / "docs/claims.md"
+EVERY_CLAIM = "ptproof prove --assumptions"
+"""The command that decides all claims: what it prints is made of the one run of this process."""
 BLOCK = re.compile(r"(?<=^```console\n).*?(?=^```$)", re.MULTILINE | re.DOTALL)
 STATUS = "echo $?"
+STALE = "stale: make transcripts"
 KERNEL = Configuration(
     virt_base=0xFFFF_FFFF_8000_0000,
     kernel=Segment(0xFFFF_FFFF_8100_0000, 0xFFFF_FFFF_82C2_C000),
@@ -59,6 +67,9 @@ def run(block: str, folder: Path) -> str:
             status = 0
             continue
         assert status == 0, f"status {status} before: {command}"
+        if command == EVERY_CLAIM:
+            shown.append(generated.printed(*command.split()[1:]))
+            continue
         done = subprocess.run(
             ["/bin/bash", "-c", command],
             cwd=folder,
@@ -92,12 +103,39 @@ def blocks() -> Iterator[tuple[Path, list[str]]]:
             yield page, found
 
 
-@pytest.mark.parametrize(("page", "shown"), [pytest.param(*each, id=each[0].name) for each in blocks()])
+@pytest.mark.parametrize(
+    ("page", "shown"), [pytest.param(*each, id=each[0].name) for each in blocks() if each[0] != CLAIMS]
+)
 def test_commands_print_what_the_page_shows(page: Path, shown: list[str], tmp_path: Path) -> None:
     """Every command of the page, run anew, prints just that."""
     folder = prepared(tmp_path)
     for block in shown:
         assert run(block, folder) == block, page.name
+
+
+def test_the_pages_of_all_claims(tmp_path: Path) -> None:
+    """The claims, the document of what holds, and the findings' witnesses are those of a run made now."""
+    (shown,) = (found for page, found in blocks() if page == CLAIMS)
+    folder = prepared(tmp_path)
+    assert any(EVERY_CLAIM in commands(block) for block in shown)
+    for block in shown:
+        assert run(block, folder) == block, STALE
+    assert generated.INVARIANTS.read_text(encoding="utf-8") == generated.invariants_page(), STALE
+    findings = generated.FINDINGS.read_text(encoding="utf-8")
+    assert generated.findings_page(findings) == findings, STALE
+
+
+def test_the_reference_of_the_command_line() -> None:
+    """docs/commands.md is made of the parser as it is now."""
+    assert generated.COMMANDS.read_text(encoding="utf-8") == generated.commands_page(), STALE
+
+
+def test_every_command_shown_as_a_block_decides_all_claims_only_where_it_is_shared() -> None:
+    """No page but docs/claims.md has all claims decided: that would double the time that the tests take."""
+    for page, found in blocks():
+        for block in found:
+            for command in commands(block):
+                assert page == CLAIMS or not re.fullmatch(r"ptproof (prove|invariants|show)( -.*)?", command)
 
 
 def test_every_shown_command_is_run() -> None:
@@ -149,6 +187,7 @@ def write_transcripts() -> None:
         for block, printed in fresh.items():
             text = text.replace(f"```console\n{block}```", f"```console\n{printed}```")
         page.write_text(text, encoding="utf-8")
+    generated.write_pages()
 
 
 if __name__ == "__main__":

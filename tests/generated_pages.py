@@ -1,0 +1,140 @@
+"""Pages of docs/ that are made, wholly or in places, of what the tool says: by ``make transcripts``.
+
+``docs/commands.md`` is made of the command line's parser. ``docs/invariants.md`` is what ``ptproof invariants``
+prints. In ``docs/findings.md`` the lines between ``<!-- witness ID -->`` and ``<!-- end -->`` are made of what refutes
+the claim. All that needs the prover comes of one run of all claims, in this process.
+"""
+
+import io
+import os
+import re
+from collections.abc import Iterable
+from contextlib import redirect_stdout
+from functools import cache
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from attrs import evolve
+from ptproof.formal import prover
+from ptproof.formal.claim import Claim, claims
+from ptproof.formal.cli import command_line, main
+from ptproof.formal.command_line import Argument, Command, commands
+from ptproof.formal.exit_status import Status
+from ptproof.formal.proof_report import number
+from ptproof.formal.prover import ProofRun, prove
+from ptproof.formal.rule import lemmas_of
+from ptproof.formal.verdict import Refuted
+
+DOCS = Path(__file__).parents[1] / "docs"
+COMMANDS, INVARIANTS, FINDINGS = (DOCS / f"{name}.md" for name in ("commands", "invariants", "findings"))
+WITNESS = re.compile(r"(?<=^<!-- witness )(\S+)( -->\n).*?(?=^<!-- end -->$)", re.MULTILINE | re.DOTALL)
+MADE_BY = "<!-- Made by `make transcripts`: changes go to {source}. -->\n"
+
+
+@cache
+def whole_run() -> ProofRun:
+    """Every claim decided, once in this process."""
+    return prove(claims(), jobs=len(os.sched_getaffinity(0)))
+
+
+def printed(*argv: str) -> str:
+    """What a command prints on standard output, the verdicts in it taken from the whole run; it must succeed."""
+    out = io.StringIO()
+    with patch.object(prover, "prove", _of_the_whole_run), redirect_stdout(out):
+        status = main(argv)
+    assert status == Status.AS_EXPECTED, f"status {status}: ptproof {' '.join(argv)}"
+    return out.getvalue()
+
+
+def _of_the_whole_run(chosen: Iterable[Claim], **_limits: Any) -> ProofRun:
+    """As `prover.prove`, without asking again."""
+    ids = {each.id for each in chosen}
+    whole = whole_run()
+    decisions = tuple(each for each in whole.decisions if each.claim.id in ids)
+    below = set(lemmas_of(lemma for each in decisions for part in each.parts for lemma in part.part.lemmas))
+    return evolve(
+        whole, decisions=decisions, lemmas=tuple(each for each in whole.lemmas if each.lemma in below)
+    )
+
+
+def invariants_page() -> str:
+    """docs/invariants.md."""
+    title, _, rest = printed("invariants").partition("\n")
+    return f"{title}\n\n{MADE_BY.format(source='proofs/')}{rest}"
+
+
+def commands_page() -> str:
+    """docs/commands.md."""
+    found = commands(command_line())
+    lines = [
+        "# The command line",
+        "",
+        MADE_BY.format(source="formal/commands/"),
+        "`ptproof COMMAND --help` prints the same. `ptproof completion` prints a script that completes all of it in a",
+        "shell. Numbers are decimal or `0x...`, and may end in K, M, G or T.",
+        "",
+        "| command | what it does |",
+        "|---|---|",
+        *(f"| [`{each.name}`](#{each.name}) | {_plain(each.help)} |" for each in found),
+        "",
+        "## Exit statuses",
+        "",
+        "The worst of a run. `--quiet` changes text, never the status.",
+        "",
+        "| status | meaning |",
+        "|---|---|",
+        *(f"| {status.value} | {_plain(status.meaning)} |" for status in Status),
+    ]
+    for each in found:
+        lines += ["", f"## {each.name}", "", "```text", _usage(each), "```", "", _plain(each.description)]
+        described = [argument for argument in each.arguments if "--help" not in argument.names]
+        for group in dict.fromkeys(argument.group for argument in described):
+            lines += ["", f"{group.capitalize()}:", ""]
+            lines += [_item(argument) for argument in described if argument.group == group]
+    return "\n".join(lines) + "\n"
+
+
+def _usage(command: Command) -> str:
+    positional = [each.usage for each in command.arguments if not each.names]
+    return " ".join(["ptproof", command.name, *positional, "[OPTION ...]"])
+
+
+def _item(argument: Argument) -> str:
+    return f"- `{argument.usage}`: {_plain(argument.help)}"
+
+
+def _plain(text: str) -> str:
+    """The text, with what Markdown would take for itself escaped."""
+    return "".join(f"\\{each}" if each in "\\`*<|$" else each for each in text)
+
+
+def findings_page(text: str) -> str:
+    """docs/findings.md, its witnesses fresh."""
+    return WITNESS.sub(lambda found: f"{found[1]}{found[2]}{_witnesses(found[1])}", text)
+
+
+def _witnesses(claim: str) -> str:
+    """A list of what refutes the claim: the values, and what the frame machine saw there."""
+    (decision,) = (each for each in whole_run().decisions if each.claim.id == claim)
+    lines = []
+    for each in decision.parts:
+        if isinstance(each.verdict, Refuted):
+            witness = each.verdict.witness
+            values = ", ".join(f"{name} = {number(value)}" for name, value in witness.values.items())
+            lines.append(
+                f"- {_plain(each.part.name)}: `{values}`. {_sentence(_plain(witness.replay.says))}\n"
+            )
+    assert lines, f"{claim} is not refuted"
+    return "".join(lines)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+
+
+def write_pages() -> None:
+    """Make them anew."""
+    COMMANDS.write_text(commands_page(), encoding="utf-8")
+    INVARIANTS.write_text(invariants_page(), encoding="utf-8")
+    FINDINGS.write_text(findings_page(FINDINGS.read_text(encoding="utf-8")), encoding="utf-8")
