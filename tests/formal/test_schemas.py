@@ -45,7 +45,10 @@ EXAMPLES: dict[str, tuple[tuple[str, ...], ...]] = {
         ("past.json",),
         ("counterexample.json",),
     ),
-    "check-log": tuple((str(each),) for each in sorted(LOGS.glob("*.log"))),
+    "check-log": (
+        *((str(each),) for each in sorted(LOGS.glob("*.log"))),
+        (str(LOGS.parent / "domu-layouts.jsonl"),),
+    ),
     "image": (("kernel.elf",),),
     "boot": (SMALL, ("--random", "3")),
     "completion": (("bash",),),
