@@ -141,14 +141,15 @@ class Picture:
 
 
 def picture_of(
-    layout: Layout, *, title: str = "", version: XenVersion | None = None, report: Report | None = None
+    layout: Layout, *, source: str = "", version: XenVersion | None = None, report: Report | None = None
 ) -> Picture:
-    """What there is to draw of a layout; ``report`` spares replaying it.
+    """What there is to draw of a layout; ``source`` says where it comes from, ``report`` spares replaying it.
 
     Raises `InputError` where there is nothing that could be drawn: no region, or tables outside of it.
     """
+    where = f"{source}: " if source else ""
     if not layout.total.size:
-        raise InputError("there is nothing to draw: the region has no bytes")
+        raise InputError(f"{where}there is nothing to draw: the region has no bytes")
     tables_at = _offset(layout, layout.vpt_start)
     says: tuple[str, ...] = ()
     try:
@@ -157,9 +158,9 @@ def picture_of(
     except TooLarge as error:
         says = (f"Which tables the builder takes is not drawn: {error}.",)
     except ImpossibleLayout as error:
-        raise InputError(f"there is nothing to draw: {error}") from error
+        raise InputError(f"{where}there is nothing to draw: {error}") from error
     if tables_at >= layout.total.size:
-        raise InputError("there is nothing to draw: the page tables start outside of the region")
+        raise InputError(f"{where}there is nothing to draw: the page tables start outside of the region")
     tables_end = tables_at + layout.page_tables.size
     stack_end = tables_end + PAGE_SIZE
     taken = tables_at + len(report.order) * PAGE_SIZE if report and not report.misaligned else tables_end
@@ -173,7 +174,7 @@ def picture_of(
     frames = range(max(head, 0), min(max(stack_end, taken) + 3 * PAGE_SIZE, span))
     tail = range(max(head - (layout.v_start + head) % ROUNDING, 0), span)
     return Picture(
-        title=title or _title(layout),
+        title=f"{source}: {_title(layout)}" if source else _title(layout),
         layout=layout,
         report=report,
         span=span,

@@ -42,6 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..selection import select_one
     from ..verdict import Proved, Refuted
     from .boot import boot_each
+    from .layout import draw_on_terminal
     from .prove import proved
 
     claim = select_one(claims(), arguments.id)
@@ -66,6 +67,9 @@ def run(arguments: argparse.Namespace) -> int:
         write_bytes(arguments.elf, image_of(configuration_of(layouts[0])))
     if arguments.json != "-":
         print("\n".join(counterexample_letter(claim, refuted, arguments.elf, meanings().get(claim.id))))
+        for part, witness in refuted:
+            for title, layout, report in witness.replay.runs:
+                draw_on_terminal(layout, report, f"{part.name}, {title}:")
     if not arguments.boot:
         return found.status
     print()

@@ -1,12 +1,14 @@
 """``ptproof layout``: where Xen's dom0 builder lays everything, from an image or its addresses, and the options."""
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .arguments import add_json, add_version, address, check_json_apart, dom0_mem, number
 
 if TYPE_CHECKING:
+    from ..arranged import Arranged
     from ..layout import Configuration, Layout
+    from ..machine import Report
     from ..xen_version import XenVersion
 
 ADDRESSES = ("kernel", "virt_base", "init_p2m", "mod_start_pfn", "entry", "bits")
@@ -76,13 +78,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     options.add_argument("--shim", action="store_true", help="for the PV shim, which adds two pages")
 
 
+class LaidOut(NamedTuple):
+    """What the arguments came to; ``asked`` is dom0's memory in pages before any cap."""
+
+    configuration: "Configuration"
+    entry: int | None
+    version: "XenVersion | None"
+    asked: int
+    found: "Arranged"
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Lay out, print, warn."""
     import sys
 
-    from attrs import evolve
-
-    from ..arranged import Disagreement, arranged, arranged_by
+    from ..arranged import Disagreement
     from ..arrangement import arrangement
     from ..exit_status import Status
     from ..files import write_json
@@ -90,31 +100,26 @@ def run(arguments: argparse.Namespace) -> int:
     from ..layout_json import as_dict
 
     check_json_apart(arguments.json, *filter(None, (arguments.image, arguments.initrd)))
-    configuration, entry = _from_image(arguments) if arguments.image else from_addresses(arguments)
-    version = _version(arguments, configuration)
-    if version is not None:
-        configuration = version.configured(configuration)
-    asked = pages_asked(arguments)
-    configuration = evolve(configuration, nr_pages=asked)
-    if arguments.nr_pages is None:
-        configuration = evolve(configuration, nr_pages=_capped(arguments, configuration))
     try:
-        found = arranged(configuration) if version is None else arranged_by(version, configuration)
+        laid = lay_out(arguments)
     except Disagreement as error:
         print(
             f"ptproof: MODEL AND MACHINE DISAGREE: {error}\n{error.arrangements()}", end="", file=sys.stderr
         )
         return Status.FAILED
-    layout = found.layout
-    warnings = foreseen(configuration, layout, entry)
-    warnings += [each for each in _seen(layout, version) if each not in warnings]
+    layout = laid.found.layout
+    report = _seen(layout, laid.version)
+    warnings = foreseen(laid.configuration, layout, laid.entry)
+    if report is not None and not report.exact:
+        warnings += [each for each in report.sentences() if each not in warnings]
     if arguments.json is not None:
-        write_json(arguments.json, as_dict(layout, entry))
+        write_json(arguments.json, as_dict(layout, laid.entry))
     if arguments.json != "-":
-        print(arrangement(layout, entry), end="")
-    if configuration.nr_pages != asked:
-        print(f"note: Xen clips dom0's memory to {configuration.nr_pages} pages", file=sys.stderr)
-    if not found.executed:
+        print(arrangement(layout, laid.entry), end="")
+        draw_on_terminal(layout, report)
+    if laid.configuration.nr_pages != laid.asked:
+        print(f"note: Xen clips dom0's memory to {laid.configuration.nr_pages} pages", file=sys.stderr)
+    if not laid.found.executed:
         print(
             "note: the region is too large for the frame machine: this is by the formulas alone",
             file=sys.stderr,
@@ -124,15 +129,56 @@ def run(arguments: argparse.Namespace) -> int:
     return Status.AS_EXPECTED
 
 
-def _seen(layout: "Layout", version: "XenVersion | None") -> list[str]:
-    """What the machine saw that is not as it should be, where the region is small enough to be built."""
+def lay_out(arguments: argparse.Namespace) -> LaidOut:
+    """The layout that the arguments of `add_options` and ``--version`` ask for.
+
+    Raises:
+        InputError: they can't be used.
+        Disagreement: machine and formulas lay it out differently.
+    """
+    from attrs import evolve
+
+    from ..arranged import arranged, arranged_by
+
+    configuration, entry = _from_image(arguments) if arguments.image else from_addresses(arguments)
+    version = _version(arguments, configuration)
+    if version is not None:
+        configuration = version.configured(configuration)
+    asked = pages_asked(arguments)
+    configuration = evolve(configuration, nr_pages=asked)
+    if arguments.nr_pages is None:
+        configuration = evolve(configuration, nr_pages=_capped(arguments, configuration))
+    found = arranged(configuration) if version is None else arranged_by(version, configuration)
+    return LaidOut(configuration, entry, version, asked, found)
+
+
+def draw_on_terminal(layout: "Layout", report: "Report | None", heading: str = "") -> None:
+    """Draw the layout on a terminal that is wide enough; nowhere else, so that what is piped stays the same."""
+    from ..errors import InputError
+    from ..picture import picture_of
+    from ..picture_text import picture_text, terminal_width
+
+    width = terminal_width()
+    if width is None:
+        return
+    try:
+        picture = picture_of(layout, report=report)
+    except InputError:
+        return
+    print()
+    if heading:
+        print(heading)
+    print("\n".join(picture_text(picture, width)))
+
+
+def _seen(layout: "Layout", version: "XenVersion | None") -> "Report | None":
+    """What the machine saw, where the region is small enough to be built."""
     from ..machine import BUILD_LIMIT, generations_of, replay
     from ..paging import PAGE_SIZE
 
     if layout.total.size // PAGE_SIZE > BUILD_LIMIT:
-        return []
-    report = replay(layout, version=version, generations=generations_of(version))
-    return [] if report.exact else report.sentences()
+        return None
+    return replay(layout, version=version, generations=generations_of(version))
 
 
 def _version(arguments: argparse.Namespace, configuration: "Configuration") -> "XenVersion | None":
