@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 # mypy doesn't see through an editable install: it follows these links instead.
 TYPED := build/typed/ptproof
 
-.PHONY: help prove test bench lint docs images fuzz transcripts lock clean
+.PHONY: help prove test bench lint docs links images fuzz transcripts lock clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 20
@@ -28,6 +28,9 @@ lint: $(INSTALLED) $(TYPED) ## check style and types
 
 docs: $(INSTALLED) ## build the documentation, into docs/_build/html
 	$(BIN)/sphinx-build -W -q -b html docs docs/_build/html
+
+links: $(INSTALLED) ## ask whether the links out of the documentation answer
+	$(BIN)/sphinx-build -W -q -b linkcheck docs docs/_build/linkcheck
 
 # Debian's kernel and GRUB's PV images: taken out of their packages, not installed.
 IMAGES := build/images

@@ -2,7 +2,8 @@
 
 Each ``console`` block is run, command by command as its lines that start with ``$`` stand there, and must print what
 the block shows, errors included. A command must exit with 0, unless ``$ echo $?`` follows it. A page's blocks are run
-in the page's order, in a folder of their own that has ``tests`` of the project in it, and a kernel, ``vmlinux``.
+in the page's order, in a folder of their own that has ``tests`` of the project in it, and a kernel, ``vmlinux``; and
+the files that the page shows, each in a block whose first line is its name: ``# folder/name.py``.
 
 Pages that are made as a whole are compared with what they would be now (``generated_pages``). All that needs every
 claim decided is in one test, so that they are decided once.
@@ -20,7 +21,7 @@ from pathlib import Path
 
 import generated_pages as generated
 import pytest
-from ptproof.formal.claim import claims
+from ptproof.formal.claim import Expected, claims
 from ptproof.formal.image_writer import image_of
 from ptproof.formal.layout import Configuration, Segment
 from ptproof.formal.paging import COMPAT, X86_64, PagingMode
@@ -34,6 +35,7 @@ CLAIMS = ROOT / "docs/claims.md"
 EVERY_CLAIM = "ptproof prove --assumptions"
 """The command that decides all claims: what it prints is made of the one run of this process."""
 BLOCK = re.compile(r"(?<=^```console\n).*?(?=^```$)", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"^```(?:python|toml)\n(# (\S+/\S+)\n.*?)^```$", re.MULTILINE | re.DOTALL)
 STATUS = "echo $?"
 STALE = "stale: make transcripts"
 KERNEL = Configuration(
@@ -88,8 +90,12 @@ def run(block: str, folder: Path) -> str:
     return "".join(shown)
 
 
-def prepared(folder: Path) -> Path:
-    """The folder, with what the documents' commands read."""
+def prepared(folder: Path, page: Path) -> Path:
+    """The folder, with what the page's commands read."""
+    for found in FILE.finditer(page.read_text(encoding="utf-8")):
+        file = folder / found[2]
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(found[1], encoding="utf-8")
     (folder / "tests").symlink_to(ROOT / "tests")
     (folder / "vmlinux").write_bytes(image_of(KERNEL))
     return folder
@@ -108,7 +114,7 @@ def blocks() -> Iterator[tuple[Path, list[str]]]:
 )
 def test_commands_print_what_the_page_shows(page: Path, shown: list[str], tmp_path: Path) -> None:
     """Every command of the page, run anew, prints just that."""
-    folder = prepared(tmp_path)
+    folder = prepared(tmp_path, page)
     for block in shown:
         assert run(block, folder) == block, page.name
 
@@ -116,7 +122,7 @@ def test_commands_print_what_the_page_shows(page: Path, shown: list[str], tmp_pa
 def test_the_pages_of_all_claims(tmp_path: Path) -> None:
     """The claims, the document of what holds, and the findings' witnesses are those of a run made now."""
     (shown,) = (found for page, found in blocks() if page == CLAIMS)
-    folder = prepared(tmp_path)
+    folder = prepared(tmp_path, CLAIMS)
     assert any(EVERY_CLAIM in commands(block) for block in shown)
     for block in shown:
         assert run(block, folder) == block, STALE
@@ -128,6 +134,15 @@ def test_the_pages_of_all_claims(tmp_path: Path) -> None:
 def test_the_reference_of_the_command_line() -> None:
     """docs/commands.md is made of the parser as it is now."""
     assert generated.COMMANDS.read_text(encoding="utf-8") == generated.commands_page(), STALE
+
+
+def test_every_refuted_claim_is_a_finding_or_said_to_be_none() -> None:
+    """docs/findings.md has each refuted claim: with its witness, or in the table of those that are no findings."""
+    text = generated.FINDINGS.read_text(encoding="utf-8")
+    with_witness = [found[1] for found in generated.WITNESS.finditer(text)]
+    none = re.findall(r"^\| `(\S+)` \|", text, re.MULTILINE)
+    refuted = [each.id for each in claims() if each.expected is Expected.REFUTED]
+    assert sorted(with_witness + none) == sorted(refuted)
 
 
 def test_every_command_shown_as_a_block_decides_all_claims_only_where_it_is_shared() -> None:
@@ -158,6 +173,15 @@ def test_links_lead_to_files(page: Path) -> None:
     assert [link for link in local if not (page.parent / link).exists()] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_out_have_the_form_of_one(page: Path) -> None:
+    """A link out of the project is https, with a host and nothing odd in it; `make links` asks whether it answers."""
+    links = re.findall(r"\]\(([a-z]+:[^)\s]*)\)", page.read_text(encoding="utf-8"))
+    assert [
+        link for link in links if not re.fullmatch(r"https://[a-z0-9.-]+\.[a-z]+(/[\w./#~%+-]*)?", link)
+    ] == []
+
+
 def test_the_proof_names_lemmas_that_there_are() -> None:
     """Each name in docs/proof.md with a hyphen in it is that of a lemma or of a claim."""
     lemmas = lemmas_of(
@@ -181,7 +205,7 @@ def write_transcripts() -> None:
     """Run every block anew, and write what its commands print into its page."""
     for page, found in blocks():
         with tempfile.TemporaryDirectory() as name:
-            folder = prepared(Path(name))
+            folder = prepared(Path(name), page)
             fresh = {block: run(block, folder) for block in found}
         text = page.read_text(encoding="utf-8")
         for block, printed in fresh.items():
