@@ -1,0 +1,39 @@
+"""``ptproof export``: every obligation as a file that any SMT-LIB solver can check."""
+
+import argparse
+
+from .list_claims import add_names
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command's arguments."""
+    parser = subparsers.add_parser(
+        "export",
+        help="write the proofs' obligations as SMT-LIB, for any solver",
+        description="Writes every obligation of the claims' proofs as an SMT-LIB 2 file in QF_BV, into DIR/obligations, and "
+        "what belongs to what as DIR/index.json and DIR/index.md. Nothing is decided. The same claims give the same files.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "folder",
+        metavar="DIR",
+        help="a new or empty folder, or one that holds nothing but an earlier export, which is replaced",
+    )
+    add_names(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write them."""
+    from ..claim import claims
+    from ..exit_status import Status
+    from ..obligation_files import READABLE, exported, write
+    from ..proof_report import counted
+    from ..selection import select
+
+    found = exported(select(claims(), arguments.names))
+    write(arguments.folder, found.files)
+    obligations = counted(sum(map(len, found.lemmas.values())), "obligation")
+    lemmas = counted(len(found.lemmas), "lemma")
+    print(f"{obligations} of {lemmas} written to {arguments.folder}; {READABLE} says which belongs to what")
+    return Status.AS_EXPECTED
