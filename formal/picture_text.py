@@ -120,7 +120,7 @@ def _marks(picture: Picture, window: range, width: int) -> str:
     end = max(at(min(picture.stack_end + PADDING, window.stop)), start + 1)
     if end < width:
         line[start : end + 1] = ["[", *"=" * (end - start - 1), "]"]
-    told = " 512 KiB"
+    told = " 512 KiB "
     if all(each == " " for each in line[end + 1 : end + 1 + len(told)]) and end + len(told) < width:
         line[end + 1 : end + 1 + len(told)] = told
     return "".join(line).rstrip()

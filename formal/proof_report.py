@@ -77,7 +77,7 @@ def summary(run: ProofRun, *, quiet: bool = False, assumptions: bool = False) ->
 
     It fits a screen, unless the ``assumptions`` are to be listed.
     """
-    made = _assumptions_made(run)
+    made = assumptions_made(run)
     if assumptions:
         yield from _assumed(made)
     if not quiet:
@@ -162,7 +162,7 @@ def _families(run: ProofRun) -> Iterator[str]:
         )
 
 
-def _assumptions_made(run: ProofRun) -> dict[tuple[str, str], list[str]]:
+def assumptions_made(run: ProofRun) -> dict[tuple[str, str], list[str]]:
     """Each assumption in force by its name and meaning, with the claims that it is made for."""
     made: dict[tuple[str, str], dict[str, None]] = {}
     for decision in run.decisions:

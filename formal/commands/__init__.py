@@ -17,6 +17,7 @@ from . import (
     picture,
     prove,
     replay,
+    report,
     show,
 )
 
@@ -25,6 +26,7 @@ COMMANDS = (
     show,
     prove,
     counterexample,
+    report,
     invariants,
     export,
     layout,
