@@ -45,6 +45,7 @@ EXAMPLES: dict[str, tuple[tuple[str, ...], ...]] = {
         ("past.json",),
         ("counterexample.json",),
     ),
+    "picture": (SMALL, ("--layout", "far.json", "--nr-pt-pages", "6")),
     "check-log": (
         *((str(each),) for each in sorted(LOGS.glob("*.log"))),
         (str(LOGS.parent / "domu-layouts.jsonl"),),
@@ -71,6 +72,8 @@ def _prepared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Ca
         ("small", SMALL),
         ("misaligned", MISALIGNED),
         ("past", (*PAST_THE_END, "--nr-pages", "4096")),
+        ("far", (*SMALL, "--init-p2m", "0x8000000000")),
+        ("far", (*SMALL, "--init-p2m", "0x8000000000")),
     ):
         run(capsys, "layout", *options, "--json", f"{name}.json")
     run(capsys, "counterexample", "refuted", "--json", "counterexample.json")
