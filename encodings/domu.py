@@ -5,15 +5,17 @@ It starts from no tables at all. Each time it ends the region where 129 pages ab
 these and the 129 pages fit. So the region's end is that of the count before the last. Ends are inclusive here, as there.
 
 Source: DOMAIN.md section 8; ``alloc_pgtables_pv()`` and ``count_pgtables()`` in Xen's
-``tools/libs/guest/xg_dom_x86.c`` (4.22). Addresses are in bytes, counts in frames. A mapping of its own for the p2m
-(INIT_P2M) and the check against the domain's memory are left out.
+``tools/libs/guest/xg_dom_x86.c`` (4.22), ``tools/libxc/xc_dom_x86.c`` before 4.7. Addresses are in bytes, counts in
+frames. The check against the domain's memory is left out.
 """
 
 from functools import cache, reduce
 from operator import add
 from typing import Final
 
-from ..formal.paging import PAGE_SIZE, PagingMode
+from attrs import frozen
+
+from ..formal.paging import PAGE_SIZE, X86_64, PagingMode
 from ..formal.theorem import Loop
 from ..formal.words import Word, choose, number, word
 from .spans import round_down
@@ -36,14 +38,55 @@ def last_address(alloc_end: Word, pages: Word) -> Word:
     return (alloc_end + pages * PAGE_SIZE) | LAST_OF_4_MIB
 
 
-def level_tables(mode: PagingMode, v_start: Word, last: Word, shift: int) -> Word:
-    """The tables of one level below the topmost, each of which maps 2**shift bytes, for [v_start, last]."""
+@frozen(eq=False)
+class Blocks:
+    """The addresses that a level's tables of one mapping map, both ends included: none where ``low`` ≥ ``high``."""
+
+    low: Word
+    high: Word
+
+    def tables(self, shift: int) -> Word:
+        """How many tables that are, each of which maps 2**shift bytes."""
+        return choose(self.low < self.high, ((self.high - self.low) >> shift) + 1, number(0))
+
+
+def blocks(mode: PagingMode, first: Word, last: Word, shift: int) -> Blocks:
+    """What the tables of a level map, of the domain's first mapping, [first, last]."""
     mask = address_mask(mode)
-    low = round_down(v_start & mask, shift)
     high = (last & mask) | ((1 << shift) - 1)
     if mode.bits == 32 and shift == L2_SHIFT:
         high = choose(last < XENS_GIB, number(mask), high)
-    return choose(low < high, ((high - low) >> shift) + 1, number(0))
+    return Blocks(round_down(first & mask, shift), high)
+
+
+def level_tables(mode: PagingMode, v_start: Word, last: Word, shift: int) -> Word:
+    """The tables of one level below the topmost, each of which maps 2**shift bytes, for [v_start, last]."""
+    return blocks(mode, v_start, last, shift).tables(shift)
+
+
+def second_level_tables(first: Word, final: Word, v_start: Word, last: Word, shift: int) -> Word:
+    """The tables of a level that a second mapping, [first, final], gets: less those of the first, [v_start, last].
+
+    Only a 64-bit domain has one, for its p2m.
+    """
+    there = blocks(X86_64, v_start, last, shift)
+    mine = blocks(X86_64, first, final, shift)
+    low = choose((mine.low >= there.low) & (mine.low <= there.high), there.high + 1, mine.low)
+    high = choose((mine.high >= there.low) & (mine.high <= there.high), there.low - 1, mine.high)
+    within = (mine.low >= there.low) & (mine.high <= there.high)
+    return choose(within, number(0), Blocks(low, high).tables(shift))
+
+
+def second_tables(first: Word, final: Word, v_start: Word, last: Word) -> Word:
+    """All tables of a second mapping: it has no topmost one of its own."""
+    levels = (second_level_tables(first, final, v_start, last, shift) for shift in shifts(X86_64))
+    return reduce(add, levels)
+
+
+def l2_tables_before_4_7(v_start: Word, last: Word) -> Word:
+    """The L2 of a PAE domain before 4.7: its own, and one more if the region ends below the last GiB."""
+    own = ((last | ((1 << L2_SHIFT) - 1)) - round_down(v_start, L2_SHIFT) >> L2_SHIFT) + 1
+    return choose(last < XENS_GIB, own + 1, own)
 
 
 def shifts(mode: PagingMode) -> tuple[int, ...]:
@@ -76,4 +119,19 @@ def search(mode: PagingMode) -> Loop:
         start=(number(EXTRA),),
         goes_on=alloc_end + needed * PAGE_SIZE > last_address(alloc_end, pages) + 1,
         step=(needed,),
+    )
+
+
+@cache
+def steps(mode: PagingMode) -> Loop:
+    """The iteration, left after ``steps`` steps whether it would go on or not: its state, and the steps taken."""
+    taking, (pages,) = search(mode), search(mode).state
+    limit, taken = word("steps"), word("taken")
+    return Loop(
+        name=f"domU pages, step by step[{mode.name}]",
+        parameters=(*taking.parameters, limit),
+        state=(pages, taken),
+        start=(*taking.start, number(0)),
+        goes_on=taken < limit,
+        step=(*taking.step, taken + 1),
     )

@@ -97,37 +97,40 @@ def count(domu: Domu) -> Counted | None:
     while above not in tried:
         tried.add(above)
         last = (domu.alloc_end + above) % ADDRESS_LIMIT | LAST_OF_4_MIB
-        region = _walked(domu, domu.v_start, last, ())
+        region = walked(domu, domu.v_start, last)
         above = sum(map(len, region.values())) * PAGE_SIZE + ABOVE_TABLES
         v_end = (last + 1) % ADDRESS_LIMIT
         if (domu.alloc_end + above) % ADDRESS_LIMIT <= v_end:
             if domu.p2m is None:
                 return Counted(v_end, (region,))
             end = domu.p2m.start + domu.p2m.pages * PAGE_SIZE
-            return Counted(v_end, (region, _walked(domu, domu.p2m.start, end - 1, (region,))))
+            return Counted(v_end, (region, walked(domu, domu.p2m.start, end - 1, region)))
     return None
 
 
-def _walked(domu: Domu, first: int, last: int, earlier: tuple[Blocks, ...]) -> Blocks:
-    """The tables that a walk from address to address comes to, without those that there are already."""
-    if (last - first) % ADDRESS_LIMIT >> PAGE_SHIFT > ARRANGE_LIMIT:
-        raise TooLarge((last - first) % ADDRESS_LIMIT >> PAGE_SHIFT, ARRANGE_LIMIT)
-    mode = domu.mode
-    topmost = mode.counted_levels[-1]
-    translated = FOUR_GIB if mode.bits == 32 else 1 << topmost.shift
-    found: dict[Level, tuple[int, ...]] = {topmost: () if earlier else (0,)}
-    for level in reversed(mode.counted_levels[:-1]):
+def walked(domu: Domu, first: int, last: int, region: Blocks | None = None) -> Blocks:
+    """The tables that a walk from address to address comes to; for the p2m's mapping, those that ``region`` hasn't.
+
+    Raises:
+        TooLarge: the walk is longer than `ARRANGE_LIMIT` pages.
+    """
+    topmost = domu.mode.counted_levels[-1]
+    translated = FOUR_GIB if domu.mode.bits == 32 else 1 << topmost.shift
+    found: dict[Level, tuple[int, ...]] = {topmost: (0,) if region is None else ()}
+    for level in reversed(domu.mode.counted_levels[:-1]):
         at, end = _block(level, first % translated), last % translated
+        if (end - at) >> PAGE_SHIFT > ARRANGE_LIMIT:
+            raise TooLarge((end - at) >> PAGE_SHIFT, ARRANGE_LIMIT)
         blocks = []
-        xens = level.fixed is not None and last < XENS_GIB and not earlier
+        xens = level.fixed is not None and last < XENS_GIB and region is None
         if xens and domu.toolstack.fills_l3:
             end = translated - 1
-        while at < end:
+        while at <= end:
             blocks.append(at)
             at += 1 << level.shift
         if xens and not domu.toolstack.fills_l3:
             blocks.append(XENS_GIB)
-        there = {block for each in earlier for block in each[level]}
+        there = () if region is None else region[level]
         found[level] = tuple(block for block in blocks if block not in there)
     return found
 
