@@ -4,11 +4,14 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from attrs import frozen
+
 from .arrange import arrange
 from .arrangement import arrangement
 from .booting import Booted
 from .fidelity import Comparison, Difference, EntryDifference
-from .layout import Configuration
+from .layout import Configuration, Layout
+from .layout_json import as_dict as layout_as_dict
 from .loading import Fate
 from .random_boots import RandomBoot, rows
 from .recording import configuration_as_dict
@@ -91,6 +94,28 @@ def many_as_dict(boots: Sequence[RandomBoot], seed: int, jobs: int, seconds: flo
             {"index": each.index, "kind": each.kind, "seconds": round(each.seconds, 2)}
             | _compared(each.configuration, each.comparison)
             for each in boots
+        ],
+    }
+
+
+@frozen
+class NotBooted:
+    """A layout that couldn't be booted, and why."""
+
+    layout: Layout
+    why: str
+
+
+def witnesses_as_dict(claim: str, booted: Sequence[Booted | NotBooted]) -> dict[str, Any]:
+    """The boots of what refutes a claim as plain data, and what wasn't booted."""
+    return {
+        "schema": "ptproof-witness-boots/1",
+        "claim": claim,
+        "boots": [as_dict(each) for each in booted if isinstance(each, Booted)],
+        "not_booted": [
+            {"layout": layout_as_dict(each.layout), "why": each.why}
+            for each in booted
+            if isinstance(each, NotBooted)
         ],
     }
 

@@ -11,7 +11,8 @@ from .layout import ADDRESSES, add_options, from_addresses, initrd_len, pages_as
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..booting import Kernel
+    from ..boot_report import NotBooted
+    from ..booting import Booted, Kernel
     from ..layout import Configuration, Layout
     from ..random_boots import Progress
     from ..real_xen import Programs
@@ -91,7 +92,7 @@ def _check(arguments: argparse.Namespace) -> None:
     if arguments.random is not None:
         _refuse(arguments, "random", NOT_RANDOM)
     elif arguments.counterexample is not None:
-        _refuse(arguments, "counterexample", (*NOT_RANDOM, "seed", "jobs", "json"))
+        _refuse(arguments, "counterexample", (*NOT_RANDOM, "seed", "jobs"))
     elif arguments.seed is not None or arguments.jobs is not None:
         raise InputError("arguments --seed and --jobs: not allowed without --random")
 
@@ -108,8 +109,10 @@ def _refuse(arguments: argparse.Namespace, chosen: str, names: "Sequence[str]") 
 
 def _counterexample(arguments: argparse.Namespace) -> int:
     """Decide a claim and boot what refutes it."""
+    from ..boot_report import witnesses_as_dict
     from ..claim import claims
     from ..errors import InputError
+    from ..files import write_json
     from ..proof_report import witness_layouts
     from ..prover import prove
     from ..selection import select_one
@@ -118,37 +121,51 @@ def _counterexample(arguments: argparse.Namespace) -> int:
     layouts = witness_layouts(prove((claim,)).decisions[0])
     if not layouts:
         raise InputError(f"argument --counterexample: {claim.id} has no layout that refutes it")
-    return boot_each(layouts, arguments.xen, arguments.qemu)
+    booted = boot_each(layouts, arguments.xen, arguments.qemu, quiet=arguments.json == "-")
+    if arguments.json is not None:
+        write_json(arguments.json, witnesses_as_dict(claim.id, booted))
+    return worst(booted)
 
 
-def boot_each(layouts: "Sequence[Layout]", xen: Path | None, qemu: Path | None) -> int:
-    """Boot layouts one after the other, and print what real Xen made of each; the worst status.
+def boot_each(
+    layouts: "Sequence[Layout]", xen: Path | None, qemu: Path | None, *, quiet: bool = False
+) -> "list[Booted | NotBooted]":
+    """Boot layouts one after the other, and print what real Xen made of each, unless ``quiet``.
 
     A 32-bit guest's needs a Xen that runs these: on another one it is left out, and that is said.
     """
-    from ..boot_report import lines
+    from ..boot_report import NotBooted, lines
     from ..booting import boot, kernel_of
     from ..errors import InputError
-    from ..exit_status import Status
     from ..image_writer import configuration_of
     from ..real_xen import programs
 
-    status, booted = Status.AS_EXPECTED, 0
+    booted: list[Booted | NotBooted] = []
     with programs(xen, qemu) as found:
         for layout in layouts:
             try:
                 configuration = configuration_of(layout)
                 seen = boot(found, configuration, kernel_of(configuration))
             except InputError as error:
-                print(f"not booted ({layout.mode.title}): {error}")
-                continue
-            booted += 1
-            print("\n".join(lines(seen)))
-            if seen.comparison.differences:
-                status = Status.DIFFERS
-    if not booted:
+                booted.append(NotBooted(layout, str(error)))
+                said = [f"not booted ({layout.mode.title}): {error}"]
+            else:
+                booted.append(seen)
+                said = lines(seen)
+            if not quiet:
+                print("\n".join(said))
+    if all(isinstance(each, NotBooted) for each in booted):
         raise InputError("none of the layouts could be booted")
-    return status
+    return booted
+
+
+def worst(booted: "Sequence[Booted | NotBooted]") -> int:
+    """The status of boots: whether one of them differed."""
+    from ..boot_report import NotBooted
+    from ..exit_status import Status
+
+    differ = any(not isinstance(each, NotBooted) and each.comparison.differences for each in booted)
+    return Status.DIFFERS if differ else Status.AS_EXPECTED
 
 
 def _end(_signal: int, _frame: object) -> NoReturn:

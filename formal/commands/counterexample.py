@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..proof_report import claim_lines, witness_layouts
     from ..selection import select_one
     from ..verdict import Proved, Refuted
-    from .boot import boot_each
+    from .boot import boot_each, worst
     from .layout import draw_on_terminal
     from .prove import proved
 
@@ -73,4 +73,4 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.boot:
         return found.status
     print()
-    return max(found.status, boot_each(layouts, None, None))
+    return max(found.status, worst(boot_each(layouts, None, None)))

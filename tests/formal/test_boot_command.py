@@ -9,16 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tiny_claims as tiny
 from attrs import evolve, field, mutable
 from ptproof.formal import booting, random_boots, real_xen
+from ptproof.formal import claim as claim_module
+from ptproof.formal.arrange import arrange
 from ptproof.formal.booting import Booted, Kernel, again
+from ptproof.formal.claim import Claim, Expected
 from ptproof.formal.fidelity import Difference
 from ptproof.formal.image import parse_image
 from ptproof.formal.image_writer import SPIN, image_of
 from ptproof.formal.layout import Configuration, Segment
+from ptproof.formal.machine import replay
 from ptproof.formal.paging import COMPAT
 from ptproof.formal.real_xen import Programs
 from ptproof.formal.recording import restore
+from ptproof.formal.verdict import Replay
 from run_cli import assert_refused, run
 
 Capture = pytest.CaptureFixture[str]
@@ -272,3 +278,48 @@ def test_a_signal_to_end(capsys: Capture, boots: Boots, monkeypatch: pytest.Monk
     ran = run(capsys, "boot", *SMALL)
     assert (ran.status, ran.err) == (130, "ptproof: interrupted\n")
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def twice() -> Claim:
+    """A claim that two layouts refute: one that can be booted, and one that no image has."""
+    bootable = arrange(Configuration(virt_base=0, kernel=Segment(0x100000, 0x112000), nr_pages=65536))
+    runs = tuple(("a layout", each, replay(each)) for each in (bootable, tiny.LAYOUT))
+    grows = tiny.part(tiny.lemma("grows", tiny.x + 1 > tiny.x), expected=Expected.REFUTED)
+    return tiny.claim("twice", evolve(grows, replay=lambda _: Replay(False, "it was seen", runs)))
+
+
+@pytest.fixture(name="two_layouts")
+def _two_layouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claim_module, "claims", lambda: (twice(), tiny.PROVED))
+
+
+@pytest.mark.usefixtures("two_layouts")
+def test_what_refutes_a_claim(capsys: Capture, boots: Boots, tmp_path: Path) -> None:
+    """Each layout that refutes it is booted, or it is said why not; as data, too."""
+    file = tmp_path / "boots.json"
+    ran = run(capsys, "boot", "--counterexample", "twice", "--json", str(file))
+    assert (ran.status, ran.err) == (0, "")
+    assert len(boots.configurations) == 1
+    assert "No difference." in ran.lines
+    assert ran.lines[-1].startswith(
+        "not booted (64-bit): layout: expected the kernel, the p2m and the start info"
+    )
+    alone = run(capsys, "boot", "--counterexample", "twice", "--json", "-")
+    written = json.loads(alone.out)
+    assert written == json.loads(file.read_text())
+    assert (written["schema"], written["claim"]) == ("ptproof-witness-boots/1", "twice")
+    assert [each["schema"] for each in written["boots"]] == ["ptproof-boot/1"]
+    assert [each["layout"]["kernel"] for each in written["not_booted"]] == [None]
+    shown = run(capsys, "counterexample", "twice", "--boot")
+    assert shown.status == 0
+    assert "No difference." in shown.lines
+
+
+@pytest.mark.usefixtures("two_layouts")
+def test_what_refutes_a_claim_differs(capsys: Capture, boots: Boots) -> None:
+    """A difference gives its status; a claim that nothing refutes, and other arguments, are refused."""
+    boots.differences = (Difference("n", "5", "6"),)
+    assert run(capsys, "boot", "--counterexample", "twice").status == 1
+    assert run(capsys, "counterexample", "twice", "--boot").status == 1
+    assert_refused(run(capsys, "boot", "--counterexample", "proved"), "has no layout that refutes it")
+    assert_refused(run(capsys, "boot", "--counterexample", "twice", "--seed", "1"), "--seed")

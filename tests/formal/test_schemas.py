@@ -17,7 +17,7 @@ from ptproof.formal.command_line import commands
 from ptproof.formal.image_writer import image_of
 from ptproof.formal.layout import Configuration, Segment
 from run_cli import run
-from test_boot_command import Boots
+from test_boot_command import Boots, twice
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/json.md"
@@ -51,7 +51,7 @@ EXAMPLES: dict[str, tuple[tuple[str, ...], ...]] = {
         (str(LOGS.parent / "domu-layouts.jsonl"),),
     ),
     "image": (("kernel.elf",),),
-    "boot": (SMALL, ("--random", "3")),
+    "boot": (SMALL, ("--random", "3"), ("--counterexample", "twice")),
     "completion": (("bash",),),
 }
 """What is run of each command. A new command has to be put here, with all that its output may have in it."""
@@ -67,7 +67,7 @@ def _prepared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Ca
     monkeypatch.setattr(solver, "RLIMIT", 100_000)
     monkeypatch.chdir(tmp_path)
     wrong = (tiny.SURPRISE, tiny.VACUOUS, tiny.UNKNOWN, tiny.DISAGREES, tiny.MISCOUNTS, tiny.UNSOUND)
-    monkeypatch.setattr(claim_module, "claims", lambda: (*tiny.GOOD, *map(_wrong, wrong)))
+    monkeypatch.setattr(claim_module, "claims", lambda: (*tiny.GOOD, *map(_wrong, wrong), twice()))
     for name, options in (
         ("small", SMALL),
         ("misaligned", MISALIGNED),
