@@ -9,7 +9,6 @@ myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
 nitpicky = True
-suppress_warnings = ["toc.empty_glob"]  # docs/index.md names pages that are yet to come as patterns
 
 html_theme = "furo"
 html_title = "ptproof"
