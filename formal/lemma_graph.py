@@ -36,7 +36,8 @@ def lemma_graph(
     rows = list(reversed(lemmas))
     places = {each: index for index, each in enumerate(rows)}
     arcs = [(places[each], places[used]) for each in rows for used in used_by(each)]
-    left = min(_WIDEST_ARC, 24 + 5 * max((below - above for above, below in arcs), default=0))
+    longest = max((below - above for above, below in arcs), default=1)
+    left = min(_WIDEST_ARC, 24 + 5 * longest)
     names = [f"{each.name} ({tops[each]})" if each in tops else each.name for each in rows]
     counts = left + 24 + max(text_width(each, _SIZE) for each in [*names, "lemma"])
     bars = counts + 100
@@ -48,7 +49,7 @@ def lemma_graph(
         label(counts + 80, 16, "obligations", _SIZE, "end", "faint"),
         label(bars, 16, "work (rlimit)", _SIZE, class_="faint"),
     ]
-    parts += [_arc(above, below, left) for above, below in arcs]
+    parts += [_arc(above, below, left, (below - above) / longest) for above, below in arcs]
     for each, name in zip(rows, names, strict=True):
         result, y = results[each], _y(places[each])
         open_ = "" if result.discharged else " not proved"
@@ -81,8 +82,9 @@ def _y(row: int) -> float:
     return _TOP + _ROW * row
 
 
-def _arc(above: int, below: int, left: float) -> str:
-    """From a lemma to one that it uses, out to the left."""
-    out = number(left - min(left - 6, 16 + 5 * (below - above)))
+def _arc(above: int, below: int, left: float, share: float) -> str:
+    """From a lemma to one that it uses, out to the left: the further, the longer it is."""
+    # A curve goes three quarters of the way to its control points: they may lie a little outside.
+    out = number(left - (left - 8) * share**0.5 * 4 / 3)
     x, start, end = number(left), number(_y(above)), number(_y(below))
     return element("path", d=f"M{x} {start}C{out} {start} {out} {end} {x} {end}", class_="edge arc")

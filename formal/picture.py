@@ -24,6 +24,7 @@ from .xen_version import XenVersion
 SCHEMA: Final = "ptproof-picture/1"
 TABLE: Final = "table"
 LEFT_OVER: Final = "left over"
+OUT_OF_REACH: Final = "out of reach"
 STRAY: Final = "stray"
 UNUSED: Final = "unused"
 PAD: Final = "padding"
@@ -63,9 +64,10 @@ class Piece:
 
 @frozen
 class Run:
-    """Frames from vpt_start on that are alike: of one level, or left over (then ``level`` is empty).
+    """Frames from vpt_start on that are alike: of one level, or never taken (then ``level`` is empty).
 
-    ``state`` is `TABLE`, `LEFT_OVER` (set aside, and no table that is reached) or `STRAY` (a table, and not set aside).
+    ``state`` is `TABLE`, `LEFT_OVER` (set aside, and never taken), `OUT_OF_REACH` (set aside and taken, but no walk
+    from the root comes to it) or `STRAY` (a table, and not set aside).
     """
 
     first: int
@@ -302,7 +304,8 @@ def _runs(report: Report) -> Iterator[Run]:
         if frame == total:
             found = ("", "")
         elif frame in left_over:
-            found = ("", LEFT_OVER)
+            taken = frame < report.consumed
+            found = (report.order[frame], OUT_OF_REACH) if taken else ("", LEFT_OVER)
         else:
             found = (report.order[frame], STRAY if frame >= report.nr_pt_pages else TABLE)
         if found != before:

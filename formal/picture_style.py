@@ -61,7 +61,9 @@ _DARK: Final = {
 
 def fill_class(kind: str) -> str:
     """The class of what is filled as that kind."""
-    return f"k-{kind.replace('_', '-').partition(' ')[0]}" if kind != "left over" else "k-left-over"
+    # Of frames, what is out of reach looks like what is left over; a gap's name may have more words.
+    name = "left-over" if kind in ("left over", "out of reach") else kind.replace("_", "-").partition(" ")[0]
+    return f"k-{name}"
 
 
 def definitions() -> str:

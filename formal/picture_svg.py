@@ -12,7 +12,7 @@ from attrs import Factory, define, frozen
 
 from .arrange import PADDING
 from .paging import PAGE_SIZE
-from .picture import LEFT_OVER, STRAY, TABLE, Picture, Piece, Run, amount, ends
+from .picture import LEFT_OVER, OUT_OF_REACH, STRAY, TABLE, Picture, Piece, Run, amount, ends
 from .picture_style import ROOT, definitions, fill_class, style
 from .picture_tree import tree
 from .svg import element, folded, label, line, number, path, rectangle, spread, text_width
@@ -284,7 +284,7 @@ def _run(picture: Picture, scale: _Scale, run: Run, y: float) -> Iterator[str]:
         parts += [
             line(x + cell * each, y, x + cell * each, y + _LANE, "frame") for each in range(1, run.count)
         ]
-    outline = {LEFT_OVER: "left", STRAY: "astray"}.get(run.state)
+    outline = {LEFT_OVER: "left", OUT_OF_REACH: "left", STRAY: "astray"}.get(run.state)
     if outline:
         parts.append(rectangle(x, y, width, _LANE, outline))
     name = run.level or "–"

@@ -10,7 +10,7 @@ from typing import Final
 
 from .arrange import PADDING
 from .paging import PAGE_SIZE
-from .picture import BEYOND, LEFT_OVER, PAD, STRAY, UNUSED, Picture, Piece, amount, ends
+from .picture import BEYOND, LEFT_OVER, OUT_OF_REACH, PAD, STRAY, UNUSED, Picture, Piece, amount, ends
 from .svg import folded
 
 MIN_WIDTH: Final = 80
@@ -28,8 +28,7 @@ _LETTERS: Final = {
     PAD: "-",
     BEYOND: "~",
 }
-_LEFT_OVER: Final = "!"
-_STRAY: Final = "+"
+_WRONG: Final = {LEFT_OVER: "!", OUT_OF_REACH: "?", STRAY: "+"}
 _MOST_RANGES: Final = 6
 _LANE: Final = 11
 """How much room the names of the two lanes take."""
@@ -145,7 +144,7 @@ def _taken(picture: Picture, window: range, cells: int) -> str:
         for run in picture.runs:
             start = picture.tables_at + run.first * PAGE_SIZE
             shared = min(start + run.count * PAGE_SIZE, high) - max(start, low)
-            mark = {LEFT_OVER: _LEFT_OVER, STRAY: _STRAY}.get(run.state, run.level[1:])
+            mark = _WRONG.get(run.state, run.level[1:])
             # What is wrong is seen, however little it is.
             weight = shared if mark.isdigit() else shared + PAGE_SIZE * cells if shared > 0 else 0
             if weight > most and (shared * 2 > high - low or not mark.isdigit() or best == " "):
@@ -162,10 +161,10 @@ def _tables(picture: Picture) -> Iterator[str]:
         return
     for row in picture.rows:
         yield f"{row.level.name}: {_numbers([each.frame for each in row.tables])}"
-    if report.unused:
-        yield f"LEFT OVER: {_numbers(report.unused)}"
-    if report.stray_tables:
-        yield f"STRAY: {_numbers(report.stray_tables)}"
+    for state in _WRONG:
+        frames = [run.first + each for run in picture.runs if run.state == state for each in range(run.count)]
+        if frames:
+            yield f"{state.upper()}: {_numbers(frames)}"
 
 
 def _numbers(frames: Iterable[int]) -> str:
@@ -188,10 +187,8 @@ def _legend(picture: Picture, width: int) -> Iterator[str]:
     """What the letters mean: of those that there are."""
     names = dict.fromkeys((each.name, each.title) for each in picture.pieces)
     told = [f"{_LETTERS[name]} {title}" for name, title in names]
-    if any(run.state == LEFT_OVER for run in picture.runs):
-        told.append(f"{_LEFT_OVER} {LEFT_OVER}")
-    if any(run.state == STRAY for run in picture.runs):
-        told.append(f"{_STRAY} {STRAY} table")
+    states = {run.state for run in picture.runs}
+    told += [f"{mark} {state}" for state, mark in _WRONG.items() if state in states]
     if picture.grid(picture.tail, (width - 2) // 2):
         told.append("^ a 4 MiB line")
     line = ""

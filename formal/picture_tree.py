@@ -9,7 +9,7 @@ from typing import Final
 from attrs import frozen
 
 from .machine import Reached
-from .picture import LEFT_OVER, STRAY, Picture
+from .picture import LEFT_OVER, OUT_OF_REACH, STRAY, Picture
 from .picture_style import fill_class
 from .svg import element, label, path, rectangle, text_width
 
@@ -55,9 +55,11 @@ def tree(picture: Picture, left: float, right: float, y: float) -> tuple[list[st
     left_over = picture.report.unused if picture.report and not picture.report.misaligned else ()
     if left_over:
         slots = _slots_of_frames(left_over)
-        parts.append(label(left, y + 22, LEFT_OVER, 12, class_="head"))
+        parts.append(label(left, y + 22, "not reached", 12, class_="head"))
         for slot, middle in zip(slots, _middles(len(slots), left + _MARGIN, right), strict=True):
-            parts += _elided(picture, slot, middle, y) if slot.elided else _left_over(slot, middle, y)
+            parts += (
+                _elided(picture, slot, middle, y) if slot.elided else _left_over(picture, slot, middle, y)
+            )
         y += _ROW
     return parts, y
 
@@ -136,13 +138,15 @@ def _table(picture: Picture, slot: _Slot, middle: float, y: float, stray: set[in
     return [element("g", *parts, class_="table", data_frame=str(table.frame), data_level=table.level)]
 
 
-def _left_over(slot: _Slot, middle: float, y: float) -> list[str]:
-    x = middle - _BOX / 2
+def _left_over(picture: Picture, slot: _Slot, middle: float, y: float) -> list[str]:
+    x, frame = middle - _BOX / 2, slot.frames[0]
+    taken = picture.report is not None and frame < picture.report.consumed
+    told = f"{picture.report.order[frame]}, {OUT_OF_REACH}" if taken and picture.report else LEFT_OVER
     parts = [
         rectangle(x, y, _BOX, _HEIGHT, fill_class(LEFT_OVER)),
         rectangle(x, y, _BOX, _HEIGHT, "left"),
         label(middle, y + 21, f"frame {slot.frames[0]}", 11, "middle", "halo"),
-        label(middle, y + 37, "no table", 10, "middle", "halo"),
+        label(middle, y + 37, told, 10, "middle", "halo"),
     ]
     return [element("g", *parts, class_="left-over", data_frame=str(slot.frames[0]))]
 

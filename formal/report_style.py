@@ -17,7 +17,9 @@ h3{font-size:1.05rem;margin:1.6rem 0 .4rem}
 table{border-collapse:collapse;width:100%;font-size:.9rem}
 th,td{border-bottom:1px solid var(--rule);padding:.35rem .6rem .35rem 0;text-align:left;vertical-align:top}
 tbody th{font-weight:normal;white-space:nowrap;font-family:ui-monospace,'DejaVu Sans Mono',monospace}
-.needs tbody th{white-space:normal}
+.needs tbody th,#lemmas tbody th{white-space:normal;overflow-wrap:anywhere}
+#lemmas th:first-child{min-width:14rem}
+#lemmas th:nth-child(2){min-width:20rem}
 td.number{text-align:right;font-variant-numeric:tabular-nums}
 .claim{border-top:2px solid var(--rule);margin-top:2rem}
 .family,blockquote footer{color:var(--faint);margin:0}
