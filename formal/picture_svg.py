@@ -332,7 +332,7 @@ def _figures(drawing: _Drawing, picture: Picture) -> None:
     drawing.y += 16
     y = drawing.y
     columns = (LEFT + 30, LEFT + 190, LEFT + 350, LEFT + 510, LEFT + 640)
-    for x, text in zip(columns, ("segment", "from", "to", "size", ""), strict=True):
+    for x, text in zip(columns, ("segment", "from", "to", "size"), strict=False):
         drawing.parts.append(label(x, y, text, _SIZE, class_="faint"))
     for each in (*picture.pieces, *picture.elsewhere):
         if each.gap and each.size < PAGE_SIZE:
