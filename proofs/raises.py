@@ -207,32 +207,37 @@ def settles(mode: PagingMode) -> Lemma:
     )
 
 
-def first_bound(mode: PagingMode, before: int) -> int:
-    """What bounds f(S, V(0)) when the tables start at most ``before`` bytes above S."""
+def _first_length(before: int, start: int) -> int:
+    """How far above S the region made for ``start`` frames ends at most, in bytes."""
+    return before + start * PAGE_SIZE + region.ABOVE_TABLES + LINE
+
+
+def first_bound(mode: PagingMode, before: int, start: int = 0) -> int:
+    """What bounds f(S, V(start)) when the tables start at most ``before`` bytes above S."""
     return sum(
-        ((before + region.ABOVE_TABLES + LINE) >> level.shift) + 2 if level.fixed is None else level.fixed
+        (_first_length(before, start) >> level.shift) + 2 if level.fixed is None else level.fixed
         for level in mode.counted_levels
     )
 
 
 @cache
-def first_bounded(mode: PagingMode, before: int) -> Lemma:
-    """T - S ≤ L gives f(S, V(0)) ≤ about L / 2 MiB."""
-    end = padded_end(vpt_start, number(0))
-    most = before + region.ABOVE_TABLES + LINE
+def first_bounded(mode: PagingMode, before: int, start: int = 0) -> Lemma:
+    """T - S ≤ L gives f(S, V(start)) ≤ about L / 2 MiB, for a few frames to start from."""
+    end = padded_end(vpt_start, number(start))
+    most = _first_length(before, start)
     spans = tables_by_level(mode, v_start, end)
-    count = tables_for(mode, v_start, vpt_start, number(0))
+    count = tables_for(mode, v_start, vpt_start, number(start))
     return Lemma(
-        f"first-bounded[{mode.name},{before:#x}]",
-        f"T - S ≤ {before:#x} ⇒ f(S, V(0)) ≤ {first_bound(mode, before)}",
+        f"first-bounded[{mode.name},{before:#x}{_from(start)}]",
+        f"T - S ≤ {before:#x} ⇒ f(S, V({start})) ≤ {first_bound(mode, before, start)}",
         Statement(
             assumptions=(within(before),),
-            goal=count <= first_bound(mode, before),
+            goal=count <= first_bound(mode, before, start),
         ),
         Steps(
             uses=(
-                region.count_as_padded(mode).at(n=number(0)),
-                end_within(before).at(),
+                region.count_as_padded(mode).at(n=number(start)),
+                end_within(before, start).at(),
                 *(
                     arithmetic.spanned_at_most(level.shift, most).at(low=v_start, far=end)
                     for level in mode.counted_levels
@@ -250,14 +255,19 @@ def within(before: int) -> Assumption:
 
 
 @cache
-def end_within(before: int) -> Lemma:
-    """T - S ≤ L gives V(0) - S ≤ L + 516 KiB + 4 MiB."""
-    most = before + region.ABOVE_TABLES + LINE
+def end_within(before: int, start: int = 0) -> Lemma:
+    """T - S ≤ L gives V(start) - S ≤ L + 516 KiB + 4 MiB, and a page for each frame of the start."""
+    most = _first_length(before, start)
     return Lemma(
-        f"end-within[{before:#x}]",
-        f"T - S ≤ {before:#x} ⇒ V(0) - S ≤ {most:#x}",
-        Statement(assumptions=(within(before),), goal=padded_end(vpt_start, number(0)) - v_start <= most),
+        f"end-within[{before:#x}{_from(start)}]",
+        f"T - S ≤ {before:#x} ⇒ V({start}) - S ≤ {most:#x}",
+        Statement(assumptions=(within(before),), goal=padded_end(vpt_start, number(start)) - v_start <= most),
     )
+
+
+def _from(start: int) -> str:
+    """What tells a lemma's name for another start from that for 0."""
+    return f",from {start}" if start else ""
 
 
 def chain(mode: PagingMode, first: int) -> list[int]:
@@ -268,27 +278,29 @@ def chain(mode: PagingMode, first: int) -> list[int]:
     return bounds
 
 
-def raises_enough(mode: PagingMode, before: int | None = None) -> int:
+def raises_enough(mode: PagingMode, before: int | None = None, start: int = 0) -> int:
     """How many raises `static_is_exact` speaks of."""
-    first = region.most_tables(mode) if before is None else first_bound(mode, before)
+    first = region.most_tables(mode) if before is None else first_bound(mode, before, start)
     return len(chain(mode, first))
 
 
 @cache
-def static_is_exact(mode: PagingMode, before: int | None = None) -> Lemma:
+def static_is_exact(mode: PagingMode, before: int | None = None, start: int = 0) -> Lemma:
     """The static count, after as many raises as `chain` has bounds, is the n that the search stops at.
 
-    With ``before``, for tables that start no further than that above S; else for all.
+    With ``before``, for tables that start no further than that above S; else for all. ``start`` is the count that it
+    starts from, no more than the least possible.
     """
     if before is None:
         bounds = chain(mode, region.most_tables(mode))
-        start = region.count_bounded(mode).at(n=number(0))
+        bounded = region.count_bounded(mode).at(n=number(start))
     else:
-        bounds = chain(mode, first_bound(mode, before))
-        start = first_bounded(mode, before).at()
-    steps = [number(0), *(raised(mode, v_start, vpt_start, raises) for raises in range(len(bounds) + 1))]
+        bounds = chain(mode, first_bound(mode, before, start))
+        bounded = first_bounded(mode, before, start).at()
+    counts = (raised(mode, v_start, vpt_start, raises, start) for raises in range(len(bounds) + 1))
+    steps = [number(start), *counts]
     # n_0 ≤ n_1 ≤ ..., each raise within its bound, the last but one small: so the last count is a fixed point.
-    rising: list[Use] = [start, region.count_at_least(mode).at(n=number(0))]
+    rising: list[Use] = [bounded, region.count_at_least(mode).at(n=number(start))]
     for index, bound in enumerate(bounds):
         low, high = steps[index], steps[index + 1]
         rising.append(region.count_grows(mode).at(n=low, m=high))
@@ -296,12 +308,17 @@ def static_is_exact(mode: PagingMode, before: int | None = None) -> Lemma:
     rising.append(settles(mode).at(n=steps[-3], m=steps[-2], l=steps[-1]))
     # The search stops no higher than this fixed point, and each n_k is no higher than what it stops at.
     rising.append(loop.stops_least(mode).at(m=steps[-1], first=number(FIRST_TRIED)))
-    below = [loop.exact(mode).at(), *(region.count_grows(mode).at(n=step, m=n) for step in steps[:-1])]
+    least = [region.count_at_least(mode).at()] if start else []
+    below = [
+        loop.exact(mode).at(),
+        *least,
+        *(region.count_grows(mode).at(n=step, m=n) for step in steps[:-1]),
+    ]
     uses = [*below, *rising] if before is None else [*rising, *below]
     last = steps[-1]
     return Lemma(
-        f"static-is-exact[{mode.name}" + (f",{before:#x}]" if before is not None else "]"),
-        f"the search stops at n ⇒ n = n_{len(bounds)}, the static count after {len(bounds)} raises",
+        f"static-is-exact[{mode.name}" + (f",{before:#x}" if before is not None else "") + f"{_from(start)}]",
+        f"the search stops at n ⇒ n = n_{len(bounds)}, the static count after {len(bounds)} raises from {start}",
         Statement(
             assumptions=(region.room(mode, n) if before is None else within(before),),
             runs=(loop.found(mode),),

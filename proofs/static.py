@@ -42,40 +42,46 @@ COMPAT_SPAN: Final = 1 << 32
 """A 32-bit guest's address space, in bytes."""
 
 
-def static(mode: PagingMode, count: int) -> Word:
-    """n_count for the S and T of the statements here."""
-    return raised(mode, v_start, vpt_start, count)
+def static(mode: PagingMode, count: int, start: int = 0) -> Word:
+    """n_count for the S and T of the statements here, counted from ``start`` frames."""
+    return raised(mode, v_start, vpt_start, count, start)
 
 
 @claim(family=FAMILY, sentence=STATICALLY, source="thread")
 def static_lower() -> tuple[Part, ...]:
-    """For all S, T with room: f(S, V(0)) ≤ n."""
-    return tuple(
-        Part(
-            name=mode.title,
-            lemma=Lemma(
-                f"static-lower[{mode.name}]",
-                "f(S, V(0)) ≤ n",
-                Statement(
-                    assumptions=(region.room(mode, n),), runs=(loop.found(mode),), goal=static(mode, 0) <= n
-                ),
-                Steps(
-                    uses=(loop.exact(mode).at(), region.count_grows(mode).at(n=number(0), m=n)),
-                    generalise=(loop.needed(mode, n), static(mode, 0)),
-                ),
+    """For all S, T with room: f(S, V(0)) ≤ n. And f(S, V(s)) ≤ n for the "default 6/4", s = 4 or, for compat, 6."""
+    return tuple(_lower(mode, start) for start in (0, None) for mode in BOTH)
+
+
+def _lower(mode: PagingMode, start: int | None) -> Part:
+    """The part for one start; ``None`` is the default."""
+    first = region.least_possible(mode) if start is None else start
+    least = (region.count_at_least(mode).at(),) if start is None else ()
+    return Part(
+        name=mode.title if start is not None else f"{mode.title}, from {first}",
+        lemma=Lemma(
+            f"static-lower[{mode.name}{f',from {first}' if first else ''}]",
+            f"f(S, V({first})) ≤ n",
+            Statement(
+                assumptions=(region.room(mode, n),),
+                runs=(loop.found(mode),),
+                goal=static(mode, 0, first) <= n,
             ),
-            least=(v_start, vpt_start),
-            shape=ordinary(),
-            without={"room": ordinary() & (v_start == 0) & (n == region.fixed_tables(mode) + 1)},
-            replay=replays.region_case(mode, _bounded_below),
-        )
-        for mode in BOTH
+            Steps(
+                uses=(loop.exact(mode).at(), *least, region.count_grows(mode).at(n=number(first), m=n)),
+                generalise=(loop.needed(mode, n), static(mode, 0, first)),
+            ),
+        ),
+        least=(v_start, vpt_start),
+        shape=ordinary(),
+        without={"room": ordinary() & (v_start == 0) & (n == region.fixed_tables(mode) + 1)},
+        replay=replays.region_case(mode, _bounded_below(first)),
     )
 
 
-def _needs(mode: PagingMode, count: int) -> Truth:
+def _needs(mode: PagingMode, count: int, start: int = 0) -> Truth:
     """Where to look for a region that needs ``count`` raises: the last one is a raise, and what it gives is n."""
-    return (static(mode, count - 1) < static(mode, count)) & (n == static(mode, count))
+    return (static(mode, count - 1, start) < static(mode, count, start)) & (n == static(mode, count, start))
 
 
 def _around(address: int) -> Truth:
@@ -83,20 +89,20 @@ def _around(address: int) -> Truth:
     return vpt_start >> 24 == address >> 24
 
 
-def _settled(mode: PagingMode, before: int | None, title: str, beyond: Truth) -> Part:
+def _settled(mode: PagingMode, before: int | None, title: str, beyond: Truth, start: int = 0) -> Part:
     """The part that says that the static count is n after as many raises as `raises.chain` says.
 
     ``beyond`` is where to look for a region that needs more, once the bound on T - S is dropped.
     """
-    count = raises.raises_enough(mode, before)
+    count = raises.raises_enough(mode, before, start)
     full_circle = ordinary() & (v_start == 0) & (n == region.fixed_tables(mode) + 1)
     return Part(
         name=f"{title}: {count} raise{'s' if count > 1 else ''}",
-        lemma=raises.static_is_exact(mode, before),
+        lemma=raises.static_is_exact(mode, before, start),
         least=(vpt_start, v_start) if before else (v_start, vpt_start),
         shape=ordinary() & (v_start < 1 << 30) & (vpt_start < 1 << 30),
         without={"within": beyond, "room": full_circle},
-        replay=replays.region_case(mode, _reaches(count)),
+        replay=replays.region_case(mode, _reaches(count, start)),
     )
 
 
@@ -104,13 +110,22 @@ def _settled(mode: PagingMode, before: int | None, title: str, beyond: Truth) ->
 def raises_64() -> tuple[Part, ...]:
     """64-bit, T - S ≤ 506 TiB: n = n_3. T - S ≤ 2 GiB - 32 MiB: n = n_1. And three raises are needed somewhere.
 
+    From V(0); and n = n_3 from V(4), the "default 4", too.
+
     Within a half of the canonical addresses, 128 TiB, that is always so. Further up a fourth is needed: the
     counterexample that dropping `within` lets in.
     """
-    low = ordinary() & (v_start == 0)
+    low, default = _low(), region.least_possible(X86_64)
     return (
         _settled(X86_64, THREE_RAISES, "any region of an image", low & _around(FOUR_AT) & _needs(X86_64, 4)),
         _settled(X86_64, ONE_RAISE, "in 2 GiB", low & (vpt_start < 4 << 30) & _needs(X86_64, 2)),
+        _settled(
+            X86_64,
+            THREE_RAISES,
+            f"any region of an image, from {default}",
+            low & _around(FOUR_AT) & _needs(X86_64, 4, default),
+            default,
+        ),
         Part(
             name="3 raises are needed",
             reached=True,
@@ -137,25 +152,45 @@ def raises_64() -> tuple[Part, ...]:
     cure="allow two raises for a 32-bit dom0",
 )
 def raises_compat_1() -> tuple[Part, ...]:
-    """Compat, T - S ≤ 4 GiB: n = n_1. Refuted; n = n_2 is proved."""
-    low = ordinary() & (v_start == 0)
-    once = Part(
-        name="in 4 GiB: 1 raise",
+    """Compat, T - S ≤ 4 GiB: n = n_1. Refuted; n = n_2 is proved. From V(0), and from V(6), the "default 6"."""
+    default = region.least_possible(COMPAT)
+    return (
+        _one_raise(COMPAT, "in 4 GiB: 1 raise", 0),
+        _settled(COMPAT, COMPAT_SPAN, "in 4 GiB", _low() & _around(THREE_AT) & _needs(COMPAT, 3)),
+        _one_raise(COMPAT, f"in 4 GiB, from {default}: 1 raise", default),
+        _settled(
+            COMPAT,
+            COMPAT_SPAN,
+            f"in 4 GiB, from {default}",
+            _low() & _around(THREE_AT) & _needs(COMPAT, 3, default),
+            default,
+        ),
+    )
+
+
+def _low() -> Truth:
+    """A region from address 0 on."""
+    return ordinary() & (v_start == 0)
+
+
+def _one_raise(mode: PagingMode, title: str, start: int) -> Part:
+    """The part that says, wrongly, that one raise is enough."""
+    return Part(
+        name=title,
         expected=Expected.REFUTED,
         lemma=Lemma(
-            "one-raise[compat]",
+            f"one-raise[{mode.name}{f',from {start}' if start else ''}]",
             "n = n_1",
             Statement(
                 assumptions=(raises.within(COMPAT_SPAN),),
-                runs=(loop.found(COMPAT),),
-                goal=static(COMPAT, 1) == n,
+                runs=(loop.found(mode),),
+                goal=static(mode, 1, start) == n,
             ),
         ),
         least=(vpt_start,),
-        shape=low & _needs(COMPAT, 2),
-        replay=replays.region_case(COMPAT, _reaches(1)),
+        shape=_low() & _needs(mode, 2, start),
+        replay=replays.region_case(mode, _reaches(1, start)),
     )
-    return once, _settled(COMPAT, COMPAT_SPAN, "in 4 GiB", low & _around(THREE_AT) & _needs(COMPAT, 3))
 
 
 @claim(family=FAMILY, sentence=STATICALLY, source="the project's own")
@@ -259,9 +294,9 @@ CLAIMS: tuple[Claim, ...] = (
 )
 
 
-def _static_count(mode: PagingMode, values: Values, count: int) -> int:
-    """n_count as the machine walks it."""
-    frames = 0
+def _static_count(mode: PagingMode, values: Values, count: int, start: int) -> int:
+    """n_count as the machine walks it, from ``start`` frames."""
+    frames = start
     for _ in range(count + 1):
         took = replays.needed(mode, values, frames)
         assert took is not None, "the machine arranged this region"
@@ -269,19 +304,25 @@ def _static_count(mode: PagingMode, values: Values, count: int) -> int:
     return frames
 
 
-def _bounded_below(values: Values, layout: Layout) -> tuple[bool, str]:
-    first = _static_count(layout.mode, values, 0)
-    return (
-        first <= layout.nr_pt_pages,
-        f"without tables a walk touches {first}, the machine finds {layout.nr_pt_pages}",
-    )
+def _bounded_below(start: int) -> replays.Holds:
+    """Whether the machine's first static count is no more than the n that its search finds."""
+
+    def holds(values: Values, layout: Layout) -> tuple[bool, str]:
+        first = _static_count(layout.mode, values, 0, start)
+        made = f"with {start} tables" if start else "without tables"
+        return (
+            first <= layout.nr_pt_pages,
+            f"{made} a walk touches {first}, the machine finds {layout.nr_pt_pages}",
+        )
+
+    return holds
 
 
-def _reaches(count: int) -> replays.Holds:
+def _reaches(count: int, start: int = 0) -> replays.Holds:
     """Whether the machine's static count after ``count`` raises is the n that its search finds."""
 
     def holds(values: Values, layout: Layout) -> tuple[bool, str]:
-        steps = [_static_count(layout.mode, values, each) for each in range(count + 2)]
+        steps = [_static_count(layout.mode, values, each, start) for each in range(count + 2)]
         shown = ", ".join(map(str, dict.fromkeys(steps)))
         return steps[
             count
