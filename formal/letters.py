@@ -4,6 +4,7 @@ A letter says first what came of the claim, then what the claim is and whose sen
 known. Lines are no wider than a terminal's 80 columns, but for what would be broken by that: commands, arrangements.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Final
@@ -18,6 +19,8 @@ from .theorem import Induction, Lemma
 from .verdict import Need, Proved, Refuted, Witness
 
 WIDTH: Final = 80
+_TERM: Final = re.compile(r"\w\((?:[^()]|\([^()]*\)){1,24}\)")
+"""A function of something short, such as f(S, V(n)), which a line doesn't break."""
 
 
 def letter(
@@ -203,6 +206,7 @@ def _sentence(text: str) -> str:
 def _wrapped(text: str, spaces: int = 0, hanging: int = 0) -> list[str]:
     """The text in lines of a terminal's width, moved to the right, no equation broken."""
     held = text.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
+    held = _TERM.sub(lambda found: found[0].replace(" ", "\N{NO-BREAK SPACE}"), held)
     margin = " " * spaces
     lines = wrap(
         held,

@@ -2,6 +2,7 @@
 
 import argparse
 
+from .arguments import add_json
 from .list_claims import add_names
 
 
@@ -20,6 +21,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="a new or empty folder, or one that holds nothing but an earlier export, which is replaced",
     )
     add_names(parser)
+    add_json(parser, "the index")
     parser.set_defaults(run=run)
 
 
@@ -27,7 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Write them."""
     from ..claim import claims
     from ..exit_status import Status
-    from ..obligation_files import READABLE, exported, write
+    from ..files import write_json
+    from ..obligation_files import READABLE, exported, index, write
     from ..proof_report import counted
     from ..selection import select
 
@@ -35,5 +38,10 @@ def run(arguments: argparse.Namespace) -> int:
     write(arguments.folder, found.files)
     obligations = counted(sum(map(len, found.lemmas.values())), "obligation")
     lemmas = counted(len(found.lemmas), "lemma")
-    print(f"{obligations} of {lemmas} written to {arguments.folder}; {READABLE} says which belongs to what")
+    if arguments.json is not None:
+        write_json(arguments.json, index(found))
+    if arguments.json != "-":
+        print(
+            f"{obligations} of {lemmas} written to {arguments.folder}; {READABLE} says which belongs to what"
+        )
     return Status.AS_EXPECTED

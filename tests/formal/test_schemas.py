@@ -35,7 +35,10 @@ EXAMPLES: dict[str, tuple[tuple[str, ...], ...]] = {
     "show": (("tiny",),),
     "prove": ((), ("all-that-goes-wrong",)),
     "counterexample": (("refuted",),),
+    "report": ((),),
     "invariants": ((),),
+    "report": (("tiny",),),
+    "export": (("obligations", "tiny"),),
     "layout": (SMALL, (*SMALL, "--entry", "0x100000", "--initrd-len", "5000")),
     "replay": (
         ("small.json",),
@@ -88,8 +91,8 @@ def _wrong(claim: claim_module.Claim) -> claim_module.Claim:
 Path_ = tuple[str | int, ...]
 OPTIONAL = {"example", "witness", "why", "hint", "queries", "frame", "level", "index"}
 """Keys that some objects have and others haven't."""
-FREE = {("values",), ("taken",), ("reached",)}
-"""Objects whose keys are names of inputs, or of levels: any."""
+FREE = {("values",), ("taken",), ("reached",), ("answers",)}
+"""Objects whose keys are names of inputs, of levels or of solvers: any."""
 
 
 def closed(schema: Any) -> Any:
