@@ -83,6 +83,8 @@ def picture_svg(picture: Picture, *, name: str = "picture", alone: bool = True) 
     drawing.parts.append(_fitting(LEFT, drawing.y, picture.title, 18, "head"))
     whole, tail, frames = _Scale(range(picture.span)), _Scale(picture.tail), _Scale(picture.frames)
     title = f"The region, to scale: {amount(picture.size)} from v_start to v_end"
+    if picture.span > picture.size:
+        title += f", and {amount(picture.span - picture.size)} beyond it"
     before = whole
     # Where the end is nearly all of the region, one bar is enough for both.
     if picture.tail.start * 4 > picture.span:
@@ -304,16 +306,19 @@ def _run(picture: Picture, scale: _Scale, run: Run, y: float) -> Iterator[str]:
 
 def _marked(drawing: _Drawing, picture: Picture, scale: _Scale) -> None:
     """What is left over, or stray, told below the frames."""
-    marked = [each for each in picture.runs if each.state != TABLE]
+    marked: list[tuple[int, int, str]] = []
+    for run in picture.runs:
+        if marked and marked[-1][1] + 1 == run.first and marked[-1][2] == run.state:
+            marked[-1] = marked[-1][0], run.last, run.state
+        elif run.state != TABLE:
+            marked.append((run.first, run.last, run.state))
     if not marked:
         return
     texts, middles = [], []
-    for run in marked[:_MOST_MARKED]:
-        frames = f"frame {run.first}" if run.count == 1 else f"frames {run.first} to {run.last}"
-        texts.append(f"{frames}: {run.state}")
-        middles.append(
-            scale.x(picture.tables_at + run.first * PAGE_SIZE) + scale.width(run.count * PAGE_SIZE) / 2
-        )
+    for first, last, state in marked[:_MOST_MARKED]:
+        frames = f"frame {first}" if first == last else f"frames {first} to {last}"
+        texts.append(f"{frames}: {state}")
+        middles.append(scale.x(picture.tables_at) + scale.width((first + last + 1) * PAGE_SIZE) / 2)
     if len(marked) > _MOST_MARKED:
         texts[-1] = f"and {len(marked) - _MOST_MARKED + 1} more such runs"
     widths = [text_width(each, _SIZE) + _SIZE for each in texts]
