@@ -88,7 +88,7 @@ def compat_l4_counted(v_start: Word, end: Word) -> Word:
 
 def i386_pae(v_start: Word, end: Word) -> Word:
     """An i386 Xen with PAE: one L3, four L2, and an L1 for each 2 MiB of the region's length, rounded up."""
-    return _blocks_of_length(v_start, end, 21) + 5
+    return blocks_of_length(v_start, end, 21) + 5
 
 
 def i386_pae_consumed(v_start: Word, end: Word) -> Word:
@@ -102,7 +102,7 @@ def two_level(v_start: Word, end: Word) -> Word:
     Xen 1.x and 2.0 didn't round up, which is the same for a region that starts at a multiple of 4 MiB, as theirs
     did.
     """
-    return _blocks_of_length(v_start, end, 22) + 1
+    return blocks_of_length(v_start, end, 22) + 1
 
 
 def two_level_consumed(v_start: Word, end: Word) -> Word:
@@ -224,7 +224,7 @@ def count_rule(version: Version) -> CountRule:
     )
 
 
-def _blocks_of_length(v_start: Word, end: Word, shift: int) -> Word:
+def blocks_of_length(v_start: Word, end: Word, shift: int) -> Word:
     """How many 2**shift-sized blocks a range is long, rounded up; where it starts plays no part."""
     return (end - v_start + ((1 << shift) - 1)) >> shift
 

@@ -111,6 +111,16 @@ TWO_LEVEL = PagingMode(
 )
 """Classic i386: one L2 (page directory) and one L1 for each 4 MiB."""
 
+I386_PAE = PagingMode(
+    name="i386-pae",
+    title="32-bit PAE guest on i386 Xen",
+    bits=32,
+    p2m_entry=4,
+    entry_bytes=8,
+    levels=_levels((9, None, True), (9, 4, True), (2, 1, True)),
+)
+"""A guest of an i386 Xen with PAE: one L3 of four entries, and all four L2."""
+
 PAE_AS_NEEDED = PagingMode(
     name="pae-as-needed",
     title="32-bit PAE with as many L2 as the region spans",

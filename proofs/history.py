@@ -4,6 +4,7 @@ Notation of DOMAIN.md section 1: S = v_start, V = v_end, T = vpt_start, n = nr_p
 same width. The versions are those of `encodings.history`.
 """
 
+from collections.abc import Callable
 from functools import cache
 from typing import Final
 
@@ -13,25 +14,27 @@ from ..encodings import history
 from ..encodings.dom0_count import FIRST_TRIED
 from ..encodings.dom0_layout import v_end
 from ..encodings.spans import spanned
-from ..formal.arrange import PADDING, ROUNDING
+from ..formal.arrange import PADDING, ROUNDING, TooLarge, arrange, touched
 from ..formal.claim import Claim, Expected, Part, claim
-from ..formal.layout import ADDRESS_LIMIT, Layout, Segment
-from ..formal.machine import TooLarge, replay, with_frames
-from ..formal.paging import COMPAT, PAGE_SIZE, X86_64
-from ..formal.theorem import Assumption, Induction, Lemma, Run, Statement, Steps
+from ..formal.layout import ADDRESS_LIMIT
+from ..formal.machine import replay
+from ..formal.paging import COMPAT, I386_PAE, PAGE_SIZE, TWO_LEVEL, X86_64, PagingMode
+from ..formal.theorem import Assumption, Lemma, Statement, Steps
 from ..formal.verdict import Replay
-from ..formal.words import Word, number, word
+from ..formal.words import Word, number
+from ..formal.xen_version import xen_version
 from . import loop, region, replays
 from .count import on_pages, ordinary
+from .old_counts import END, counted_exactly, first_half, found, rounded_start, same_blocks, short_of_all
 from .region import n, v_start, vpt_start
 from .replays import Values
 
 FAMILY = "History"
 SENTENCE_FIRST = "The search for nr_pt_pages stops, in the first version of it for 64-bit kernels too."
+SENTENCE_LENGTH = "The count of an i386 Xen was exact, though it counts the length of the region."
 SENTENCE_COUNTED = "The count of a 32-bit dom0's page tables was exact in Xen 3.1 to 4.2.0, too."
 LINUX: Final = ADDRESS_LIMIT - (2 << 30)
 """Where 64-bit Linux kernels start: 2 GiB below the end of the address space."""
-END: Final = word("end")
 LAST: Final = ADDRESS_LIMIT - (1 << 39)
 """Where the last 512 GiB begin."""
 STEPS: Final = ADDRESS_LIMIT - (1 << 44)
@@ -41,6 +44,8 @@ TRIED: Final = 10_000
 
 FIRST_4_LEVEL = next(each for each in history.VERSIONS if each.needed is history.first_four_level)
 L4_COUNTED = next(each for each in history.VERSIONS if each.needed is history.compat_l4_counted)
+I386 = next(each for each in history.VERSIONS if each.needed is history.i386_pae)
+WITHOUT_PAE = next(each for each in history.VERSIONS if each.needed is history.two_level)
 
 
 @cache
@@ -141,41 +146,6 @@ def first_4level_terminates() -> tuple[Part, ...]:
     )
 
 
-@cache
-def counted_exactly() -> Lemma:
-    """The search that counts an L4 stops at n with 1 + f(S, V(n)) = n: n ≤ 1 + f(S, V(n)) until then."""
-    needed = loop.needed(COMPAT, n)
-    bounded = region.count_bounded(COMPAT)
-    return Lemma(
-        "stops-exactly[compat, L4 counted]",
-        "the search stops at n ⇒ 1 + f(S, V(n)) = n",
-        Statement(
-            assumptions=(region.room(COMPAT, n),),
-            runs=(_found(),),
-            goal=1 + needed == n,
-        ),
-        Induction(
-            invariant=~region.has_room(COMPAT, n) | (n <= 1 + needed),
-            base=Steps(
-                uses=(
-                    region.count_at_least(COMPAT).wherever(n=number(FIRST_TRIED)),
-                    bounded.at(n=number(FIRST_TRIED)),
-                ),
-                generalise=(loop.needed(COMPAT, number(FIRST_TRIED)),),
-            ),
-            step=Steps(
-                uses=(region.count_grows(COMPAT).wherever(m=n + 1), bounded.at(), bounded.at(n=n + 1)),
-                generalise=(needed, loop.needed(COMPAT, n + 1)),
-            ),
-            end=Steps(uses=(bounded.at(),), generalise=(needed,)),
-        ),
-    )
-
-
-def _found() -> Run:
-    return Run(history.search(L4_COUNTED), (v_start, vpt_start, number(FIRST_TRIED)), (n,))
-
-
 @claim(
     family=FAMILY,
     sentence=SENTENCE_COUNTED,
@@ -185,9 +155,10 @@ def _found() -> Run:
 def compat_l4_counted_exact() -> tuple[Part, ...]:
     """For all S, T with room: the builder of that Xen takes n frames. Refuted: it takes n - 1, always."""
     took = L4_COUNTED.consumed(v_start, v_end(vpt_start, n))
+    exactly = counted_exactly(L4_COUNTED, COMPAT, 1)
     small = ordinary() & (v_start == 0) & (vpt_start < 1 << 30) & (n == 1 + loop.needed(COMPAT, n))
     full_circle = (n == region.fixed_tables(COMPAT) + 2) & (loop.needed(COMPAT, n) + 1 < n) & on_pages()
-    statement = Statement(assumptions=(region.room(COMPAT, n),), runs=(_found(),), goal=took == n)
+    statement = Statement(assumptions=(region.room(COMPAT, n),), runs=(found(L4_COUNTED),), goal=took == n)
     return (
         Part(
             name="as many as are set aside",
@@ -197,7 +168,7 @@ def compat_l4_counted_exact() -> tuple[Part, ...]:
             ),
             least=(v_start, vpt_start),
             shape=small,
-            replay=_old_compat(0),
+            replay=_built("compat-l4-counted", 0),
         ),
         Part(
             name="one less than are set aside, always",
@@ -205,17 +176,117 @@ def compat_l4_counted_exact() -> tuple[Part, ...]:
                 "one-too-many[compat, L4 counted]",
                 "the search stops at n ⇒ the builder takes n - 1 frames",
                 evolve(statement, goal=took + 1 == n),
-                Steps(uses=(counted_exactly().at(),), generalise=(loop.needed(COMPAT, n),)),
+                Steps(uses=(exactly.at(),), generalise=(loop.needed(COMPAT, n),)),
             ),
             least=(v_start, vpt_start),
             shape=small,
             without={"room": full_circle},
-            replay=_old_compat(1),
+            replay=_built("compat-l4-counted", 1),
         ),
     )
 
 
-CLAIMS: tuple[Claim, ...] = (first_4level_terminates, compat_l4_counted_exact)
+@claim(
+    family=FAMILY,
+    sentence=SENTENCE_LENGTH,
+    source="follows: i386 Xen with PAE, 3.0 to 4.2, and without, 1.x to 3.2",
+)
+def i386_exact() -> tuple[Part, ...]:
+    """For all S, T with room: the builders of i386 Xen take n frames, with PAE and without.
+
+    They count the region's length, not what it touches. The region ends at a multiple of 4 MiB, so that is the same.
+    """
+    return tuple(
+        Part(
+            name=mode.title,
+            lemma=Lemma(
+                f"exact[{version.name}]",
+                "the search stops at n ⇒ the builder takes n frames",
+                Statement(
+                    assumptions=(region.room(mode, n),),
+                    runs=(found(version),),
+                    goal=version.consumed(v_start, v_end(vpt_start, n)) == n,
+                ),
+                Steps(uses=(counted_exactly(version, mode, 0).at(),), generalise=_spans(mode)),
+            ),
+            least=(v_start, vpt_start),
+            shape=ordinary() & (vpt_start < 1 << 30) & (v_start == 0x1FF000) & (n == loop.needed(mode, n)),
+            without={"room": (n == region.fixed_tables(mode) + 1) & (loop.needed(mode, n) < n) & on_pages()},
+            replay=_built(name, 0),
+        )
+        for name, version, mode in (
+            ("i386-pae", I386, I386_PAE),
+            ("2-level", WITHOUT_PAE, TWO_LEVEL),
+        )
+    )
+
+
+def _spans(mode: PagingMode) -> tuple[Word, ...]:
+    """N(S, V(n)) of the levels that have as many tables as the region touches."""
+    return tuple(spanned(v_start, v_end(vpt_start, n), shift) for shift in region.spanned_shifts(mode))
+
+
+@claim(
+    family=FAMILY,
+    sentence="Rounding v_start down to 4 MiB, as Xen 3.0 did, changes no count.",
+    source="follows: Xen 3.0, which aligned the load address to 4 MiB",
+    cure="a v_start in the first half of its 4 MiB, as every superpage-aligned one is",
+)
+def rounded_start_same_count() -> tuple[Part, ...]:
+    """For all S, V: f(⌊S⌋, V) = f(S, V), ⌊S⌋ being S rounded down to 4 MiB. Refuted; it is one L1 more at most.
+
+    Where S lies in the first 2 MiB of its 4 MiB, it is the same.
+    """
+    start = history.REGION_STARTS[1].start(v_start)
+    todays, rounded = history.four_level(v_start, END), history.four_level(start, END)
+    second = (v_start == 0x200000) & (END == 4 << 20)
+    same = Statement(goal=rounded == todays)
+    uses = tuple(same_blocks(shift).at() for shift in (39, 30))
+    spans = [spanned(each, END, shift) for each in (v_start, start) for shift in (39, 30, 21)]
+    return (
+        Part(
+            name="any start",
+            expected=Expected.REFUTED,
+            lemma=Lemma("rounded-start-same", "f(⌊S⌋, V) = f(S, V)", same),
+            least=(v_start, END),
+            shape=second,
+            replay=_rounded(lambda more: more == 0),
+        ),
+        Part(
+            name="one L1 more at most",
+            lemma=Lemma(
+                "rounded-start-one-more",
+                "S ≤ V ⇒ f(⌊S⌋, V) = f(S, V), or one more",
+                Statement(assumptions=(short_of_all(),), goal=(rounded == todays) | (rounded == todays + 1)),
+                Steps(uses=(*uses, rounded_start(anywhere=True).at()), generalise=region.terms(*spans)),
+            ),
+            least=(v_start, END),
+            shape=second,
+            without={"in-order": (v_start == 0x200000) & (END == 0)},
+            replay=_rounded(lambda more: more in (0, 1)),
+        ),
+        Part(
+            name="a start in the first half of its 4 MiB",
+            lemma=Lemma(
+                "rounded-start-first-half",
+                "S in the first half of its 4 MiB ⇒ f(⌊S⌋, V) = f(S, V)",
+                evolve(same, assumptions=(first_half(),)),
+                Steps(uses=(*uses, rounded_start(anywhere=False).at()), generalise=region.terms(*spans)),
+            ),
+            least=(v_start, END),
+            shape=(v_start == 0x401000) & (END == 8 << 20),
+            without={"first-half": second},
+            replay=_rounded(lambda more: more == 0),
+        ),
+    )
+
+
+CLAIMS: tuple[Claim, ...] = (
+    first_4level_terminates,
+    compat_l4_counted_exact,
+    i386_exact,
+    rounded_start_same_count,
+)
 
 
 def _blocks(start: int, end: int, shift: int) -> int:
@@ -257,24 +328,41 @@ def _first_and_todays(values: Values) -> tuple[bool, str]:
     return first == walked, f"the first rule asks for {first:#x}, a walk touches {walked}"
 
 
-def _old_compat(less: int) -> replays.Judge:
-    """Judges the layout that the old search makes: whether the builder takes so many fewer than are set aside."""
+def _rounded(holds: Callable[[int], bool]) -> replays.Judge:
+    """Judges how many tables more a walk from the rounded start comes to."""
 
     def judge(values: Values) -> Replay:
-        count = values["n"]
-        found = replays.arranged(COMPAT, values["v_start"], values["vpt_start"]) if count < 1 << 20 else None
-        if found is None:
-            return Replay(None, replays.TOO_LARGE)
-        end = replays.end_of(values, count) % ADDRESS_LIMIT
-        layout: Layout = evolve(with_frames(found, count), total=Segment(found.v_start, end))
+        start, end = values["v_start"], values["end"] or ADDRESS_LIMIT
         try:
-            report = replay(layout)
+            counts = [touched(X86_64, each, end) for each in (start, start - start % ROUNDING)]
         except TooLarge:
             return Replay(None, replays.TOO_LARGE)
         return Replay(
-            report.consumed == count - less,
-            f"{count} frames are set aside and {report.consumed} taken; left over: {list(report.unused)}",
-            (("the layout of Xen 3.1 to 4.2.0", layout, report),),
+            holds(counts[1] - counts[0]),
+            f"from S a walk touches {counts[0]}, from S rounded down {counts[1]}",
+        )
+
+    return judge
+
+
+def _built(name: str, less: int) -> replays.Judge:
+    """Judges the layout of that Xen on the machine: whether it takes so many fewer frames than it sets aside."""
+    version = xen_version(name)
+
+    def judge(values: Values) -> Replay:
+        given = replays.configuration(version.mode, values["v_start"], values["vpt_start"])
+        if given is None:
+            return Replay(None, replays.TOO_LARGE)
+        try:
+            layout = arrange(given, version)
+            report = replay(layout, version=version, generations=())
+        except TooLarge:
+            return Replay(None, replays.TOO_LARGE)
+        replays.agreed("n", values["n"], layout.nr_pt_pages)
+        return Replay(
+            report.consumed == layout.nr_pt_pages - less,
+            f"{layout.nr_pt_pages} frames are set aside and {report.consumed} taken; left over: {list(report.unused)}",
+            ((f"the layout of Xen {version.carried_by}", layout, report),),
         )
 
     return judge
