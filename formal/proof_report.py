@@ -16,9 +16,10 @@ from typing import Any, Final
 from . import layout_json
 from .claim import Claim
 from .layout import Layout
+from .opinions import answers
 from .prover import Decision, LemmaResult, PartDecision, ProofRun
 from .rule import lemmas_of, used_by
-from .solver import RLIMIT
+from .solver import RLIMIT, Z3, version_of
 from .theorem import Lemma
 from .verdict import Error, Need, Proved, Refuted, Severity, Unknown, Vacuous, Verdict, Witness
 
@@ -66,6 +67,9 @@ def claim_lines(decision: Decision, queries: Queries, widths: tuple[int, int] = 
             yield from (LOUD, f"{claim.id}, {part.part.name}: {part.verdict.why}")
             if part.verdict.witness is not None:
                 yield f"    at {in_one_line(part.verdict.witness)}"
+            yield from (
+                f"    the query: {queries[name]}" for name, _ in part.verdict.queries if name in queries
+            )
             yield LOUD
         elif not part.as_expected:
             yield f"    {part.part.name}: {word_of(part.verdict)}, expected: {part.part.expected.value}"
@@ -97,7 +101,7 @@ def summary(run: ProofRun, *, quiet: bool = False, assumptions: bool = False) ->
         yield "Every verdict is as expected."
     if found[Severity.ERROR]:
         wrong = [each.claim.id for each in run.decisions if each.severity is Severity.ERROR]
-        yield f"{LOUD}\nERROR, model and machine disagree or the tool failed: {', '.join(wrong)}\n{LOUD}"
+        yield f"{LOUD}\nERROR, model and machine or two solvers disagree, or the tool failed: {', '.join(wrong)}\n{LOUD}"
 
 
 def as_dict(run: ProofRun, seconds: float, queries: Queries) -> dict[str, Any]:
@@ -105,7 +109,10 @@ def as_dict(run: ProofRun, seconds: float, queries: Queries) -> dict[str, Any]:
     found = Counter(each.severity for each in run.decisions)
     return {
         "schema": SCHEMA,
-        "versions": {"ptproof": version("ptproof"), "z3": _z3()},
+        "versions": {
+            "ptproof": version("ptproof"),
+            **{each: version_of(each) for each in (Z3, *run.solvers)},
+        },
         "limits": {"rlimit": RLIMIT, "seconds": seconds},
         "status": run.status,
         "counts": {
@@ -129,6 +136,8 @@ def _detail(decision: Decision) -> str:
     told = [counted(len(decision.parts), "part")]
     if lemmas:
         told.append(counted(len(lemmas), "lemma"))
+    if decision.solvers > 1:
+        told.append(f"by {decision.solvers} solvers")
     if refuted and isinstance(refuted[0].verdict, Refuted):
         told = [f"{refuted[0].part.name}: {in_one_line(refuted[0].verdict.witness)}"]
     proved = [each.verdict for each in decision.parts if isinstance(each.verdict, Proved)]
@@ -189,7 +198,17 @@ def _work(run: ProofRun) -> Iterator[str]:
     obligations = counted(sum(each.obligations for each in proved), "obligation")
     yield f"{counted(len(proved), 'lemma')} proved by {obligations}"
     spent = [each.spent for each in run.lemmas]
-    yield f"Z3 {_z3()} spent {sum(spent):,} of its units of work (rlimit), at most {max(spent, default=0):,} on a lemma"
+    if len(run.solvers) > 1:
+        yield from _agreement(run)
+    yield f"Z3 {version_of(Z3)} spent {sum(spent):,} of its units of work (rlimit), at most {max(spent, default=0):,} on a lemma"
+
+
+def _agreement(run: ProofRun) -> Iterator[str]:
+    """How many claims are proved by how many solvers."""
+    yield f"asked: {', '.join(f'{each} {version_of(each)}' for each in run.solvers)}"
+    count = Counter(each.solvers for each in run.decisions if each.solvers)
+    for solvers in range(len(run.solvers), 0, -1):
+        yield f"{counted(count[solvers], 'claim')} with each obligation discharged by {counted(solvers, 'solver')}"
 
 
 def why(verdict: Verdict, queries: Queries) -> Iterator[str]:
@@ -261,6 +280,7 @@ def _part_as_dict(decision: PartDecision, queries: Queries) -> dict[str, Any]:
             for each in part.lemma.statement.assumptions
         ],
         "lemmas": list(verdict.lemmas) if isinstance(verdict, Proved | Refuted) else [],
+        "solvers": decision.solvers,
     }
     match verdict:
         case Proved():
@@ -271,13 +291,17 @@ def _part_as_dict(decision: PartDecision, queries: Queries) -> dict[str, Any]:
             shown["why"] = verdict.why
         case Unknown():
             shown |= {"why": verdict.why, "hint": verdict.hint}
-            shown["queries"] = [
-                {"name": name, "file": str(queries[name]) if name in queries else None}
-                for name, _ in verdict.queries
-            ]
+            shown["queries"] = _queries_as_list(verdict, queries)
         case Error():
             shown |= {"why": verdict.why, "witness": _witness_as_dict(verdict.witness)}
+            shown["queries"] = _queries_as_list(verdict, queries)
     return shown
+
+
+def _queries_as_list(verdict: Unknown | Error, queries: Queries) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "file": str(queries[name]) if name in queries else None} for name, _ in verdict.queries
+    ]
 
 
 def _need_as_dict(need: Need) -> dict[str, Any]:
@@ -310,13 +334,10 @@ def _lemma_as_dict(result: LemmaResult) -> dict[str, Any]:
         "discharged": result.discharged,
         "obligations": result.obligations,
         "open": [each.name for each, _ in result.open],
+        "answers": answers(result.opinions),
         "unsound": result.unsound,
         "spent": result.spent,
     }
-
-
-def _z3() -> str:
-    return version("z3-solver")
 
 
 def _first_line(text: str) -> str:

@@ -2,22 +2,24 @@
 
 Nothing here looks at the verdict that is expected. A part is proved when its lemma and all that it rests on
 are discharged and its assumptions can be met; it is refuted by values that break it and that the machine
-confirms. Where model and machine disagree, that is an Error.
+confirms. Where model and machine disagree, or two solvers, that is an Error.
+
+Obligations go to every solver that is asked to judge; whatever is looked for, Z3 looks for.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from threading import Lock, local
+from collections.abc import Iterable, Mapping, Sequence
 from time import monotonic
-from typing import Any, Final, Self, TypeVar
+from typing import Final
 
 from attrs import evolve, frozen
 
 from .claim import Claim, Expected, Part
+from .opinions import Opinion, backing, opinion
 from .rule import Obligation, UnsoundStep, lemmas_of, obligations
 from .search import Found, find, question
 from .smtlib import query_text
-from .solver import SECONDS, Answer, Solver
+from .solver import SECONDS, Z3, Answer, Solver
+from .team import Progress, Team
 from .theorem import Lemma, Statement
 from .verdict import (
     Error,
@@ -31,10 +33,8 @@ from .verdict import (
     Verdict,
     Witness,
 )
+from .verdict_cache import Cache
 from .words import TRUE, Truth, Word, all_of
-
-Progress = Callable[[int, int, tuple[str, ...]], None]
-"""Told how much is done, of how much, and the names of what is being worked on; from one thread at a time."""
 
 STATUS: Final = {Severity.UNKNOWN: 3, Severity.VACUOUS: 4, Severity.ERROR: 70}
 NOTHING_SELECTED: Final = 5
@@ -42,20 +42,29 @@ NOTHING_SELECTED: Final = 5
 
 @frozen(kw_only=True)
 class LemmaResult:
-    """What became of a lemma's own obligations: ``open`` are those not discharged, with the answer.
+    """What became of a lemma's own obligations: ``opinions`` has what the solvers say of each.
 
     ``contradictory`` says that its assumptions can't be met; ``unsound`` that its proof breaks a rule.
-    ``spent`` is in the solver's unit of work, ``seconds`` and ``slowest`` (of one question) are not stable.
+    ``spent`` is in Z3's unit of work, ``seconds`` and ``slowest`` (of one question) are not stable.
     """
 
     lemma: Lemma
-    obligations: int
-    open: tuple[tuple[Obligation, Answer], ...] = ()
+    opinions: tuple[Opinion, ...] = ()
     contradictory: bool = False
     unsound: str = ""
     spent: int = 0
     seconds: float = 0.0
     slowest: float = 0.0
+
+    @property
+    def obligations(self) -> int:
+        """How many obligations it has."""
+        return len(self.opinions)
+
+    @property
+    def open(self) -> tuple[tuple[Obligation, Answer], ...]:
+        """The obligations that are not discharged, with the answer that says most."""
+        return tuple((each.obligation, each.against) for each in self.opinions if not each.discharged)
 
     @property
     def discharged(self) -> bool:
@@ -65,10 +74,14 @@ class LemmaResult:
 
 @frozen(kw_only=True)
 class PartDecision:
-    """The verdict on a part of a claim."""
+    """The verdict on a part of a claim.
+
+    ``solvers`` is by how many each obligation of its proof was discharged, at least; 0 where nothing was proved.
+    """
 
     part: Part
     verdict: Verdict
+    solvers: int = 0
 
     @property
     def as_expected(self) -> bool:
@@ -90,6 +103,11 @@ class Decision:
         return all(each.as_expected for each in self.parts)
 
     @property
+    def solvers(self) -> int:
+        """By how many solvers each obligation of its proofs was discharged, at least; 0 where nothing was proved."""
+        return min((each.solvers for each in self.parts if each.solvers), default=0)
+
+    @property
     def severity(self) -> Severity:
         """The worst of the parts: a claim is refuted when a part is."""
         return max(each.verdict.severity for each in self.parts)
@@ -102,11 +120,23 @@ class Decision:
 
 @frozen(kw_only=True)
 class ProofRun:
-    """All that one run of the prover settled; ``lemmas`` each come after those that they use."""
+    """All that one run of the prover settled; ``lemmas`` each come after those that they use.
+
+    ``solvers`` judged the obligations. Of the ``asked`` questions the cache answered ``kept``.
+    """
 
     decisions: tuple[Decision, ...]
     lemmas: tuple[LemmaResult, ...]
     seconds: float
+    solvers: tuple[str, ...] = (Z3,)
+    asked: int = 0
+    kept: int = 0
+
+    @property
+    def times(self) -> dict[str, float]:
+        """How long each solver took for all the obligations, in seconds; not stable."""
+        opinions = [each for lemma in self.lemmas for each in lemma.opinions]
+        return {name: sum(each.answers[name].seconds for each in opinions) for name in self.solvers}
 
     @property
     def status(self) -> int:
@@ -115,54 +145,84 @@ class ProofRun:
 
 
 def prove(
-    claims: Iterable[Claim], *, jobs: int = 2, seconds: float = SECONDS, progress: Progress | None = None
+    claims: Iterable[Claim],
+    *,
+    jobs: int = 2,
+    seconds: float = SECONDS,
+    progress: Progress | None = None,
+    solvers: Sequence[str] = (Z3,),
+    cache: Cache | None = None,
 ) -> ProofRun:
-    """Decide every claim, ``jobs`` questions at a time, each killed after ``seconds``."""
+    """Decide every claim, ``jobs`` questions at a time, each killed after ``seconds``.
+
+    ``solvers`` judge the obligations; ``cache`` has what they said before.
+    """
     claims = tuple(claims)
     began = monotonic()
     parts = [part for claim in claims for part in claim.parts]
     lemmas = lemmas_of(lemma for part in parts for lemma in part.lemmas)
-    with _Team(jobs, seconds, len(lemmas) + len(parts), progress) as team:
-        settled = team.each(lemmas, lambda lemma: lemma.name, settle)
+    with Team(jobs, seconds, len(lemmas) + len(parts), progress, solvers, cache) as team:
+        settled = team.each(
+            lemmas, lambda lemma: lemma.name, lambda panel, lemma: settle(panel.searcher, lemma, panel.judges)
+        )
         results = {result.lemma: result for result in settled}
         decided = iter(
-            team.each(parts, lambda part: part.lemma.name, lambda solver, part: judge(solver, part, results))
+            team.each(
+                parts,
+                lambda part: part.lemma.name,
+                lambda panel, part: _decide(panel.searcher, part, results),
+            )
         )
     return ProofRun(
         decisions=tuple(
-            Decision(
-                claim=claim,
-                parts=tuple(PartDecision(part=part, verdict=next(decided)) for part in claim.parts),
-            )
-            for claim in claims
+            Decision(claim=claim, parts=tuple(next(decided) for _ in claim.parts)) for claim in claims
         ),
         lemmas=tuple(settled),
         seconds=monotonic() - began,
+        solvers=tuple(solvers),
+        asked=sum(each.asked for each in team.processes),
+        kept=sum(each.kept for each in team.processes),
     )
 
 
-def settle(solver: Solver, lemma: Lemma) -> LemmaResult:
-    """Have the solver discharge a lemma's own obligations, and meet its assumptions."""
+def settle(solver: Solver, lemma: Lemma, judges: Sequence[Solver] = ()) -> LemmaResult:
+    """Have the judges, or else the solver, discharge a lemma's own obligations; the solver meets its assumptions."""
     try:
         wanted = obligations(lemma)
     except UnsoundStep as error:
-        return LemmaResult(lemma=lemma, obligations=0, unsound=str(error))
-    answers = [(each, solver.ask(each.conditions)) for each in wanted]
+        return LemmaResult(lemma=lemma, unsound=str(error))
+    opinions = tuple(opinion(judges or (solver,), each) for each in wanted)
     met = solver.ask([lemma.statement.given])
-    asked = [answer for _, answer in answers] + [met]
+    answers = [(name, answer) for each in opinions for name, answer in each.answers.items()] + [(Z3, met)]
     return LemmaResult(
         lemma=lemma,
-        obligations=len(wanted),
-        open=tuple((each, answer) for each, answer in answers if answer.status != "unsat"),
+        opinions=opinions,
         contradictory=met.status == "unsat",
-        spent=sum(each.spent for each in asked),
-        seconds=sum(each.seconds for each in asked),
-        slowest=max(each.seconds for each in asked),
+        spent=sum(each.spent for name, each in answers if name == Z3),
+        seconds=sum(each.seconds for _, each in answers),
+        slowest=max(each.seconds for _, each in answers),
+    )
+
+
+def _decide(solver: Solver, part: Part, results: Mapping[Lemma, LemmaResult]) -> PartDecision:
+    verdict = judge(solver, part, results)
+    proof = lemmas_of(part.lemmas) if isinstance(verdict, Proved | Refuted) and verdict.lemmas else ()
+    return PartDecision(
+        part=part,
+        verdict=verdict,
+        solvers=backing(each for lemma in proof for each in results[lemma].opinions),
     )
 
 
 def judge(solver: Solver, part: Part, results: Mapping[Lemma, LemmaResult]) -> Verdict:
     """The verdict on a part, given what became of the lemmas that its proof rests on."""
+    opinions = (each for lemma in lemmas_of(part.lemmas) for each in results[lemma].opinions)
+    disputed = [each for each in opinions if each.disputed]
+    if disputed:
+        return Error(
+            why=f"SOLVERS DISAGREE: {'; '.join(each.says for each in disputed)}",
+            queries=tuple(each.query for each in disputed),
+        )
     try:
         return _judged(solver, part, results)
     except MachineDisagreesError as error:
@@ -316,61 +376,3 @@ def _unknown(why: str, rests_on: Iterable[LemmaResult], search: tuple[str, str])
 def _said(answer: Answer) -> str:
     """What the solver said instead of refuting an obligation."""
     return answer.why or ("does not follow" if answer.status == "sat" else answer.status)
-
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-
-class _Team:
-    """Threads that each have a solver process of their own."""
-
-    def __init__(self, jobs: int, seconds: float, total: int, progress: Progress | None) -> None:
-        self._pool = ThreadPoolExecutor(jobs)
-        self._seconds = seconds
-        self._mine = local()
-        self._solvers: list[Solver] = []
-        self._total, self._progress = total, progress
-        self._done, self._running, self._telling = 0, dict[int, str](), Lock()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self._pool.shutdown(cancel_futures=True)
-        for solver in self._solvers:
-            solver.close()
-
-    def each(
-        self, items: Sequence[Item], name: Callable[[Item], str], work: Callable[[Solver, Item], Result]
-    ) -> list[Result]:
-        """The work's result for every item, in the order of the items."""
-        futures = [
-            self._pool.submit(self._with_solver, work, item, index, name(item))
-            for index, item in enumerate(items)
-        ]
-        for future in as_completed(futures):
-            future.result()
-        return [future.result() for future in futures]
-
-    def _with_solver(
-        self, work: Callable[[Solver, Any], Result], item: object, index: int, name: str
-    ) -> Result:
-        if not hasattr(self._mine, "solver"):
-            self._mine.solver = Solver(self._seconds)
-            self._solvers.append(self._mine.solver)
-        self._tell(index, name)
-        result = work(self._mine.solver, item)
-        self._tell(index, None)
-        return result
-
-    def _tell(self, index: int, name: str | None) -> None:
-        """That work on an item of that name began, or ended."""
-        with self._telling:
-            if name is None:
-                del self._running[index]
-                self._done += 1
-            else:
-                self._running[index] = name
-            if self._progress is not None:
-                self._progress(self._done, self._total, tuple(self._running.values()))

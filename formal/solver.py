@@ -1,7 +1,7 @@
-"""Asks Z3, in a process that can be killed, whether conditions can hold together.
+"""Asks a solver, in a process that can be killed, whether conditions can hold together.
 
-Budgets are Z3's ``rlimit``, so that the same question gets the same answer on any machine; a time limit
-is the backstop for a solver that doesn't stop, and kills it.
+Budgets are Z3's and cvc5's own measures of work, so that the same question gets the same answer on any machine; a time
+limit is the backstop for a solver that doesn't stop, and kills it. Bitwuzla has this limit only.
 """
 
 import json
@@ -10,24 +10,35 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from typing import Any, Final, Literal
 
 from attrs import Factory, define, frozen
 
+from .errors import InputError
 from .smtlib import query_text
+from .verdict_cache import Cache
 from .words import Truth, Word, inputs, word
 
 RLIMIT: Final = 40_000_000
 """The budget of one question in Z3's own unit: about ten seconds of hard work."""
+CVC5_RLIMIT: Final = 4_000_000
+"""The budget of one question in cvc5's own unit; the hardest obligation takes a twentieth."""
 SECONDS: Final = 120.0
 """After this long a solver process is killed."""
+Z3: Final = "z3"
+PACKAGES: Final = {Z3: "z3-solver", "cvc5": "cvc5", "bitwuzla": "bitwuzla"}
+"""The solvers that can be asked, with the packages that they come in. Z3 alone looks for witnesses."""
 
 
 @frozen(kw_only=True)
 class Answer:
-    """What the solver said: ``sat`` with a model by input name, ``unsat``, or ``unknown`` and why.
+    """What the solver said: ``sat``, by Z3 with a model by input name, ``unsat``, or ``unknown`` and why.
 
-    ``spent`` is in Z3's unit of work, which is the same each time; ``seconds`` are not.
+    ``spent`` is in the solver's unit of work, which is the same each time; ``seconds`` are not. ``kept`` tells that
+    it was answered before, and comes from the cache.
     """
 
     status: Literal["sat", "unsat", "unknown"]
@@ -35,6 +46,26 @@ class Answer:
     why: str = ""
     spent: int = 0
     seconds: float = 0.0
+    kept: bool = False
+
+
+def check_installed(solvers: Iterable[str]) -> None:
+    """Raises `InputError` where a solver isn't installed."""
+    missing = [each for each in solvers if find_spec(each) is None]
+    if missing:
+        packages = " ".join(PACKAGES[each] for each in missing)
+        raise InputError(
+            f"argument --solver: {' and '.join(missing)} not installed: pip install {packages} (the extra is ptproof[solvers])"
+        )
+
+
+@cache
+def version_of(solver: str) -> str:
+    """The version of a solver's package; empty where it isn't known."""
+    try:
+        return version(PACKAGES[solver])
+    except PackageNotFoundError:
+        return ""
 
 
 class SolverDied(RuntimeError):
@@ -43,9 +74,16 @@ class SolverDied(RuntimeError):
 
 @define
 class Solver:
-    """A solver process, started when first asked. For one thread at a time."""
+    """A solver process, started when first asked. For one thread at a time.
+
+    ``asked`` counts its questions, and ``kept`` those that the cache answered.
+    """
 
     seconds: float = SECONDS
+    name: str = Z3
+    cache: Cache | None = None
+    asked: int = 0
+    kept: int = 0
     _process: subprocess.Popen[str] | None = None
 
     def ask(
@@ -53,7 +91,7 @@ class Solver:
     ) -> Answer:
         """Whether ``conditions`` can hold together; a model makes the terms ``least`` small, in their order.
 
-        ``also`` are inputs whose value the model must have even where no condition mentions them.
+        ``also`` are inputs whose value the model must have even where no condition mentions them. Z3 alone gives models.
         """
         goals = [(word(f"least.{index}", term.width), term) for index, term in enumerate(least)]
         everything = [*conditions, *(goal == term for goal, term in goals)]
@@ -62,13 +100,25 @@ class Solver:
             "text": query_text(everything),
             "inputs": [(str(each.value), each.width) for each in wanted],
             "least": [(str(goal.value), goal.width) for goal, _ in goals],
-            "rlimit": RLIMIT,
+            "rlimit": {Z3: RLIMIT, "cvc5": CVC5_RLIMIT}.get(self.name),
         }
+        asked_for = question | {
+            "solver": self.name,
+            "version": version_of(self.name),
+            "models": self.name == Z3,
+        }
+        self.asked += 1
+        found = None if self.cache is None else self.cache.get(asked_for)
+        if found is not None:
+            self.kept += 1
+            return Answer(**found, kept=True)
         began = time.monotonic()
         found = self._exchange(json.dumps(question))
         seconds = time.monotonic() - began
         if found is None:
             return Answer(status="unknown", why=f"stopped after {self.seconds:g} s", seconds=seconds)
+        if self.cache is not None:
+            self.cache.put(asked_for, found)
         return Answer(**found, seconds=seconds)
 
     def close(self) -> None:
@@ -84,8 +134,8 @@ class Solver:
     def _exchange(self, line: str) -> dict[str, Any] | None:
         """The answer to a line, or None when the time is up."""
         if self._process is None:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "ptproof.formal.solver_process"],
+            self._process = subprocess.Popen(  # noqa: S603 - this Python, and a name of our own
+                [sys.executable, "-m", "ptproof.formal.solver_process", self.name],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -111,4 +161,4 @@ class Solver:
         self.close()
         if late:
             return None
-        raise SolverDied("the solver process ended without an answer")
+        raise SolverDied(f"the process of {self.name} ended without an answer")

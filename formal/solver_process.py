@@ -1,76 +1,23 @@
-"""The child process in which Z3 runs: reads questions from standard input, writes answers to standard output.
+"""The child process in which a solver runs: reads questions from standard input, writes answers to standard output.
 
-One line of JSON each. A question has the SMT-LIB ``text``, the ``inputs`` as (name, width), the budget
-``rlimit``, and ``least``, the (name, width) of what a model should make small, the first one first. An
+Its one argument is the solver's name. One line of JSON each. A question has the SMT-LIB ``text``, the ``inputs`` as
+(name, width), the budget ``rlimit``, and ``least``, the (name, width) of what a model should make small, the first one first. An
 answer has ``status`` (sat, unsat, unknown), ``model`` by input name, ``why`` for an unknown, and ``spent`` of
-the budget. A process of its own can be killed, which is what makes a time limit certain.
-
-Facts: Z3's API, ``rlimit`` being its deterministic measure of work.
+the budget. A process of its own can be killed, which is what makes a time limit certain. Only Z3 gives models.
 """
 
 import json
 import sys
-from typing import Any
-
-import z3
+from importlib import import_module
 
 
-def answer(question: dict[str, Any]) -> dict[str, Any]:
-    """Settle one question."""
-    context = z3.Context()
-    solver = z3.SolverFor("QF_BV", ctx=context)
-    budget = question["rlimit"]
-    solver.set("rlimit", budget)
-    solver.from_string(question["text"])
-    status = str(solver.check())
-    model: dict[str, int] = {}
-    if status == "sat":
-        model = _least_model(solver, question)
-    why = str(solver.reason_unknown()) if status == "unknown" else ""
-    return {"status": status, "model": model, "why": why, "spent": _spent(solver)}
-
-
-def _least_model(solver: z3.Solver, question: dict[str, Any]) -> dict[str, int]:
-    """A model in which each ``least`` word in turn is as small as can be: bits settled from the top down.
-
-    A bit that a tenth of the budget doesn't settle stays as it was found.
-    """
-    model = solver.model()
-    solver.set("rlimit", question["rlimit"] // 10)
-    for name, width in question["least"]:
-        word = z3.BitVec(name, width, ctx=solver.ctx)
-        for bit in reversed(range(width)):
-            clear = z3.Extract(bit, bit, word) == 0
-            if not _bit(model, word, bit) or solver.check(clear) == z3.sat:
-                if _bit(model, word, bit):
-                    model = solver.model()
-                solver.add(clear)
-            else:
-                solver.add(z3.Extract(bit, bit, word) == 1)
-    inputs = [(name, z3.BitVec(name, width, ctx=solver.ctx)) for name, width in question["inputs"]]
-    return {name: model.eval(word, model_completion=True).as_long() for name, word in inputs}
-
-
-def _bit(model: z3.ModelRef, word: z3.BitVecRef, bit: int) -> int:
-    value: int = model.eval(word, model_completion=True).as_long()
-    return value >> bit & 1
-
-
-def _spent(solver: z3.Solver) -> int:
-    statistics = solver.statistics()
-    return int(statistics.get_key_value("rlimit count")) if "rlimit count" in statistics.keys() else 0  # noqa: SIM118 - not a mapping
-
-
-def main() -> None:
+def main(solver: str) -> None:
     """Answer questions until standard input ends."""
+    asked = import_module(f"{__package__}.ask_{solver}")
     for line in sys.stdin:
-        try:
-            found = answer(json.loads(line))
-        except z3.Z3Exception as error:
-            found = {"status": "unknown", "model": {}, "why": f"Z3: {error}", "spent": 0}
-        sys.stdout.write(json.dumps(found) + "\n")
+        sys.stdout.write(json.dumps(asked.answer(json.loads(line))) + "\n")
         sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

@@ -1,4 +1,4 @@
-"""Writes what stayed Unknown to files, as SMT-LIB, so that it can be given to another solver."""
+"""Writes what stayed Unknown, or what solvers contradict each other about, to files, as SMT-LIB for another solver."""
 
 import re
 import tempfile
@@ -8,7 +8,7 @@ from typing import Final
 from .errors import InputError
 from .files import write_bytes
 from .prover import ProofRun
-from .verdict import Unknown
+from .verdict import Error, Unknown
 
 FOLDER: Final = Path(".ptproof", "unknown")
 """Where the queries go, below the working directory, or else below the system's temporary one."""
@@ -23,7 +23,7 @@ def export(run: ProofRun) -> dict[str, Path]:
         name: text
         for decision in run.decisions
         for part in decision.parts
-        if isinstance(part.verdict, Unknown)
+        if isinstance(part.verdict, Unknown | Error)
         for name, text in part.verdict.queries
     }
     if not open_queries:

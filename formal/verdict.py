@@ -128,9 +128,10 @@ class Unknown(Verdict):
 
 @frozen(kw_only=True)
 class Error(Verdict):
-    """Model and machine disagree, or the tool failed."""
+    """Model and machine disagree, or two solvers, on the ``queries``; or the tool failed."""
 
     why: str
     witness: Witness | None = None
+    queries: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     severity = Severity.ERROR

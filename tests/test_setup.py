@@ -125,6 +125,9 @@ def test_encodings_do_not_import_the_machine() -> None:
     assert importing(ENCODINGS, *executing, "ptproof.proofs") == []
 
 
-def test_z3_is_imported_by_the_solver_process_only() -> None:
-    """Z3 runs in a process that can be killed, and nothing else waits for it to be loaded."""
-    assert importing([*FORMAL, *ENCODINGS, *PROOFS], "z3") == ["formal/solver_process.py: z3"]
+def test_solvers_are_imported_by_their_processes_only() -> None:
+    """A solver runs in a process that can be killed, and nothing else waits for it to be loaded."""
+    solvers = ("z3", "cvc5", "bitwuzla")
+    asking = [f"formal/ask_{each}.py: {each}" for each in sorted(solvers)]
+    assert importing([*FORMAL, *ENCODINGS, *PROOFS], *solvers) == asking
+    assert importing(FORMAL, *(f"ptproof.formal.ask_{each}" for each in solvers)) == []

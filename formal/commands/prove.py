@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from ..proof_report import Queries
     from ..prover import Decision, ProofRun
 
+SOLVERS = ("z3", "cvc5", "bitwuzla")
+"""Whom obligations can be given to."""
 SECONDS = 120
 """After how many seconds a solver process is killed, unless told otherwise."""
 
@@ -30,6 +32,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_names(parser)
     add_limits(parser)
     add_json(parser, "all that was found")
+    parser.add_argument(
+        "--solver",
+        choices=(*SOLVERS, "all"),
+        default=SOLVERS[0],
+        help="who has to discharge the obligations of proofs; with all, each obligation goes to each solver. Z3 looks for "
+        "witnesses in any case (default: z3)",
+    )
     parser.add_argument("--assumptions", action="store_true", help="list every assumption that is made")
     parser.add_argument("--junit", metavar="FILE", help="write the verdicts as JUnit's XML, for CI systems")
     parser.add_argument(
@@ -51,20 +60,43 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
         "--jobs",
         metavar="N",
         type=number(1, 256),
-        help="solver processes at the same time (default: one a processor)",
+        help="questions at the same time, each to a process of its own (default: one a processor)",
+    )
+    parser.add_argument(
+        "--no-cache",
+        action="store_true",
+        help="ask anew what was answered before (in CI, where CI is set in the environment, that is always so)",
     )
 
 
-def proved(chosen: "tuple[Claim, ...]", arguments: argparse.Namespace) -> "tuple[ProofRun, Queries]":
-    """Have the claims decided; gives the run and the files of the queries that stayed open."""
+def proved(
+    chosen: "tuple[Claim, ...]", arguments: argparse.Namespace, solvers: "tuple[str, ...]" = ("z3",)
+) -> "tuple[ProofRun, Queries]":
+    """Have the claims decided; gives the run and the files of the queries that stayed open.
+
+    How many answers are not of this run but of the cache is told on standard error.
+    """
     import os
+    import sys
 
     from ..progress import on_terminal
     from ..prover import prove
+    from ..solver import check_installed
     from ..unknown_queries import export
+    from ..verdict_cache import users_cache
 
-    jobs = arguments.jobs or len(os.sched_getaffinity(0))
-    found = prove(chosen, jobs=jobs, seconds=arguments.timeout, progress=on_terminal())
+    check_installed(solvers)
+    found = prove(
+        chosen,
+        jobs=arguments.jobs or len(os.sched_getaffinity(0)),
+        seconds=arguments.timeout,
+        progress=on_terminal(),
+        solvers=solvers,
+        cache=None if arguments.no_cache else users_cache(),
+    )
+    if found.kept:
+        told = f"{found.kept} of {found.asked} answers come from the cache, of earlier runs (--no-cache asks anew)"
+        print(f"ptproof: {told}", file=sys.stderr)
     return found, export(found)
 
 
@@ -93,7 +125,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..selection import select
 
     chosen = select(claims(), arguments.names)
-    found, queries = proved(chosen, arguments)
+    found, queries = proved(chosen, arguments, SOLVERS if arguments.solver == "all" else (arguments.solver,))
     if arguments.json is not None:
         write_json(arguments.json, as_dict(found, arguments.timeout, queries))
     if arguments.junit is not None:
@@ -108,4 +140,6 @@ def run(arguments: argparse.Namespace) -> int:
     if sys.stderr and sys.stderr.isatty() and not arguments.quiet:
         slowest = max((each.slowest for each in found.lemmas), default=0.0)
         print(f"took {found.seconds:.1f} s, at most {slowest:.1f} s for an obligation", file=sys.stderr)
+        for name, seconds in found.times.items():
+            print(f"{name}: {seconds:.1f} s for the obligations", file=sys.stderr)
     return found.status

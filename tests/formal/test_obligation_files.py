@@ -2,12 +2,13 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tiny_claims as tiny
-import z3
 from ptproof.formal import claim as claim_module
 from ptproof.formal.claim import Claim
 from ptproof.formal.obligation_files import FOLDER, INDEX, READABLE, exported, write
@@ -156,8 +157,8 @@ def test_names_become_names_of_files(folder: Path) -> None:
     assert set(content(folder)) == {INDEX, READABLE, *(f"{FOLDER}/{each}.smt2" for each in plain)}
 
 
-def test_every_installed_obligation_is_read_by_z3() -> None:
-    """Each obligation of every claim has a file of its own, which Z3 reads; the same files come each time."""
+def test_every_installed_obligation_is_exported() -> None:
+    """Each obligation of every claim has a file of its own, and the same files come each time."""
     claims = claim_module.claims()
     found = exported(claims)
     assert found.files == exported(claims).files
@@ -165,7 +166,35 @@ def test_every_installed_obligation_is_read_by_z3() -> None:
     texts = [each.text for files in found.lemmas.values() for each in files]
     assert len(texts) == sum(len(obligations(each)) for each in lemmas)
     assert len(found.files) == len(texts) + 2
-    for text in texts:
-        solver = z3.SolverFor("QF_BV", ctx=z3.Context())
-        solver.from_string(text)
-        assert len(solver.assertions()) == text.count("\n(assert ")
+
+
+READS = {
+    "z3": "import z3; print(len(z3.parse_smt2_file({file!r})))",
+    "cvc5": """import cvc5
+solver = cvc5.Solver(cvc5.TermManager())
+parser = cvc5.InputParser(solver)
+parser.setFileInput(cvc5.InputLanguage.SMT_LIB_2_6, {file!r})
+while not (command := parser.nextCommand()).isNull():
+    if command.getCommandName() != "check-sat":
+        command.invoke(solver, parser.getSymbolManager())
+print(len(solver.getAssertions()))""",
+    "bitwuzla": """import bitwuzla
+parser = bitwuzla.Parser(bitwuzla.TermManager(), bitwuzla.Options())
+parser.parse({file!r}, True, True)
+print(len(parser.bitwuzla().get_assertions()))""",
+}
+"""How each solver reads a file and counts its assertions, in a process of its own."""
+
+
+@pytest.mark.parametrize("solver", READS)
+def test_solvers_read_the_files(solver: str, tmp_path: Path) -> None:
+    """Each solver reads every file from end to end, and finds as many assertions as there are."""
+    write(str(tmp_path), exported(claim_module.claims()).files)
+    files = sorted((tmp_path / FOLDER).iterdir())
+    code = READS[solver].replace("print(", "counts.append(").replace("{file!r}", "file")
+    body = "".join(f"    {line}\n" for line in code.replace("import z3; ", "import z3\n").splitlines())
+    script = f"import sys\ncounts = []\nfor file in sys.argv[1:]:\n{body}print(counts)"
+    done = subprocess.run(
+        [sys.executable, "-c", script, *map(str, files)], check=True, capture_output=True, text=True
+    )
+    assert json.loads(done.stdout) == [each.read_text().count("\n(assert ") for each in files]

@@ -1,0 +1,109 @@
+"""Keeps what solvers answered, so that the same question needn't be settled again.
+
+An answer is kept in a file of its own, under the hash of all that it depends on: the question's text with its budget,
+and the solver's name and version. A kept ``unsat`` is believed, so an entry has to show that it is whole and the one
+asked for: it holds its key, and a checksum over key and answer. Whatever is damaged, or another's, is passed over as
+if it weren't there. That guards against accidents. Whoever can write to your files can forge an entry; so in CI,
+where the environment has ``CI`` set, nothing is kept and nothing is read.
+
+Sources: the XDG Base Directory Specification, for the place.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import frozen
+
+SCHEMA: Final = "ptproof-answer/1"
+MOST_BYTES: Final = 1 << 20
+"""No entry is larger."""
+STATUSES: Final = ("sat", "unsat")
+"""What is kept: an unknown may be due to the time that it took."""
+
+
+@frozen
+class Cache:
+    """Answers kept in ``folder``. It may be unwritable or damaged in any way: then less is found, or nothing."""
+
+    folder: Path
+
+    def get(self, question: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The answer kept for a question, or ``None``."""
+        key = _key(question)
+        try:
+            with self._file(key).open("rb") as file:
+                if os.fstat(file.fileno()).st_uid != os.geteuid():
+                    return None
+                entry = json.loads(file.read(MOST_BYTES))
+            answer = entry["answer"]
+            whole = (entry["schema"], entry["key"], entry["check"]) == (SCHEMA, key, _check(key, answer))
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            return None
+        return answer if whole and _is_answer(answer, question) else None
+
+    def put(self, question: Mapping[str, Any], answer: dict[str, Any]) -> None:
+        """Keep an answer, if it is one to be kept and the folder takes it."""
+        if answer["status"] not in STATUSES:
+            return
+        key = _key(question)
+        entry = {"schema": SCHEMA, "key": key, "answer": answer, "check": _check(key, answer)}
+        file = self._file(key)
+        with suppress(OSError):
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Written aside and then renamed: nobody ever reads half an entry.
+            with tempfile.NamedTemporaryFile("w", dir=file.parent, encoding="utf-8", delete=False) as new:
+                try:
+                    new.write(json.dumps(entry, sort_keys=True))
+                    new.close()
+                    Path(new.name).replace(file)
+                except OSError:
+                    Path(new.name).unlink()
+                    raise
+
+    def _file(self, key: str) -> Path:
+        return self.folder / key[:2] / f"{key[2:]}.json"
+
+
+def users_cache() -> Cache | None:
+    """The cache of whoever runs the tool; ``None`` in CI, and where there is no place for one."""
+    if os.environ.get("CI"):
+        return None
+    given = Path(
+        os.environ.get("XDG_CACHE_HOME") or ""
+    )  # relative ones count as not set, says the specification
+    try:
+        base = given if given.is_absolute() else Path.home() / ".cache"
+    except RuntimeError:  # nobody's home is known
+        return None
+    return Cache(base / "ptproof")
+
+
+def _key(question: Mapping[str, Any]) -> str:
+    return _hash([SCHEMA, question])
+
+
+def _check(key: str, answer: object) -> str:
+    return _hash([key, answer])
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _is_answer(answer: dict[str, Any], question: Mapping[str, Any]) -> bool:
+    """Whether it has the form of an answer: a status that is kept, and with ``sat`` of Z3 a value for each input."""
+    if set(answer) != {"status", "model", "why", "spent"} or answer["status"] not in STATUSES:
+        return False
+    wanted = (
+        {name for name, _ in question["inputs"]}
+        if answer["status"] == "sat" and question["models"]
+        else set()
+    )
+    values = [*answer["model"].values(), answer["spent"]]
+    return set(answer["model"]) == wanted and all(type(each) is int and each >= 0 for each in values)
