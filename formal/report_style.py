@@ -72,6 +72,7 @@ SCRIPT: Final = """
     document.getElementById("shown").textContent = shown + (shown === 1 ? " claim" : " claims") + " shown";
   };
   form.addEventListener("input", apply);
+  form.addEventListener("change", apply);
   form.addEventListener("submit", (event) => event.preventDefault());
   form.hidden = false;
   apply();
