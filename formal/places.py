@@ -4,6 +4,7 @@ Places reach the tool through the entry-point group ``ptproof.places``, as claim
 only where a run gave every verdict that it rests on; one that says what does *not* hold rests on a refutation.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import entry_points
 from textwrap import wrap
@@ -18,6 +19,7 @@ from .verdict import Proved, Refuted
 GROUP: Final = "ptproof.places"
 COLUMNS: Final = 80
 """How wide a line of C may be in Xen, indentation included."""
+_SIZE: Final = re.compile(r"(\d) ([KMGT]iB)")
 _SPELLED: Final = str.maketrans({"≤": "<=", "≥": ">=", "≠": "!=", "⇒": "=>", "⌈": "(", "⌉": ")", "…": "..."})
 
 
@@ -161,6 +163,7 @@ def _comment(place: Place, remarks: Iterable[Remark]) -> Iterator[str]:
     for index, remark in enumerate(remarks):
         if index:
             yield f"{margin} *"
-        for line in wrap(remark.says, COLUMNS - place.indent - 3, break_on_hyphens=False):
-            yield f"{margin} * {line}"
+        held = _SIZE.sub("\\1\N{NO-BREAK SPACE}\\2", remark.says)
+        for line in wrap(held, COLUMNS - place.indent - 3, break_on_hyphens=False):
+            yield f"{margin} * {line.replace('\N{NO-BREAK SPACE}', ' ')}"
     yield f"{margin} */"

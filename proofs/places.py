@@ -57,7 +57,7 @@ SEARCH: Final = Place(
             "count that is enough is precise, not merely an upper bound: the region that it makes takes just as many "
             "tables, and no smaller count has that property. This holds for any v_start and vpt_start, as long as "
             "the region stays 2^40 bytes short of the whole address space.",
-            (proved("exact"), proved("least")),
+            (proved("exact", "64-bit"), proved("exact", PAE), proved("least")),
         ),
         Remark(
             "The loops below take exactly these frames (of a 32-bit dom0: if its region ends by 4 GiB), and for a "

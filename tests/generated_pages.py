@@ -1,7 +1,7 @@
 """Pages of docs/ that are made, wholly or in places, of what the tool says: by ``make transcripts``.
 
 ``docs/commands.md`` is made of the command line's parser. ``docs/invariants.md`` is what ``ptproof invariants``
-prints. In ``docs/findings.md`` the lines between ``<!-- witness ID -->`` and ``<!-- end -->`` are made of what refutes
+prints, ``docs/comments.md`` has its comments. In ``docs/findings.md`` the lines between ``<!-- witness ID -->`` and ``<!-- end -->`` are made of what refutes
 the claim. All that needs the prover comes of one run of all claims, in this process.
 """
 
@@ -27,7 +27,9 @@ from ptproof.formal.rule import lemmas_of
 from ptproof.formal.verdict import Refuted
 
 DOCS = Path(__file__).parents[1] / "docs"
-COMMANDS, INVARIANTS, FINDINGS = (DOCS / f"{name}.md" for name in ("commands", "invariants", "findings"))
+COMMANDS, INVARIANTS, COMMENTS, FINDINGS = (
+    DOCS / f"{name}.md" for name in ("commands", "invariants", "comments", "findings")
+)
 WITNESS = re.compile(r"(?<=^<!-- witness )(\S+)( -->\n).*?(?=^<!-- end -->$)", re.MULTILINE | re.DOTALL)
 MADE_BY = "<!-- Made by `make transcripts`: changes go to {source}. -->\n"
 
@@ -62,6 +64,20 @@ def invariants_page() -> str:
     """docs/invariants.md."""
     title, _, rest = printed("invariants").partition("\n")
     return f"{title}\n\n{MADE_BY.format(source='proofs/')}{rest}"
+
+
+def comments_page() -> str:
+    """docs/comments.md."""
+    return f"""# Comments for Xen's source
+
+{MADE_BY.format(source="proofs/places.py")}
+What `ptproof invariants --format c-comment` prints: for each place in Xen's PV dom0 builder (4.22) a comment that may be pasted
+there. The lines above a comment say where it belongs, which claims it rests on, and what their proofs assume. Each
+sentence was decided in the run that printed it: what is proved is told as such, what is refuted as what does not hold.
+
+```c
+{printed("invariants", "--format", "c-comment")}```
+"""
 
 
 def commands_page() -> str:
@@ -137,4 +153,5 @@ def write_pages() -> None:
     """Make them anew."""
     COMMANDS.write_text(commands_page(), encoding="utf-8")
     INVARIANTS.write_text(invariants_page(), encoding="utf-8")
+    COMMENTS.write_text(comments_page(), encoding="utf-8")
     FINDINGS.write_text(findings_page(FINDINGS.read_text(encoding="utf-8")), encoding="utf-8")
