@@ -19,6 +19,7 @@ from .verdict import Proved, Refuted
 GROUP: Final = "ptproof.places"
 COLUMNS: Final = 80
 """How wide a line of C may be in Xen, indentation included."""
+HELD: Final = "\N{NO-BREAK SPACE}"
 _SIZE: Final = re.compile(r"(\d) ([KMGT]iB)")
 _SPELLED: Final = str.maketrans({"≤": "<=", "≥": ">=", "≠": "!=", "⇒": "=>", "⌈": "(", "⌉": ")", "…": "..."})
 
@@ -163,7 +164,7 @@ def _comment(place: Place, remarks: Iterable[Remark]) -> Iterator[str]:
     for index, remark in enumerate(remarks):
         if index:
             yield f"{margin} *"
-        held = _SIZE.sub("\\1\N{NO-BREAK SPACE}\\2", remark.says)
+        held = _SIZE.sub(rf"\1{HELD}\2", remark.says)
         for line in wrap(held, COLUMNS - place.indent - 3, break_on_hyphens=False):
-            yield f"{margin} * {line.replace('\N{NO-BREAK SPACE}', ' ')}"
+            yield f"{margin} * {line.replace(HELD, ' ')}"
     yield f"{margin} */"
