@@ -198,7 +198,7 @@ def _work(run: ProofRun) -> Iterator[str]:
     obligations = counted(sum(each.obligations for each in proved), "obligation")
     yield f"{counted(len(proved), 'lemma')} proved by {obligations}"
     spent = [each.spent for each in run.lemmas]
-    if len(run.solvers) > 1:
+    if run.solvers != (Z3,):
         yield from _agreement(run)
     yield f"Z3 {version_of(Z3)} spent {sum(spent):,} of its units of work (rlimit), at most {max(spent, default=0):,} on a lemma"
 
