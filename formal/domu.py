@@ -166,9 +166,9 @@ class DomuReport:
     missing: int
     """Pages of the mappings that no leaf maps."""
     wrong: int
-    """Pages mapped to another frame than their own, or beside the mappings."""
+    """Pages mapped to another frame than their own, to one that another page has, too, or beside the mappings."""
     read_only: tuple[int, ...]
-    """The table frames that are mapped read-only, counted in order; and -1 for any other page that is."""
+    """Pages mapped read-only, counted from where the region's tables start."""
 
     @property
     def taken(self) -> Mapping[str, int]:
@@ -218,7 +218,7 @@ def build(domu: Domu, counted: Counted) -> DomuReport:
         table = by_block.get((lowest, _block(lowest, address)))
         if table is not None:
             table.entries[(address - table.start) >> PAGE_SHIFT] = (pfn, pfn not in pfns)
-    return _seen(counted, tables, expected)
+    return _seen(domu, counted, tables, expected)
 
 
 def _frames(blocks: Blocks, pfn: int) -> Iterator[_Table]:
@@ -250,7 +250,7 @@ def _leaves(mode: PagingMode, areas: list[tuple[int, int, int]]) -> Iterator[tup
             yield (start + page * PAGE_SIZE) % translated, pfn + page
 
 
-def _seen(counted: Counted, tables: list[_Table], expected: Mapping[int, int]) -> DomuReport:
+def _seen(domu: Domu, counted: Counted, tables: list[_Table], expected: Mapping[int, int]) -> DomuReport:
     """Walk from the root and compare with what each page should map."""
     by_pfn = {table.pfn: table for table in tables}
     pending, reached = [tables[0]], {tables[0].pfn}
@@ -263,13 +263,16 @@ def _seen(counted: Counted, tables: list[_Table], expected: Mapping[int, int]) -
             elif entry[0] not in reached:
                 reached.add(entry[0])
                 pending.append(by_pfn[entry[0]])
-    numbers = {table.pfn: number for number, table in enumerate(tables)}
+    often = Counter(pfn for pfn, _ in mapped.values())
+    first = domu.alloc_end % (FOUR_GIB if domu.mode.bits == 32 else 1 << domu.mode.counted_levels[-1].shift)
     return DomuReport(
         v_end=counted.v_end,
         nr_pt_frames=counted.tables(),
         order=tuple(table.level.name for table in tables),
         reached=len(reached),
         missing=len(expected.keys() - mapped.keys()),
-        wrong=sum(expected.get(address) != pfn for address, (pfn, _) in mapped.items()),
-        read_only=tuple(sorted(numbers.get(pfn, -1) for pfn, writable in mapped.values() if not writable)),
+        wrong=sum(expected.get(at) != pfn or often[pfn] > 1 for at, (pfn, _) in mapped.items()),
+        read_only=tuple(
+            sorted((at - first) >> PAGE_SHIFT for at, (_, writable) in mapped.items() if not writable)
+        ),
     )

@@ -203,11 +203,4 @@ MUTANTS: Final[tuple[tuple[str, str, str, str, str], ...]] = (
         "return own",
         "domu-pae-before-4-7",
     ),
-    (
-        "static-count-starts-from-nothing",
-        "encodings/static_count.py",
-        "nr_pt_pages = number(first)",
-        "nr_pt_pages = number(first + 1024)",
-        "static-lower",
-    ),
 )
