@@ -13,6 +13,9 @@ LOWER_HALF_END = 1 << 47
 """Where the addresses end that a 64-bit processor can form in the lower half."""
 UPPER_HALF_START = ADDRESS_LIMIT - LOWER_HALF_END
 
+AT_ONCE = 1 << 18
+"""The most pages that Xen's allocator has in one piece: ``CONFIG_PAGEALLOC_MAX_ORDER`` of x86, ``asm/config.h``."""
+
 
 def foreseen(configuration: Configuration, layout: Layout, entry: int | None = None) -> list[str]:
     """One sentence for each thing that is wrong with the configuration or its layout; none if all is well."""
@@ -51,17 +54,30 @@ def _region(layout: Layout) -> Iterator[str]:
 
 def _memory(configuration: Configuration, layout: Layout) -> Iterator[str]:
     """What dom0's memory is too small for, and a p2m of its own that is in the way."""
-    initrd_pages = -(-configuration.initrd_len // PAGE_SIZE)
-    own = layout.total.size - (layout.initrd.size + -layout.initrd.size % PAGE_SIZE if layout.initrd else 0)
-    allocation = 1 << max(own - 1, 0).bit_length() >> PAGE_SHIFT
-    if allocation + initrd_pages > configuration.nr_pages:
-        yield (
-            f"Xen refuses the boot: the region takes {allocation} pages and the initrd {initrd_pages}, and dom0 has "
-            f"{configuration.nr_pages}."
-        )
+    refused = too_little(configuration, layout)
+    if refused is not None:
+        yield refused
     elsewhere = configuration.init_p2m is not None and configuration.mode.bits == 64
     if elsewhere and layout.p2m is not None and _touch(layout.p2m, layout.total):
         yield "Xen refuses the boot: the p2m at INIT_P2M touches the region."
+
+
+def too_little(configuration: Configuration, layout: Layout) -> str | None:
+    """Why Xen can't allocate the region, or not within dom0's memory; ``None`` where it can."""
+    initrd_pages = -(-configuration.initrd_len // PAGE_SIZE)
+    own = layout.total.size - (layout.initrd.size + -layout.initrd.size % PAGE_SIZE if layout.initrd else 0)
+    allocation = 1 << max(own - 1, 0).bit_length() >> PAGE_SHIFT
+    if allocation > AT_ONCE:
+        return (
+            f"Xen refuses the boot: the region takes {allocation} pages at once, and Xen's allocator has at most "
+            f"{AT_ONCE} in one piece."
+        )
+    if allocation + initrd_pages > configuration.nr_pages:
+        return (
+            f"Xen refuses the boot: the region takes {allocation} pages and the initrd {initrd_pages}, and dom0 has "
+            f"{configuration.nr_pages}."
+        )
+    return None
 
 
 def _touch(one: Segment, other: Segment) -> bool:

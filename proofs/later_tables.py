@@ -91,9 +91,7 @@ def padded_from_start() -> Lemma:
     return Lemma(
         "padded-from-start",
         "E + 512 KiB - S = (T - S) + (4096 n + 516 KiB)",
-        Statement(
-            goal=region.padded(n) - v_start == (vpt_start - v_start) + (n * PAGE_SIZE + ABOVE_TABLES)
-        ),
+        Statement(goal=region.padded(n) - v_start == (vpt_start - v_start) + (n * PAGE_SIZE + ABOVE_TABLES)),
     )
 
 

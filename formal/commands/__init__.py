@@ -6,6 +6,7 @@ it and gives the exit status. At the top a module imports next to nothing; what 
 
 from . import (
     boot,
+    check,
     check_log,
     completion,
     counterexample,
@@ -34,6 +35,7 @@ COMMANDS = (
     picture,
     check_log,
     image,
+    check,
     boot,
     completion,
 )

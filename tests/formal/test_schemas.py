@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 import tiny_claims as tiny
+import tiny_questions
 from jsonschema import Draft202012Validator
-from ptproof.formal import booting, random_boots, real_xen, solver
+from ptproof.formal import booting, image_claims, random_boots, real_xen, solver
 from ptproof.formal import claim as claim_module
 from ptproof.formal.cli import command_line
 from ptproof.formal.command_line import commands
@@ -54,6 +55,7 @@ EXAMPLES: dict[str, tuple[tuple[str, ...], ...]] = {
         (str(LOGS.parent / "domu-layouts.jsonl"),),
     ),
     "image": (("kernel.elf",),),
+    "check": (("kernel.elf",),),
     "boot": (SMALL, ("--random", "3"), ("--counterexample", "twice")),
     "completion": (("bash",),),
 }
@@ -68,6 +70,7 @@ def _prepared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Ca
     monkeypatch.setattr(random_boots, "boot", boots.boot)
     monkeypatch.setattr(real_xen, "programs", boots.programs)
     monkeypatch.setattr(solver, "RLIMIT", 100_000)
+    monkeypatch.setattr(image_claims, "questions", lambda _: tiny_questions.ALL)
     monkeypatch.chdir(tmp_path)
     wrong = (tiny.SURPRISE, tiny.VACUOUS, tiny.UNKNOWN, tiny.DISAGREES, tiny.MISCOUNTS, tiny.UNSOUND)
     monkeypatch.setattr(claim_module, "claims", lambda: (*tiny.GOOD, *map(_wrong, wrong), twice()))

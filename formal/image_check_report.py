@@ -1,0 +1,167 @@
+"""What an image's check found, as text for people and as plain data for JSON.
+
+The schema is ``ptproof-check/1``. Memory is in pages of 4 KiB and lengths are in bytes, as hexadecimal text, since many
+programs hold numbers as floats.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from attrs import evolve
+
+from .dom0_mem import RESERVE
+from .image_check import Answer, Breaks, Checked
+from .layout import Configuration
+from .layout_json import as_dict as layout_as_dict
+from .layout_options import layout_command
+from .paging import PAGE_SHIFT
+from .proof_report import counted
+from .verdict import Error, Proved, Refuted, Unknown, Vacuous, Verdict
+
+SCHEMA: Final = "ptproof-check/1"
+_SUFFIXES: Final = ((30, "G"), (20, "M"), (10, "K"))
+
+
+def lines(checked: Checked, configuration: Configuration, image: str) -> Iterator[str]:
+    """A line for each question, the verdict first; below it what breaks it, and what happens then."""
+    yield from _boots(checked)
+    for each in checked.answers:
+        claim = f"(claim {each.question.claim})"
+        yield f"{_word(each.verdict):<8}{each.question.id:<14}{each.question.says} {claim}"
+        for found in each.breaks:
+            yield from _breaking(each, found, configuration, image)
+        why = _why(each.verdict)
+        if why:
+            yield f"    {why}"
+    yield summary(checked)
+
+
+def summary(checked: Checked) -> str:
+    """How many questions came out how, and what was asked for."""
+    words = [_word(each.verdict) for each in checked.answers]
+    counts = ", ".join(f"{words.count(each)} {each}" for each in dict.fromkeys(words))
+    limits = checked.limits
+    return (
+        f"{counts}: for 1 to {limits.nr_pages:#x} pages of memory, which is all that Xen can have, and every initrd "
+        "that fits"
+    )
+
+
+def as_dict(checked: Checked, configuration: Configuration, image: str) -> dict[str, Any]:
+    """The same as plain data."""
+    return {
+        "schema": SCHEMA,
+        "file": image,
+        "status": checked.status,
+        "limits": {
+            "nr_pages": hex(checked.limits.nr_pages),
+            "initrd_len": hex(checked.limits.initrd_len),
+        },
+        "boots": {
+            "verdict": _word(checked.boots),
+            "why": _why(checked.boots),
+            "nr_pages": _least_memory(checked.boots),
+        },
+        "answers": [
+            {
+                "id": each.question.id,
+                "claim": each.question.claim,
+                "says": each.question.says,
+                "verdict": _word(each.verdict),
+                "why": _why(each.verdict),
+                "harmless": each.question.harmless,
+                "lemmas": list(each.verdict.lemmas) if isinstance(each.verdict, Proved) else [],
+                "breaks": [_breaks_as_dict(each, found, configuration, image) for found in each.breaks],
+            }
+            for each in checked.answers
+        ],
+    }
+
+
+def as_dom0_mem(nr_pages: int, option: str) -> str:
+    """Memory, in pages, as Xen's option takes it.
+
+    >>> as_dom0_mem(0x40000, "dom0_mem=")
+    'dom0_mem=1G'
+    """
+    size = nr_pages << PAGE_SHIFT
+    shift, suffix = next(each for each in _SUFFIXES if size % (1 << each[0]) == 0)
+    return f"{option}{size >> shift}{suffix}"
+
+
+def _boots(checked: Checked) -> Iterator[str]:
+    match checked.boots:
+        case Proved(example=example):
+            pages = example.values["nr_pages"]
+            yield f"Xen builds this image with {counted(pages, 'page')} of memory at least ({as_dom0_mem(pages, 'dom0_mem=')})."
+        case Refuted(witness=witness):
+            yield f"Xen never builds this image, whatever its memory: {witness.replay.says}"
+            yield "What speaks only of what Xen builds isn't asked."
+        case other:
+            yield f"That Xen builds this image with any memory is not settled: {_why(other)}"
+            yield "What speaks only of what Xen builds isn't asked."
+
+
+def _breaking(answer: Answer, found: Breaks, configuration: Configuration, image: str) -> Iterator[str]:
+    """With what it breaks, whether less doesn't, and what happens then."""
+    memory = f"{counted(found.nr_pages, 'page')} ({as_dom0_mem(found.nr_pages, answer.question.option)})"
+    initrd = f"an initrd of {found.initrd_len} bytes" if found.initrd_len else "no initrd"
+    wanted = {
+        "memory": "the least memory",
+        "initrd": "the shortest initrd and the least memory for it",
+        "both": "the least memory and the shortest initrd",
+    }[found.what]
+    if not found.initrd_len:
+        wanted = "the least memory" + (" without an initrd" if found.what == "initrd" else "")
+    told = f"{wanted} ({'proved' if found.least else 'NOT proved'})"
+    harmless = " (harmless)" if answer.question.harmless else ""
+    yield f"    breaks{harmless} with {memory} and {initrd}: {told}"
+    yield f"        {found.witness.replay.says}"
+    command = _command(answer, found, configuration, image)
+    if command is not None:
+        yield f"        {command}"
+    for _, _, report in found.witness.replay.runs:
+        if not report.exact and not answer.question.harmless:
+            yield from (f"        {each}" for each in report.sentences())
+
+
+def _command(answer: Answer, found: Breaks, configuration: Configuration, image: str) -> str | None:
+    """The command that lays it out, if it can be: with so many pages, or as the option that is capped gives them."""
+    given = evolve(configuration, nr_pages=found.nr_pages, initrd_len=found.initrd_len)
+    command = layout_command(given, image)
+    option = answer.question.option.removeprefix("dom0_mem=")
+    if command is None or not option:
+        return command if found.witness.replay.runs else None
+    host = found.nr_pages + RESERVE << PAGE_SHIFT
+    amount = as_dom0_mem(found.nr_pages, option)
+    return command.replace(f"--nr-pages {found.nr_pages}", f"--dom0-mem {amount} --host-mem {host:#x}")
+
+
+def _breaks_as_dict(
+    answer: Answer, found: Breaks, configuration: Configuration, image: str
+) -> dict[str, Any]:
+    runs = found.witness.replay.runs
+    return {
+        "least": found.what,
+        "least_proved": found.least,
+        "nr_pages": hex(found.nr_pages),
+        "dom0_mem": as_dom0_mem(found.nr_pages, answer.question.option),
+        "initrd_len": hex(found.initrd_len),
+        "says": found.witness.replay.says,
+        "command": _command(answer, found, configuration, image),
+        "layout": layout_as_dict(runs[0][1]) if runs else None,
+        "saw": runs[0][2].sentences() if runs else [],
+    }
+
+
+def _least_memory(verdict: Verdict) -> str | None:
+    return hex(verdict.example.values["nr_pages"]) if isinstance(verdict, Proved) else None
+
+
+def _word(verdict: Verdict) -> str:
+    return "breaks" if isinstance(verdict, Refuted) else type(verdict).__name__.lower()
+
+
+def _why(verdict: Verdict) -> str:
+    """Why it isn't settled; nothing for what is."""
+    return verdict.why if isinstance(verdict, (Unknown, Vacuous, Error)) else ""

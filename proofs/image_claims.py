@@ -1,0 +1,191 @@
+"""What a kernel image is asked: cases of the claims, its addresses being numbers. An entry point of the tool.
+
+Notation of DOMAIN.md section 1. Memory is dom0's when it is laid out, however it came to that, except where the cap is
+spoken of. Facts: DOMAIN.md sections 2, 5 and 6; `encodings.allocation` for what Xen goes on to build.
+"""
+
+from ..encodings import allocation, overlap
+from ..formal.claim import Part
+from ..formal.image_claims import Limits, Question, Questions
+from ..formal.layout import ADDRESS_LIMIT, Configuration
+from ..formal.paging import PAGE_SIZE
+from ..formal.theorem import Assumption, Lemma, Statement
+from ..formal.words import FALSE, TRUE, Truth, number, truth, word
+from . import image_replays as replays
+from .configurations import initrd_len, nr_pages
+from .image_space import Kernel
+from .region import n
+
+SUPERPAGE = 2 << 20
+MOST = Limits(nr_pages=allocation.HOST_PAGES, initrd_len=allocation.HOST_PAGES * PAGE_SIZE)
+"""As much memory as Xen can have, and an initrd that fills it."""
+ANY_AMOUNT = "dom0_mem=max:"
+"""An amount after which the cap is looked at: no absolute one."""
+LEAST = (nr_pages, initrd_len)
+address = word("address")
+
+
+def questions(configuration: Configuration) -> Questions:
+    """What the image of that configuration is asked; its memory and its initrd mean nothing."""
+    kernel = Kernel(configuration)
+    capped = Kernel(configuration, capped=True)
+    asked = [
+        Question(
+            id="exact",
+            claim="exact",
+            says="the count is exact: the region needs just the n frames that the search finds",
+            part=lambda limits: _exact(kernel, limits),
+            built=False,
+        ),
+        Question(
+            id="wrap",
+            claim="wrap-caught",
+            says="the region ends by 2^64",
+            part=lambda limits: _in_space(kernel, limits),
+        ),
+        Question(
+            id="cap",
+            claim="cap-only-lowers",
+            says="the cap on dom0's memory doesn't raise it",
+            part=lambda limits: _lowers(kernel, limits),
+            built=False,
+            option=ANY_AMOUNT,
+        ),
+        Question(
+            id="capped-wrap",
+            claim="cap-prevents-wrap",
+            says="the region ends by 2^64 with the memory that the cap leaves",
+            part=lambda limits: _in_space(capped, limits),
+            option=ANY_AMOUNT,
+        ),
+        Question(
+            id="xen-area",
+            claim="overlap-complete",
+            says="the region stays off what Xen keeps to itself",
+            part=lambda limits: _off_xens(kernel, limits),
+        ),
+        Question(
+            id="page",
+            claim="unaligned-page",
+            says="VIRT_BASE is a multiple of 4096",
+            part=lambda limits: _aligned(kernel, limits, "page", kernel.start, PAGE_SIZE),
+        ),
+        Question(
+            id="superpage",
+            claim="comment-superpage",
+            says="VIRT_BASE is a multiple of 2 MiB",
+            part=lambda limits: _aligned(kernel, limits, "superpage", kernel.start, SUPERPAGE),
+            harmless=True,
+        ),
+        Question(
+            id="kernel-start",
+            claim="starts-page-aligned",
+            says="the kernel starts at a multiple of 4096",
+            part=lambda limits: _aligned(
+                kernel, limits, "kernel-start", kernel.configuration.kernel.start, PAGE_SIZE
+            ),
+            harmless=True,
+        ),
+    ]
+    if kernel.uncapped:
+        asked = [each for each in asked if each.id != "capped-wrap"]
+    return Questions(limits=MOST, boots=_built(kernel), questions=tuple(asked))
+
+
+def _built(kernel: Kernel) -> Part:
+    return Part(
+        name="Xen builds the image, with some memory",
+        lemma=kernel.never_built(MOST),
+        reached=True,
+        least=LEAST,
+        shape=FALSE if kernel.too_long(MOST) else kernel.shape(MOST, None),
+        replay=replays.located(kernel, replays.built),
+    )
+
+
+def _exact(kernel: Kernel, limits: Limits) -> Part:
+    return Part(
+        name="the count is exact",
+        lemma=kernel.exact(limits),
+        least=LEAST,
+        shape=kernel.shape(limits, None),
+        without=_unasked("host", "initrd"),
+        replay=replays.counted(kernel),
+    )
+
+
+def _in_space(kernel: Kernel, limits: Limits) -> Part:
+    """Kernel and start info, T, the tables' end and V's last byte: each is above the one before, none wraps."""
+    after = kernel.tables + n * PAGE_SIZE
+    lowest = number(min(kernel.start + kernel.least_length, ADDRESS_LIMIT - 1))
+    goal = (lowest <= kernel.tables) & (kernel.tables <= after) & (after <= kernel.end - 1)
+    return _region(kernel, limits, "in-space", goal, ADDRESS_LIMIT - kernel.start, replays.ends_in_space)
+
+
+def _off_xens(kernel: Kernel, limits: Limits) -> Part:
+    inside = Assumption(
+        "inside", address - kernel.start < kernel.end - kernel.start, "the address is in the region"
+    )
+    if kernel.mode.bits == 32:
+        goal, space = address < overlap.COMPAT_HOLE, overlap.COMPAT_HOLE - kernel.start
+    else:
+        goal, space = ~overlap.in_xens_slots(address), _before_xens_slots(kernel.start)
+    return _region(kernel, limits, "off-xens-area", goal, space, replays.off_xens_area, (inside,))
+
+
+def _before_xens_slots(start: int) -> int:
+    """How many bytes there are from an address on before one that a slot of Xen's maps; none in such a slot."""
+    slot = start >> overlap.ROOT_SHIFT & 511
+    if overlap.FIRST_SLOT <= slot < overlap.FIRST_SLOT + overlap.SLOTS:
+        return 0
+    return ((overlap.FIRST_SLOT << overlap.ROOT_SHIFT) - start) % (1 << 48)
+
+
+def _aligned(kernel: Kernel, limits: Limits, name: str, value: int, unit: int) -> Part:
+    """A number is a multiple of another: so for every memory, or for none with which Xen builds."""
+    holds = value % unit == 0
+    return _region(
+        kernel, limits, f"on-{name}", truth(holds), ADDRESS_LIMIT if holds else 0, replays.aligned(name, unit)
+    )
+
+
+def _region(
+    kernel: Kernel,
+    limits: Limits,
+    name: str,
+    goal: Truth,
+    longest: int,
+    judge: replays.Holds,
+    also: tuple[Assumption, ...] = (),
+) -> Part:
+    """A statement about the region, which holds where it is no longer than ``longest`` bytes."""
+    last = None if longest <= 0 or kernel.too_long(limits) else kernel.last_within(longest, limits)
+    return Part(
+        name=name,
+        lemma=kernel.stays(limits, f"image-{name}", goal, last, also),
+        least=LEAST,
+        shape=kernel.shape(limits, last),
+        without=_unasked("host", "initrd", "builds", *(each.name for each in also)),
+        replay=replays.located(kernel, judge),
+    )
+
+
+def _lowers(kernel: Kernel, limits: Limits) -> Part:
+    """Without an absolute amount in dom0_mem: a minimum in it only makes the cap apply less often."""
+    goal = TRUE if kernel.uncapped else Kernel(kernel.configuration, capped=True).pages <= nr_pages
+    return Part(
+        name="the cap lowers",
+        lemma=Lemma(
+            "image-cap-lowers",
+            "memory after the cap ≤ memory before it",
+            Statement(assumptions=kernel.host(limits), goal=goal),
+        ),
+        least=LEAST,
+        without=_unasked("host", "initrd"),
+        replay=replays.lowered(kernel),
+    )
+
+
+def _unasked(*names: str) -> dict[str, Truth]:
+    """What an assumption is needed for is told with the claims, not once more for each image."""
+    return dict.fromkeys(names, FALSE)

@@ -1,0 +1,121 @@
+"""Answering the questions of an image: what is proved, what breaks, with the least of what, and the status."""
+
+import pytest
+import tiny_questions as tiny
+from attrs import evolve
+from ptproof.formal.image_check import Checked, check
+from ptproof.formal.image_check_report import as_dict, as_dom0_mem, lines
+from ptproof.formal.image_claims import Question
+from ptproof.formal.layout import Configuration, Segment
+from ptproof.formal.verdict import Error, Proved, Refuted, Unknown
+
+IMAGE = Configuration(kernel=Segment(0x100000, 0x300000), nr_pages=0)
+
+
+def found(checked: Checked) -> list[tuple[str, int, int, bool]]:
+    """What breaks the questions: the least of what, with how much memory and initrd, and whether that is proved."""
+    return [
+        (each.what, each.nr_pages, each.initrd_len, each.least)
+        for answer in checked.answers
+        for each in answer.breaks
+    ]
+
+
+def test_what_holds_is_proved() -> None:
+    """A question that holds for all is proved, and nothing breaks it."""
+    checked = check(tiny.asked(tiny.HOLDS))
+    assert isinstance(checked.answers[0].verdict, Proved)
+    assert (found(checked), checked.status) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("question", "breaks", "status"),
+    [
+        (tiny.BY_MEMORY, [("both", 300, 0, True)], 1),
+        (tiny.BY_INITRD, [("both", 1, 77, True)], 0),
+        (tiny.BY_BOTH, [("memory", 100, 412, True), ("initrd", 512, 0, True)], 1),
+    ],
+)
+def test_the_least_is_found_and_proved(
+    question: Question, breaks: list[tuple[str, int, int, bool]], status: int
+) -> None:
+    """The least memory whatever the initrd, and the shortest initrd; what is harmless doesn't count for the status."""
+    checked = check(tiny.asked(question))
+    assert isinstance(checked.answers[0].verdict, Refuted)
+    assert (found(checked), checked.status) == (breaks, status)
+
+
+def test_a_least_that_is_not_proved_is_told() -> None:
+    """Where the statement for less isn't discharged, what was found is no least: Unknown, not a wrong answer."""
+
+    def greedy(limits: tiny.Limits) -> tiny.Part:
+        part = tiny.part(tiny.nr_pages < 300, limits)
+        return evolve(part, shape=tiny.nr_pages >= 400)
+
+    checked = check(tiny.asked(evolve(tiny.BY_MEMORY, part=greedy)))
+    assert [each[1] for each in found(checked)] == [400]
+    assert not checked.answers[0].breaks[0].least
+    assert checked.status == 3
+    assert "NOT proved" in "\n".join(lines(checked, IMAGE, "vmlinuz"))
+
+
+def test_an_image_that_is_never_built() -> None:
+    """Nothing is asked of it that speaks only of what Xen builds, and the status tells."""
+    checked = check(tiny.NEVER_BUILT)
+    assert isinstance(checked.boots, Refuted)
+    assert [each.question.id for each in checked.answers] == ["holds"]
+    assert checked.status == 1
+    assert next(lines(checked, IMAGE, "vmlinuz")).startswith("Xen never builds this image")
+
+
+def test_what_is_not_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A question that the solver gives up on is Unknown, with why."""
+    monkeypatch.setattr("ptproof.formal.solver.RLIMIT", 10_000)
+    checked = check(tiny.asked(tiny.UNKNOWN))
+    verdict = checked.answers[0].verdict
+    assert isinstance(verdict, Unknown)
+    assert checked.status == 3
+    assert f"    {verdict.why}" in list(lines(checked, IMAGE, "vmlinuz"))
+
+
+def test_a_machine_that_disagrees_is_an_error() -> None:
+    """A question that the model refutes and the machine doesn't is the tool's own failure."""
+    wrong = evolve(tiny.BY_MEMORY, part=lambda limits: tiny.part(tiny.nr_pages < 300, limits, holds=True))
+    checked = check(tiny.asked(wrong))
+    assert isinstance(checked.answers[0].verdict, Error)
+    assert checked.status == 70
+
+
+def test_what_is_printed() -> None:
+    """The verdict first, then the question; below it what breaks it, as Xen's option and as a command."""
+    printed = list(lines(check(tiny.ALL), IMAGE, "vmlinuz"))
+    assert printed[0] == "Xen builds this image with 16 pages of memory at least (dom0_mem=64K)."
+    assert "proved  holds         holds is so (claim exact)" in printed
+    assert "breaks  by-memory     by-memory is so (claim exact)" in printed
+    at = printed.index("breaks  by-both       by-both is so (claim exact)")
+    assert printed[at + 1] == (
+        "    breaks with 100 pages (dom0_mem=max:400K) and an initrd of 412 bytes: the least memory (proved)"
+    )
+    assert printed[at + 3] == (
+        "        ptproof layout vmlinuz --dom0-mem max:400K --host-mem 0x8064000 --initrd-len 0x19c"
+    )
+    assert "and no initrd: the least memory without an initrd (proved)" in "\n".join(printed)
+    assert printed[-1].startswith("1 proved, 3 breaks: for 1 to 0x3e8 pages")
+
+
+def test_as_data() -> None:
+    """The same as plain data, with the layout for ptproof replay."""
+    plain = as_dict(check(tiny.ALL), IMAGE, "vmlinuz")
+    assert (plain["schema"], plain["file"], plain["status"]) == ("ptproof-check/1", "vmlinuz", 1)
+    assert plain["boots"] == {"verdict": "proved", "why": "", "nr_pages": "0x10"}
+    by_both = plain["answers"][3]
+    assert [each["nr_pages"] for each in by_both["breaks"]] == ["0x64", "0x200"]
+    assert by_both["breaks"][0]["layout"]["schema"] == "ptproof-layout/1"
+
+
+@pytest.mark.parametrize(
+    ("pages", "text"), [(1, "4K"), (0x100, "1M"), (0x40000, "1G"), (0x40001, "1048580K"), (3 << 18, "3G")]
+)
+def test_memory_as_xens_option_takes_it(pages: int, text: str) -> None:
+    """In the largest unit that gives a whole number."""
+    assert as_dom0_mem(pages, "dom0_mem=") == f"dom0_mem={text}"
