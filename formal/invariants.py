@@ -95,6 +95,7 @@ def as_dict(run: ProofRun, found: Sequence[Entry]) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "versions": {"ptproof": version("ptproof"), "z3": version("z3-solver")},
+        "solvers": list(run.solvers),
         "status": run.status,
         "claims": [asdict(each) for each in found],
     }
@@ -217,7 +218,8 @@ def _how(decision: PartDecision, proof: Lemma | None, results: Mapping[Lemma, Le
                 else rule
             )
             told = "that nothing reaches it, " if isinstance(decision.verdict, Refuted) else ""
-            return f"{told}{rule}: {counted(len(below), 'lemma')}, {counted(asked, 'obligation')}"
+            by = f", each discharged by {decision.solvers} solvers" if decision.solvers > 1 else ""
+            return f"{told}{rule}: {counted(len(below), 'lemma')}, {counted(asked, 'obligation')}{by}"
         case Unknown(why=why) | Vacuous(why=why) | Error(why=why):
             return why
         case _:

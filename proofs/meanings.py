@@ -62,6 +62,9 @@ MEANINGS: Final[Mapping[str, str]] = {
     "first-4level-terminates": "The first count for four levels, which lived for 39 minutes in 2005, finds an answer for a "
     "kernel in the last 2 GiB.",
     "compat-l4-counted-exact": "The count of Xen 3.1 to 4.2.0 for a 32-bit dom0 is precise.",
+    "i386-exact": "The counts of Xen for i386, with PAE and without, were precise, though they looked at the region's length "
+    "alone.",
+    "rounded-start-same-count": "Rounding the region's start down to 4 MiB, as Xen 3.0 did, changes no count.",
     "cap-prevents-wrap": "The cap on dom0's memory keeps the region from passing the end of the address space.",
     "cap-only-lowers": "The cap on dom0's memory never gives it more than was asked for.",
     "wrap-caught": "A region that passes the end of the address space is refused by the check for Xen's own area.",
@@ -70,6 +73,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "tables.",
     "domu-equals-dom0": "For a 64-bit guest the toolstack's builder comes to the same count and the same end as the "
     "hypervisor's.",
+    "domu-p2m-tables": "The toolstack gives a p2m outside of the region just the tables that the region doesn't have already.",
+    "domu-pae-before-4-7": "For a 32-bit PAE guest the toolstack counted the same before Xen 4.7 as since.",
     "domu-pae-equals": "For a 32-bit PAE guest the toolstack's builder comes to the same count and the same end as the "
     "hypervisor's.",
 }
