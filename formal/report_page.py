@@ -343,7 +343,7 @@ def _lemmas(page: _Page) -> str:
 def _lemma_row(page: _Page, result: LemmaResult) -> str:
     lemma = result.lemma
     uses = ", ".join(f'<a href="{page.links[each]}">{escape(each.name)}</a>' for each in used_by(lemma))
-    state = "" if result.discharged else " <strong>NOT PROVED</strong>"
+    state = "" if result.discharged else " <strong>not proved</strong>"
     return element(
         "tr",
         element("th", escape(lemma.name), state, scope="row"),

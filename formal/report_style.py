@@ -48,7 +48,7 @@ summary{cursor:pointer}
 .ptproof-picture a text{fill:var(--link)}
 .ptproof-picture .dot{fill:var(--ink)}
 .ptproof-picture .arc{stroke-width:1.2}
-.claim{scroll-margin-top:4rem}
+.claim,.drawn,#lemmas tr{scroll-margin-top:4rem}
 @media print{#filters{display:none}}
 """
 

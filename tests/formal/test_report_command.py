@@ -152,7 +152,7 @@ def test_an_unsound_proof(capsys: Capture, install: Install) -> None:
     install(tiny.UNSOUND)
     ran = run(capsys, "report")
     assert ran.status == run(capsys, "prove").status > 0
-    assert "NOT PROVED" in Page(ran.out).words
+    assert "not proved" in Page(ran.out).words
 
 
 def test_hostile_text_is_escaped(capsys: Capture, install: Install) -> None:
