@@ -2,6 +2,7 @@
 
 import json
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -168,7 +169,7 @@ def test_amounts(size: int, shown: str) -> None:
     ],
     ids=["no region", "tables outside", "initrd above the tables"],
 )
-def test_what_nobody_can_draw(change: dict[str, Segment], told: str) -> None:
+def test_what_nobody_can_draw(change: dict[str, Any], told: str) -> None:
     """A layout that makes no sense is refused in one line, which names where it comes from."""
     with pytest.raises(InputError) as refused:
         picture_of(evolve(TINY, **change), source="some file")
