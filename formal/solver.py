@@ -37,8 +37,7 @@ PACKAGES: Final = {Z3: "z3-solver", "cvc5": "cvc5", "bitwuzla": "bitwuzla"}
 class Answer:
     """What the solver said: ``sat``, by Z3 with a model by input name, ``unsat``, or ``unknown`` and why.
 
-    ``spent`` is in the solver's unit of work, which is the same each time; ``seconds`` are not. ``kept`` tells that
-    it was answered before, and comes from the cache.
+    ``spent`` is in the solver's unit of work, which is the same each time; ``seconds`` are not.
     """
 
     status: Literal["sat", "unsat", "unknown"]
@@ -46,7 +45,6 @@ class Answer:
     why: str = ""
     spent: int = 0
     seconds: float = 0.0
-    kept: bool = False
 
 
 def check_installed(solvers: Iterable[str]) -> None:
@@ -76,7 +74,7 @@ class SolverDied(RuntimeError):
 class Solver:
     """A solver process, started when first asked. For one thread at a time.
 
-    ``asked`` counts its questions, and ``kept`` those that the cache answered.
+    ``asked`` counts its questions, and ``kept`` those that the cache answered from an earlier run.
     """
 
     seconds: float = SECONDS
@@ -108,10 +106,9 @@ class Solver:
             "models": self.name == Z3,
         }
         self.asked += 1
-        found = None if self.cache is None else self.cache.get(asked_for)
-        if found is not None:
-            self.kept += 1
-            return Answer(**found, kept=True)
+        if self.cache is not None and (found := self.cache.get(asked_for)) is not None:
+            self.kept += not self.cache.wrote(asked_for)
+            return Answer(**found)
         began = time.monotonic()
         found = self._exchange(json.dumps(question))
         seconds = time.monotonic() - began

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 SCHEMA: Final = "ptproof-answer/1"
 MOST_BYTES: Final = 1 << 20
@@ -32,6 +32,7 @@ class Cache:
     """Answers kept in ``folder``. It may be unwritable or damaged in any way: then less is found, or nothing."""
 
     folder: Path
+    _written: set[str] = field(factory=set, init=False, eq=False, repr=False)
 
     def get(self, question: Mapping[str, Any]) -> dict[str, Any] | None:
         """The answer kept for a question, or ``None``."""
@@ -62,9 +63,14 @@ class Cache:
                     new.write(json.dumps(entry, sort_keys=True))
                     new.close()
                     Path(new.name).replace(file)
+                    self._written.add(key)
                 except OSError:
                     Path(new.name).unlink()
                     raise
+
+    def wrote(self, question: Mapping[str, Any]) -> bool:
+        """Whether the answer to a question was put here by this very object: then it is of no earlier run."""
+        return _key(question) in self._written
 
     def _file(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key[2:]}.json"
