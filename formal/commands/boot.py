@@ -148,12 +148,12 @@ def boot_each(
                 seen = boot(found, configuration, kernel_of(configuration))
             except InputError as error:
                 booted.append(NotBooted(layout, str(error)))
-                said = [f"not booted ({layout.mode.title}): {error}"]
+                said = f"not booted ({layout.mode.title}): {error}"
             else:
                 booted.append(seen)
-                said = lines(seen)
+                said = "\n".join(lines(seen))
             if not quiet:
-                print("\n".join(said))
+                print(said)
     if all(isinstance(each, NotBooted) for each in booted):
         raise InputError("none of the layouts could be booted")
     return booted
