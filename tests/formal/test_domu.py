@@ -7,7 +7,7 @@ from attrs import evolve
 from ptproof.formal import domu as machine
 from ptproof.formal.arrange import TooLarge
 from ptproof.formal.domu import BEFORE_4_7, TODAYS, Counted, Domu, DomuReport, P2m, build, count
-from ptproof.formal.paging import COMPAT, PAGE_SIZE, X86_64
+from ptproof.formal.paging import COMPAT, PAGE_SIZE, X86_64, PagingMode
 
 MIB, GIB = 1 << 20, 1 << 30
 LINUX = 2**64 - 2 * GIB
@@ -48,7 +48,7 @@ def test_the_l2_of_a_pae_domain(start: int, todays: int, before: int) -> None:
 
 @TOOLSTACKS
 @pytest.mark.parametrize("mode", [X86_64, COMPAT], ids=["64", "compat"])
-def test_random_domus(mode: machine.PagingMode, toolstack: machine.Toolstack) -> None:
+def test_random_domus(mode: PagingMode, toolstack: machine.Toolstack) -> None:
     """The region has room for its tables, every table is reached, every page mapped, the tables read-only."""
     draw = Random(7)
     starts = (0, GIB - PAGE_SIZE, 3 * GIB - 32 * MIB, 512 * GIB - 8 * MIB if mode is X86_64 else GIB)
