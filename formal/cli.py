@@ -65,9 +65,13 @@ def _run(argv: Sequence[str] | None) -> int:
         if value == "--" and option.startswith("--"):
             parser.error(f"argument {option}: expected a value, found '--'")  # argparse makes [] of it
     try:
-        arguments = parser.parse_args(given)
+        arguments, stray = parser.parse_known_args(given)
     except SystemExit as done:  # --help and --version
         return int(done.code or 0)
+    if stray:
+        image = getattr(arguments, "image", None)
+        taken = f"; {image!r} was taken for IMAGE" if image is not None else ""
+        parser.error(f"unrecognized arguments: {' '.join(stray)}{taken}")
     try:
         status: int = arguments.run(arguments)
     except NothingSelected as error:

@@ -204,7 +204,8 @@ def refuse_addresses(arguments: argparse.Namespace) -> None:
     for name in ADDRESSES:
         if getattr(arguments, name) is not None:
             raise InputError(
-                f"argument --{name.replace('_', '-')}: not allowed with an image, which has its own"
+                f"argument --{name.replace('_', '-')}: not allowed with an image, which has its own: "
+                f"{arguments.image!r} was taken for IMAGE"
             )
 
 
@@ -260,6 +261,11 @@ def pages_asked(arguments: argparse.Namespace) -> int:
 
     if arguments.nr_pages is not None:
         return int(arguments.nr_pages)
+    if arguments.shim:
+        raise InputError(
+            "argument --shim: expected --nr-pages beside it: the PV shim ignores dom0_mem, and what shim_mem leaves of "
+            "the memory isn't known here"
+        )
     if arguments.dom0_mem is None and arguments.host_mem is None:
         raise InputError("one of the arguments --nr-pages --dom0-mem is required, or --host-mem (see --help)")
     option: Dom0Mem = arguments.dom0_mem or Dom0Mem()

@@ -183,12 +183,44 @@ def test_the_cap_is_told(capsys: Capture, tmp_path: Path) -> None:
         (("--initrd", "/no/such/file"), "/no/such/file: can't be read: No such file"),
         (("--initrd", "/"), "/: expected a file, found something else"),
         (("--host-mem", "0"), "argument --host-mem: expected 4096 to"),
-        (("more",), "unrecognized arguments: more"),
+        (("more",), "unrecognized arguments: more; '"),
     ],
 )
 def test_refused(capsys: Capture, kernel: str, argv: tuple[str, ...], told: str) -> None:
     """An image has its own addresses, and an initrd is a file or a length."""
     assert_refused(run(capsys, "layout", kernel, "--nr-pages", "9999", *argv), told)
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (("--mod-start-pfn", "5", "stray"), "unrecognized arguments: stray; '5' was taken for IMAGE"),
+        (("--mod-start-pfn", "5", "--kernel", "1M", "2M"), "which has its own: '5' was taken for IMAGE"),
+        (
+            ("--kernel", "1M", "2M", "3M"),
+            "argument --kernel: not allowed with an image, which has its own: '3M'",
+        ),
+    ],
+)
+def test_a_stray_word_is_told(capsys: Capture, argv: tuple[str, ...], told: str) -> None:
+    """A word that is left over is taken for the image; what is complained of then says so."""
+    assert_refused(run(capsys, "layout", *argv, "--nr-pages", "9999"), told)
+
+
+@pytest.mark.parametrize("memory", [("--dom0-mem", "1G"), ("--host-mem", "1G"), ()])
+def test_the_shim_is_given_pages(capsys: Capture, kernel: str, memory: tuple[str, ...]) -> None:
+    """The PV shim ignores dom0_mem."""
+    ran = run(capsys, "layout", kernel, "--shim", *memory)
+    assert_refused(ran, "argument --shim: expected --nr-pages beside it: the PV shim ignores dom0_mem")
+
+
+def test_a_region_that_is_not_had_at_once(capsys: Capture) -> None:
+    """Xen's allocator has no more than 1 GiB in one piece: a longer region is refused, whatever the memory."""
+    for size, refused in (((1 << 30) - (4 << 20), False), (1 << 30, True)):
+        kernel = ("--kernel", "0", hex(size - (1 << 20)), "--init-p2m", "0x8000000000")
+        ran = run(capsys, "layout", *kernel, "--nr-pages", str(1 << 30))
+        assert ran.status == 0
+        assert ("Xen's allocator has at most 262144 in one piece" in ran.err) is refused
 
 
 def test_what_is_required(capsys: Capture, kernel: str) -> None:
