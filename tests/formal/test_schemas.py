@@ -38,7 +38,6 @@ EXAMPLES: dict[str, tuple[tuple[str, ...], ...]] = {
     "counterexample": (("refuted",),),
     "report": ((),),
     "invariants": ((),),
-    "report": (("tiny",),),
     "export": (("obligations", "tiny"),),
     "layout": (SMALL, (*SMALL, "--entry", "0x100000", "--initrd-len", "5000")),
     "replay": (
