@@ -37,12 +37,14 @@ class Obligation:
         return f"{self.lemma}/{self.part}"
 
 
-def lemmas_of(lemmas: Iterable[Lemma]) -> tuple[Lemma, ...]:
-    """These lemmas and all that they rest on, each after those that it uses."""
+def lemmas_of(lemmas: Iterable[Lemma], above: tuple[Lemma, ...] = ()) -> tuple[Lemma, ...]:
+    """These lemmas and all that they rest on, each after those that it uses. Raises UnsoundStep for a circle."""
     found: dict[int, Lemma] = {}
     for lemma in lemmas:
+        if any(each is lemma for each in above):
+            raise UnsoundStep(f"a circle: {lemma.name} rests on itself")
         if id(lemma) not in found:
-            found.update((id(each), each) for each in lemmas_of(used_by(lemma)))
+            found.update((id(each), each) for each in lemmas_of(used_by(lemma), (*above, lemma)))
             found[id(lemma)] = lemma
     return tuple(found.values())
 

@@ -6,7 +6,7 @@ discharged, ``proofs`` (another package) holds the statements.
 The notions are those of DESIGN.md, "The one rule of composition".
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from attrs import evolve, field, frozen
 
@@ -89,6 +89,11 @@ class Use:
     implied: bool = False
 
 
+def _fixed(uses: Iterable[Use]) -> tuple[Use, ...]:
+    """A copy that nobody adds to later: a lemma can only use what was there before it."""
+    return tuple(uses)
+
+
 @frozen(kw_only=True)
 class Steps:
     """Instances of lemmas, in order, and the terms to generalise; what is left goes to the solver.
@@ -96,7 +101,7 @@ class Steps:
     Each instance's side condition is proved from the assumptions and the instances before it.
     """
 
-    uses: tuple[Use, ...] = ()
+    uses: tuple[Use, ...] = field(default=(), converter=_fixed)
     generalise: tuple[Word, ...] = ()
 
 
