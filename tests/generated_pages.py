@@ -2,7 +2,7 @@
 
 ``docs/commands.md`` is made of the command line's parser. ``docs/invariants.md`` is what ``ptproof invariants``
 prints, ``docs/comments.md`` has its comments. In ``docs/findings.md`` the lines between ``<!-- witness ID -->`` and ``<!-- end -->`` are made of what refutes
-the claim. All that needs the prover comes of one run of all claims, in this process.
+the claim; in ``README.md`` those after ``<!-- claims -->`` are a table of all of them. All that needs the prover comes of one run of all claims, in this process.
 """
 
 import io
@@ -30,6 +30,8 @@ DOCS = Path(__file__).parents[1] / "docs"
 COMMANDS, INVARIANTS, COMMENTS, FINDINGS = (
     DOCS / f"{name}.md" for name in ("commands", "invariants", "comments", "findings")
 )
+README = DOCS.parent / "README.md"
+TABLE = re.compile(r"(?<=^<!-- claims -->\n).*?(?=^<!-- end -->$)", re.MULTILINE | re.DOTALL)
 WITNESS = re.compile(r"(?<=^<!-- witness )(\S+)( -->\n).*?(?=^<!-- end -->$)", re.MULTILINE | re.DOTALL)
 MADE_BY = "<!-- Made by `make transcripts`: changes go to {source}. -->\n"
 
@@ -145,6 +147,30 @@ def _witnesses(claim: str) -> str:
     return "".join(lines)
 
 
+def readme(text: str) -> str:
+    """README.md, its table of claims fresh."""
+    assert TABLE.search(text)
+    return TABLE.sub("\n".join(_table()).replace("\\", r"\\") + "\n", text)
+
+
+def _table() -> list[str]:
+    """The claims by family and verdict, each with a link to what holds."""
+    decisions = whole_run().decisions
+    verdicts = [each.name.lower() for each in sorted({each.severity for each in decisions})]
+    lines = ["", f"| family | {' | '.join(verdicts)} |", "|---" * (len(verdicts) + 1) + "|"]
+    for family in dict.fromkeys(each.claim.family for each in decisions):
+        cells = [
+            ", ".join(
+                f"[{each.claim.id}](docs/invariants.md#{each.claim.id}-{verdict})"
+                for each in decisions
+                if each.claim.family == family and each.severity.name.lower() == verdict
+            )
+            for verdict in verdicts
+        ]
+        lines.append(f"| {family} | {' | '.join(cells)} |")
+    return [*lines, ""]
+
+
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
 
@@ -154,4 +180,5 @@ def write_pages() -> None:
     COMMANDS.write_text(commands_page(), encoding="utf-8")
     INVARIANTS.write_text(invariants_page(), encoding="utf-8")
     COMMENTS.write_text(comments_page(), encoding="utf-8")
+    README.write_text(readme(README.read_text(encoding="utf-8")), encoding="utf-8")
     FINDINGS.write_text(findings_page(FINDINGS.read_text(encoding="utf-8")), encoding="utf-8")

@@ -129,6 +129,8 @@ def test_the_pages_of_all_claims(tmp_path: Path) -> None:
         assert run(block, folder) == block, STALE
     assert generated.INVARIANTS.read_text(encoding="utf-8") == generated.invariants_page(), STALE
     assert generated.COMMENTS.read_text(encoding="utf-8") == generated.comments_page(), STALE
+    readme = generated.README.read_text(encoding="utf-8")
+    assert generated.readme(readme) == readme, STALE
     findings = generated.FINDINGS.read_text(encoding="utf-8")
     assert generated.findings_page(findings) == findings, STALE
 
