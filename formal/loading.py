@@ -5,10 +5,11 @@ and writes the p2m through them, which sets the dirty bits of just these pages; 
 mapped first, with tables from Xen's heap. Where an address isn't mapped, or can't be formed, Xen dies.
 
 Facts: ``dom0_construct_pv()`` and ``setup_pv_physmap()`` in Xen's ``xen/arch/x86/pv/dom0_build.c`` (4.17 to 4.22),
-``elf_load_image()`` in ``xen/common/libelf/libelf-loader.c``; DOMAIN.md sections 4 and 5. Not modelled: 1 GiB
-superpages, which a p2m of 1 GiB and a processor that has them would get; a p2m in Xen's own area.
+``elf_load_image()`` in ``xen/common/libelf/libelf-loader.c``; DOMAIN.md sections 4 and 5. Not modelled: a p2m in Xen's
+own area, which Xen maps into its own tables.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from typing import Final, Self
@@ -42,7 +43,9 @@ P2M_LEAF_FLAGS: Final = 0x67 | 1 << 52
 HEAP_MFN: Final = 1 << 32
 """Frames from here on are from Xen's heap, in the order taken."""
 LARGE_MFN: Final = 1 << 36
-"""Frames from here on are those of 2 MiB superpages, 512 for each."""
+"""Frames from here on are those of superpages, each as many as its level's entry maps."""
+TWO_MIB: Final = frozenset({21})
+"""The superpages that a p2m gets if nothing else is said, by the log2 of their bytes. Of 1 GiB are 30."""
 
 _ADDRESSABLE: Final = 1 << 47
 _XEN_END: Final = 0xFFFF_8800_0000_0000
@@ -92,8 +95,8 @@ class Loaded:
     """A domain as dom0 finds it, or as Xen leaves it when it refuses or dies.
 
     ``why`` tells about the ``fate`` what Xen itself may not say. ``domain`` is ``None`` where nothing is built;
-    ``heap`` has the tables of a separate p2m, by mfn, as entries; ``overwritten`` are the table frames that the
-    kernel or the p2m was written over.
+    ``heap`` has the tables of a separate p2m, by mfn, as entries, ``taken`` counts them by level; ``overwritten`` are
+    the table frames that the kernel or the p2m was written over.
     """
 
     configuration: Configuration
@@ -102,6 +105,7 @@ class Loaded:
     why: str = ""
     domain: Domain | None = None
     heap: dict[int, list[int]] = field(factory=dict)
+    taken: Counter[str] = field(factory=Counter)
     overwritten: set[int] = field(factory=set)
 
 
@@ -118,11 +122,12 @@ def load(
     written: Sequence[Segment] | None = None,
     has_32_bit: bool = True,
     builder: Callable[[Layout], Domain] = build_tables,
+    superpages: frozenset[int] = TWO_MIB,
 ) -> Loaded:
     """Build dom0 and load it, up to where it runs, or Xen refuses it or dies.
 
     ``written`` are the parts of the kernel that the image fills, all of it unless said otherwise; ``has_32_bit``
-    tells whether this Xen takes 32-bit guests.
+    tells whether this Xen takes 32-bit guests; ``superpages`` which kinds a separate p2m gets, wherever they fit.
 
     Raises:
         TooLarge: as `arrange` and `build` do.
@@ -140,7 +145,7 @@ def load(
     if misaligned(layout):
         return Loaded(configuration, layout, Fate.DIES, "the tables are not page aligned")
     loaded = Loaded(configuration, layout, Fate.RUNS, domain=builder(layout))
-    _Loading(loaded, empty.allocation + initrd_pages).run(
+    _Loading(loaded, empty.allocation + initrd_pages, superpages).run(
         [configuration.kernel] if written is None else written
     )
     return loaded
@@ -173,7 +178,8 @@ class _Loading:
 
     loaded: Loaded
     used: int
-    large_pages: int = 0
+    superpages: frozenset[int]
+    large_frames: int = 0
     heap_pages: int = 0
 
     @property
@@ -279,22 +285,21 @@ class _Loading:
                 raise _Stopped(Fate.P2M_TOO_LARGE)
             if table_offset(levels[-1], address) in xen_slots:
                 raise Unmodelled(f"the p2m at {address:#x} lies in Xen's own area")
-            table = self._root
-            for level in reversed(levels[2:]):
-                table = self._table(table, level, address)
-            address = self._map_step(table, levels[1], address, end)
+            address = self._map_step(address, end)
 
-    def _map_step(self, table: _Table, level: Level, address: int, end: int) -> int:
-        """Map a superpage or a page by the L2 ``table``; gives the address to go on with."""
-        large = 1 << level.entry_shift
-        at = table.base + table_offset(level, address)
-        if not table.entries[at] and address % large == 0 and end >= (address + large) % ADDRESS_LIMIT:
-            mfn = LARGE_MFN + self.large_pages * (large >> PAGE_SHIFT)
-            table.entries[at] = mfn << PAGE_SHIFT | P2M_LEAF_FLAGS | LARGE
-            self.large_pages += 1
-            self.used += large >> PAGE_SHIFT
-            return (address + large) % ADDRESS_LIMIT
-        table = self._table(table, level, address)
+    def _map_step(self, address: int, end: int) -> int:
+        """Map a superpage or a page, with the tables that lead to it; gives the address to go on with."""
+        table = self._root
+        for level in reversed(self.domain.mode.levels[1:]):
+            large = 1 << level.entry_shift
+            at = table.base + table_offset(level, address)
+            fits = address % large == 0 and end >= (address + large) % ADDRESS_LIMIT
+            if not table.entries[at] and level.entry_shift in self.superpages and fits:
+                table.entries[at] = LARGE_MFN + self.large_frames << PAGE_SHIFT | P2M_LEAF_FLAGS | LARGE
+                self.large_frames += large >> PAGE_SHIFT
+                self.used += large >> PAGE_SHIFT
+                return (address + large) % ADDRESS_LIMIT
+            table = self._table(table, level, address)
         at = table.base + table_offset(self.domain.mode.levels[0], address)
         if table.entries[at]:
             raise _Stopped(Fate.DIES, f"the p2m's page {address:#x} is mapped already")
@@ -307,6 +312,7 @@ class _Loading:
         if not table.entries[at]:
             mfn = self._take()
             self.loaded.heap[mfn] = [0] * self.domain.entries
+            self.loaded.taken[f"L{level.number - 1}"] += 1
             table.entries[at] = mfn << PAGE_SHIFT | TABLE_FLAGS
         below = self._below(table.entries[at])
         if below is None:

@@ -130,6 +130,23 @@ class TestSeparateP2m:
         assert mfn_of(middle[2]) == HEAP_MFN + 2
         assert [mfn_of(entry) for entry in lower if entry] == [HEAP_MFN + 3]
 
+    def test_superpages_of_1_gib(self) -> None:
+        """Where there are such, a p2m of 1 GiB and 2 MiB takes one of them, and an L2 for one of 2 MiB."""
+        options = {"init_p2m": 1 << 39, "nr_pages": (GIB + 2 * MIB) // 8}
+        loaded = load(small(**options), written=(), superpages=frozenset({21, 30}))
+        assert loaded.fate is Fate.RUNS
+        upper, middle = loaded.heap.values()
+        assert upper[:2] == [LARGE_MFN << 12 | P2M_LEAF_FLAGS | LARGE, HEAP_MFN + 1 << 12 | TABLE_FLAGS]
+        assert middle[0] == LARGE_MFN + (1 << 18) << 12 | P2M_LEAF_FLAGS | LARGE
+        assert loaded.taken == {"L3": 1, "L2": 1}
+
+    def test_no_superpages_at_all(self) -> None:
+        """Where Xen finds no free one, a p2m of 4 MiB and a page takes an L1 for each 2 MiB."""
+        pages = (4 * MIB + PAGE_SIZE) // 8
+        loaded = load(small(init_p2m=1 << 39, nr_pages=pages), written=(), superpages=frozenset())
+        assert loaded.taken == {"L3": 1, "L2": 1, "L1": 3}
+        assert not any(entry & LARGE for table in loaded.heap.values() for entry in table)
+
     def test_no_superpage_where_it_is_not_aligned(self) -> None:
         """The same p2m a page higher takes pages up to the next 2 MiB, then a superpage, then pages."""
         loaded = p2m_tables(init_p2m=(1 << 39) + PAGE_SIZE, nr_pages=(4 * MIB + PAGE_SIZE) // 8)
