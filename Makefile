@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 # mypy doesn't see through an editable install: it follows these links instead.
 TYPED := build/typed/ptproof
 
-.PHONY: help prove test bench lint docs links images fuzz transcripts lock clean
+.PHONY: help prove test mutants bench lint docs links images fuzz transcripts lock clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 20
@@ -16,6 +16,9 @@ prove: $(INSTALLED) ## decide every claim
 
 test: $(INSTALLED) ## run the tests
 	$(BIN)/pytest
+
+mutants: $(INSTALLED) ## change something small, time and again, and see that it is noticed
+	$(BIN)/python tests/mutation_score.py
 
 bench: $(INSTALLED) ## measure speed and memory against the targets
 	$(BIN)/python tests/bench.py
@@ -56,7 +59,7 @@ transcripts: $(INSTALLED) ## make anew what pages show: what commands print, ref
 
 lock: $(INSTALLED) ## take the newest versions that pyproject.toml allows into the lock file
 	$(BIN)/pip install uv
-	$(BIN)/uv pip compile pyproject.toml --extra dev --extra solvers --universal --python-version 3.11 --upgrade \
+	$(BIN)/uv pip compile pyproject.toml --extra certify --extra dev --extra solvers --universal --python-version 3.11 --upgrade \
 	  --generate-hashes --no-header --no-emit-index-url --no-emit-find-links -o requirements.lock
 
 clean: ## remove all that was made

@@ -46,7 +46,7 @@ def test_a_circular_lemma(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 def test_a_circle_cannot_be_written_down() -> None:
     """What is added to a list after a lemma was made of it doesn't become part of the lemma."""
     uses: list[Use] = []
-    first = Lemma("first", "", Statement(goal=x == 0), Steps(uses=uses))  # type: ignore[arg-type]
+    first = Lemma("first", "", Statement(goal=x == 0), Steps(uses=uses))
     second = lemma("second", x == 0, proof=Steps(uses=(first.at(),)))
     uses.append(second.at())
     assert lemmas_of([second]) == (first, second)

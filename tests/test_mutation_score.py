@@ -1,0 +1,54 @@
+"""``make mutants``: the score counts what it should, and a survivor fails."""
+
+import pytest
+from builder_mutants import MUTANTS as FAULTS
+from mutants import MUTANTS
+from mutation_score import Trial, line, score
+from mutation_score import main as tried
+from statement_witnesses import read
+
+TRIALS = [
+    Trial("frame machine", "one", "small"),
+    Trial("statement", "two", "machine"),
+    Trial("statement", "three", ""),
+]
+
+
+def test_there_are_many() -> None:
+    """There are eighty mutants of encodings and machine at least, and several of each statement."""
+    assert len(MUTANTS) + len(FAULTS) >= 80
+    assert len(read()) >= 80
+
+
+def test_a_survivor_is_named_and_counted() -> None:
+    """The score tells how many were killed, by what, and who wasn't."""
+    assert [line(each) for each in TRIALS] == [
+        "killed  frame machine: one (by small)",
+        "killed  statement: two (by machine)",
+        "SURVIVED  statement: three",
+    ]
+    assert list(score(TRIALS)) == [
+        "frame machine: 1 of 1 killed",
+        "statement: 1 of 2 killed",
+        "statements were killed by: machine 1",
+        "score: 2 of 3 mutants killed, 66.7 %",
+        "SURVIVED: three",
+    ]
+
+
+@pytest.mark.parametrize(("count", "status"), [(2, 0), (3, 1)])
+def test_a_survivor_fails(monkeypatch: pytest.MonkeyPatch, count: int, status: int) -> None:
+    """One survivor is enough for status 1."""
+    for kind in ("faults", "statements", "encodings", "unchanged"):
+        monkeypatch.setattr(f"mutation_score.{kind}", list)
+    monkeypatch.setattr("mutation_score.statements", lambda: TRIALS[:count])
+    assert tried() == status
+
+
+def test_what_finds_them_must_pass_what_is_unchanged(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the unchanged is objected to, no mutant counts as killed: nothing is tried, status 1."""
+    monkeypatch.setattr("mutation_score.unchanged", lambda: ["exact: not as expected"])
+    assert tried() == 1
+    assert capsys.readouterr() == ("", "what isn't changed doesn't pass:\n  exact: not as expected\n")
