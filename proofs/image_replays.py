@@ -119,7 +119,7 @@ def counted(kernel: Kernel) -> Judge:
         try:
             layout = arrange(given)
         except TooLarge:
-            return _stepped(given)
+            return _stepped(given, values["n"])
         agreed("n", values["n"], layout.nr_pt_pages)
         took = touched(layout.mode, layout.v_start, layout.v_start + layout.total.size)
         says = f"{layout.nr_pt_pages} frames are set aside, a walk over the region touches {took} tables"
@@ -128,7 +128,7 @@ def counted(kernel: Kernel) -> Judge:
     return judge
 
 
-def _stepped(given: Configuration) -> Replay:
+def _stepped(given: Configuration, found: int) -> Replay:
     """Xen's search on integers that wrap, and the region that it makes counted on integers that don't."""
     start = given.virt_base
     mapped = 0 if given.mod_start_pfn else given.initrd_len
@@ -139,6 +139,7 @@ def _stepped(given: Configuration) -> Replay:
     for tried in range(FIRST_TRIED, STEPS):
         end = region_end(at + (tried + 1) * PAGE_SIZE)
         if _counted_by_xen(given.mode, start, end % ADDRESS_LIMIT) <= tried:
+            agreed("n", found, tried)
             took = sum(
                 ((end - 1) >> level.shift) - (start >> level.shift) + 1
                 if level.fixed is None

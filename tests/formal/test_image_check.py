@@ -3,9 +3,10 @@
 import pytest
 import tiny_questions as tiny
 from attrs import evolve
+from ptproof.formal.claim import Part
 from ptproof.formal.image_check import Checked, check
 from ptproof.formal.image_check_report import as_dict, as_dom0_mem, lines
-from ptproof.formal.image_claims import Question
+from ptproof.formal.image_claims import Limits, Question
 from ptproof.formal.layout import Configuration, Segment
 from ptproof.formal.verdict import Error, Proved, Refuted, Unknown
 
@@ -48,7 +49,7 @@ def test_the_least_is_found_and_proved(
 def test_a_least_that_is_not_proved_is_told() -> None:
     """Where the statement for less isn't discharged, what was found is no least: Unknown, not a wrong answer."""
 
-    def greedy(limits: tiny.Limits) -> tiny.Part:
+    def greedy(limits: Limits) -> Part:
         part = tiny.part(tiny.nr_pages < 300, limits)
         return evolve(part, shape=tiny.nr_pages >= 400)
 

@@ -1,0 +1,247 @@
+"""What images are asked, on images that break each question and on one that doesn't.
+
+The least values are held against the machine alone: with these the question breaks, and with one page of memory less
+no initrd does, or Xen doesn't build; all initrds are tried where that is quick.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import pytest
+from attrs import evolve, frozen
+from ptproof.encodings import allocation, memory, overlap
+from ptproof.formal import image_check
+from ptproof.formal.arrange import TooLarge, arrange
+from ptproof.formal.dom0_mem import Dom0Mem, capped
+from ptproof.formal.foresee import too_little
+from ptproof.formal.image import parse_image
+from ptproof.formal.image_check import check
+from ptproof.formal.image_claims import Questions, questions
+from ptproof.formal.image_writer import image_of
+from ptproof.formal.layout import ADDRESS_LIMIT, Configuration, Layout, Segment
+from ptproof.formal.machine import overlaps_xen
+from ptproof.formal.paging import COMPAT, PAGE_SIZE
+from ptproof.formal.prover import LemmaResult, settle
+from ptproof.formal.solver import Solver
+from ptproof.formal.theorem import Lemma
+from ptproof.formal.verdict import Error, MachineDisagreesError, Proved, Refuted, Unknown
+from ptproof.proofs.image_space import Kernel
+
+MIB = 1 << 20
+TOP = ADDRESS_LIMIT - (2 << 30)
+HALF = 1 << 47
+ELSEWHERE = {"init_p2m": 1 << 39, "mod_start_pfn": True}
+
+
+def image(start: int, first: int, end: int, **more: object) -> Configuration:
+    """The configuration of an image, as it is read back from the image that the writer makes of it."""
+    written = image_of(Configuration(virt_base=start, kernel=Segment(first, end), nr_pages=1, **more))  # type: ignore[arg-type]
+    return parse_image(written, "image").configuration(0)
+
+
+IMAGES: Final = {
+    "linux": image(TOP, TOP + 16 * MIB, TOP + 48 * MIB, **ELSEWHERE),
+    "near-the-end": image(ADDRESS_LIMIT - 4 * MIB, ADDRESS_LIMIT - 3 * MIB, ADDRESS_LIMIT - MIB),
+    "32-bit": image(0xF0000000, 0xF0100000, 0xF0500123, mode=COMPAT),
+    "across-2^47": image(HALF - 4 * MIB, HALF - 4 * MIB, HALF - MIB // 4, **ELSEWHERE),
+    "up-to-2^47": image(HALF - 4 * MIB, HALF - 4 * MIB, HALF - MIB, **ELSEWHERE),
+    "off-a-page": image(TOP + 0x10, TOP + 16 * MIB, TOP + 17 * MIB, **ELSEWHERE),
+    "off-a-superpage": image(TOP + 0x1000, TOP + 16 * MIB + 0x10, TOP + 17 * MIB, **ELSEWHERE),
+    "full-circle": image(0, ADDRESS_LIMIT - 17 * MIB, ADDRESS_LIMIT - 16 * MIB, **ELSEWHERE),
+    "long": image(0, 0, 2 << 30, **ELSEWHERE),
+}
+
+
+@frozen
+class Least:
+    """What breaks a question: the least of what, pages and bytes."""
+
+    what: str
+    nr_pages: int
+    initrd_len: int
+
+
+EXPECTED: Final[dict[str, dict[str, list[Least]]]] = {
+    "linux": {},
+    "near-the-end": {
+        "wrap": [Least("memory", 2048, 4190209), Least("initrd", 61953, 0)],
+        "cap": [Least("both", 1, 0)],
+        "capped-wrap": [Least("both", 1, 0)],
+    },
+    "32-bit": {
+        "cap": [Least("memory", 31457, 128843777), Least("initrd", 32242689, 0)],
+        "xen-area": [Least("memory", 23552, 88076289), Least("initrd", 21573633, 0)],
+    },
+    "across-2^47": {"xen-area": [Least("both", 2048, 0)]},
+    "up-to-2^47": {},
+    "off-a-page": {
+        "page": [Least("both", 8192, 0)],
+        "superpage": [Least("both", 8192, 0)],
+    },
+    "off-a-superpage": {
+        "superpage": [Least("both", 8192, 0)],
+        "kernel-start": [Least("both", 8192, 0)],
+    },
+    "full-circle": {"exact": [Least("both", 1, 0)]},
+    "long": {},
+}
+
+STATUSES = {"linux": 0, "up-to-2^47": 0, "off-a-superpage": 0, "full-circle": 3}
+"""The exit statuses that aren't 1: 0 where all is proved or harmless, 3 where something isn't settled."""
+
+_settled: dict[Lemma, LemmaResult] = {}
+
+
+def settle_once(solver: Solver, lemma: Lemma) -> LemmaResult:
+    """Lemmas that don't speak of one image are settled once for all tests."""
+    if lemma not in _settled:
+        _settled[lemma] = settle(solver, lemma)
+    return _settled[lemma]
+
+
+def asked(name: str) -> Questions:
+    """What the image is asked."""
+    found = questions(IMAGES[name])
+    assert found is not None
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _settled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_check, "settle", settle_once)
+
+
+def laid_out(configuration: Configuration, pages: int, initrd_len: int) -> tuple[Configuration, Layout]:
+    """The image with so much memory and such an initrd, laid out by the machine."""
+    given = evolve(configuration, nr_pages=pages, initrd_len=initrd_len)
+    return given, arrange(given)
+
+
+def wraps(layout: Layout) -> bool:
+    return layout.v_start + layout.total.size > ADDRESS_LIMIT
+
+
+def crosses_half(layout: Layout) -> bool:
+    return layout.v_start < HALF < layout.v_start + layout.total.size
+
+
+def builds_and(bad: Callable[[Layout], bool]) -> Callable[[Configuration, int, int], bool]:
+    """Whether Xen goes on to build a layout that is bad."""
+
+    def judged(configuration: Configuration, pages: int, initrd_len: int) -> bool:
+        given, layout = laid_out(configuration, pages, initrd_len)
+        return too_little(given, layout) is None and bad(layout)
+
+    return judged
+
+
+def raises(configuration: Configuration, pages: int, initrd_len: int) -> bool:
+    """Whether the cap raises the memory, the initrd being within it."""
+    fits = -(-initrd_len // PAGE_SIZE) <= pages
+    return (
+        fits and capped(evolve(configuration, nr_pages=pages, initrd_len=initrd_len), Dom0Mem(), None) > pages
+    )
+
+
+def initrds(pages: int, around: int) -> Iterable[int]:
+    """Lengths of initrds within so many pages: all, a page apart, or those around one where these are too many."""
+    low, high = (0, pages) if pages < 4096 else (around // PAGE_SIZE - 1200, around // PAGE_SIZE + 1200)
+    return (count * PAGE_SIZE for count in range(max(0, low), min(high, pages) + 1))
+
+
+MACHINE: Final[dict[tuple[str, str], Callable[[Configuration, int, int], bool]]] = {
+    ("near-the-end", "wrap"): builds_and(wraps),
+    ("32-bit", "xen-area"): builds_and(overlaps_xen),
+    ("32-bit", "cap"): raises,
+    ("across-2^47", "xen-area"): builds_and(crosses_half),
+}
+"""How the machine alone tells whether a question breaks."""
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_what_breaks_and_with_what_least(name: str) -> None:
+    """Every question is proved for the image, or broken by just these, which are proved to be the least."""
+    found = check(asked(name))
+    answers = {each.question.id: each for each in found.answers}
+    for question, answer in answers.items():
+        least = [Least(each.what, each.nr_pages, each.initrd_len) for each in answer.breaks]
+        assert least == EXPECTED[name].get(question, []), question
+        assert isinstance(answer.verdict, Refuted if least else Proved), question
+        assert all(each.least for each in answer.breaks), question
+        for each in least if (name, question) in MACHINE else ():
+            agrees_on_the_least(IMAGES[name], MACHINE[name, question], each)
+    assert set(EXPECTED[name]) <= set(answers)
+    assert found.status == STATUSES.get(name, 1)
+    assert isinstance(found.boots, {"full-circle": Unknown, "long": Refuted}.get(name, Proved))
+
+
+def agrees_on_the_least(
+    configuration: Configuration, breaks: Callable[[Configuration, int, int], bool], least: Least
+) -> None:
+    """The machine sees it break with the least, and not with a page of memory less, nor a shorter initrd."""
+    pages, initrd_len = least.nr_pages, least.initrd_len
+    assert breaks(configuration, pages, initrd_len)
+    assert not breaks(configuration, pages - 1, initrd_len)
+    if least.what != "initrd":
+        assert not any(breaks(configuration, pages - 1, each) for each in initrds(pages - 1, initrd_len))
+    elif initrd_len:
+        more = range(pages - 2000, pages + 2000)
+        assert not any(breaks(configuration, each, initrd_len - 1) for each in more)
+
+
+def test_the_full_circle_is_not_for_the_machine() -> None:
+    """A region that comes full circle is too large for it: the search is stepped through on integers instead."""
+    with pytest.raises(TooLarge):
+        laid_out(IMAGES["full-circle"], 1, 0)
+    part = only("full-circle", "exact").questions[0].part(asked("full-circle").limits)
+    replay = part.replay({"nr_pages": 1, "initrd_len": 0, "n": 2943})
+    assert replay.holds is False
+    assert replay.says.startswith("Xen's search stops at 2943, and the region from 0x0 to 0x1")
+    with pytest.raises(MachineDisagreesError):
+        part.replay({"nr_pages": 1, "initrd_len": 0, "n": 2944})
+
+
+def only(name: str, question: str) -> Questions:
+    """One question of an image's."""
+    found = asked(name)
+    return evolve(found, questions=tuple(each for each in found.questions if each.id == question))
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "mutant", "image_name", "question"),
+    [
+        (allocation, "MAX_ORDER", 14, "32-bit", "xen-area"),
+        (allocation, "initrd_pages", lambda initrd_len: initrd_len >> 12, "near-the-end", "wrap"),
+        (memory, "nr_pages_fitting", lambda _mode, vend: vend & 0, "32-bit", "cap"),
+        (memory, "nr_pages_fitting", lambda _mode, vend: vend & 0, "near-the-end", "capped-wrap"),
+        (overlap, "FIRST_SLOT", 257, "across-2^47", "xen-area"),
+        (overlap, "COMPAT_HOLE", 0xF5C00000, "32-bit", "xen-area"),
+    ],
+)
+def test_mutants_are_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+    module: object,
+    name: str,
+    mutant: object,
+    image_name: str,
+    question: str,
+) -> None:
+    """A changed formula makes another answer, or one that the machine doesn't confirm."""
+    monkeypatch.setattr(module, name, mutant)
+    (after,) = check(only(image_name, question)).answers
+    least = [Least(each.what, each.nr_pages, each.initrd_len) for each in after.breaks]
+    assert isinstance(after.verdict, Error) or least != EXPECTED[image_name][question]
+
+
+def test_a_proof_without_its_lower_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without what bounds n and V from below, less memory isn't shown to be too little: the least is not proved.
+
+    Without an initrd the memory alone decides where the tables are, and no such bound is needed.
+    """
+    monkeypatch.setattr(Kernel, "at_least", lambda _kernel, _length: iter(()))
+    found = check(only("near-the-end", "wrap"))
+    assert [(each.what, each.least) for each in found.answers[0].breaks] == [
+        ("memory", False),
+        ("initrd", True),
+    ]
+    assert found.status == 3
