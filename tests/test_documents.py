@@ -51,7 +51,6 @@ SHELL = {
     "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     "COLUMNS": "80",
     "PYTHONUNBUFFERED": "1",  # errors stand where they come
-    "XDG_CACHE_HOME": "/dev/null",  # nothing is told of answers that were kept
     "XDG_CACHE_HOME": "/dev/null",  # nothing is said of answers kept from other runs
 }
 
