@@ -78,7 +78,7 @@ def proving() -> Iterator[Figure]:
     """The whole of ``ptproof prove``: its time, and the memory of its tree of processes, in MB."""
     began = time.perf_counter()
     with subprocess.Popen(
-        [*PTPROOF, "prove", *FAMILIES], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [*PTPROOF, "prove", "--no-cache", *FAMILIES], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as process:
         most = 0
         while process.poll() is None:
