@@ -3,8 +3,7 @@
 import pytest
 from builder_mutants import MUTANTS as FAULTS
 from mutants import MUTANTS
-from mutation_score import Trial, line, score
-from mutation_score import main as tried
+from mutation_score import Trial, _tried, line, score
 from statement_witnesses import read
 
 TRIALS = [
@@ -42,7 +41,7 @@ def test_a_survivor_fails(monkeypatch: pytest.MonkeyPatch, count: int, status: i
     for kind in ("faults", "statements", "encodings", "unchanged"):
         monkeypatch.setattr(f"mutation_score.{kind}", list)
     monkeypatch.setattr("mutation_score.statements", lambda: TRIALS[:count])
-    assert tried() == status
+    assert _tried() == status
 
 
 def test_what_finds_them_must_pass_what_is_unchanged(
@@ -50,5 +49,5 @@ def test_what_finds_them_must_pass_what_is_unchanged(
 ) -> None:
     """Where the unchanged is objected to, no mutant counts as killed: nothing is tried, status 1."""
     monkeypatch.setattr("mutation_score.unchanged", lambda: ["exact: not as expected"])
-    assert tried() == 1
+    assert _tried() == 1
     assert capsys.readouterr() == ("", "what isn't changed doesn't pass:\n  exact: not as expected\n")
