@@ -23,7 +23,7 @@ from ptproof.formal.machine import overlaps_xen
 from ptproof.formal.paging import COMPAT, PAGE_SIZE
 from ptproof.formal.prover import LemmaResult, settle
 from ptproof.formal.solver import Solver
-from ptproof.formal.theorem import Lemma
+from ptproof.formal.theorem import Lemma, Steps
 from ptproof.formal.verdict import Error, MachineDisagreesError, Proved, Refuted, Unknown
 from ptproof.proofs.image_space import Kernel
 
@@ -233,15 +233,12 @@ def test_mutants_are_noticed(
     assert isinstance(after.verdict, Error) or least != EXPECTED[image_name][question]
 
 
-def test_a_proof_without_its_lower_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without what bounds n and V from below, less memory isn't shown to be too little: the least is not proved.
-
-    Without an initrd the memory alone decides where the tables are, and no such bound is needed.
-    """
-    monkeypatch.setattr(Kernel, "at_least", lambda _kernel, _length: iter(()))
+def test_a_least_needs_its_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the lemmas that bound T, n and V the same values are found, but not that they are the least."""
+    monkeypatch.setattr(Kernel, "bounds", lambda _kernel, _limits, _last: Steps())
     found = check(only("near-the-end", "wrap"))
-    assert [(each.what, each.least) for each in found.answers[0].breaks] == [
-        ("memory", False),
-        ("initrd", True),
+    assert [(each.nr_pages, each.least) for each in found.answers[0].breaks] == [
+        (2048, False),
+        (61953, False),
     ]
     assert found.status == 3
