@@ -106,7 +106,9 @@ class BitBlaster:
             case "=":
                 return (self._same(a, b),)
             case "ite":
-                return tuple(self._choose(a[0], then, otherwise) for then, otherwise in zip(b, c, strict=True))
+                return tuple(
+                    self._choose(a[0], then, otherwise) for then, otherwise in zip(b, c, strict=True)
+                )
             case "zero_extend":
                 return a + (FALSE_BIT,) * (term.width - len(a))
             case "truncate":
@@ -154,7 +156,7 @@ class BitBlaster:
 
     def _and(self, a: int, b: int) -> int:
         a, b = sorted((a, b), key=abs)
-        if a == TRUE_BIT or a == b:
+        if a in (TRUE_BIT, b):
             return b
         if a in (FALSE_BIT, -b):
             return FALSE_BIT
@@ -173,7 +175,7 @@ class BitBlaster:
         a, b, c = sorted((a, b, c), key=abs)
         if a == -b:
             return c
-        if a == b or b == c:
+        if b in (a, c):
             return b
         if b == -c:
             return a
@@ -191,7 +193,9 @@ class BitBlaster:
         if then == -otherwise:
             return self._xor(condition, otherwise)
         if abs(then) == TRUE_BIT:
-            return -self._and(-condition, -otherwise) if then == TRUE_BIT else self._and(-condition, otherwise)
+            return (
+                -self._and(-condition, -otherwise) if then == TRUE_BIT else self._and(-condition, otherwise)
+            )
         if abs(otherwise) == TRUE_BIT:
             return -self._and(condition, -then) if otherwise == TRUE_BIT else self._and(condition, then)
         return self._gate("choose", condition, then, otherwise)

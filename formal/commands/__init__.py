@@ -6,6 +6,7 @@ it and gives the exit status. At the top a module imports next to nothing; what 
 
 from . import (
     boot,
+    certify,
     check,
     check_log,
     completion,
@@ -30,6 +31,7 @@ COMMANDS = (
     report,
     invariants,
     export,
+    certify,
     layout,
     replay,
     picture,
