@@ -124,10 +124,18 @@ class BitBlaster:
         return tuple(bits)
 
     def _product(self, a: Bits, b: Bits) -> Bits:
-        """The sum of what is left of ``a``, shifted to each bit of ``b``; a constant is best the second one."""
-        if all(abs(each) == TRUE_BIT for each in a):
+        """The sum of what is left of ``a``, shifted to each bit of ``b``.
+
+        A constant is best the second one; one of mostly ones is less work as the difference to 0: a * b = -(a * -b).
+        """
+        if _is_constant(a):
             a, b = b, a
-        total: Bits = (FALSE_BIT,) * len(a)
+        nothing: Bits = (FALSE_BIT,) * len(a)
+        if _is_constant(b) and b.count(TRUE_BIT) > len(b) // 2 + 1:
+            return self._sum(
+                nothing, _negated(self._product(a, self._sum(nothing, _negated(b), TRUE_BIT))), TRUE_BIT
+            )
+        total = nothing
         for at, bit in enumerate(b):
             row = (FALSE_BIT,) * at + tuple(self._and(each, bit) for each in a[: len(a) - at])
             total = self._sum(total, row, FALSE_BIT)
@@ -214,6 +222,10 @@ class BitBlaster:
     def _variable(self) -> int:
         self.variables += 1
         return self.variables
+
+
+def _is_constant(bits: Bits) -> bool:
+    return all(abs(each) == TRUE_BIT for each in bits)
 
 
 def _negated(bits: Iterable[int]) -> Bits:
