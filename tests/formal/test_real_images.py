@@ -6,6 +6,7 @@ The layouts are those that real Xen printed for them (DOMAIN.md section 11).
 import gzip
 import io
 import os
+import re
 import subprocess
 import sys
 from functools import cache
@@ -113,6 +114,23 @@ def test_the_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None
     assert (ran.status, ran.err) == (0, "")
     assert " Phys-Mach map: 0000008000000000->0000008000800000" in ran.lines
     assert ran.lines[-2].startswith(" TOTAL:         ffffffff80000000->ffffffff8")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "status", "broken"), [(DEBIAN, 0, []), (GRUB_64, 0, []), (GRUB_32, 1, ["cap", "xen-area"])]
+)
+def test_what_they_can_run_into(
+    capsys: pytest.CaptureFixture[str], pattern: str, status: int, broken: list[str]
+) -> None:
+    """Debian's kernel and GRUB's 64-bit image run into nothing, with any memory and any initrd.
+
+    GRUB's 32-bit image has its memory raised by the cap, and reaches Xen's area with an initrd of gigabytes.
+    """
+    ran = run(capsys, "check", real(pattern))
+    assert (ran.status, ran.err) == (status, "")
+    assert [line.split()[1] for line in ran.lines if re.match("breaks +[a-z]", line)] == broken
+    assert "unknown" not in ran.out
+    assert "NOT proved" not in ran.out
 
 
 def cost(name: str) -> tuple[float, int]:
