@@ -14,15 +14,15 @@ from attrs import evolve
 from ..encodings import dom0_builder
 from ..encodings.dom0_builder import ENTRIES, ENTRY_BITS
 from ..encodings.dom0_count import tables_by_level
-from ..encodings.dom0_layout import PADDING, padded_end, stack_end
+from ..encodings.dom0_layout import PADDING, padded_end
 from ..encodings.spans import spanned
 from ..formal.claim import Claim, Part, claim
-from ..formal.layout import Layout, Segment
-from ..formal.machine import ImpossibleLayout, TooLarge, replay
+from ..formal.layout import Layout
+from ..formal.machine import replay
 from ..formal.paging import COMPAT, PAGE_SHIFT, PAGE_SIZE, X86_64, PagingMode
 from ..formal.theorem import Assumption, Induction, Lemma, Run, Statement, Steps
 from ..formal.verdict import Replay
-from ..formal.words import FALSE, Truth, Word, number, word
+from ..formal.words import Truth, Word, number, word
 from . import arithmetic, loop, region, replays
 from .count import ordinary
 from .region import n, v_start, vpt_start
@@ -37,7 +37,6 @@ offset, events = word("offset"), word("events")
 done, cursor, taken = word("done"), word("cursor"), word("taken")
 length = word("length")
 FOUR_GIB: Final = 1 << 32
-initrd_bytes, initrd_at, index, allocation = map(word, ("initrd_bytes", "initrd_at", "index", "allocation"))
 
 
 def states(shift: int) -> tuple[Word, Word, Word]:
@@ -115,11 +114,23 @@ def level_up(shift: int) -> Lemma:
 
 def region_runs(mode: PagingMode) -> tuple[Run, ...]:
     """The search, and the three levels of the loop, for the region that it found."""
-    return (loop.found(mode), *(filled(shift) for shift in SHIFTS))
+    return (loop.found(mode), *level_runs())
+
+
+def level_runs() -> tuple[Run, ...]:
+    """The three levels of the loop, for the region of any n."""
+    return tuple(filled(shift) for shift in SHIFTS)
+
+
+def not_all_around() -> Assumption:
+    """What the tables of each level rest on: a region of a page at least, and not too long to be counted."""
+    limit = region.region_limit(X86_64)
+    length = padded_end(vpt_start, n) - v_start
+    return Assumption("short", (length >= PAGE_SIZE) & (length <= limit), f"4096 ≤ V - S ≤ {limit:#x}")
 
 
 @cache
-def level_takes(mode: PagingMode, shift: int) -> Lemma:
+def level_takes(shift: int) -> Lemma:
     """The level takes N tables; by the levels below it."""
     end = padded_end(vpt_start, n)
     size = end - v_start
@@ -127,7 +138,7 @@ def level_takes(mode: PagingMode, shift: int) -> Lemma:
     span = spanned(v_start, end, shift)
     looks = filled(shift).arguments[1]
     if below:
-        uses = [level_takes(mode, below[-1]).at()]
+        uses = [level_takes(below[-1]).at()]
         lower = spanned(v_start, end, below[-1])
         uses += [
             arithmetic.spanned_from_low(below[-1]).at(low=v_start, far=end),
@@ -137,16 +148,15 @@ def level_takes(mode: PagingMode, shift: int) -> Lemma:
     else:
         uses, lower = [], span
     return Lemma(
-        f"level-takes[{mode.name},{shift}]",
+        f"level-takes[{shift}]",
         f"the level whose tables map 2^{shift} bytes takes N_{shift}(S, V)",
         Statement(
-            assumptions=(region.room(mode, n),),
+            assumptions=(not_all_around(),),
             runs=tuple(filled(each) for each in (*below, shift)),
             goal=took(shift) == span,
         ),
         Steps(
             uses=(
-                region.v_end_grows(mode).at(m=n),
                 ends_on_line().at(),
                 *uses,
                 arithmetic.spanned_from_low(shift).at(low=v_start, far=end),
@@ -181,10 +191,11 @@ def consumed(mode: PagingMode) -> Word:
 
 def below_4_gib() -> Assumption:
     """The assumption on a 32-bit guest's region."""
+    end = padded_end(vpt_start, n)
     return Assumption(
         "below",
-        (v_start < padded_end(vpt_start, n)) & (padded_end(vpt_start, n) <= FOUR_GIB),
-        "the region ends by 4 GiB",
+        (v_start < end) & (end - v_start >= PAGE_SIZE) & (end <= FOUR_GIB),
+        "the region is a page at least, and ends by 4 GiB",
     )
 
 
@@ -205,10 +216,93 @@ def four_l2() -> Lemma:
 
 
 @cache
-def takes_n(mode: PagingMode) -> Lemma:
-    """The builder takes n frames."""
+def four_l2_or_more() -> Lemma:
+    """Wherever a 32-bit guest's region lies, it has four L2 at least."""
+    return Lemma(
+        "four-l2-or-more",
+        "t L2 taken by the loop ⇒ t + the missing L2 ≥ 4",
+        Statement(
+            assumptions=(Assumption("few", taken < 1 << 34, "t < 2^34"),),
+            goal=taken + dom0_builder.missing_l2(v_start, taken) >= dom0_builder.L2_SLOTS,
+        ),
+    )
+
+
+def spans_of(mode: PagingMode) -> tuple[Word, ...]:
+    """The blocks that the region touches, for the levels that take a table for each."""
+    spans = tables_by_level(mode, v_start, padded_end(vpt_start, n))
+    return tuple(each for each in spans if each.operation != "constant")
+
+
+@cache
+def takes(mode: PagingMode) -> Lemma:
+    """For any n set aside, the builder takes f(S, V(n)) frames."""
     end = padded_end(vpt_start, n)
-    spans = [each for each in tables_by_level(mode, v_start, end) if each.operation != "constant"]
+    compat = mode is COMPAT
+    return Lemma(
+        f"takes[{mode.name}]",
+        "the builder takes f(S, V(n)) frames, whatever n",
+        Statement(
+            assumptions=(region.room(mode, n), *((below_4_gib(),) if compat else ())),
+            runs=level_runs(),
+            goal=consumed(mode) == loop.needed(mode, n),
+        ),
+        Steps(
+            uses=(
+                region.count_as_padded(mode).at(),
+                region.v_end_grows(mode).at(m=n),
+                *(level_takes(shift).at() for shift in SHIFTS),
+                *((four_l2().at(end=end),) if compat else ()),
+            ),
+            generalise=(loop.needed(mode, n), *spans_of(mode), spanned(v_start, end, 30), end),
+        ),
+    )
+
+
+@cache
+def takes_at_least(mode: PagingMode) -> Lemma:
+    """For any n set aside, the builder takes f(S, V(n)) frames or more, wherever the region lies."""
+    if mode is X86_64:
+        return takes(mode)
+    end = padded_end(vpt_start, n)
+    l2 = spanned(v_start, end, 30)
+    spans = spans_of(mode)
+    missing = dom0_builder.missing_l2(v_start, took(30))
+    return Lemma(
+        f"takes-at-least[{mode.name}]",
+        "the builder takes f(S, V(n)) frames or more, whatever n",
+        Statement(
+            assumptions=(region.room(mode, n),),
+            runs=level_runs(),
+            goal=consumed(mode) >= loop.needed(mode, n),
+        ),
+        Steps(
+            uses=(
+                region.count_as_padded(mode).at(),
+                region.v_end_grows(mode).at(m=n),
+                *(level_takes(shift).at() for shift in SHIFTS),
+                *(arithmetic.spanned_bounded(shift).at(low=v_start, far=end) for shift in SHIFTS),
+                four_l2_or_more().at(taken=took(30)),
+                few_missing().at(taken=took(30)),
+            ),
+            generalise=(loop.needed(mode, n), *spans, l2, end, missing),
+        ),
+    )
+
+
+@cache
+def few_missing() -> Lemma:
+    """No more than four L2 are missing, whatever was taken."""
+    return Lemma(
+        "few-missing",
+        "the missing L2 ≤ 4",
+        Statement(goal=dom0_builder.missing_l2(v_start, taken) <= dom0_builder.L2_SLOTS),
+    )
+
+
+@cache
+def takes_n(mode: PagingMode) -> Lemma:
+    """The builder takes the n frames that the search sets aside."""
     compat = mode is COMPAT
     return Lemma(
         f"consumed[{mode.name}]",
@@ -219,13 +313,8 @@ def takes_n(mode: PagingMode) -> Lemma:
             goal=consumed(mode) == n,
         ),
         Steps(
-            uses=(
-                loop.exact(mode).at(),
-                region.count_as_padded(mode).at(),
-                *(level_takes(mode, shift).at() for shift in SHIFTS),
-                *((four_l2().at(end=end),) if compat else ()),
-            ),
-            generalise=(loop.needed(mode, n), *spans, spanned(v_start, end, 30), end),
+            uses=(loop.exact(mode).at(), takes(mode).at()),
+            generalise=(loop.needed(mode, n), padded_end(vpt_start, n)),
         ),
     )
 
@@ -238,7 +327,12 @@ def _small(mode: PagingMode) -> Truth:
     return shape
 
 
-def _above_4_gib() -> Truth:
+def full_circle() -> Truth:
+    """Where to look for a region that comes full circle: with 8 frames it ends just above its start again."""
+    return (v_start == 2 << 20) & (vpt_start == -(PADDING + 8 * PAGE_SIZE))
+
+
+def above_4_gib() -> Truth:
     """Where to look for a region that needs a fifth L2."""
     return (v_start == 3 << 30) & (vpt_start == FOUR_GIB) & (n < 1024) & (n > 512)
 
@@ -249,8 +343,7 @@ def _consumed_part(mode: PagingMode) -> Part:
         lemma=takes_n(mode),
         least=(v_start, vpt_start),
         shape=_small(mode),
-        # A region that comes full circle has too many pages for the loop to be run.
-        without={"room": FALSE, "below": _above_4_gib()},
+        without={"room": full_circle(), "below": above_4_gib()},
         replay=_built(mode, lambda _values, layout: replays.counted(layout)),
     )
 
@@ -283,18 +376,18 @@ def compat_four_l2() -> tuple[Part, ...]:
                 "compat-four-l2",
                 "the loop's L2 + the missing ones = 4",
                 Statement(
-                    assumptions=(region.room(COMPAT, n), below_4_gib()),
-                    runs=tuple(filled(shift) for shift in SHIFTS[:2]),
+                    assumptions=(below_4_gib(),),
+                    runs=level_runs()[:2],
                     goal=both == dom0_builder.L2_SLOTS,
                 ),
                 Steps(
-                    uses=(level_takes(COMPAT, 30).at(), four_l2().at(end=end)),
+                    uses=(level_takes(30).at(), four_l2().at(end=end)),
                     generalise=(spanned(v_start, end, 30), end),
                 ),
             ),
             least=(v_start, vpt_start, n),
             shape=_small(COMPAT),
-            without={"room": FALSE, "below": _above_4_gib()},
+            without={"below": above_4_gib()},
             replay=_built(COMPAT, _four_on_machine),
         ),
     )
@@ -320,192 +413,9 @@ def monitor_not_counted() -> tuple[Part, ...]:
             ),
             least=(v_start, vpt_start),
             shape=_small(COMPAT),
-            without={"room": FALSE, "below": _above_4_gib()},
+            without={"room": full_circle(), "below": above_4_gib()},
             replay=_built(COMPAT, _monitor_apart),
         ),
-    )
-
-
-def with_initrd(mode: PagingMode) -> tuple[Assumption, ...]:
-    """What is assumed of a region with a mapped initrd below its tables, or none."""
-    return (
-        region.room(mode, n),
-        Assumption(
-            "pages",
-            (v_start | vpt_start | initrd_bytes | initrd_at) & (PAGE_SIZE - 1) == 0,
-            "S, T and the initrd's place are whole pages",
-        ),
-        Assumption(
-            "initrd",
-            (initrd_at <= vpt_start - v_start) & (initrd_bytes <= (vpt_start - v_start) - initrd_at),
-            "the mapped initrd lies between S and T",
-        ),
-    )
-
-
-@cache
-def tables_inside(mode: PagingMode) -> Lemma:
-    """The tables end within the region, counted from S."""
-    limit = region.region_limit(mode)
-    padded = stack_end(vpt_start, n) + PADDING
-    end = padded_end(vpt_start, n)
-    after = (vpt_start - v_start) + n * PAGE_SIZE
-    return Lemma(
-        f"tables-inside[{mode.name}]",
-        "T - S ≤ T - S + 4096 n ≤ V - S",
-        Statement(
-            assumptions=(region.room(mode, n),),
-            goal=(vpt_start - v_start <= after) & (after <= end - v_start) & (n < 1 << 52),
-        ),
-        Steps(
-            uses=(
-                region.pages_fit(region.tables_limit(mode)).at(d=vpt_start - v_start, m=n),
-                region.counted_from_start().at(),
-                arithmetic.round_up_grows(22, limit).at(low=v_start, near=padded, far=padded),
-            ),
-            generalise=(end, padded - v_start, after, vpt_start - v_start),
-        ),
-    )
-
-
-@cache
-def pages_above() -> Lemma:
-    """Whole pages added to an address are so many pages more."""
-    at = word("at")
-    return Lemma(
-        "pages-above",
-        "(x + 4096 n) / 4096 = x / 4096 + n, where nothing wraps",
-        Statement(
-            assumptions=(Assumption("order", (at <= at + n * PAGE_SIZE) & (n < 1 << 52), "x ≤ x + 4096 n"),),
-            goal=(at + n * PAGE_SIZE) >> PAGE_SHIFT == (at >> PAGE_SHIFT) + n,
-        ),
-    )
-
-
-@cache
-def frames_inside() -> Lemma:
-    """Less the initrd's pages, the tables still end within the region."""
-    before, size = word("before"), word("size")
-    span = n * PAGE_SIZE
-    less = before - initrd_bytes
-    return Lemma(
-        "frames-inside",
-        "d ≤ d + 4096 n ≤ L, I ≤ d ⇒ (d - I) / 4096 + n ≤ (L - I) / 4096",
-        Statement(
-            assumptions=(
-                Assumption(
-                    "order",
-                    (before <= before + span) & (before + span <= size) & (n < 1 << 52),
-                    "d ≤ d + 4096 n ≤ L",
-                ),
-                Assumption("initrd", initrd_bytes <= before, "I ≤ d"),
-            ),
-            goal=(less >> PAGE_SHIFT) + n <= (size - initrd_bytes) >> PAGE_SHIFT,
-        ),
-        Steps(
-            uses=(ordered_less().at(c=span), pages_above().at(at=less)), generalise=(less + span, less, span)
-        ),
-    )
-
-
-@cache
-def ordered_less() -> Lemma:
-    """Taking the same off keeps the order, as long as it can be taken off."""
-    before, size, c = word("before"), word("size"), word("c")
-    less = before - initrd_bytes
-    return Lemma(
-        "ordered-less",
-        "I ≤ d ≤ d + c ≤ L ⇒ d - I ≤ d - I + c ≤ L - I",
-        Statement(
-            assumptions=(
-                Assumption(
-                    "order",
-                    (initrd_bytes <= before) & (before <= before + c) & (before + c <= size),
-                    "I ≤ d ≤ d + c ≤ L",
-                ),
-            ),
-            goal=(less <= less + c) & (less + c <= size - initrd_bytes),
-        ),
-    )
-
-
-@claim(family=FAMILY, sentence=QUESTION, source="follows")
-def allocation_suffices() -> tuple[Part, ...]:
-    """For all S, T with room, a mapped initrd or none: the n-th frame is among the 2^order pages of the allocation."""
-    parts = []
-    for mode in (X86_64, COMPAT):
-        size = padded_end(vpt_start, n) - v_start
-        order = Assumption(
-            "order",
-            allocation >= (size - initrd_bytes) >> PAGE_SHIFT,
-            "the allocation has as many pages as the region less the initrd",
-        )
-        first = dom0_builder.first_table(v_start, vpt_start, initrd_bytes)
-        parts.append(
-            Part(
-                name=mode.title,
-                lemma=Lemma(
-                    f"allocation-suffices[{mode.name}]",
-                    "first table + n ≤ pages of the allocation",
-                    Statement(assumptions=(*with_initrd(mode), order), goal=first + n <= allocation),
-                    Steps(
-                        uses=(
-                            tables_inside(mode).at(),
-                            frames_inside().at(before=vpt_start - v_start, size=size),
-                        ),
-                        generalise=(size,),
-                    ),
-                ),
-                least=(v_start, vpt_start, n, allocation, initrd_at),
-                shape=_initrd_shape(mode) & (allocation <= 1024),
-                without={
-                    "order": _initrd_shape(mode) & (allocation == 0),
-                    "pages": FALSE,
-                    "initrd": FALSE,
-                    "room": FALSE,
-                },
-                replay=_mapped_initrd(mode),
-            )
-        )
-    return tuple(parts)
-
-
-def _initrd_shape(mode: PagingMode) -> Truth:
-    small = ordinary() & (v_start == 0) & (vpt_start < 1 << 20) & (n == loop.needed(mode, n)) & (n < 64)
-    return small & (initrd_bytes == 3 * PAGE_SIZE) & (initrd_at >= PAGE_SIZE) & (initrd_at < 1 << 20)
-
-
-@claim(family=FAMILY, sentence=QUESTION, source="follows")
-def tables_mapped() -> tuple[Part, ...]:
-    """For all S, T with room, a mapped initrd or none, i < n: the page T + 4096 i maps the i-th frame taken."""
-    page = ((vpt_start - v_start) >> PAGE_SHIFT) + index
-    frame = dom0_builder.frame_of(page, initrd_at >> PAGE_SHIFT, initrd_bytes >> PAGE_SHIFT)
-    first = dom0_builder.first_table(v_start, vpt_start, initrd_bytes)
-    return tuple(
-        Part(
-            name=mode.title,
-            lemma=Lemma(
-                f"tables-mapped[{mode.name}]",
-                "i < n ⇒ the page T + 4096 i maps the first table's frame + i",
-                Statement(
-                    assumptions=(
-                        *with_initrd(mode)[1:],
-                        Assumption("index", index < 1 << 52, "i < 2^52, as every i < n is"),
-                    ),
-                    goal=frame == first + index,
-                ),
-                Steps(generalise=(vpt_start - v_start,)),
-            ),
-            least=(v_start, vpt_start, index, initrd_at),
-            shape=_initrd_shape(mode),
-            without={
-                "pages": FALSE,
-                "index": FALSE,
-                "initrd": _initrd_shape(mode) & (vpt_start == 0x2000),
-            },
-            replay=_mapped_initrd(mode),
-        )
-        for mode in (X86_64, COMPAT)
     )
 
 
@@ -514,8 +424,6 @@ CLAIMS: tuple[Claim, ...] = (
     consumed_compat,
     compat_four_l2,
     monitor_not_counted,
-    tables_mapped,
-    allocation_suffices,
 )
 
 
@@ -540,29 +448,3 @@ def _monitor_apart(_values: Values, layout: Layout) -> tuple[bool, str]:
     report = replay(layout)
     apart = "L4" not in report.order and report.consumed == report.nr_pt_pages
     return apart, f"of the {report.consumed} frames taken, {', '.join(report.order)}, none is an L4"
-
-
-def _mapped_initrd(mode: PagingMode) -> replays.Judge:
-    """Judges the machine's layout with the initrd put where the values say: all tables mapped, and in the allocation."""
-
-    def judge(values: Values) -> Replay:
-        start, at, size = values["v_start"], values["initrd_at"], values["initrd_bytes"]
-        layout = replays.arranged(mode, start, values["vpt_start"]) if values.get("n", 0) < 1 << 20 else None
-        if layout is None:
-            return Replay(None, replays.TOO_LARGE)
-        layout = evolve(layout, initrd=Segment(start + at, start + at + size))
-        try:
-            report = replay(layout)
-        except (TooLarge, ImpossibleLayout):
-            return Replay(None, "no builder puts the initrd there")
-        if values.get("allocation", 1) == 0:
-            return Replay(holds=False, says="no page is allocated")
-        wrong = [*report.outside_allocation, *report.wrong, *report.missing]
-        return Replay(
-            not wrong and report.read_only == tuple(range(report.nr_pt_pages)),
-            f"with an initrd of {size:#x} bytes mapped at {start + at:#x} {len(wrong)} pages map another frame than "
-            f"theirs; read-only are {len(report.read_only)} pages from T on, of {report.nr_pt_pages} tables",
-            (("the layout with an initrd mapped", layout, report),),
-        )
-
-    return judge

@@ -1,6 +1,6 @@
 """Every claim, family by family, in the order to read them in: what the entry point ``ptproof.theorems`` names."""
 
-from . import alignment, asserts, builder, count, history, layout, limits, start, static, toolstack
+from . import alignment, asserts, builder, count, frames, history, layout, limits, start, static, toolstack
 
 CLAIMS = (
     *count.CLAIMS,
@@ -9,6 +9,7 @@ CLAIMS = (
     *static.CLAIMS,
     *layout.CLAIMS,
     *builder.CLAIMS,
+    *frames.CLAIMS,
     *asserts.CLAIMS,
     *history.CLAIMS,
     *limits.CLAIMS,

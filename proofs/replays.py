@@ -107,12 +107,16 @@ def also_with_m(judge: Judge) -> Judge:
         found = judge(values)
         if not found.runs:
             return found
-        layout = with_frames(found.runs[0][1], values["m"])
-        end = end_of(values, values["m"]) % ADDRESS_LIMIT
-        layout = evolve(layout, total=Segment(layout.v_start, end))
+        layout = resized(found.runs[0][1], values, values["m"])
         return evolve(found, runs=(*found.runs, *seen(layout, f"the same with {values['m']} frames")))
 
     return judged
+
+
+def resized(layout: Layout, values: Values, count: int) -> Layout:
+    """The layout with ``count`` frames set aside, and the region that these make."""
+    end = end_of(values, count) % ADDRESS_LIMIT
+    return evolve(with_frames(layout, count), total=Segment(layout.v_start, end))
 
 
 def seen(layout: Layout, title: str = "the builder's layout") -> tuple[tuple[str, Layout, Report], ...]:

@@ -1,10 +1,12 @@
 """The family *Builder*: its verdicts, and the loop of formulas against the machine's builder."""
 
-from itertools import pairwise
-
 import pytest
+from attrs import evolve
 from deciding import check_verdicts, refuted
+from hypothesis import given
+from hypothesis import strategies as st
 from ptproof.encodings import dom0_builder
+from ptproof.encodings.dom0_builder import ENTRIES
 from ptproof.formal.layout import Layout, Segment
 from ptproof.formal.machine import replay
 from ptproof.formal.paging import COMPAT, X86_64, PagingMode
@@ -23,6 +25,13 @@ def test_every_verdict_is_as_expected() -> None:
 def test_nothing_is_refuted() -> None:
     """The builder does what it should."""
     assert refuted(CLAIMS) == set()
+
+
+@given(st.integers(0, ENTRIES - 1), st.integers(0, 3 * ENTRIES))
+def test_the_loop_leaps_to_where_its_steps_end(offset: int, events: int) -> None:
+    """Run on numbers, the loop's leap gives what its steps give."""
+    loop = dom0_builder.filling()
+    assert run(loop, (offset, events)) == run(evolve(loop, leap=None), (offset, events))
 
 
 def taken(start: int, end: int) -> list[int]:
@@ -58,10 +67,3 @@ def test_the_loop_takes_what_the_machine_takes(mode: PagingMode, start: int, end
         l2 += int(dom0_builder.missing_l2(number(start), number(l2)))
     report = replay(layout)
     assert (report.taken["L1"], report.taken["L2"], report.taken["L3"]) == (l1, l2, l3)
-
-
-def test_the_frames_of_the_pages_around_an_initrd() -> None:
-    """Below a mapped initrd each page has the frame of its number, above it the initrd's pages are left out."""
-    frames = [int(dom0_builder.frame_of(number(page), number(4), number(3))) for page in (2, 3, 7, 8, 9)]
-    assert frames == [2, 3, 4, 5, 6]
-    assert all(after - before == 1 for before, after in pairwise(frames))
