@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from attrs import frozen
-from mutants_issue3 import MUTANTS as OTHERS
+from mutants_beyond_the_count import MUTANTS as OTHERS
 
 ROOT: Final = Path(__file__).parents[1]
 SECONDS: Final = 120

@@ -1,6 +1,6 @@
-"""Changes to the encodings that the claims must notice: what ``tests/mutants.py`` runs for these families.
+"""Changes to the encodings of what lies around the count: asserts, builder, limits, history, toolstack.
 
-Each is a name, the file, a piece of it that occurs once, what is put in its place, and the claim that then gets
+``tests/mutants.py`` runs them with its own. Each is a name, the file, a piece of it that occurs once, what is put in its place, and the claim that then gets
 another verdict than the one it carries.
 """
 
