@@ -83,12 +83,12 @@ def trimmed(given: int, lines: Sequence[str]) -> str:
     steps: dict[int, tuple[list[int], list[int]]] = {}
     last = 0
     for line in lines:
-        number, *rest = line.split()
+        name, *rest = line.split()
         if rest[0] == "d":
             continue
         values = [int(each) for each in rest]
         middle = values.index(0)
-        last = int(number)
+        last = int(name)
         steps[last] = values[:middle], values[middle + 1 : -1]
         if not middle:
             break
@@ -100,7 +100,7 @@ def trimmed(given: int, lines: Sequence[str]) -> str:
             needed.update(steps[number][1])
     numbers = (number for number in count(1) if number not in steps)
     renumbered = {next(numbers): original for original in range(1, given + 1)}
-    kept = []
+    kept: list[str] = []
     for number, (clause, hints) in steps.items():
         if number in needed:
             renumbered[number] = given + len(kept) + 1

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Final
@@ -24,11 +24,12 @@ from ptproof.formal.certificate import (
     trusted,
     uncertified,
 )
+from ptproof.formal.claim import GROUP, Claim
 from ptproof.formal.errors import InputError
 from ptproof.formal.rule import obligations
 from ptproof.formal.sat_oracle import refutation
 from ptproof.formal.smtlib import query_text
-from ptproof.formal.words import word
+from ptproof.formal.words import Truth, word
 
 a, b, c = word("a", 8), word("b", 8), word("c", 8)
 TRUE_ONE: Final = [a + b - b != a]
@@ -46,12 +47,12 @@ def sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def settled(conditions: list[certificate.Any], proof_of: Callable[[str, Cnf], str]) -> Outcome:
+def settled(conditions: list[Truth], proof_of: Callable[[str, Cnf], str]) -> Outcome:
     """What comes of conditions when the proofs come from there."""
     return certificate._settled(query_text(conditions), blasted(conditions), proof_of, None)
 
 
-def by_name(*claims: tiny.Claim) -> dict[str, Outcome]:
+def by_name(*claims: Claim) -> dict[str, Outcome]:
     """What comes of the claims' obligations."""
     return {each.name: each for each in certify(claims, jobs=1)}
 
@@ -96,7 +97,12 @@ def test_one_text_is_proved_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two lemmas that say the same in other names have one proof, and a certificate each."""
     same = tiny.claim("same", tiny.part(tiny.lemma("said-again", (tiny.x | tiny.y) >= tiny.x, tiny.SMALL)))
     made = []
-    monkeypatch.setattr(certificate, "blasted", lambda conditions: made.append(1) or blasted(conditions))
+
+    def counted(conditions: Iterable[Truth]) -> Cnf:
+        made.append(1)
+        return blasted(conditions)
+
+    monkeypatch.setattr(certificate, "blasted", counted)
     first, second = certify([tiny.NEEDLESS, same], jobs=1)
     assert made == [1]
     assert (first.name, second.name) == ("reflexive/proof", "said-again/proof")
@@ -104,7 +110,7 @@ def test_one_text_is_proved_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert second.certificate == evolve(first.certificate, name=second.name)
 
 
-def proof(conditions: list[certificate.Any]) -> str:
+def proof(conditions: list[Truth]) -> str:
     """A right proof."""
     return refutation(blasted(conditions).clauses)
 
@@ -154,7 +160,7 @@ def test_a_liar_certifies_nothing() -> None:
     """A solver that has a proof of everything doesn't get a false statement certified."""
     lies = (proof(TRUE_ONE), proof(ANOTHER), "1 0 1 0\n", f"{len(blasted(FALSE_ONE).clauses) + 1} 0 0\n")
     for lie in lies:
-        assert settled(FALSE_ONE, lambda *_, lie=lie: lie).grade == "refused"  # type: ignore[misc]
+        assert settled(FALSE_ONE, lambda *_, lie=lie: lie).grade == "refused"
 
 
 def test_the_same_clauses_of_another_statement_are_another_certificate() -> None:
@@ -233,7 +239,7 @@ def package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Package:
     folder.mkdir()
     (folder / "__init__.py").touch()
     monkeypatch.syspath_prepend(str(tmp_path))
-    entry = EntryPoint("theirs", "somebodys_claims.catalogue:CLAIMS", certificate.GROUP)
+    entry = EntryPoint("theirs", "somebodys_claims.catalogue:CLAIMS", GROUP)
     monkeypatch.setattr(certificate, "entry_points", lambda **_: [entry])
 
     def make(text: str | None) -> None:
