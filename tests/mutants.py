@@ -18,6 +18,7 @@ from mutants_beyond_the_count import MUTANTS as OTHERS
 ROOT: Final = Path(__file__).parents[1]
 SECONDS: Final = 120
 LAYOUTS: Final = "layouts"
+TOOL_FAILED: Final = "the tool failed"
 
 
 @frozen
@@ -53,7 +54,7 @@ MUTANTS: Final = (
     Mutant("level-of-its-entries", "encodings/dom0_count.py", "spanned(v_start, end, level.shift)", "spanned(v_start, end, level.entry_shift)", LAYOUTS),
     Mutant("monitor-table-counted", "encodings/dom0_count.py", "reversed(mode.counted_levels)", "reversed(mode.levels)", LAYOUTS),
     Mutant("l1-not-counted", "encodings/dom0_count.py", "in reversed(mode.counted_levels)", "in reversed(mode.counted_levels[1:])", "two-too-small"),
-    Mutant("root-not-counted", "encodings/dom0_count.py", "in reversed(mode.counted_levels)", "in reversed(mode.counted_levels[:-1])", "min-64"),
+    Mutant("root-not-counted", "encodings/dom0_count.py", "in reversed(mode.counted_levels)", "in reversed(mode.counted_levels[:-1])", LAYOUTS),
     Mutant("region-of-one-frame-more", "encodings/dom0_count.py", "v_end(vpt_start, nr_pt_pages))", "v_end(vpt_start, nr_pt_pages + 1))", LAYOUTS),
     Mutant("goes-on-when-enough", "encodings/dom0_count.py", "goes_on=tried < needed,", "goes_on=tried <= needed,", "min-2level"),
     Mutant("steps-by-two", "encodings/dom0_count.py", "step=(tried + 1,),\n        leap", "step=(tried + 2,),\n        leap", "min-64"),
@@ -121,7 +122,7 @@ def noticed(folder: Path, caught_by: str) -> str:
         timeout=SECONDS,
         check=False,
     )
-    if ended.returncode == 0:
+    if ended.returncode == 0 or TOOL_FAILED in ended.stderr:  # nothing was found out about what broke the tool
         return ""
     if caught_by == LAYOUTS:
         return "the formulas' layouts are not the machine's" if ended.returncode == 1 else ended.stderr

@@ -12,6 +12,14 @@ def test_noticed(mutant: Mutant, tmp_path: Path) -> None:
     assert noticed(copied(tmp_path, mutant), mutant.caught_by)
 
 
+def test_what_breaks_the_tool_is_not_noticed(tmp_path: Path) -> None:
+    """A copy that can't be run at all has found nothing out."""
+    broken = Mutant(
+        "broken", "encodings/spans.py", "((1 << shift) - 1)", "((1 << shift) - None)", "span-modular"
+    )
+    assert not noticed(copied(tmp_path, broken), broken.caught_by)
+
+
 def test_unchanged(tmp_path: Path) -> None:
     """A copy that is not changed passes what catches the mutants: it is the change that is noticed."""
     folder = copied(tmp_path, None)
