@@ -12,7 +12,7 @@ from typing import Final
 from .arrangement import arrangement
 from .claim import Claim, Part
 from .layout_options import command_of
-from .proof_report import Queries, counted, in_one_line, indented, number, proving, why, word_of
+from .proof_report import Queries, counted, grade, in_one_line, indented, number, proving, why, word_of
 from .prover import Decision, LemmaResult, PartDecision
 from .rule import lemmas_of, used_by
 from .theorem import Induction, Lemma
@@ -169,8 +169,9 @@ def _assumptions(decision: PartDecision) -> Iterator[str]:
 
 def _proof(lemma: Lemma, *, refuted: bool) -> str:
     """How the lemmas that follow settle a part, in a sentence that announces them."""
-    count = len(lemmas_of([lemma]))
-    what = "That nothing reaches it is proved" if refuted else "Proved"
+    lemmas = lemmas_of([lemma])
+    count = len(lemmas)
+    what = f"{'That nothing reaches it is proved' if refuted else 'Proved'}, {grade(lemmas)},"
     rule = " by induction over the loop" if isinstance(lemma.proof, Induction) else ""
     if count == 1:
         return f"{what}{rule or ' by the solver at once'}:"

@@ -14,6 +14,7 @@ from textwrap import indent
 from typing import Any, Final
 
 from . import layout_json
+from .certificate import uncertified
 from .claim import Claim
 from .layout import Layout
 from .opinions import answers
@@ -138,6 +139,8 @@ def _detail(decision: Decision) -> str:
         told.append(counted(len(lemmas), "lemma"))
     if decision.solvers > 1:
         told.append(f"by {decision.solvers} solvers")
+    if lemmas:
+        told.append(grade(lemmas))
     if refuted and isinstance(refuted[0].verdict, Refuted):
         told = [f"{refuted[0].part.name}: {in_one_line(refuted[0].verdict.witness)}"]
     proved = [each.verdict for each in decision.parts if isinstance(each.verdict, Proved)]
@@ -152,6 +155,11 @@ def proving(decision: PartDecision) -> tuple[Lemma, ...]:
     """The lemmas that settle a part by proof: none where an example does, or nothing did."""
     lemmas = decision.verdict.lemmas if isinstance(decision.verdict, Proved | Refuted) else ()
     return decision.part.lemmas if lemmas else ()
+
+
+def grade(lemmas: Iterable[Lemma]) -> str:
+    """Whether a certificate is recorded of every obligation of these lemmas."""
+    return "uncertified" if any(map(uncertified, lemmas)) else "certified"
 
 
 def _families(run: ProofRun) -> Iterator[str]:
@@ -196,7 +204,8 @@ def _work(run: ProofRun) -> Iterator[str]:
     """What was proved on the way, and the solver's work."""
     proved = [each for each in run.lemmas if each.discharged]
     obligations = counted(sum(each.obligations for each in proved), "obligation")
-    yield f"{counted(len(proved), 'lemma')} proved by {obligations}"
+    lacking = sum(len(uncertified(each.lemma)) for each in proved)
+    yield f"{counted(len(proved), 'lemma')} proved by {obligations}, {lacking or 'none'} of them uncertified"
     spent = [each.spent for each in run.lemmas]
     if run.solvers != (Z3,):
         yield from _agreement(run)
@@ -334,6 +343,7 @@ def _lemma_as_dict(result: LemmaResult) -> dict[str, Any]:
         "discharged": result.discharged,
         "obligations": result.obligations,
         "open": [each.name for each, _ in result.open],
+        "uncertified": [] if result.unsound else list(uncertified(result.lemma)),
         "answers": answers(result.opinions),
         "unsound": result.unsound,
         "spent": result.spent,

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Final
@@ -246,14 +246,20 @@ def package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Package:
         sys.modules.pop("somebodys_claims", None)
         if text is not None:
             (folder / MANIFEST).write_text(text, encoding="utf-8")
-        recorded.cache_clear()
-        uncertified.cache_clear()
+        _forget()
 
     return make
 
 
 @pytest.fixture(autouse=True)
-def _read_anew() -> None:
+def _read_anew() -> Iterator[None]:
+    """What one test records is nothing to another."""
+    _forget()
+    yield
+    _forget()
+
+
+def _forget() -> None:
     recorded.cache_clear()
     uncertified.cache_clear()
 

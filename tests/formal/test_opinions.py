@@ -189,7 +189,7 @@ def test_the_report_of_several(capsys: Capture) -> None:
     """Each claim's line says by how many solvers, the summary which ones; and so do the data."""
     ran = run(capsys, "prove", "--solver", "all")
     assert ran.status == 0
-    assert ran.lines[0] == "proved   proved   Tiny  1 part, 2 lemmas, by 3 solvers"
+    assert ran.lines[0] == "proved   proved   Tiny  1 part, 2 lemmas, by 3 solvers, uncertified"
     assert f"asked: {', '.join(f'{each} {version_of(each)}' for each in PACKAGES)}" in ran.lines
     assert "1 claim with each obligation discharged by 3 solvers" in ran.lines
     assert "0 claims with each obligation discharged by 2 solvers" in ran.lines

@@ -69,8 +69,8 @@ def test_prove_as_expected(capsys: Capture) -> None:
     ran = run(capsys, "prove")
     assert (ran.status, ran.err) == (0, "")
     assert ran.lines[:5] == [
-        "proved   proved     Tiny  1 part, 2 lemmas",
-        "proved   needless   Tiny  1 part, 1 lemma, NOT NEEDED: small",
+        "proved   proved     Tiny  1 part, 2 lemmas, uncertified",
+        "proved   needless   Tiny  1 part, 1 lemma, uncertified, NOT NEEDED: small",
         "refuted  refuted    Tiny  8 bits: x = 255: it was seen that holds is False",
         "proved   reached    Tiny  1 part",
         "refuted  unreached  Tiny  8 bits: x = 0: it was seen that holds is False",
@@ -334,7 +334,7 @@ def test_show(capsys: Capture) -> None:
         "    small: it is small",
         "      Needed: without it fails x = 255, y = 0: it was seen that holds is False.",
         "  An example: x = 0, y = 0: it was seen that holds is True.",
-        "  Proved from 2 lemmas, all proved in this run:",
+        "  Proved, uncertified, from 2 lemmas, all proved in this run:",
         "    least-of-two: least-of-two holds",
         "      helper: helper holds",
     ]

@@ -39,6 +39,7 @@ EXAMPLES: dict[str, tuple[tuple[str, ...], ...]] = {
     "report": ((),),
     "invariants": ((),),
     "export": (("obligations", "tiny"),),
+    "certify": (("tiny", "--jobs", "1"),),
     "layout": (SMALL, (*SMALL, "--entry", "0x100000", "--initrd-len", "5000")),
     "replay": (
         ("small.json",),
