@@ -102,9 +102,42 @@ def is_initrds(page: Word, initrd_page: Word, initrd_pages: Word) -> Truth:
 
 
 def frame_of(page: Word, initrd_page: Word, initrd_pages: Word) -> Word:
-    """Which frame the ``page``-th page maps: of the allocation, counted from its start, or else of the initrd."""
+    """Which frame the ``page``-th page maps: of the allocation, counted from its start, or else of the initrd.
+
+    So it is by what `mapping` comes to (the lemma ``mapped-in-order``).
+    """
     others = choose(page < initrd_page, page, page - initrd_pages)
     return choose(is_initrds(page, initrd_page, initrd_pages), page - initrd_page, others)
+
+
+@cache
+def mapping() -> Loop:
+    """The mapping loop's two cursors, over how many pages are mapped already, and the initrd's place and pages.
+
+    Its state: how many have been mapped, the next frame of the allocation, and the next of the initrd.
+    """
+    page, initrd_page, initrd_pages = word("page"), word("initrd_page"), word("initrd_pages")
+    mapped, next_frame, next_initrds = word("mapped"), word("next_frame"), word("next_initrds")
+    initrds = is_initrds(mapped, initrd_page, initrd_pages)
+    return Loop(
+        name="mapping pages",
+        parameters=(page, initrd_page, initrd_pages),
+        state=(mapped, next_frame, next_initrds),
+        start=(number(0), number(0), number(0)),
+        goes_on=mapped < page,
+        step=(
+            mapped + 1,
+            choose(initrds, next_frame, next_frame + 1),
+            choose(initrds, next_initrds + 1, next_initrds),
+        ),
+    )
+
+
+def frame_given(
+    page: Word, initrd_page: Word, initrd_pages: Word, next_frame: Word, next_initrds: Word
+) -> Word:
+    """The frame that a page gets when the cursors of `mapping` have come to it."""
+    return choose(is_initrds(page, initrd_page, initrd_pages), next_initrds, next_frame)
 
 
 def first_table(v_start: Word, vpt_start: Word, vinitrd_start: Word, initrd_len: Word) -> Word:

@@ -9,43 +9,53 @@ from functools import cache
 from attrs import evolve
 
 from ..encodings import dom0_builder
+from ..encodings.allocation import order_pages
 from ..formal.arrange import TooLarge
-from ..formal.builder import INITRD_MFN, PRESENT, Domain, ImpossibleLayout, build, mfn_of, table_entries
+from ..formal.builder import (
+    INITRD_MFN,
+    PRESENT,
+    Domain,
+    ImpossibleLayout,
+    build,
+    empty_domain,
+    mfn_of,
+    table_entries,
+)
 from ..formal.claim import Claim, Part, claim
-from ..formal.layout import ADDRESS_LIMIT, Segment
+from ..formal.layout import ADDRESS_LIMIT, Layout, Segment
 from ..formal.machine import replay
-from ..formal.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
+from ..formal.paging import PAGE_SHIFT, PAGE_SIZE, X86_64, PagingMode
 from ..formal.theorem import Assumption, Induction, Lemma, Run, Statement, Steps
 from ..formal.verdict import Replay
-from ..formal.words import Truth, word
+from ..formal.words import Truth, number, word
 from . import loop, region, replays
 from .builder import FAMILY, QUESTION, full_circle
 from .count import BOTH, ordinary
 from .mapped_pages import (
     allocation,
-    before,
     below_tables,
     counted_in_pages,
+    frame_given,
     frame_of,
+    given_in_order,
     initrd_count,
     initrd_len,
     initrd_page,
     initrd_place,
     is_initrds,
     is_mapped,
-    less_as_many,
     mapped_frames,
+    mapping,
     on_pages,
     own_bytes,
-    page,
     pages_inside,
     region_bytes,
     table_page,
     tables_at,
     v_end,
     vinitrd_start,
-    whole_pages,
 )
+from .page_lengths import before, less_as_many, order_least, page, size, whole_pages
 from .region import n, v_start, vpt_start
 from .replays import Values
 
@@ -105,10 +115,10 @@ def nth_mapped(mode: PagingMode) -> Lemma:
                 below_tables(),
                 Assumption("index", index < n, "i < n"),
             ),
-            runs=(nth_taken(),),
+            runs=(mapping(nth), nth_taken()),
             goal=(nth < dom0_builder.pages_of(v_start, v_end))
             & ~is_initrds(nth)
-            & (frame_of(nth) << PAGE_SHIFT == mpt_alloc),
+            & (frame_given(nth) << PAGE_SHIFT == mpt_alloc),
         ),
         Steps(
             uses=(
@@ -116,10 +126,12 @@ def nth_mapped(mode: PagingMode) -> Lemma:
                 pages_inside(mode).at(),
                 initrd_place().at(),
                 mapped_frames(mode).at(page=nth),
+                given_in_order().at(page=nth),
                 taken_in_order().at(first=tables_at - own_bytes, takes=index),
                 frame_address().at(before=tables_at, own=own_bytes, page=nth),
             ),
             generalise=(
+                frame_given(nth),
                 frame_of(nth),
                 nth - own_pages,
                 (tables_at - own_bytes) + index * PAGE_SIZE,
@@ -152,9 +164,10 @@ def all_allocated(mode: PagingMode) -> Lemma:
         "p < (V - S) / 4096 ⇒ p's frame is one of the 2^order or the initrd's; first table + n ≤ 2^order",
         Statement(
             assumptions=(region.room(mode, n), below_tables(), is_mapped()),
+            runs=(mapping(page),),
             goal=(
-                (is_initrds(page) & (frame_of(page) < initrd_count))
-                | (~is_initrds(page) & (frame_of(page) < allocation))
+                (is_initrds(page) & (frame_given(page) < initrd_count))
+                | (~is_initrds(page) & (frame_given(page) < allocation))
             )
             & (first + n <= allocation),
         ),
@@ -163,11 +176,13 @@ def all_allocated(mode: PagingMode) -> Lemma:
                 pages_inside(mode).at(),
                 initrd_place().at(),
                 mapped_frames(mode).at(),
+                given_in_order().at(),
                 initrds_frames().at(start=initrd_page, pages=initrd_count),
                 whole_pages().at(before=tables_at, own=own_bytes),
                 less_as_many().at(lower=before_pages + n, higher=region_pages, less=own_pages),
             ),
             generalise=(
+                frame_given(page),
                 frame_of(page),
                 initrd_page + initrd_count,
                 before_pages - initrd_page,
@@ -216,7 +231,7 @@ def tables_mapped() -> tuple[Part, ...]:
             least=(v_start, vpt_start, n, index, vinitrd_start),
             shape=shape & (index + 1 == n),
             without={
-                "room": full_circle() & _no_initrd() & (n == 8) & (index == 0),
+                "room": _ends_below_tables() & _no_initrd() & (index == 0),
                 "pages": (v_start == PAGE_SIZE // 2) & _few(mode) & _no_initrd() & (index == 0),
                 "initrd": (v_start == 0) & _few(mode) & _initrd_too_long(),
                 "index": (v_start == 0) & _few(mode) & _no_initrd() & (index == 1024),
@@ -233,10 +248,17 @@ def allocation_suffices() -> tuple[Part, ...]:
     """For all S, T, n with room, any initrd: each page of the region maps one of the 2^order frames, or the initrd's.
 
     So kernel, p2m, start info, tables, stack and padding are all there, for they lie in the region; and so are the n
-    frames from the first table on. The order is that of V - S, less an initrd that is mapped. (A p2m at INIT_P2M is
-    no part of the region: physmap-plus-3.)
+    frames from the first table on. The order is the least for V - S, less an initrd that is mapped. (A p2m at
+    INIT_P2M is no part of the region: physmap-plus-3.)
     """
-    return tuple(
+    order = Part(
+        name="2^order",
+        lemma=order_least(),
+        least=(size,),
+        shape=size == (5 << 20) + 1,
+        replay=_order_on_machine,
+    )
+    suffices = tuple(
         Part(
             name=f"{mode.title}, {name}",
             lemma=all_allocated(mode),
@@ -252,6 +274,7 @@ def allocation_suffices() -> tuple[Part, ...]:
         for mode in BOTH
         for name, shape in _initrds(mode)
     )
+    return (*suffices, order)
 
 
 CLAIMS: tuple[Claim, ...] = (tables_mapped, allocation_suffices)
@@ -259,6 +282,11 @@ CLAIMS: tuple[Claim, ...] = (tables_mapped, allocation_suffices)
 
 def _no_initrd() -> Truth:
     return (vinitrd_start == 0) & (initrd_len == 0)
+
+
+def _ends_below_tables() -> Truth:
+    """A region of 4 MiB, whose tables start at 8 MiB: with them it came full circle."""
+    return (v_start == 0) & (vpt_start == 8 << 20) & (n == (1 << 52) - (7 << 20 >> PAGE_SHIFT))
 
 
 def _three_pages() -> Truth:
@@ -335,3 +363,17 @@ def _allocated_on_machine(values: Values, domain: Domain) -> tuple[bool, str]:
         f"{len(used)} frames are used, {len(outside)} of them neither of the {domain.allocation} allocated nor of the "
         f"initrd's {len(domain.initrd)}; page {values['page']} is {'mapped' if there else 'not mapped'}"
     )
+
+
+def _order_on_machine(values: Values) -> Replay:
+    """Judges the allocation for a region of so many bytes by the machine's own."""
+    length = values["size"]
+    tables = Segment(0, PAGE_SIZE)
+    try:
+        domain = empty_domain(Layout(mode=X86_64, page_tables=tables, total=Segment(0, length)))
+    except (TooLarge, ImpossibleLayout):
+        return Replay(None, replays.TOO_LARGE)
+    replays.agreed("frames", int(order_pages(number(length))), domain.allocation)
+    least = domain.allocation == 1 or domain.allocation * PAGE_SIZE < 2 * length
+    holds = domain.allocation * PAGE_SIZE >= length
+    return Replay(least and holds, f"{domain.allocation} frames are allocated for {length:#x} bytes")

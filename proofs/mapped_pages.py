@@ -7,18 +7,29 @@ whole pages, 0 where it isn't mapped. Frames are counted from the start of the a
 from functools import cache
 
 from ..encodings import dom0_builder
-from ..encodings.allocation import initrd_pages, order_pages
+from ..encodings.allocation import initrd_pages
 from ..encodings.dom0_layout import padded_end
 from ..encodings.spans import round_up
 from ..formal.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
-from ..formal.theorem import Assumption, Lemma, Statement, Steps
+from ..formal.theorem import Assumption, Lemma, Run, Statement, Steps
 from ..formal.words import Truth, Word, word
-from . import arithmetic, region
+from . import arithmetic, page_lengths, region
+from .page_lengths import (
+    fits_below,
+    fits_between,
+    next_frame,
+    next_initrds,
+    order_bounded,
+    order_holds,
+    page,
+    page_frames,
+    pages_above,
+    pages_in_order,
+    whole_pages,
+)
 from .region import ABOVE_TABLES, n, v_start, vpt_start
 
 vinitrd_start, initrd_len = word("vinitrd_start"), word("initrd_len")
-page = word("page")
-before, size = word("before"), word("size")
 v_end = padded_end(vpt_start, n)
 region_bytes = v_end - v_start
 tables_at = vpt_start - v_start
@@ -31,6 +42,16 @@ initrd_count = initrd_pages(initrd_len)
 def frame_of(page: Word) -> Word:
     """The frame that a page of the region maps."""
     return dom0_builder.frame_of(page, initrd_page, initrd_count)
+
+
+def mapping(page: Word) -> Run:
+    """The mapping loop, up to a page of the region."""
+    return page_lengths.mapping(page, initrd_page, initrd_count)
+
+
+def frame_given(page: Word) -> Word:
+    """The frame that a page of the region gets in the `mapping` loop."""
+    return dom0_builder.frame_given(page, initrd_page, initrd_count, next_frame, next_initrds)
 
 
 def is_initrds(page: Word) -> Truth:
@@ -92,21 +113,6 @@ def tables_inside(mode: PagingMode) -> Lemma:
 
 
 @cache
-def pages_above() -> Lemma:
-    """Whole pages added to a length are so many pages more."""
-    return Lemma(
-        "pages-above",
-        "(d + 4096 n) / 4096 = d / 4096 + n, where nothing wraps",
-        Statement(
-            assumptions=(
-                Assumption("order", (before <= before + n * PAGE_SIZE) & (n < 1 << 52), "d ≤ d + 4096 n"),
-            ),
-            goal=(before + n * PAGE_SIZE) >> PAGE_SHIFT == (before >> PAGE_SHIFT) + n,
-        ),
-    )
-
-
-@cache
 def pages_inside(mode: PagingMode) -> Lemma:
     """The pages of the tables, and the boot stack's above them, are among those that are mapped."""
     after = tables_at + n * PAGE_SIZE
@@ -139,131 +145,6 @@ def counted_in_pages() -> Lemma:
                 Assumption("pages", (v_start | vpt_start) & (PAGE_SIZE - 1) == 0, "S and T are whole pages"),
             ),
             goal=(table_page() == tables_at >> PAGE_SHIFT) & (tables_at & (PAGE_SIZE - 1) == 0),
-        ),
-    )
-
-
-@cache
-def order_holds() -> Lemma:
-    """2^order pages hold all the bytes that they are for."""
-    return Lemma(
-        "order-holds",
-        "L / 4096 ≤ 2^order(L), for L > 0",
-        Statement(
-            assumptions=(Assumption("some", size > 0, "L > 0"),),
-            goal=size >> PAGE_SHIFT <= order_pages(size),
-        ),
-    )
-
-
-@cache
-def whole_pages() -> Lemma:
-    """Taking whole pages off a length takes so many pages off."""
-    own = word("own")
-    return Lemma(
-        "whole-pages",
-        "L ≤ d, L a multiple of 4096 ⇒ (d - L) / 4096 = d / 4096 - L / 4096",
-        Statement(
-            assumptions=(
-                Assumption("whole", own & (PAGE_SIZE - 1) == 0, "L is a multiple of 4096"),
-                Assumption("order", own <= before, "L ≤ d"),
-            ),
-            goal=((before - own) >> PAGE_SHIFT == (before >> PAGE_SHIFT) - (own >> PAGE_SHIFT))
-            & (own >> PAGE_SHIFT <= before >> PAGE_SHIFT)
-            & ((own == before) | (before - own > 0)),
-        ),
-    )
-
-
-@cache
-def less_as_many() -> Lemma:
-    """Taking the same off keeps the order."""
-    lower, higher, less = word("lower"), word("higher"), word("less")
-    return Lemma(
-        "less-as-many",
-        "w ≤ x < y ⇒ x - w < y - w",
-        Statement(
-            assumptions=(Assumption("order", (less <= lower) & (lower < higher), "w ≤ x < y"),),
-            goal=lower - less < higher - less,
-        ),
-    )
-
-
-@cache
-def less_the_same() -> Lemma:
-    """Taking off as much, or nothing, gives the same."""
-    lower, own, pages = word("lower"), word("own"), word("pages")
-    return Lemma(
-        "less-the-same",
-        "w' = w ⇒ x - w' = x - w, and x - 0 = x",
-        Statement(
-            goal=((own != pages) | (lower - own == lower - pages)) & ((own != 0) | (lower - own == lower))
-        ),
-    )
-
-
-@cache
-def fits_below() -> Lemma:
-    """What starts at ``start`` and has ``pages`` ends by ``tables``."""
-    start, pages, tables = word("start"), word("pages"), word("tables")
-    return Lemma(
-        "fits-below",
-        "i ≤ t, w ≤ t - i ⇒ i ≤ i + w ≤ t, i ≤ t - w, w ≤ t",
-        Statement(
-            assumptions=(
-                Assumption("order", (start <= tables) & (pages <= tables - start), "i ≤ t, w ≤ t - i"),
-            ),
-            goal=(start <= start + pages)
-            & (pages <= start + pages)
-            & (start + pages <= tables)
-            & (start <= tables - pages)
-            & (pages <= tables),
-        ),
-    )
-
-
-@cache
-def page_frames() -> Lemma:
-    """Each page of the region maps a frame of the allocation or of the initrd; from T on the initrd's are left out.
-
-    All in pages: a region of r with its tables from t on, and an initrd of w that starts at i, w' of it its own.
-    """
-    alloc, start, pages, own = (word(name) for name in ("alloc", "start", "pages", "own"))
-    whole, tables = word("whole"), word("tables")
-    is_initrds = dom0_builder.is_initrds(page, start, pages)
-    frame = dom0_builder.frame_of(page, start, pages)
-    return Lemma(
-        "page-frames",
-        "p < r ⇒ p's frame is the initrd's, or < the allocation; and p - w' for p ≥ t",
-        Statement(
-            assumptions=(
-                Assumption("page", page < whole, "p < r"),
-                Assumption("order", whole - own <= alloc, "the allocation holds r - w'"),
-                Assumption("tables", tables < whole, "t < r"),
-                Assumption(
-                    "initrd",
-                    ((start <= tables) & (pages <= tables - start) & (own == pages))
-                    | ((start == alloc) & (own == 0)),
-                    "i + w ≤ t, w' = w; or it isn't mapped, and lies behind the allocation",
-                ),
-            ),
-            goal=(is_initrds | (frame < alloc)) & ((page < tables) | (~is_initrds & (frame == page - own))),
-        ),
-        Steps(
-            uses=(
-                fits_below().wherever(),
-                less_as_many().wherever(lower=page, higher=whole, less=pages),
-                less_as_many().wherever(lower=tables, higher=whole, less=pages),
-                less_the_same().at(lower=page),
-                less_the_same().at(lower=whole),
-            ),
-            generalise=(
-                *(each - less for each in (page, whole) for less in (own, pages)),
-                tables - pages,
-                tables - start,
-                start + pages,
-                page - start,
-            ),
         ),
     )
 
@@ -322,36 +203,6 @@ def whole_length() -> Lemma:
         "whole-length",
         "the length rounded up is a multiple of 4096",
         Statement(goal=length & (PAGE_SIZE - 1) == 0),
-    )
-
-
-@cache
-def pages_in_order() -> Lemma:
-    """Lengths in order are so in pages."""
-    lower, higher = word("lower"), word("higher")
-    return Lemma(
-        "pages-in-order",
-        "x ≤ y ⇒ x / 4096 ≤ y / 4096",
-        Statement(
-            assumptions=(Assumption("order", lower <= higher, "x ≤ y"),),
-            goal=lower >> PAGE_SHIFT <= higher >> PAGE_SHIFT,
-        ),
-    )
-
-
-@cache
-def fits_between() -> Lemma:
-    """What starts low enough fits."""
-    start, pages, tables = word("start"), word("pages"), word("tables")
-    return Lemma(
-        "fits-between",
-        "w ≤ t, i ≤ t - w ⇒ i ≤ t, w ≤ t - i",
-        Statement(
-            assumptions=(
-                Assumption("order", (pages <= tables) & (start <= tables - pages), "w ≤ t, i ≤ t - w"),
-            ),
-            goal=(start <= tables) & (pages <= tables - start),
-        ),
     )
 
 
@@ -417,4 +268,42 @@ def is_mapped() -> Assumption:
     """The page is one of those that the builder maps."""
     return Assumption(
         "page", page < dom0_builder.pages_of(v_start, v_end), "the page is mapped: p < (V - S) / 4096"
+    )
+
+
+@cache
+def initrd_few() -> Lemma:
+    """The initrd has no more pages than there are addresses for."""
+    return Lemma("initrd-few", "w ≤ 2^52", Statement(goal=initrd_count <= 1 << 52))
+
+
+@cache
+def given_in_order() -> Lemma:
+    """Each page of the region maps what its number says: the cursors go up by one where they are used."""
+    before_pages = tables_at >> PAGE_SHIFT
+    return Lemma(
+        "given-in-order",
+        "the p-th page maps the frame p below i, the initrd's p - i up to i + w, and p - w from there on",
+        Statement(
+            assumptions=(below_tables(),), runs=(mapping(page),), goal=frame_given(page) == frame_of(page)
+        ),
+        Steps(
+            uses=(
+                initrd_place().at(),
+                fits_below().wherever(start=initrd_page, pages=initrd_count, tables=before_pages),
+                order_bounded().at(size=region_bytes - own_bytes),
+                initrd_few().at(),
+                page_lengths.mapped_in_order().at(start=initrd_page, pages=initrd_count),
+            ),
+            generalise=(
+                frame_given(page),
+                frame_of(page),
+                initrd_page,
+                initrd_count,
+                before_pages,
+                allocation,
+                own_bytes,
+                tables_at,
+            ),
+        ),
     )
