@@ -65,6 +65,12 @@ def questions(configuration: Configuration) -> Questions:
             part=lambda limits: _off_xens(kernel, limits),
         ),
         Question(
+            id="canonical",
+            claim="overlap-complete",
+            says="the region has only addresses that a processor can form",
+            part=lambda limits: _canonical(kernel, limits),
+        ),
+        Question(
             id="page",
             claim="unaligned-page",
             says="VIRT_BASE is a multiple of 4096",
@@ -131,6 +137,18 @@ def _off_xens(kernel: Kernel, limits: Limits) -> Part:
     else:
         goal, space = ~overlap.in_xens_slots(address), _before_xens_slots(kernel.start)
     return _region(kernel, limits, "off-xens-area", goal, space, replays.off_xens_area, (inside,))
+
+
+def _canonical(kernel: Kernel, limits: Limits) -> Part:
+    """A region in the lower half stays there; one in the upper half ends with it, which ``wrap`` is about.
+
+    Below 4 GiB a 32-bit guest has no others; above, where none lives, the same is asked.
+    """
+    upper = kernel.start >= overlap.XEN_START
+    last = kernel.end - 1
+    goal = TRUE if upper else (last >= kernel.start) & (last < overlap.HALF)
+    space = ADDRESS_LIMIT if upper else overlap.HALF - kernel.start
+    return _region(kernel, limits, "canonical", goal, space, replays.canonical)
 
 
 def _before_xens_slots(start: int) -> int:

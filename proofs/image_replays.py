@@ -12,7 +12,7 @@ from attrs import evolve
 from ..formal.arrange import FIRST_TRIED, TooLarge, arrange, region_end, touched
 from ..formal.builder import XEN_ROOT_SLOTS, table_offset
 from ..formal.dom0_mem import Dom0Mem, capped
-from ..formal.foresee import too_little
+from ..formal.foresee import LOWER_HALF_END, UPPER_HALF_START, too_little
 from ..formal.layout import ADDRESS_LIMIT, Configuration, Layout
 from ..formal.machine import misaligned, overlaps_xen
 from ..formal.paging import PAGE_SIZE, PagingMode
@@ -81,6 +81,17 @@ def off_xens_area(_configuration: Configuration, layout: Layout) -> tuple[bool, 
     steps = [layout.v_start, *range(layout.v_start - layout.v_start % stride + stride, end, stride)]
     hit = sorted({table_offset(root, each) for each in steps} & set(XEN_ROOT_SLOTS[layout.mode.name]))
     return not hit, f"{region}, in root slots of Xen's: {hit or 'none'}" + (f"; Xen {refused}" if hit else "")
+
+
+def canonical(_configuration: Configuration, layout: Layout) -> tuple[bool, str]:
+    """Whether the region starts in the upper half, or stays within the lower one."""
+    end = layout.v_start + layout.total.size
+    fits = layout.v_start >= UPPER_HALF_START or end <= LOWER_HALF_END
+    return fits, f"the region lies from {layout.v_start:#x} to {end:#x}" + (
+        ""
+        if fits
+        else f", past {LOWER_HALF_END:#x}, and Xen {'refuses it' if overlaps_xen(layout) else 'does not notice'}"
+    )
 
 
 def aligned(name: str, unit: int) -> Holds:

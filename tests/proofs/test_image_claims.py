@@ -45,6 +45,7 @@ IMAGES: Final = {
     "32-bit": image(0xF0000000, 0xF0100000, 0xF0500123, mode=COMPAT),
     "across-2^47": image(HALF - 4 * MIB, HALF - 4 * MIB, HALF - MIB // 4, **ELSEWHERE),
     "up-to-2^47": image(HALF - 4 * MIB, HALF - 4 * MIB, HALF - MIB, **ELSEWHERE),
+    "in-no-half": image(1 << 58, 1 << 58, (1 << 58) + MIB, **ELSEWHERE),
     "off-a-page": image(TOP + 0x10, TOP + 16 * MIB, TOP + 17 * MIB, **ELSEWHERE),
     "off-a-superpage": image(TOP + 0x1000, TOP + 16 * MIB + 0x10, TOP + 17 * MIB, **ELSEWHERE),
     "full-circle": image(0, ADDRESS_LIMIT - 17 * MIB, ADDRESS_LIMIT - 16 * MIB, **ELSEWHERE),
@@ -72,7 +73,8 @@ EXPECTED: Final[dict[str, dict[str, list[Least]]]] = {
         "cap": [Least("memory", 31457, 128843777), Least("initrd", 32242689, 0)],
         "xen-area": [Least("memory", 23552, 88076289), Least("initrd", 21573633, 0)],
     },
-    "across-2^47": {"xen-area": [Least("both", 2048, 0)]},
+    "across-2^47": {"xen-area": [Least("both", 2048, 0)], "canonical": [Least("both", 2048, 0)]},
+    "in-no-half": {"canonical": [Least("both", 1024, 0)]},
     "up-to-2^47": {},
     "off-a-page": {
         "page": [Least("both", 8192, 0)],
@@ -154,6 +156,7 @@ MACHINE: Final[dict[tuple[str, str], Callable[[Configuration, int, int], bool]]]
     ("32-bit", "xen-area"): builds_and(overlaps_xen),
     ("32-bit", "cap"): raises,
     ("across-2^47", "xen-area"): builds_and(crosses_half),
+    ("across-2^47", "canonical"): builds_and(crosses_half),
 }
 """How the machine alone tells whether a question breaks."""
 
@@ -215,6 +218,7 @@ def only(name: str, question: str) -> Questions:
         (memory, "nr_pages_fitting", lambda _mode, vend: vend & 0, "32-bit", "cap"),
         (memory, "nr_pages_fitting", lambda _mode, vend: vend & 0, "near-the-end", "capped-wrap"),
         (overlap, "FIRST_SLOT", 257, "across-2^47", "xen-area"),
+        (overlap, "HALF", 1 << 48, "across-2^47", "canonical"),
         (overlap, "COMPAT_HOLE", 0xF5C00000, "32-bit", "xen-area"),
     ],
 )
