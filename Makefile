@@ -6,13 +6,16 @@ INSTALLED := $(VENV)/.installed
 # mypy doesn't see through an editable install: it follows these links instead.
 TYPED := build/typed/ptproof
 
-.PHONY: help prove test mutants bench lint docs links images fuzz transcripts lock clean
+.PHONY: help prove certify test mutants bench lint docs links images fuzz transcripts lock clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 20
 
 prove: $(INSTALLED) ## decide every claim
 	$(BIN)/ptproof prove
+
+certify: $(INSTALLED) ## have every obligation certified, and renew the record of it
+	$(BIN)/ptproof certify --manifest proofs/certificates.json
 
 test: $(INSTALLED) ## run the tests
 	$(BIN)/pytest
