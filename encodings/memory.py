@@ -6,8 +6,10 @@ Formulas over words; what people write for ``dom0_mem`` is read, and reckoned on
 Source: DOMAIN.md section 6; ``dom0_compute_nr_pages()`` in Xen's ``xen/arch/x86/dom0_build.c`` (4.22).
 """
 
+from typing import Final
+
 from ..formal.paging import PAGE_SHIFT, PagingMode
-from ..formal.words import FALSE, Truth, Word, choose, number
+from ..formal.words import FALSE, Truth, Word, choose, number, zero_extended
 from .spans import round_up
 
 RESERVE = (128 << 20) >> PAGE_SHIFT
@@ -55,6 +57,25 @@ def nr_pages_fitting(mode: PagingMode, vend: Word) -> Word:
     """What the cap clips to: half of what is left above ``vend``, in entries of the p2m."""
     limit = number(1 << 32 if mode.bits < 64 else 0)
     return (limit - vend) >> (2 * mode.p2m_entry).bit_length() - 1
+
+
+WIDE: Final = 72
+"""The bits in which no sum of addresses and lengths here wraps."""
+
+
+def loaded_in_space(mode: PagingMode, kernel_end: Word, initrd_len: Word) -> Truth:
+    """Whether kernel and mapped initrd, in whole pages, end by the end of the address space: what no Xen checks."""
+    return _loaded_end_wide(kernel_end, initrd_len) <= 1 << mode.bits
+
+
+def cap_passes(mode: PagingMode, kernel_end: Word, initrd_len: Word, nr_pages: Word) -> Truth:
+    """Whether kernel, mapped initrd and twice the p2m pass the end, or come to it: what the cap should ask for."""
+    twice = zero_extended(nr_pages, WIDE) * (2 * mode.p2m_entry)
+    return _loaded_end_wide(kernel_end, initrd_len) + twice >= 1 << mode.bits
+
+
+def _loaded_end_wide(kernel_end: Word, initrd_len: Word) -> Word:
+    return loaded_end(zero_extended(kernel_end, WIDE), zero_extended(initrd_len, WIDE))
 
 
 def nr_pages_capped(

@@ -5,6 +5,7 @@ Facts: DOMAIN.md sections 2, 4, 5 and 7; each sentence says who refuses, or what
 
 from collections.abc import Iterator
 
+from .builder import XEN_AREA
 from .layout import ADDRESS_LIMIT, Configuration, Layout, Segment
 from .machine import REFUSED, misaligned, overlaps_xen
 from .paging import PAGE_SHIFT, PAGE_SIZE
@@ -57,9 +58,23 @@ def _memory(configuration: Configuration, layout: Layout) -> Iterator[str]:
     refused = too_little(configuration, layout)
     if refused is not None:
         yield refused
-    elsewhere = configuration.init_p2m is not None and configuration.mode.bits == 64
-    if elsewhere and layout.p2m is not None and _touch(layout.p2m, layout.total):
+    if configuration.init_p2m is not None and configuration.mode.bits == 64 and layout.p2m is not None:
+        yield from _own_p2m(layout, layout.p2m)
+
+
+def _own_p2m(layout: Layout, p2m: Segment) -> Iterator[str]:
+    """What is wrong with where a p2m of its own lies."""
+    start, end = p2m.start, p2m.start + p2m.size
+    if p2m_touches(layout):
         yield "Xen refuses the boot: the p2m at INIT_P2M touches the region."
+    elif end >= ADDRESS_LIMIT:
+        yield "The p2m at INIT_P2M passes the last address: Xen doesn't notice, maps none of it, and dies."
+    elif start < UPPER_HALF_START and end > LOWER_HALF_END:
+        yield "The p2m at INIT_P2M has addresses that no processor can form: Xen doesn't notice, and dies writing it."
+    elif start < XEN_AREA["64"].end and end > XEN_AREA["64"].start:
+        yield "The p2m at INIT_P2M lies in Xen's own L4 slots: Xen doesn't notice, and maps it into its own tables."
+    elif layout.v_end == 0 and end > layout.v_start:
+        yield "The p2m at INIT_P2M lies in the region, which ends at 2^64: Xen doesn't notice, and dies mapping it."
 
 
 def too_little(configuration: Configuration, layout: Layout) -> str | None:
@@ -80,5 +95,7 @@ def too_little(configuration: Configuration, layout: Layout) -> str | None:
     return None
 
 
-def _touch(one: Segment, other: Segment) -> bool:
-    return one.start < (other.end or ADDRESS_LIMIT) and other.start < (one.end or ADDRESS_LIMIT)
+def p2m_touches(layout: Layout) -> bool:
+    """Whether Xen refuses a p2m of its own, in its words: it compares all four ends as they are, wrapped or not."""
+    p2m, region = layout.p2m, layout.total
+    return p2m is not None and region.start <= p2m.end and p2m.start <= region.end

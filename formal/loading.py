@@ -11,6 +11,7 @@ own area, which Xen maps into its own tables.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from enum import Enum
 from typing import Final, Self
 
@@ -95,8 +96,8 @@ class Loaded:
     """A domain as dom0 finds it, or as Xen leaves it when it refuses or dies.
 
     ``why`` tells about the ``fate`` what Xen itself may not say. ``domain`` is ``None`` where nothing is built;
-    ``heap`` has the tables of a separate p2m, by mfn, as entries, ``taken`` counts them by level; ``overwritten`` are
-    the table frames that the kernel or the p2m was written over.
+    ``heap`` has the tables of a separate p2m, by mfn, as entries, ``taken`` counts them by level, and ``pages`` is how
+    many dom0 has once it is mapped; ``overwritten`` are the table frames that the kernel or the p2m was written over.
     """
 
     configuration: Configuration
@@ -106,6 +107,7 @@ class Loaded:
     domain: Domain | None = None
     heap: dict[int, list[int]] = field(factory=dict)
     taken: Counter[str] = field(factory=Counter)
+    pages: int = 0
     overwritten: set[int] = field(factory=set)
 
 
@@ -151,6 +153,19 @@ def load(
     return loaded
 
 
+def map_p2m(
+    configuration: Configuration, layout: Layout, before: int, superpages: frozenset[int] = TWO_MIB
+) -> Loaded:
+    """Build the region and map the p2m of its own that the layout has, and go no further.
+
+    Dom0 has ``before`` pages before, and may have as many as ``configuration`` says. Raises as `load` does.
+    """
+    assert layout.p2m is not None
+    loaded = Loaded(configuration, layout, Fate.RUNS, domain=build_tables(layout))
+    _Loading(loaded, before, superpages).map_only(layout.p2m)
+    return loaded
+
+
 class _Stopped(Exception):
     """Xen goes no further."""
 
@@ -190,8 +205,18 @@ class _Loading:
 
     def run(self, written: Sequence[Segment]) -> None:
         """Go on until dom0 runs, or Xen doesn't."""
-        try:
+        with self._until_stopped():
             self._run(written)
+
+    def map_only(self, p2m: Segment) -> None:
+        """Map the p2m, or as much of it as Xen does."""
+        with self._until_stopped():
+            self._map_p2m(p2m)
+
+    @contextmanager
+    def _until_stopped(self) -> Iterator[None]:
+        try:
+            yield
         except _Stopped as stopped:
             self.loaded.fate, self.loaded.why = stopped.fate, stopped.why
 
@@ -279,6 +304,7 @@ class _Loading:
         address, end = p2m.start, p2m.end
         levels = self.domain.mode.levels
         xen_slots = XEN_ROOT_SLOTS[self.domain.mode.name]
+        self.loaded.pages = self.used
         while address < end:
             pages_left = (end + -end % PAGE_SIZE - address) % ADDRESS_LIMIT >> PAGE_SHIFT
             if self.used + pages_left + 3 > nr_pages:
@@ -286,6 +312,7 @@ class _Loading:
             if table_offset(levels[-1], address) in xen_slots:
                 raise Unmodelled(f"the p2m at {address:#x} lies in Xen's own area")
             address = self._map_step(address, end)
+            self.loaded.pages = self.used
 
     def _map_step(self, address: int, end: int) -> int:
         """Map a superpage or a page, with the tables that lead to it; gives the address to go on with."""

@@ -1,6 +1,20 @@
 """Every claim, family by family, in the order to read them in: what the entry point ``ptproof.theorems`` names."""
 
-from . import alignment, asserts, builder, count, frames, history, layout, limits, start, static, toolstack
+from . import (
+    alignment,
+    asserts,
+    builder,
+    cap,
+    count,
+    frames,
+    history,
+    layout,
+    overlap,
+    physmap,
+    start,
+    static,
+    toolstack,
+)
 
 CLAIMS = (
     *count.CLAIMS,
@@ -12,6 +26,8 @@ CLAIMS = (
     *frames.CLAIMS,
     *asserts.CLAIMS,
     *history.CLAIMS,
-    *limits.CLAIMS,
+    *cap.CLAIMS,
+    *overlap.CLAIMS,
+    *physmap.CLAIMS,
     *toolstack.CLAIMS,
 )

@@ -69,6 +69,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "cap-only-lowers": "The cap on dom0's memory never gives it more than was asked for.",
     "wrap-caught": "A region that passes the end of the address space is refused by the check for Xen's own area.",
     "overlap-complete": "The check for Xen's own area refuses every region that gets into what Xen's own tables map.",
+    "physmap-tables": "How many tables a p2m at an address of its own takes is known beforehand, level by level.",
+    "p2m-checked": "A p2m at an address of its own is refused where Xen's own tables map it.",
     "physmap-plus-3": "The three spare pages that the separate p2m asks for at each step are always enough for the step's "
     "tables.",
     "domu-equals-dom0": "For a 64-bit guest the toolstack's builder comes to the same count and the same end as the "

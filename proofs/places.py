@@ -231,8 +231,8 @@ CAP: Final = Place(
     remarks=(
         Remark(
             "This keeps v_end from passing 2^64 for an image with VIRT_BASE in the last 2 GiB, if kernel and mapped "
-            "initrd end 32 MiB below 2^64 at least, and dom0_mem gives neither an amount nor a minimum.",
-            (proved("cap-prevents-wrap", "an image in the last 2 GiB, 32 MiB left above kernel and initrd"),),
+            "initrd end 18 MiB below 2^64 at least, and dom0_mem gives neither an amount nor a minimum.",
+            (proved("cap-prevents-wrap", "an image in the last 2 GiB, 18 MiB left above kernel and initrd"),),
         ),
         Remark(
             "It does NOT do so for every image: half of what is left is given to the p2m, and nothing checks that start "
@@ -247,13 +247,15 @@ CAP: Final = Place(
         ),
         Remark(
             "It does NOT only lower nr_pages: what is doubled to find out includes kernel and initrd, what is clipped "
-            "to does not. Where vend and twice the p2m pass the end, it only lowers.",
+            "to does not. Where kernel and initrd end in the address space, and with twice the p2m pass it, it only "
+            "lowers, and of what it catches nowhere else.",
             tuple(
                 ground
                 for mode in ("64-bit", PAE)
                 for ground in (
                     refuted("cap-only-lowers", f"any image, {mode}"),
                     proved("cap-only-lowers", f"where vend and twice the p2m pass the end, {mode}"),
+                    proved("cap-only-lowers", f"of what the cap catches, nowhere else, {mode}"),
                 )
             ),
         ),
@@ -271,6 +273,11 @@ PHYSMAP: Final = Place(
             "superpages included. So with this test dom0 never gets more pages than nr_pages, for a "
             "page-aligned p2m that ends below the last GiB of the address space.",
             (proved("physmap-plus-3"),),
+        ),
+        Remark(
+            "The check above compares the p2m with the initial mapping alone. It does NOT refuse one that lies in Xen's "
+            "own slots of the L4: its entries are then made in Xen's tables.",
+            (refuted("p2m-checked", "any image"), proved("p2m-checked", "what would catch it")),
         ),
     ),
 )

@@ -1,0 +1,64 @@
+"""The claims on the cap: their verdicts, and that they are told of whole boots."""
+
+from deciding import check_verdicts, refuted
+from ptproof.formal.dom0_mem import RESERVE, parse_dom0_mem
+from ptproof.formal.paging import X86_64
+from ptproof.proofs import limits
+from ptproof.proofs.cap import CLAIMS
+
+GIB = 1 << 30
+LINUX = 2**64 - 2 * GIB
+TWICE = {
+    "virt_base": LINUX,
+    "kernel_end": LINUX + GIB,
+    "nr_pages": 1 << 18,
+    "initrd_len": 5000,
+}
+"""A kernel of 1 GiB, and as much memory."""
+
+
+def test_every_verdict_is_as_expected() -> None:
+    """Every part gets the verdict that it carries, and the machine confirms each case."""
+    check_verdicts(CLAIMS)
+
+
+def test_what_is_refuted() -> None:
+    """The cap does neither of what it is for, for every image."""
+    assert refuted(CLAIMS) == {"cap-prevents-wrap", "cap-only-lowers"}
+
+
+def test_a_capped_boot_is_what_the_option_gives() -> None:
+    """The option told has no absolute amount, gives the memory before the cap, and the cap is taken from there."""
+    given, says = limits.capped_boot(X86_64, TWICE | {"min_pages": 512})
+    option = parse_dom0_mem(says.split("dom0_mem=")[1].split(" ")[0])
+    assert not option.amount.positive
+    assert option.minimum.pages == 512
+    assert option.nr_pages((1 << 18) + RESERVE) == 1 << 18
+    assert says == (
+        "with dom0_mem=min:2048K,max:1048576K and an initrd of 0x1388 bytes, "
+        f"the cap makes {given.nr_pages} pages of 262144"
+    )
+
+
+def test_a_boot_is_told_to_its_end() -> None:
+    """What Xen makes of the memory comes after what is asked, and then how the boot ends."""
+    small = {"virt_base": LINUX, "kernel_end": LINUX + (1 << 20), "nr_pages": 2048}
+    assert limits.located(limits.ends_in_space)(small).says == (
+        "with dom0_mem=8192K and no initrd; the region ends 0x7fc00000 bytes short of 2^64; "
+        "Xen can allocate the region and builds it; in the end dom0 runs"
+    )
+    assert limits.located(limits.ends_in_space)(small | {"nr_pages": 1023}).says.endswith(
+        "Xen refuses the boot: the region takes 1024 pages and the initrd 0, and dom0 has 1023"
+    )
+
+
+def test_an_unaligned_region_takes_the_pages_that_xen_reckons() -> None:
+    """A region that starts within a page takes the page that it starts in: its pages are rounded up."""
+    inside = {"virt_base": LINUX - 0x800, "kernel_end": LINUX + (1 << 20), "nr_pages": 1024}
+    assert "the region takes 2048 pages" in limits.located(limits.ends_in_space)(inside).says
+
+
+def test_a_boot_too_large_is_not_judged() -> None:
+    """What can't be arranged is not judged at all."""
+    far = {"virt_base": 0, "kernel_end": 1 << 50, "nr_pages": 1 << 20}
+    assert limits.located(limits.ends_in_space)(far).holds is None
