@@ -151,7 +151,7 @@ MUTANTS: Final[tuple[tuple[str, str, str, str, str], ...]] = (
         "p2m-compared-with-one-end",
         "encodings/physmap.py",
         "return (v_start <= p2m_end) & (p2m_start <= v_end)",
-        "return v_start <= p2m_end",
+        "return p2m_start <= v_end",
         "p2m-checked",
     ),
     (

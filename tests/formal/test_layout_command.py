@@ -301,7 +301,7 @@ def test_refused(capsys: Capture, argv: tuple[str, ...], told: str) -> None:
             (*XTF, "--init-p2m", "0x110000"),
             ["INIT_P2M 0x110000 lies within the kernel", "touches the region"],
         ),
-        ((*XTF, "--init-p2m", "0x3ff000"), ["the p2m at INIT_P2M touches the region"]),
+        ((*XTF, "--init-p2m", "0x400000"), ["the p2m at INIT_P2M touches the region"]),
     ],
 )
 def test_warnings(capsys: Capture, argv: tuple[str, ...], told: list[str]) -> None:
@@ -347,7 +347,7 @@ def test_warnings(capsys: Capture, argv: tuple[str, ...], told: list[str]) -> No
             "--nr-pages",
             "65536",
         ),
-        (*XTF, "--init-p2m", "0x400000"),
+        (*XTF, "--init-p2m", "0x400008"),
         (*XTF[:3], "--nr-pages", "1024"),
     ],
     ids=["2^64", "2^47", "compat hole", "p2m", "memory"],

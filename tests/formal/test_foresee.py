@@ -1,0 +1,82 @@
+"""What is foreseen of a p2m at an address of its own, held against what the frame machine makes of it."""
+
+import pytest
+from ptproof.formal.arrange import arrange
+from ptproof.formal.foresee import foreseen
+from ptproof.formal.layout import Configuration, Segment
+from ptproof.formal.loading import Fate, Unmodelled, load
+
+MIB, GIB = 1 << 20, 1 << 30
+LENGTH = 65536 * 8
+"""A p2m of 256 MiB of memory, in bytes."""
+
+
+def dom0(init_p2m: int, base: int = GIB) -> Configuration:
+    """A small dom0, its region 4 MiB from ``base`` on, with its p2m there."""
+    kernel = Segment(base + MIB, base + MIB + 0x12000)
+    return Configuration(virt_base=base, kernel=kernel, nr_pages=65536, init_p2m=init_p2m)
+
+
+def told(given: Configuration) -> list[str]:
+    """What is foreseen of the p2m."""
+    return [each for each in foreseen(given, arrange(given)) if "p2m at INIT_P2M" in each]
+
+
+@pytest.mark.parametrize("init_p2m", [GIB + 4 * MIB, GIB - LENGTH, GIB + 2 * MIB, GIB - LENGTH + 8])
+def test_a_p2m_that_touches_the_region(init_p2m: int) -> None:
+    """Xen refuses a p2m that starts right where the region ends, or ends right where it starts, as any that overlaps it."""
+    given = dom0(init_p2m)
+    assert told(given) == ["Xen refuses the boot: the p2m at INIT_P2M touches the region."]
+    assert load(given).fate is Fate.P2M_OVERLAPS
+
+
+@pytest.mark.parametrize("init_p2m", [GIB + 4 * MIB + 8, GIB - LENGTH - 8, 1 << 39])
+def test_a_p2m_eight_bytes_away(init_p2m: int) -> None:
+    """A p2m an entry away from the region is taken, and nothing is foreseen."""
+    given = dom0(init_p2m)
+    assert told(given) == []
+    assert load(given).fate is Fate.RUNS
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        (dom0(2**64 - LENGTH), "passes the last address"),
+        (dom0(2**64 - 0x1000), "passes the last address"),
+        (dom0(0x0000_9000_0000_0000), "has addresses that no processor can form"),
+        (dom0(2**64 - 2 * MIB, base=2**64 - 4 * MIB), "lies in the region, which ends at 2^64"),
+    ],
+)
+def test_what_xen_dies_of(given: Configuration, what: str) -> None:
+    """What Xen doesn't check it dies of, and that is told; so it does on the machine."""
+    (sentence,) = told(given)
+    assert what in sentence
+    assert "Xen doesn't notice" in sentence
+    assert load(given).fate is Fate.DIES
+
+
+def test_a_p2m_across_the_end_of_the_lower_half() -> None:
+    """What lies beyond 2^47 is told as no address; its slots are Xen's, where the machine goes no further."""
+    given = dom0(2**47 - 0x1000)
+    (sentence,) = told(given)
+    assert "has addresses that no processor can form" in sentence
+    with pytest.raises(Unmodelled, match="Xen's own area"):
+        load(given)
+
+
+@pytest.mark.parametrize(
+    "init_p2m", [0xFFFF_8000_0000_0000, 0xFFFF_87FF_FFFF_F000, 0xFFFF_8800_0000_0000 - 8]
+)
+def test_a_p2m_in_xens_own_slots(init_p2m: int) -> None:
+    """A p2m whose addresses are Xen's own is told, since Xen maps it there; the machine goes no further."""
+    given = dom0(init_p2m)
+    assert told(given) == [
+        "The p2m at INIT_P2M lies in Xen's own L4 slots: Xen doesn't notice, and maps it into its own tables."
+    ]
+    with pytest.raises(Unmodelled, match="Xen's own area"):
+        load(given)
+
+
+def test_beside_xens_own_slots() -> None:
+    """Right above Xen's slots a p2m is as good as anywhere."""
+    assert told(dom0(0xFFFF_8800_0000_0000)) == []
