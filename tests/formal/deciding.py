@@ -3,17 +3,18 @@
 from collections.abc import Iterable
 
 from ptproof.formal.claim import Claim, Expected
-from ptproof.formal.prover import prove
+from ptproof.formal.prover import ProofRun, prove
 from ptproof.formal.verdict import Proved, Refuted
 
 
-def check_verdicts(claims: Iterable[Claim], *, not_executed: Iterable[str] = ()) -> None:
+def check_verdicts(claims: Iterable[Claim], *, not_executed: Iterable[str] = ()) -> ProofRun:
     """Every part gets the verdict that it carries, and the machine confirms the case that comes with it.
 
-    ``not_executed`` are the claims with a part whose case is too large for the machine.
+    ``not_executed`` are the claims with a part whose case is too large for the machine. Gives what was decided.
     """
     too_large = set(not_executed)
-    for decision in prove(claims).decisions:
+    run = prove(claims)
+    for decision in run.decisions:
         judged = []
         for part in decision.parts:
             verdict, where = part.verdict, (decision.claim.id, part.part.name)
@@ -23,6 +24,7 @@ def check_verdicts(claims: Iterable[Claim], *, not_executed: Iterable[str] = ())
             judged.append(case.replay.holds)
             assert case.replay.holds in (None, isinstance(verdict, Proved)), (where, case)
         assert (None in judged) is (decision.claim.id in too_large), (decision.claim.id, judged)
+    return run
 
 
 def refuted(claims: Iterable[Claim]) -> set[str]:
