@@ -111,8 +111,13 @@ def step(at: Word, p2m_end: Word, there: tuple[Truth, Truth, Truth], free: tuple
 def is_there(at: Word, p2m_start: Word, v_start: Word, v_end: Word, shift: int) -> Truth:
     """Whether the table that maps ``at``, one of 2**shift bytes, is there before a step of `walk`."""
     by_step = (at > p2m_start) & (at & ((1 << shift) - 1) != 0)
-    by_region = (_block(v_start, shift) <= _block(at, shift)) & (_block(at, shift) <= _block(v_end - 1, shift))
+    by_region = in_region(at, v_start, v_end, shift)
     return by_step | by_region | (in_xens_slots(at) if shift == L3_SHIFT else FALSE)
+
+
+def in_region(at: Word, v_start: Word, v_end: Word, shift: int) -> Truth:
+    """Whether the region [S, V) touches the block of 2**shift bytes that ``at`` lies in."""
+    return (block(v_start, shift) <= block(at, shift)) & (block(at, shift) <= block(v_end - 1, shift))
 
 
 at, total = word("at"), word("total")
@@ -192,12 +197,13 @@ def whole(start: Word, end: Word, shift: int) -> Word:
 
 def shared(p2m_start: Word, p2m_end: Word, v_start: Word, v_end: Word, shift: int) -> Truth:
     """Whether a block is touched by the p2m and by the region: of two that are apart, it is one at most."""
-    return (_block(v_start, shift) <= _block(p2m_end - 1, shift)) & (
-        _block(p2m_start, shift) <= _block(v_end - 1, shift)
+    return (block(v_start, shift) <= block(p2m_end - 1, shift)) & (
+        block(p2m_start, shift) <= block(v_end - 1, shift)
     )
 
 
-def _block(address: Word, shift: int) -> Word:
+def block(address: Word, shift: int) -> Word:
+    """Which block of 2**shift bytes an address lies in, as the tables see it."""
     return (address & TRANSLATED) >> shift
 
 

@@ -36,7 +36,7 @@ from ..formal.words import Truth, Word, evaluate, word
 from . import configurations, limits, physmap_lemmas, replays
 from .configurations import init_p2m, kernel_end, kernel_start, virt_base
 from .limits import FAMILY, LINUX, MIB, found, image, on_pages
-from .physmap_lemmas import LEVELS, short
+from .physmap_blocks import LEVELS, placed, short
 from .region import n
 from .replays import Values
 
@@ -153,7 +153,7 @@ def _counted(superpages: Superpages) -> Part:
         lemma=Lemma(
             f"physmap-tables[{superpages.value}]",
             "the p2m is mapped ⇒ of each level it took N_s(P, Q) - b_s - w_s tables",
-            Statement(assumptions=physmap_lemmas.placed(), runs=(run,), goal=goal),
+            Statement(assumptions=placed(), runs=(run,), goal=goal),
             Induction(
                 invariant=physmap_lemmas.walked_to(superpages, COUNTS),
                 step=physmap_lemmas.steps_of_walk(superpages),

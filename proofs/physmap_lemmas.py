@@ -8,24 +8,30 @@ that get one; so of blocks within the p2m there are always none so far, and the 
 """
 
 from functools import cache
-from typing import Final
 
-from ..encodings import overlap, physmap
-from ..encodings.physmap import SHIFTS, Superpages, at, p2m_end, p2m_start, v_end, v_start
-from ..encodings.spans import round_down, spanned
-from ..formal.layout import ADDRESS_LIMIT
+from ..encodings import physmap
+from ..encodings.physmap import SHIFTS, Superpages, at, block, p2m_end, p2m_start, v_end, v_start
+from ..encodings.spans import round_down
 from ..formal.theorem import Assumption, Lemma, Statement, Steps
-from ..formal.words import TRUE, Truth, Word, choose, number, word
+from ..formal.words import TRUE, Truth, Word
 from .limits import on_pages
-
-LIMIT: Final = ADDRESS_LIMIT - (1 << physmap.L2_SHIFT)
-LEVELS: Final = dict(zip(SHIFTS, ("L3", "L2", "L1"), strict=True))
-upto: Final = word("upto")
-
-
-def short() -> Assumption:
-    """The assumption that the p2m stays off the last GiB, where the test for a superpage wraps."""
-    return Assumption("short", p2m_end <= LIMIT, "the p2m ends below the last GiB of the address space")
+from .physmap_blocks import (
+    LEVELS,
+    LIMIT,
+    both,
+    counts_both,
+    counts_partial,
+    counts_touched,
+    end_so_far,
+    keeps_both,
+    keeps_partial,
+    own_block,
+    partial,
+    partial_blocks,
+    placed,
+    short,
+    touched,
+)
 
 
 @cache
@@ -78,73 +84,20 @@ def stays_on_page() -> Lemma:
     )
 
 
-def placed() -> tuple[Assumption, ...]:
-    """The assumptions on where the p2m and the region lie."""
-    return (
-        Assumption(
-            "region",
-            overlap.canonical(v_start, v_end),
-            "the region lies in one half of the canonical addresses",
-        ),
-        Assumption(
-            "p2m",
-            overlap.canonical(p2m_start, p2m_end) & (p2m_end <= LIMIT),
-            "the p2m lies in one half of the canonical addresses, and below the last GiB",
-        ),
-        Assumption("clear", ~overlap.overlaps(p2m_start, p2m_end), "the p2m stays off Xen's own area"),
-        Assumption(
-            "apart",
-            ~physmap.refused(v_start, v_end, p2m_start, p2m_end),
-            "the p2m doesn't touch the region, which Xen checks",
-        ),
-    )
-
-
 def reachable(superpages: Superpages, at: Word = at) -> Truth:
     """What holds of ``at`` wherever a step starts: it is on a page after the first, and in no block mapped as a whole."""
     result = (at >= p2m_start) & ((at == p2m_start) | on_pages(at))
     for shift in SHIFTS:
-        block = round_down(at, shift)
-        within = (block < p2m_start) | (p2m_end - block < 1 << shift)
-        result &= (at == block) | within if superpages.spare(shift) else TRUE
+        start = round_down(at, shift)
+        within = (start < p2m_start) | (p2m_end - start < 1 << shift)
+        result &= (at == start) | within if superpages.spare(shift) else TRUE
     return result
 
 
 def so_far(shift: int, superpages: Superpages, at: Word = at) -> Word:
     """The tables of a level that are taken by the time that a step starts at ``at``."""
-    end = choose(at < p2m_end, at, p2m_end)
-    begun = at > p2m_start
-    both = choose(begun & physmap.shared(p2m_start, end, v_start, v_end, shift), number(1), number(0))
-    if superpages.spare(shift):
-        return partial(end, shift) - both
-    return choose(begun, spanned(p2m_start, end, shift), number(0)) - both
-
-
-def partial(end: Word, shift: int) -> Word:
-    """The blocks that [P, end) touches and doesn't fill: at its two ends, or the one that it lies in."""
-    mask = (1 << shift) - 1
-    same = p2m_start >> shift == end >> shift
-    return choose(same, _one(p2m_start < end), _one(p2m_start & mask != 0) + _one(end & mask != 0))
-
-
-def _one(condition: Truth) -> Word:
-    return choose(condition, number(1), number(0))
-
-
-@cache
-def partial_blocks(shift: int) -> Lemma:
-    """The blocks touched, less those filled, are those at the two ends that aren't filled."""
-    return Lemma(
-        f"partial-blocks[{shift}]",
-        "N_s(P, end) - whole_s(P, end) = the blocks at the two ends that aren't filled",
-        Statement(
-            assumptions=(
-                Assumption("in-order", (p2m_start < upto) & (upto <= LIMIT), "P < end ≤ 2^64 - 1 GiB"),
-            ),
-            goal=spanned(p2m_start, upto, shift) - physmap.whole(p2m_start, upto, shift)
-            == partial(upto, shift),
-        ),
-    )
+    begun = partial(end_so_far(at), shift) if superpages.spare(shift) else touched(shift, at)
+    return begun - both(shift, at)
 
 
 def _walking(superpages: Superpages) -> Assumption:
@@ -155,14 +108,30 @@ def _walking(superpages: Superpages) -> Assumption:
 def step_counts(shift: int, superpages: Superpages) -> Lemma:
     """One step takes a table of the level where its count so far grows by one."""
     taken = physmap.walked(superpages)
+    after = taken.after
     count = dict(zip(SHIFTS, (taken.l3, taken.l2, taken.l1), strict=True))[shift]
+    counts = [each(shift, where) for each in (touched, both) for where in (after, at)]
+    if superpages.spare(shift):
+        sizes = [each for each in SHIFTS if each >= shift and superpages.spare(each)]
+        uses = [
+            counts_both(shift).wherever(next=after),
+            counts_partial(shift).wherever(next=after),
+            *(own_block(each).wherever() for each in sizes),
+            *(keeps_partial(shift, each).wherever(next=after) for each in sizes),
+            *(keeps_both(shift, each).wherever(next=after) for each in sizes if each > shift),
+        ]
+        counts += [partial(end_so_far(where), shift) for where in (after, at)]
+        counts += [block(where, shift) for where in (v_start, v_end - 1)]
+    else:
+        uses = [counts_both(shift).at(next=after), counts_touched(shift).at(next=after)]
     return Lemma(
         f"step-counts[{LEVELS[shift]}, {superpages.value}]",
         "count after the step = count before it + the tables of the level that the step takes",
         Statement(
             assumptions=(*placed(), _walking(superpages)),
-            goal=so_far(shift, superpages, taken.after) == so_far(shift, superpages) + count,
+            goal=so_far(shift, superpages, after) == so_far(shift, superpages) + count,
         ),
+        Steps(uses=tuple(uses), generalise=tuple(counts)),
     )
 
 
@@ -170,12 +139,17 @@ def step_counts(shift: int, superpages: Superpages) -> Lemma:
 def step_reaches(superpages: Superpages) -> Lemma:
     """A step ends where one may start, or at the end."""
     after = physmap.walked(superpages).after
+    spared = [each for each in SHIFTS if superpages.spare(each)]
     return Lemma(
         f"step-reaches[{superpages.value}]",
         "a step ends further up, on a page, and in no block mapped as a whole",
         Statement(
             assumptions=(*placed(), _walking(superpages)),
             goal=(after > at) & on_pages(after) & ((after >= p2m_end) | reachable(superpages, after)),
+        ),
+        Steps(
+            uses=tuple(own_block(each).wherever() for each in spared),
+            generalise=tuple(block(where, each) for each in spared for where in (v_start, v_end - 1)),
         ),
     )
 
