@@ -67,8 +67,8 @@ class Certificate:
 class Outcome:
     """What came of an obligation: its ``certificate``, or ``why`` there is none.
 
-    ``needed`` says that a proof rests on the obligation. Without that it may be ``satisfiable``: it is what can't be
-    shown of a claim that is refuted. ``refused`` says that the checker didn't take the proof.
+    ``needed`` says that a proof rests on the obligation. Without that it may go uncertified or be ``satisfiable``: it
+    is what can't be shown of a claim that is refuted. ``refused`` says that the checker didn't take the proof.
     """
 
     name: str
@@ -90,9 +90,9 @@ class Outcome:
         """The exit status that the obligation alone would give."""
         if self.refused:
             return Status.FAILED
-        if self.satisfiable:
-            return Status.DIFFERS if self.needed else Status.AS_EXPECTED
-        return Status.AS_EXPECTED if self.certificate else Status.UNKNOWN
+        if self.certificate or not self.needed:
+            return Status.AS_EXPECTED
+        return Status.DIFFERS if self.satisfiable else Status.UNKNOWN
 
 
 def certify(
@@ -149,7 +149,9 @@ def bound(outcomes: Iterable[Outcome], certificates: Iterable[Certificate]) -> I
 def manifest(outcomes: Iterable[Outcome], solver: str) -> str:
     """The manifest of what was certified: a line for each obligation, by name, and the versions that made it."""
     certificates = [each.certificate for each in outcomes if each.certificate is not None]
-    lines = [json.dumps(asdict(each)) for each in sorted(certificates, key=lambda each: each.name)]
+    lines = [
+        json.dumps(asdict(each)) for each in sorted(certificates, key=lambda each: (each.name, each.query))
+    ]
     head = {
         "schema": SCHEMA,
         "versions": {"ptproof": version("ptproof"), "solver": solver},

@@ -118,8 +118,9 @@ def _lines(outcomes: "Iterable[Outcome]", solver: str) -> Iterator[str]:
     yield f"{len(outcomes)} obligations: " + ", ".join(
         f"{grade} {counts[grade]}" for grade in ("certified", "satisfiable", "uncertified", "refused")
     )
-    if counts["satisfiable"]:
-        yield "Satisfiable is what can't be shown of claims that are refuted."
+    spare = sum(not (each.needed or each.certificate or each.refused) for each in outcomes)
+    if spare:
+        yield f"No proof rests on {spare} that are not certified: they are of claims that are refuted."
     yield f"{len(proofs)} proofs of {steps:,} steps were checked; solver: {solver}"
 
 

@@ -35,7 +35,7 @@ def test_all_certified(capsys: Capture) -> None:
     assert (ran.status, ran.err) == (0, "")
     counts, satisfiable, proofs = ran.lines
     assert counts == "4 obligations: certified 3, satisfiable 1, uncertified 0, refused 0"
-    assert satisfiable == "Satisfiable is what can't be shown of claims that are refuted."
+    assert satisfiable == "No proof rests on 1 that are not certified: they are of claims that are refuted."
     assert proofs.startswith("3 proofs of ")
     assert proofs.endswith(" steps were checked; solver: CaDiCaL 1.9.5 of python-sat 1.9.dev24")
     assert not list(Path().iterdir())
@@ -127,6 +127,16 @@ def test_kept_proofs_are_checked_without_a_solver(
     assert (ran.status, ran.err) == (0, "")
     assert ran.lines[0] == "3 obligations: certified 3, satisfiable 0, uncertified 0, refused 0"
     assert ran.lines[-1].endswith("solver: none; kept proofs of kept")
+
+
+def test_what_no_proof_rests_on_needs_no_kept_proof(capsys: Capture, kept: Path) -> None:
+    """A claim that is refuted has an obligation that can be met: nobody has a proof of it, with or without a solver."""
+    ran = run(capsys, "certify", "--check", str(kept))
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.lines[:2] == [
+        "4 obligations: certified 3, satisfiable 0, uncertified 1, refused 0",
+        "No proof rests on 1 that are not certified: they are of claims that are refuted.",
+    ]
 
 
 def proof_of(kept: Path, name: str) -> Path:
