@@ -55,7 +55,7 @@ from .mapped_pages import (
     v_end,
     vinitrd_start,
 )
-from .page_lengths import before, less_as_many, order_least, page, size, whole_pages
+from .page_lengths import before, less_as_many, order_least, page, size, whole_pages, within
 from .region import n, v_start, vpt_start
 from .replays import Values
 
@@ -124,6 +124,7 @@ def nth_mapped(mode: PagingMode) -> Lemma:
             uses=(
                 counted_in_pages().at(),
                 pages_inside(mode).at(),
+                within().at(start=tables_at >> PAGE_SHIFT, count=n),
                 initrd_place().at(),
                 mapped_frames(mode).at(page=nth),
                 given_in_order().at(page=nth),
@@ -236,7 +237,7 @@ def tables_mapped() -> tuple[Part, ...]:
                 "initrd": (v_start == 0) & _few(mode) & _initrd_too_long(),
                 "index": (v_start == 0) & _few(mode) & _no_initrd() & (index == 1024),
             },
-            replay=_machine(mode, _nth_on_machine),
+            replay=on_machine(mode, _nth_on_machine),
         )
         for mode in BOTH
         for name, shape in _initrds(mode)
@@ -269,7 +270,7 @@ def allocation_suffices() -> tuple[Part, ...]:
                 "initrd": (v_start == 0) & _few(mode) & _initrd_too_long() & (page == 0),
                 "page": (v_start == 0) & _few(mode) & _no_initrd() & (page == 1024),
             },
-            replay=_machine(mode, _allocated_on_machine),
+            replay=on_machine(mode, _allocated_on_machine),
         )
         for mode in BOTH
         for name, shape in _initrds(mode)
@@ -314,7 +315,7 @@ def _initrds(mode: PagingMode) -> tuple[tuple[str, Truth], ...]:
     )
 
 
-def _machine(mode: PagingMode, holds: Callable[[Values, Domain], tuple[bool, str]]) -> replays.Judge:
+def on_machine(mode: PagingMode, holds: Callable[[Values, Domain], tuple[bool, str]]) -> replays.Judge:
     """Judges what the machine's builder makes of the region with n frames set aside and the initrd where it is said."""
 
     def judge(values: Values) -> Replay:

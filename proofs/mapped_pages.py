@@ -25,6 +25,7 @@ from .page_lengths import (
     page_frames,
     pages_above,
     pages_in_order,
+    starts_below,
     whole_pages,
 )
 from .region import ABOVE_TABLES, n, v_start, vpt_start
@@ -174,7 +175,7 @@ def initrd_place() -> Lemma:
         Steps(
             uses=(
                 whole_length().at(),
-                fits_below().wherever(start=at, pages=length, tables=tables_at),
+                starts_below().wherever(start=at, pages=length, tables=tables_at),
                 whole_pages().wherever(own=length, before=tables_at),
                 pages_in_order().wherever(lower=at, higher=tables_at - length),
                 fits_between().wherever(

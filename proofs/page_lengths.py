@@ -79,22 +79,49 @@ def less_the_same() -> Lemma:
     )
 
 
+def _fits() -> Assumption:
+    """What starts at ``start`` and has ``pages`` ends by ``tables``."""
+    start, pages, tables = word("start"), word("pages"), word("tables")
+    return Assumption("order", (start <= tables) & (pages <= tables - start), "i ≤ t, w ≤ t - i")
+
+
 @cache
 def fits_below() -> Lemma:
-    """What starts at ``start`` and has ``pages`` ends by ``tables``."""
+    """What fits ends in order."""
     start, pages, tables = word("start"), word("pages"), word("tables")
     return Lemma(
         "fits-below",
-        "i ≤ t, w ≤ t - i ⇒ i ≤ i + w ≤ t, i ≤ t - w, w ≤ t",
+        "i ≤ t, w ≤ t - i ⇒ i ≤ i + w ≤ t, w ≤ i + w",
+        Statement(
+            assumptions=(_fits(),),
+            goal=(start <= start + pages) & (pages <= start + pages) & (start + pages <= tables),
+        ),
+    )
+
+
+@cache
+def starts_below() -> Lemma:
+    """What fits starts low enough."""
+    start, pages, tables = word("start"), word("pages"), word("tables")
+    return Lemma(
+        "starts-below",
+        "i ≤ t, w ≤ t - i ⇒ i ≤ t - w, w ≤ t",
+        Statement(assumptions=(_fits(),), goal=(start <= tables - pages) & (pages <= tables)),
+    )
+
+
+@cache
+def within() -> Lemma:
+    """Whatever comes before the end of some pages is among them."""
+    start, index, count = word("start"), word("index"), word("count")
+    return Lemma(
+        "within",
+        "t ≤ t + n, i < n ⇒ t ≤ t + i < t + n",
         Statement(
             assumptions=(
-                Assumption("order", (start <= tables) & (pages <= tables - start), "i ≤ t, w ≤ t - i"),
+                Assumption("order", (start <= start + count) & (index < count), "t ≤ t + n, i < n"),
             ),
-            goal=(start <= start + pages)
-            & (pages <= start + pages)
-            & (start + pages <= tables)
-            & (start <= tables - pages)
-            & (pages <= tables),
+            goal=(start <= start + index) & (start + index < start + count),
         ),
     )
 
@@ -159,6 +186,7 @@ def page_frames() -> Lemma:
         Steps(
             uses=(
                 fits_below().wherever(),
+                starts_below().wherever(),
                 less_as_many().wherever(lower=page, higher=whole, less=pages),
                 less_as_many().wherever(lower=tables, higher=whole, less=pages),
                 less_the_same().at(lower=page),
