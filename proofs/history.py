@@ -200,7 +200,7 @@ def i386_exact() -> tuple[Part, ...]:
         Part(
             name=mode.title,
             lemma=Lemma(
-                f"exact[{version.name}]",
+                f"exact[older, {version.name}]",
                 "the search stops at n ⇒ the builder takes n frames",
                 Statement(
                     assumptions=(region.room(mode, n),),

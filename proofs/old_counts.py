@@ -39,7 +39,7 @@ def counted_exactly(version: history.Version, mode: PagingMode, more: int) -> Le
     hidden = () if more else tuple(theirs.values())
     first = number(FIRST_TRIED)
     return Lemma(
-        f"stops-exactly[{version.name}]",
+        f"stops-exactly[older, {version.name}]",
         f"the search stops at n ⇒ {more} + f(S, V(n)) = n",
         Statement(assumptions=(region.room(mode, n),), runs=(found(version),), goal=more + needed == n),
         Induction(
