@@ -234,16 +234,21 @@ def page_needed(mode: PagingMode) -> Word:
     return tables(mode, v_start, rounded_end(stack_end(vpt_start, m), PAGE_MASK, number(0)))
 
 
+def _room(mode: PagingMode) -> Assumption:
+    """The assumption that neither region wraps: a 32-bit guest's lies in its address space."""
+    if mode.bits != 32:
+        return Assumption(
+            "room", region.half_room(m + 4) & (m < 1 << 52), "the region is less than 2^63 - 2^50 long"
+        )
+    (ends,) = _below(mode, stack_end(vpt_start, m))
+    up = (v_start <= vpt_start) & (vpt_start < 1 << 32) & (m < 1 << 20)
+    return Assumption("below", up & ends.condition, "S ≤ T, and the region ends 8 MiB below 4 GiB or lower")
+
+
 def statement(mode: PagingMode, goal: Truth) -> Statement:
     """A statement on what the two searches, for the same S and T, find."""
     return Statement(
-        assumptions=(
-            _on_page(),
-            Assumption(
-                "room", region.half_room(m + 4) & (m < 1 << 52), "the region is less than 2^63 - 2^50 long"
-            ),
-            *_below(mode, stack_end(vpt_start, m)),
-        ),
+        assumptions=(_on_page(), _room(mode)),
         runs=(loop.found(mode), page_search(mode)),
         goal=goal,
     )

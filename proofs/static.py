@@ -6,11 +6,11 @@ static count after k raises: n_0 = f(S, V(0)), n_{k+1} = f(S, V(n_k)).
 
 from typing import Final
 
-from ..encodings.dom0_layout import stack_end, v_end
+from ..encodings.dom0_layout import PADDING, stack_end, v_end
 from ..encodings.static_count import raised
 from ..formal.claim import Claim, Expected, Part, claim
 from ..formal.layout import Layout
-from ..formal.paging import COMPAT, X86_64, PagingMode
+from ..formal.paging import COMPAT, PAGE_SIZE, X86_64, PagingMode
 from ..formal.theorem import Lemma, Statement, Steps
 from ..formal.words import Truth, Word, number
 from . import any_rounding as rounding
@@ -263,9 +263,11 @@ def _costs(mode: PagingMode) -> tuple[Part, ...]:
         least=(v_start, vpt_start),
         shape=small & (v_start == 0),
         without={
-            "on-page": stopped & (v_start == 0) & (vpt_start < 64 << 20),
+            # A stack that ends a byte too high for 512 KiB to be left up to 4 MiB.
+            "on-page": stopped & (v_start == 0) & (e == (4 << 20) - PADDING + 1),
             "below": small & (v_start == (1 << 39) - (4 << 20)),
-            "room": ordinary() & (v_start == 0) & (n == region.fixed_tables(mode) + 1),
+            # A region that all but comes full circle: no block is counted, and both searches stop at once.
+            "room": (v_start == PAGE_SIZE) & (e == (1 << 64) - PADDING) & (n == 2) & (m == 2),
         },
         replay=cost.judge(mode, lambda more, longer: more <= frames and longer <= longest),
     )
