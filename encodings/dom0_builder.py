@@ -114,22 +114,28 @@ def frame_of(page: Word, initrd_page: Word, initrd_pages: Word) -> Word:
 def mapping() -> Loop:
     """The mapping loop's two cursors, over how many pages are mapped already, and the initrd's place and pages.
 
-    Its state: how many have been mapped, the next frame of the allocation, and the next of the initrd.
+    Its state: how many have been mapped, the next frame of the allocation, and the next of the initrd. Run on numbers,
+    it may leap to the end (the lemma ``mapped-in-order``).
     """
     page, initrd_page, initrd_pages = word("page"), word("initrd_page"), word("initrd_pages")
     mapped, next_frame, next_initrds = word("mapped"), word("next_frame"), word("next_initrds")
     initrds = is_initrds(mapped, initrd_page, initrd_pages)
+    step = (
+        mapped + 1,
+        choose(initrds, next_frame, next_frame + 1),
+        choose(initrds, next_initrds + 1, next_initrds),
+    )
+    end = initrd_page + initrd_pages
+    past_initrd = choose(page <= initrd_page, number(0), choose(page < end, page - initrd_page, initrd_pages))
+    last = (page, page - past_initrd, past_initrd)
     return Loop(
         name="mapping pages",
         parameters=(page, initrd_page, initrd_pages),
         state=(mapped, next_frame, next_initrds),
         start=(number(0), number(0), number(0)),
         goes_on=mapped < page,
-        step=(
-            mapped + 1,
-            choose(initrds, next_frame, next_frame + 1),
-            choose(initrds, next_initrds + 1, next_initrds),
-        ),
+        step=step,
+        leap=tuple(choose(initrd_page <= end, far, near) for far, near in zip(last, step, strict=True)),
     )
 
 

@@ -1,4 +1,9 @@
-"""What the read-only walk finds in a frame's ``type_info``, and the asserts that each generation of Xen makes of it.
+"""How the read-only walk goes through the new tables, what it finds in a frame, and what each Xen asserts of that.
+
+`walking` is the walk: a pointer into a table of each level, which goes on by an entry and, at its table's end, to the
+next table, through the entry that the pointer above it comes to. Tables and entries are those that the builder made:
+its cursor at a level fills an entry for each table of the level below, from S's own entry on, so that the k-th entry
+from there leads to the k-th table taken. An entry below or above these is empty.
 
 The builder gives a frame that it takes as a table of level L the type L and nothing else, but for the L2 in slot 3
 of a 32-bit guest's L3, which is marked as Xen's. Any other frame that it maps is a writable page: validated, with one
@@ -10,12 +15,15 @@ Source: DOMAIN.md section 4; ``mark_pv_pt_pages_rdonly()`` and ``dom0_construct(
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Final
 
 from attrs import frozen
 
 from ..formal.paging import PAGE_SIZE, PagingMode
-from ..formal.words import Truth, Word, choose, number
+from ..formal.theorem import Loop
+from ..formal.words import Truth, Word, choose, number, word
+from .dom0_builder import ENTRIES, ENTRY_BITS, entry_of
 
 TYPE_SHIFT: Final = 61
 TYPE_FIELD: Final = 7 << TYPE_SHIFT
@@ -86,3 +94,83 @@ def next_table(vpt_start: Word, taken: Word) -> Word:
 def ends_with_tables(vpt_start: Word, nr_pt_pages: Word, taken: Word) -> Truth:
     """The check that no Xen makes: the next table would lie just where the frames set aside end."""
     return next_table(vpt_start, taken) == vpt_start + nr_pt_pages * PAGE_SIZE
+
+
+def leads_to(v_start: Word, shift: int, table: Word, entry: Word) -> Word:
+    """Which of the tables (or pages) of the level below an entry leads to, counted in the order taken (or mapped).
+
+    ``table`` is the one of its level that the entry lies in, ``shift`` is what that table maps. An entry below S's own
+    gives a number that is too large for any.
+    """
+    return (table << ENTRY_BITS) + entry - entry_of(v_start, shift)
+
+
+def _lacking(number_there: Word, below: Word) -> Word:
+    """1 for an entry that is empty, since there are just ``below`` tables or pages for its level to lead to."""
+    return choose(number_there < below, number(0), number(1))
+
+
+@cache
+def walking() -> Loop:
+    """The walk over ``visits`` pages from T on, through the tables of a region: their numbers, by level, and the pages.
+
+    Its state: the pages visited; of each level the table that its pointer is in, of the L1 to L3, and the entry that
+    it points to, from the root down; and how many empty entries were used, followed or made read-only.
+    """
+    v_start, vpt_start, visits = word("v_start"), word("vpt_start"), word("visits")
+    pages, l1_tables, l2_tables, l3_tables = map(word, ("pages", "l1_tables", "l2_tables", "l3_tables"))
+    visited, empty = word("visited"), word("empty")
+    l4_entry, l3_table, l3_entry = word("l4_entry"), word("l3_table"), word("l3_entry")
+    l2_table, l2_entry, l1_table, l1_entry = map(word, ("l2_table", "l2_entry", "l1_table", "l1_entry"))
+
+    first_l3 = leads_to(v_start, 48, number(0), entry_of(vpt_start, 48))
+    first_l2 = leads_to(v_start, 39, first_l3, entry_of(vpt_start, 39))
+    first_l1 = leads_to(v_start, 30, first_l2, entry_of(vpt_start, 30))
+    first_lacking = (
+        _lacking(first_l3, l3_tables) + _lacking(first_l2, l2_tables) + _lacking(first_l1, l1_tables)
+    )
+
+    past_l1 = (l1_entry + 1) & (ENTRIES - 1) == 0
+    past_l2 = past_l1 & ((l2_entry + 1) & (ENTRIES - 1) == 0)
+    past_l3 = past_l2 & ((l3_entry + 1) & (ENTRIES - 1) == 0)
+    next_l4_entry = choose(past_l3, l4_entry + 1, l4_entry)
+    next_l3 = choose(past_l3, leads_to(v_start, 48, number(0), next_l4_entry), l3_table)
+    next_l3_entry = choose(past_l3, number(0), choose(past_l2, l3_entry + 1, l3_entry))
+    next_l2 = choose(past_l2, leads_to(v_start, 39, next_l3, next_l3_entry), l2_table)
+    next_l2_entry = choose(past_l2, number(0), choose(past_l1, l2_entry + 1, l2_entry))
+    next_l1 = choose(past_l1, leads_to(v_start, 30, next_l2, next_l2_entry), l1_table)
+    next_l1_entry = choose(past_l1, number(0), l1_entry + 1)
+    lacking = (
+        _lacking(leads_to(v_start, 21, l1_table, l1_entry), pages)
+        + choose(past_l3, _lacking(next_l3, l3_tables), number(0))
+        + choose(past_l2, _lacking(next_l2, l2_tables), number(0))
+        + choose(past_l1, _lacking(next_l1, l1_tables), number(0))
+    )
+    return Loop(
+        name="read-only walk",
+        parameters=(v_start, vpt_start, visits, pages, l1_tables, l2_tables, l3_tables),
+        state=(visited, l4_entry, l3_table, l3_entry, l2_table, l2_entry, l1_table, l1_entry, empty),
+        start=(
+            number(0),
+            entry_of(vpt_start, 48),
+            first_l3,
+            entry_of(vpt_start, 39),
+            first_l2,
+            entry_of(vpt_start, 30),
+            first_l1,
+            entry_of(vpt_start, 21),
+            first_lacking,
+        ),
+        goes_on=visited < visits,
+        step=(
+            visited + 1,
+            next_l4_entry,
+            next_l3,
+            next_l3_entry,
+            next_l2,
+            next_l2_entry,
+            next_l1,
+            next_l1_entry,
+            empty + lacking,
+        ),
+    )

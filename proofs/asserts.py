@@ -1,9 +1,9 @@
 """The family *Asserts*: what the asserts in the read-only walk catch, in each of their three generations.
 
-Notation of DOMAIN.md section 1: S = v_start, V = v_end, T = vpt_start, n = nr_pt_pages, f the count. The builder
-takes f(S, V(n)) frames as tables, from T on (consumed-64, consumed-compat), and the walk looks at n frames from T
-on. Of a frame that is a table nothing is known here but that it has some level and some slot: so what is said holds
-in whatever order they are taken.
+Notation of DOMAIN.md section 1: S = v_start, V = v_end, T = vpt_start, n = nr_pt_pages, f the count. The builder takes
+frames as tables from T on: as many as its loop takes when n are set aside, whatever n; that these are f(S, V(n)) is
+proved (`builder.takes`). The walk looks at n frames from T on (walk-visits-tables). Of a frame that is a table nothing
+is known here but that it has some level and some slot: so what is said holds in whatever order they are taken.
 """
 
 from collections.abc import Callable
@@ -12,17 +12,28 @@ from typing import Final
 
 from attrs import evolve
 
+from ..encodings import dom0_builder
 from ..encodings import read_only_walk as walk
 from ..encodings.read_only_walk import Generation
 from ..formal.claim import Claim, Expected, Part, claim
-from ..formal.layout import ADDRESS_LIMIT, Layout, Segment
 from ..formal.machine import COMMITTED, FIXED, GENERATIONS, POSTED, Report, TooLarge, replay, with_frames
-from ..formal.paging import COMPAT, PAGE_SIZE, X86_64, PagingMode
+from ..formal.paging import COMPAT, PAGE_SHIFT, PAGE_SIZE, X86_64, PagingMode
 from ..formal.theorem import Assumption, Lemma, Statement, Steps
 from ..formal.verdict import Replay
 from ..formal.words import TRUE, Truth, Word, all_of, word
 from . import loop, region, replays
+from .builder import (
+    above_4_gib,
+    below_4_gib,
+    consumed,
+    full_circle,
+    level_runs,
+    region_runs,
+    takes,
+    takes_at_least,
+)
 from .count import BOTH, ordinary
+from .mapped_pages import pages_inside, region_bytes, tables_at, v_end
 from .region import n, v_start, vpt_start
 from .replays import Values
 
@@ -41,13 +52,14 @@ FEW: Final = 64
 """Few enough frames for a witness to be read."""
 
 
-def _taken(mode: PagingMode, count: Word = n) -> Word:
-    return loop.needed(mode, count)
-
-
 def _info(mode: PagingMode, at: Word = frame) -> Word:
-    """The type_info of a frame, counted from T, when n are set aside."""
-    return walk.frame_info(mode, at, _taken(mode), level, slot)
+    """The type_info of a frame, counted from T, when n are set aside and the loop took what it takes then."""
+    return walk.frame_info(mode, at, consumed(mode), level, slot)
+
+
+def _fifth_l2(mode: PagingMode) -> Truth:
+    """Where to look for a region above 4 GiB, with one frame set aside that isn't counted, and is taken."""
+    return above_4_gib() & (n == loop.needed(mode, n) + 1)
 
 
 def _walked() -> Assumption:
@@ -72,22 +84,25 @@ def _passes(mode: PagingMode, generation: Generation) -> Lemma:
         f"the search stops at n, frame < n ⇒ the asserts as {generation.name} hold of the frame",
         Statement(
             assumptions=(region.room(mode, n), _walked(), _some_level(mode)),
-            runs=(loop.found(mode),),
+            runs=region_runs(mode),
             goal=generation.passes(_info(mode)),
         ),
-        Steps(uses=(loop.exact(mode).at(),), generalise=(_taken(mode),)),
+        Steps(
+            uses=(loop.exact(mode).at(), takes_at_least(mode).at()),
+            generalise=(consumed(mode), loop.needed(mode, n)),
+        ),
     )
 
 
 def _hold(mode: PagingMode, generation: Generation, expected: Expected = Expected.PROVED) -> Part:
-    small = _small() & (n == _taken(mode)) & (slot < 4)
+    small = _small() & (n == loop.needed(mode, n)) & (slot < 4)
     return Part(
         name=f"{generation.name}, {mode.title}",
         expected=expected,
         lemma=_passes(mode, generation),
         least=(v_start, vpt_start, frame, level, slot),
         shape=small & (frame + 1 == n),
-        without={"walked": small, "level": small, "room": _full_circle(mode)},
+        without={"walked": small, "level": small, "room": full_circle() & (level == 1)},
         replay=_machine(mode, lambda _values, report: _silent(report, generation.name)),
     )
 
@@ -121,7 +136,7 @@ def asserts_posted_compat() -> tuple[Part, ...]:
         meaning="the search stops at n, frame < n is not the L2 in slot 3 ⇒ the asserts as posted hold of the frame",
         statement=evolve(lemma.statement, assumptions=(*lemma.statement.assumptions, but)),
     )
-    small = _small() & (n == _taken(COMPAT)) & (slot < 4)
+    small = _small() & (n == loop.needed(COMPAT, n)) & (slot < 4)
     return (
         _hold(COMPAT, walk.POSTED, Expected.REFUTED),
         _hold(COMPAT, walk.COMMITTED, Expected.REFUTED),
@@ -130,7 +145,12 @@ def asserts_posted_compat() -> tuple[Part, ...]:
             lemma=others,
             least=(v_start, vpt_start, frame, level, slot),
             shape=small,
-            without={"walked": small, "level": small, "not-xens": small, "room": _full_circle(COMPAT)},
+            without={
+                "walked": small,
+                "level": small,
+                "not-xens": small,
+                "room": full_circle() & (level == 1),
+            },
             replay=_machine(COMPAT, _silent_but_once),
         ),
     )
@@ -167,64 +187,84 @@ def asserts_same_test() -> tuple[Part, ...]:
 
 @claim(family=FAMILY, sentence=PURPOSE, source="thread (purpose)")
 def asserts_overcount() -> tuple[Part, ...]:
-    """For all S, T, n with n > f(S, V(n)), by however many: every left-over frame fails every generation.
+    """For all S, T, n with room and n > f(S, V(n)), by however many: every left-over frame fails every generation.
 
-    And the walk comes to one, frame n - 1.
+    And the walk comes to each of them: there is one, frame n - 1. Compat, where V(n) ≤ 4 GiB.
     """
     parts = []
     for mode in BOTH:
+        needed = loop.needed(mode, n)
         left_over = Assumption(
             "left-over",
-            (frame >= _taken(mode)) & (frame < n),
+            (frame >= needed) & (frame < n),
             "the frame is left over: f(S, V(n)) ≤ frame < n",
         )
-        small = _small() & (_taken(mode) < n) & (slot < 4) & (level == 1)
-        parts.append(
+        over = Assumption("over", n > needed, "more are set aside than taken: n > f(S, V(n))")
+        small = _small() & (needed < n) & (slot < 4) & (level == 1)
+        proof = Steps(
+            uses=(takes(mode).at(), pages_inside(mode).at()),
+            generalise=(consumed(mode), needed, region_bytes, tables_at, v_end),
+        )
+        parts += [
             Part(
                 name=f"every left-over frame, {mode.title}",
                 lemma=Lemma(
                     f"left-over-caught[{mode.name}]",
                     "f(S, V(n)) ≤ frame < n ⇒ the frame fails every generation's asserts",
-                    Statement(assumptions=(left_over,), goal=_caught(_info(mode))),
-                    Steps(generalise=(_taken(mode),)),
+                    Statement(
+                        assumptions=(region.room(mode, n), *_below(mode), left_over),
+                        runs=level_runs(),
+                        goal=_looked_at(mode, frame),
+                    ),
+                    proof,
                 ),
                 least=(v_start, vpt_start, n, frame),
                 shape=small,
-                without={"left-over": small},
+                without={
+                    "left-over": small & (frame < needed),
+                    "room": _too_many() & (level == 1) & (slot == 0) & (frame == n - 1),
+                    "below": _fifth_l2(mode) & (level == 1) & (frame == needed),
+                },
                 replay=_machine(mode, _caught_there),
-            )
-        )
-        over = Assumption("over", n > _taken(mode), "more are set aside than taken: n > f(S, V(n))")
-        parts.append(
+            ),
             Part(
                 name=f"the walk comes to one, {mode.title}",
                 lemma=Lemma(
                     f"over-count-caught[{mode.name}]",
                     "n > f(S, V(n)) ⇒ frame n - 1 fails every generation's asserts",
-                    Statement(assumptions=(over,), goal=_caught(_info(mode, n - 1)) & (n - 1 < n)),
-                    Steps(generalise=(_taken(mode),)),
+                    Statement(
+                        assumptions=(region.room(mode, n), *_below(mode), over),
+                        runs=level_runs(),
+                        goal=_looked_at(mode, n - 1) & (n - 1 < n),
+                    ),
+                    proof,
                 ),
                 least=(v_start, vpt_start, n),
-                shape=_small() & (slot < 4) & (level == 1),
-                without={"over": _small() & (level == 1) & (n == _taken(mode))},
+                shape=_small() & (needed < n) & (slot < 4) & (level == 1),
+                without={
+                    "over": _small() & (level == 1) & (n == needed),
+                    "room": _too_many() & (level == 1) & (slot == 0) & (frame == n - 1),
+                    "below": _fifth_l2(mode) & (level == 1),
+                },
                 replay=_machine(mode, lambda values, report: _caught_at(values["n"] - 1, report)),
-            )
-        )
+            ),
+        ]
     return tuple(parts)
 
 
 @claim(family=FAMILY, sentence=PURPOSE, source="thread (purpose)", cure=STRONGER)
 def asserts_undercount() -> tuple[Part, ...]:
-    """There are S, T, n with n < f(S, V(n)) where an assert fires. Refuted: none does, by however many n is too small.
+    """There are S, T, n with room and n < f(S, V(n)) where an assert fires. Refuted: none does, however small n is.
 
     For a 32-bit dom0 with the asserts as fixed; the others fire there whether the count is right or not. What does
-    catch it, and every over-count too: T + 4096 f(S, V(n)), where the next table would lie, is the tables' end.
+    catch it, and every over-count too: T + 4096 f, where the next table would lie, is the tables' end.
     """
     parts = []
     for mode in BOTH:
         generations = walk.GENERATIONS if mode is X86_64 else (walk.FIXED,)
         names = tuple(each.name for each in generations)
-        under = Assumption("under", n < _taken(mode), "fewer are set aside than taken: n < f(S, V(n))")
+        needed = loop.needed(mode, n)
+        under = Assumption("under", n < needed, "fewer are set aside than taken: n < f(S, V(n))")
         parts.append(
             Part(
                 name=f"an under-count is caught, {mode.title}",
@@ -234,39 +274,44 @@ def asserts_undercount() -> tuple[Part, ...]:
                     f"under-count-caught[{mode.name}]",
                     "n < f(S, V(n)), frame < n, and an assert fires at the frame",
                     Statement(
-                        assumptions=(under, _walked(), _some_level(mode)),
+                        assumptions=(region.room(mode, n), under, _walked(), _some_level(mode)),
+                        runs=level_runs(),
                         goal=~all_of(each.passes(_info(mode)) for each in generations),
                     ),
-                    Steps(generalise=(_taken(mode),)),
+                    Steps(uses=(takes_at_least(mode).at(),), generalise=(consumed(mode), needed)),
                 ),
                 least=(v_start, vpt_start, frame, level, slot),
-                shape=_small() & (n + 1 == _taken(mode)) & (slot < 4),
+                shape=_small() & (n + 1 == needed) & (slot < 4),
                 replay=_machine(mode, _any_fires(names)),
             )
         )
-    parts += [
-        Part(
-            name=f"the stronger check catches every miscount, {mode.title}",
-            lemma=Lemma(
-                f"stronger-check[{mode.name}]",
-                "T + 4096 f(S, V(n)) = T + 4096 n ⇔ n = f(S, V(n))",
-                Statement(
-                    assumptions=(region.room(mode, n),),
-                    goal=walk.ends_with_tables(vpt_start, n, _taken(mode)) == (n == _taken(mode)),
+    for mode in BOTH:
+        needed, took = loop.needed(mode, n), consumed(mode)
+        parts.append(
+            Part(
+                name=f"the stronger check catches every miscount, {mode.title}",
+                lemma=Lemma(
+                    f"stronger-check[{mode.name}]",
+                    "the next table would lie at T + 4096 n ⇔ n = f(S, V(n))",
+                    Statement(
+                        assumptions=(region.room(mode, n), *_below(mode)),
+                        runs=level_runs(),
+                        goal=walk.ends_with_tables(vpt_start, n, took) == (n == needed),
+                    ),
+                    Steps(
+                        uses=(takes(mode).at(), region.count_bounded(mode).at()),
+                        generalise=(took, needed, vpt_start - v_start, v_end),
+                    ),
                 ),
-                Steps(
-                    uses=(region.count_bounded(mode).at(),), generalise=(_taken(mode), vpt_start - v_start)
-                ),
-            ),
-            least=(v_start, vpt_start, n),
-            shape=ordinary() & (v_start == 0) & (vpt_start < 2 << 20) & (n < FEW) & (n + 1 == _taken(mode)),
-            without={
-                "room": (v_start == 0) & (vpt_start == 2 * PAGE_SIZE) & (n & (FEW - 1) == n & ~(1 << 52))
-            },
-            replay=_machine(mode, _told_by_cursor),
+                least=(v_start, vpt_start, n),
+                shape=ordinary() & (v_start == 0) & (vpt_start < 2 << 20) & (n < FEW) & (n + 1 == needed),
+                without={
+                    "room": _too_many(),
+                    "below": _fifth_l2(mode),
+                },
+                replay=_machine(mode, _told_by_cursor),
+            )
         )
-        for mode in BOTH
-    ]
     return tuple(parts)
 
 
@@ -280,11 +325,20 @@ CLAIMS: tuple[Claim, ...] = (
 )
 
 
-def _full_circle(mode: PagingMode) -> Truth:
-    """Where to look for a region that comes full circle: its tables are fewer than are set aside."""
-    on_page = (v_start | vpt_start) & (PAGE_SIZE - 1) == 0
-    first_enough = (n == region.fixed_tables(mode) + 1) & (_taken(mode, n - 1) >= n) & (_taken(mode) < n)
-    return on_page & first_enough
+def _too_many() -> Truth:
+    """Where to look for frames that are so many that their place wraps, and the region is a small one."""
+    return (v_start == 0) & (vpt_start == 2 * PAGE_SIZE) & (n & (FEW - 1) == n & ~(1 << 52)) & (n >= 1 << 52)
+
+
+def _below(mode: PagingMode) -> tuple[Assumption, ...]:
+    """What a 32-bit dom0's count rests on besides room."""
+    return (below_4_gib(),) if mode is COMPAT else ()
+
+
+def _looked_at(mode: PagingMode, at: Word) -> Truth:
+    """The frame is caught when the walk comes to it, and it does: its page is one of the region's."""
+    there = (tables_at >> PAGE_SHIFT) + at < dom0_builder.pages_of(v_start, v_end)
+    return _caught(_info(mode, at)) & there
 
 
 def _caught(info: Word) -> Truth:
@@ -311,7 +365,9 @@ def _machine(
         found = replays.arranged(mode, values["v_start"], values["vpt_start"]) if walked < 1 << 20 else None
         if found is None:
             return Replay(None, replays.TOO_LARGE)
-        layout = _resized(found, values, wanted)
+        if mode is COMPAT and replays.end_of(values, wanted) > 1 << mode.bits:
+            return Replay(None, "above 4 GiB, where no 32-bit guest lives")
+        layout = replays.resized(found, values, wanted)
         try:
             report = replay(with_frames(layout, walked))
         except TooLarge:
@@ -323,12 +379,6 @@ def _machine(
         return Replay(verdict, says, ((f"{walked} frames set aside", with_frames(layout, walked), report),))
 
     return judge
-
-
-def _resized(layout: Layout, values: Values, count: int) -> Layout:
-    """The layout with ``count`` frames set aside, and the region that these make."""
-    end = replays.end_of(values, count) % ADDRESS_LIMIT
-    return evolve(with_frames(layout, count), total=Segment(layout.v_start, end))
 
 
 def _fired(report: Report, name: str) -> list[int]:

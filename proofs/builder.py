@@ -234,25 +234,29 @@ def spans_of(mode: PagingMode) -> tuple[Word, ...]:
     return tuple(each for each in spans if each.operation != "constant")
 
 
+def counted_right(mode: PagingMode) -> tuple[Assumption, ...]:
+    """What a count of the frames taken rests on: room, or for a 32-bit guest that it lives below 4 GiB."""
+    return (below_4_gib(),) if mode is COMPAT else (region.room(mode, n),)
+
+
 @cache
 def takes(mode: PagingMode) -> Lemma:
     """For any n set aside, the builder takes f(S, V(n)) frames."""
     end = padded_end(vpt_start, n)
-    compat = mode is COMPAT
+    by_mode = (four_l2().at(end=end),) if mode is COMPAT else (region.v_end_grows(mode).at(m=n),)
     return Lemma(
         f"takes[{mode.name}]",
         "the builder takes f(S, V(n)) frames, whatever n",
         Statement(
-            assumptions=(region.room(mode, n), *((below_4_gib(),) if compat else ())),
+            assumptions=counted_right(mode),
             runs=level_runs(),
             goal=consumed(mode) == loop.needed(mode, n),
         ),
         Steps(
             uses=(
                 region.count_as_padded(mode).at(),
-                region.v_end_grows(mode).at(m=n),
+                *by_mode,
                 *(level_takes(shift).at() for shift in SHIFTS),
-                *((four_l2().at(end=end),) if compat else ()),
             ),
             generalise=(loop.needed(mode, n), *spans_of(mode), spanned(v_start, end, 30), end),
         ),

@@ -14,6 +14,7 @@ from . import (
     start,
     static,
     toolstack,
+    walk,
 )
 
 CLAIMS = (
@@ -25,6 +26,7 @@ CLAIMS = (
     *builder.CLAIMS,
     *frames.CLAIMS,
     *asserts.CLAIMS,
+    *walk.CLAIMS,
     *history.CLAIMS,
     *cap.CLAIMS,
     *overlap.CLAIMS,

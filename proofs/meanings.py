@@ -49,7 +49,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "monitor-not-counted": "The L4 above a 32-bit dom0's tables is none of the frames that are counted.",
     "tables-mapped": "The pages at which dom0 is told its page tables are map just these tables, in the order in which they "
     "were taken.",
-    "allocation-suffices": "Every page table lies within the memory that was allocated for dom0's region.",
+    "allocation-suffices": "Every page of dom0's region, its page tables among them, has a frame in the memory that was "
+    "allocated for it, or in the initrd.",
     "asserts-posted-64": "For a 64-bit dom0 the asserts, as first posted and as first committed, never fire when the count "
     "is right.",
     "asserts-posted-compat": "For a 32-bit dom0 the asserts, as first posted and as first committed, never fire when the "
@@ -59,6 +60,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "asserts-same-test": 'The "obfuscated" form of the assert on the type tests the same as the plain one.',
     "asserts-overcount": "The asserts fire whenever more frames were set aside than the builder takes.",
     "asserts-undercount": "The asserts fire when fewer frames were set aside than the builder takes.",
+    "walk-visits-tables": "The walk that makes the page tables read-only, and looks at them, comes to just these tables, in "
+    "the order in which they were taken, and never goes through an empty entry.",
     "first-4level-terminates": "The first count for four levels, which lived for 39 minutes in 2005, finds an answer for a "
     "kernel in the last 2 GiB.",
     "compat-l4-counted-exact": "The count of Xen 3.1 to 4.2.0 for a 32-bit dom0 is precise.",

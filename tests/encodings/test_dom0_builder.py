@@ -26,6 +26,14 @@ def test_the_loop_leaps_to_where_its_steps_end(offset: int, events: int) -> None
     assert run(loop, (offset, events)) == run(evolve(loop, leap=None), (offset, events))
 
 
+@given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40))
+def test_the_mapping_leaps_to_where_its_steps_end(page: int, initrd_page: int, initrd_pages: int) -> None:
+    """So does the mapping loop's."""
+    loop = dom0_builder.mapping()
+    given_to = (page, initrd_page, initrd_pages)
+    assert run(loop, given_to) == run(evolve(loop, leap=None), given_to)
+
+
 def taken(start: int, end: int) -> list[int]:
     """The tables that each level takes by the loop, from the L1 up."""
     words = number(start), number(end)

@@ -88,6 +88,26 @@ MUTANTS: dict[str, tuple[str, str]] = {
         "for frame in range(domain.layout.nr_pt_pages + 1):",
     ),
     "the walk leaves all writable": ("memory[cursors[0]] = leaf & ~WRITABLE", "memory[cursors[0]] = leaf"),
+    "the walk stays in its L1 at a border of 2 MiB": (
+        "        while cursors[fresh] % entries == 0 and fresh < top:",
+        "        while cursors[fresh] % entries == 0 and fresh < 0:",
+    ),
+    "the walk stays in its L2 at a border of 1 GiB": (
+        "        while cursors[fresh] % entries == 0 and fresh < top:",
+        "        while cursors[fresh] % entries == 0 and fresh < 1:",
+    ),
+    "the walk stays in its L3 at a border of 512 GiB": (
+        "        while cursors[fresh] % entries == 0 and fresh < top:",
+        "        while cursors[fresh] % entries == 0 and fresh < 2:",
+    ),
+    "the walk starts each table where it started the first": (
+        "        offset_address = 0\n",
+        "        offset_address = vpt_start\n",
+    ),
+    "the walk takes each second page": (
+        "        cursors[0] += 1\n        while",
+        "        cursors[0] += 1 + frame % 2\n        while",
+    ),
     "the walk unmaps": ("memory[cursors[0]] = leaf & ~WRITABLE", "memory[cursors[0]] = leaf & ~PRESENT"),
     "the walk starts at the stack": (
         "    vpt_start = domain.layout.vpt_start\n    cursors",

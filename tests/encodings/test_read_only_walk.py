@@ -1,0 +1,80 @@
+"""The walk of formulas on numbers, against the tables that the machine built: each pointer, before every visit."""
+
+import pytest
+from ptproof.encodings import dom0_builder
+from ptproof.encodings import read_only_walk as walk
+from ptproof.formal.builder import Domain, build, mark_read_only, mfn_of, slot_of, table_entries, table_index
+from ptproof.formal.layout import Layout, Segment
+from ptproof.formal.paging import COMPAT, PAGE_SHIFT, PAGE_SIZE, X86_64, PagingMode
+from ptproof.formal.search import run
+from ptproof.formal.words import number
+
+MIB, GIB, FRAMES = 1 << 20, 1 << 30, 11
+CASES = [
+    (mode, border - 8 * MIB, border - below * PAGE_SIZE)
+    for mode, border in ((X86_64, 1 << 39), (X86_64, 5 * GIB), (COMPAT, GIB), (X86_64, 6 * MIB + (1 << 40)))
+    for below in (1, 2, FRAMES - 1, FRAMES, FRAMES + 1, 512)
+]
+
+
+def built(mode: PagingMode, v_start: int, vpt_start: int) -> Domain:
+    """The machine's tables for a region that ends 4 MiB and more above its tables' start."""
+    end = -(-(vpt_start + 4 * MIB) // (4 * MIB)) * 4 * MIB
+    tables = Segment(vpt_start, vpt_start + FRAMES * PAGE_SIZE)
+    return build(Layout(mode=mode, page_tables=tables, total=Segment(v_start, end)))
+
+
+def stopped(domain: Domain, visits: int) -> tuple[int, ...]:
+    """Where the walk of formulas stops after so many visits, through as many tables as the machine took by its loop."""
+    start = number(domain.layout.v_start)
+    below, tables = domain.pages, []
+    for shift in (21, 30, 39):
+        filled = run(dom0_builder.filling(), (int(dom0_builder.entry_of(start, shift)), below))
+        assert filled is not None
+        below = filled[2]
+        tables.append(below)
+    layout = domain.layout
+    found = run(walk.walking(), (layout.v_start, layout.vpt_start, visits, domain.pages, *tables))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(("mode", "v_start", "vpt_start"), CASES)
+def test_each_pointer_is_at_the_machines_entry(mode: PagingMode, v_start: int, vpt_start: int) -> None:
+    """From the root down each entry leads to the table of the next pointer, and the last to the page's own frame."""
+    domain = built(mode, v_start, vpt_start)
+    of_level = {
+        level: [frame for frame, each in enumerate(domain.order) if each == level] for level in (1, 2, 3)
+    }
+    before = (vpt_start - v_start) >> PAGE_SHIFT
+    for visits in range(FRAMES + 1):
+        visited, l4_entry, l3, l3_entry, l2, l2_entry, l1, l1_entry, empty = stopped(domain, visits)
+        assert (visited, empty) == (visits, 0)
+        entry = domain.memory[domain.root_slot * domain.entries + l4_entry]
+        for level, table, index in ((3, l3, l3_entry), (2, l2, l2_entry), (1, l1, l1_entry)):
+            slot = slot_of(domain, entry)
+            assert slot is not None
+            assert table_index(slot) == of_level[level][table]
+            entry = table_entries(domain, of_level[level][table])[index]
+        assert mfn_of(entry) == domain.alloc_mfn + before + visits == domain.pool_mfn + visits
+
+
+def test_an_empty_entry_is_told() -> None:
+    """Beyond the region the walk uses entries that nobody filled: a page's at once, a table's at the next border."""
+    domain = built(X86_64, 0, 4 * MIB)
+    inside = (8 * MIB - 4 * MIB) >> PAGE_SHIFT
+    assert domain.pages == 2 * inside
+    assert [stopped(domain, visits)[-1] for visits in (inside - 1, inside, inside + 1)] == [0, 1, 2]
+
+
+def test_tables_beyond_the_root_are_not_there() -> None:
+    """Where the region passes 2^64 the root's entry for T is empty: the builder's cursor ran off, T's offset didn't."""
+    layout = Layout(
+        mode=X86_64,
+        page_tables=Segment(PAGE_SIZE, 9 * PAGE_SIZE),
+        total=Segment((1 << 64) - 4 * MIB, 4 * MIB),
+    )
+    domain = build(layout)
+    assert stopped(domain, 0)[-1] > 0
+    mark_read_only(domain, ())
+    assert domain.stopped_at == 0

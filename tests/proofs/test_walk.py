@@ -1,0 +1,54 @@
+"""The family *Asserts*, its walk: the verdicts, what each assumption is needed for, and the machine's judgement."""
+
+import pytest
+from deciding import check_verdicts, refuted
+from ptproof.formal.prover import prove
+from ptproof.formal.verdict import Proved
+from ptproof.proofs.walk import CLAIMS, walk_visits_tables
+
+ACROSS = {
+    "v_start": (1 << 39) - (8 << 20),
+    "vpt_start": (1 << 39) - 0x2000,
+    "n": 11,
+    "vinitrd_start": 0,
+    "initrd_len": 0,
+}
+"""A 64-bit guest's tables across a border of 512 GiB."""
+
+
+def test_every_verdict_is_as_expected() -> None:
+    """Every part gets the verdict that it carries, and the machine confirms each case."""
+    check_verdicts(CLAIMS)
+
+
+def test_nothing_is_refuted() -> None:
+    """The walk comes to the tables."""
+    assert refuted(CLAIMS) == set()
+
+
+def test_every_assumption_is_needed() -> None:
+    """Each assumption has a case that fails without it."""
+    for decision in prove(CLAIMS).decisions:
+        for part in decision.parts:
+            verdict = part.verdict
+            assert isinstance(verdict, Proved)
+            assumed = [each.name for each in part.part.lemma.statement.assumptions]
+            assert [each.assumption for each in verdict.needs if each.witness is not None] == assumed
+
+
+@pytest.mark.parametrize(
+    ("changed", "holds"),
+    [
+        ({"index": 0}, True),
+        ({"index": 2}, True),
+        ({"index": 11}, True),
+        ({"index": 10, "n": 10}, False),
+        ({"index": 1100}, False),
+        ({"index": 0, "v_start": (1 << 39) - (8 << 20) + 0x800}, False),
+        ({"index": 0, "n": 1 << 20}, None),
+    ],
+    ids=["first", "across", "beyond", "too few", "out of the region", "off a page", "too many"],
+)
+def test_the_machine_judges(changed: dict[str, int], holds: bool | None) -> None:
+    """The machine's walk is what decides: how far it came, to which frames, and whether these are all tables."""
+    assert walk_visits_tables.parts[0].replay(ACROSS | changed).holds is holds
