@@ -30,7 +30,7 @@ def test_what_is_refuted() -> None:
 def closed_form(p2m: Segment, region: Segment, superpages: Superpages) -> dict[str, int]:
     """The tables by level, as the formula says."""
     ends = [number(each) for each in (p2m.start, p2m.end, region.start, region.end)]
-    counts = (int(physmap.tables(*ends, shift, superpages)) for shift in SHIFTS)
+    counts = (int(physmap.tables(ends[0], ends[1], ends[2], ends[3], shift, superpages)) for shift in SHIFTS)
     return dict(zip(LEVELS, counts, strict=True))
 
 
