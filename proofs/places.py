@@ -275,6 +275,12 @@ PHYSMAP: Final = Place(
             (proved("physmap-plus-3"),),
         ),
         Remark(
+            "The tables that this takes are not among the nr_pt_pages ones: of each level one for each block that the p2m "
+            "touches, but none for a block that the initial mapping touches, too, or that superpages fill, if each is to be "
+            "had. This holds for a p2m in one half of the canonical addresses, off Xen's own area and below the last GiB.",
+            (proved("physmap-tables"),),
+        ),
+        Remark(
             "The check above compares the p2m with the initial mapping alone. It does NOT refuse one that lies in Xen's "
             "own slots of the L4: its entries are then made in Xen's tables.",
             (refuted("p2m-checked", "any image"), proved("p2m-checked", "what would catch it")),
