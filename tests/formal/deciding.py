@@ -27,6 +27,16 @@ def check_verdicts(claims: Iterable[Claim], *, not_executed: Iterable[str] = ())
     return run
 
 
+def check_needs(claims: Iterable[Claim]) -> None:
+    """Each assumption of each part that is proved for all words has a case that fails without it."""
+    for decision in prove(claims).decisions:
+        for part in decision.parts:
+            if isinstance(part.verdict, Proved) and not part.part.reached:
+                assumed = [each.name for each in part.part.lemma.statement.assumptions]
+                needed = [each.assumption for each in part.verdict.needs if each.witness is not None]
+                assert needed == assumed, (decision.claim.id, part.part.name)
+
+
 def refuted(claims: Iterable[Claim]) -> set[str]:
     """The claims that are expected to be refuted, each of which must name its cure."""
     found = {each.id: each for each in claims if each.expected is Expected.REFUTED}

@@ -1,9 +1,7 @@
 """The family *Asserts*, its walk: the verdicts, what each assumption is needed for, and the machine's judgement."""
 
 import pytest
-from deciding import check_verdicts, refuted
-from ptproof.formal.prover import prove
-from ptproof.formal.verdict import Proved
+from deciding import check_needs, check_verdicts, refuted
 from ptproof.proofs.walk import CLAIMS, walk_visits_tables
 
 ACROSS = {
@@ -28,12 +26,7 @@ def test_nothing_is_refuted() -> None:
 
 def test_every_assumption_is_needed() -> None:
     """Each assumption has a case that fails without it."""
-    for decision in prove(CLAIMS).decisions:
-        for part in decision.parts:
-            verdict = part.verdict
-            assert isinstance(verdict, Proved)
-            assumed = [each.name for each in part.part.lemma.statement.assumptions]
-            assert [each.assumption for each in verdict.needs if each.witness is not None] == assumed
+    check_needs(CLAIMS)
 
 
 @pytest.mark.parametrize(
