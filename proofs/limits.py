@@ -161,6 +161,6 @@ def _fate(given: Configuration, layout: Layout) -> str:
     except TooLarge:
         return f"{allocates}, which is too large to be built here"
     except Unmodelled as stopped:
-        return f"{allocates} and builds it; {stopped}"
+        return f"{allocates} and builds it; {stopped}, where the machine goes no further"
     builds = allocates if loaded.fate is Fate.OVERLAPS else f"{allocates} and builds it"
     return f"{builds}; in the end {loaded.fate.value}" + (f": {loaded.why}" if loaded.why else "")

@@ -76,6 +76,25 @@ def pages_of(p2m: Segment) -> int:
     return ((p2m.end - 1) >> 12) - (p2m.start >> 12) + 1
 
 
+def test_a_p2m_in_xens_area_is_told_to_where_the_machine_stops() -> None:
+    """The witness is what real Xen boots with least memory; the machine goes up to where Xen's own tables come in."""
+    (claim,) = (each for each in CLAIMS if each.id == "p2m-checked")
+    values = {
+        "virt_base": LINUX,
+        "kernel_end": LINUX + MIB,
+        "nr_pages": 1033,
+        "init_p2m": 0xFFFF_87FF_FFF0_0000,
+    }
+    replay = claim.parts[0].replay(values)
+    assert replay.holds is False
+    assert replay.says == (
+        "with dom0_mem=4132K and no initrd; the p2m lies in root slots of Xen's: [271], and is not refused; Xen can "
+        "allocate the region and builds it; the p2m at 0xffff87fffff00000 lies in Xen's own area, where the machine goes "
+        "no further"
+    )
+    assert claim.parts[0].replay(values | {"init_p2m": LINUX - 8}).holds is True
+
+
 def test_a_whole_boots_tables() -> None:
     """The tables of a boot with 64 GiB of memory at INIT_P2M: its p2m of 128 MiB takes an L3 and an L2, and no L1."""
     given = Configuration(
