@@ -282,7 +282,7 @@ PHYSMAP: Final = Place(
         ),
         Remark(
             "The check above compares the p2m with the initial mapping alone. It does NOT refuse one that lies in Xen's "
-            "own slots of the L4: its entries are then made in Xen's tables.",
+            "own slots of the L4: where these are filled, its entries are then made in Xen's tables.",
             (refuted("p2m-checked", "any image"), proved("p2m-checked", "what would catch it")),
         ),
     ),
