@@ -117,10 +117,16 @@ def _check_state(name: str, run: Run) -> None:
 def _check_run(name: str, run: Run) -> None:
     """The loop must be closed, and its words have the widths of those that the run puts for them."""
     loop = run.loop
+    own = (*loop.parameters, *loop.state)
+    if len({id(each) for each in own}) != len(own):
+        raise UnsoundStep(f"{name}: the words of {loop.name} are not distinct")
     pairs = [*zip(loop.parameters, run.arguments, strict=True), *zip(loop.state, run.result, strict=True)]
+    pairs += [*zip(loop.state, loop.start, strict=True), *zip(loop.state, loop.step, strict=True)]
     if any(mine.width != given.width for mine, given in pairs):
-        raise UnsoundStep(f"{name}: the words of the run have not the widths of {loop.name}'s")
-    known = {id(each) for each in (*loop.parameters, *loop.state)}
+        raise UnsoundStep(
+            f"{name}: the words of the run, or what {loop.name} makes, have not the widths of {loop.name}'s"
+        )
+    known = {id(each) for each in own}
     if any(id(each) in known for each in loop.free):
         raise UnsoundStep(f"{name}: a word of {loop.name} is free and yet parameter or state")
     chosen = known | {id(each) for each in loop.free}

@@ -7,16 +7,24 @@ of its own (``solver``); any other solver can read it too.
 Source: The SMT-LIB Standard 2.6, theory FixedSizeBitVectors.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable
-from typing import cast
+from typing import Final, cast
 
 from .words import Term, inputs, subterms
 
+OURS: Final = re.compile("t[0-9]+")
+"""The names that shared terms get."""
+
 
 def query_text(conditions: Iterable[Term], comments: Iterable[str] = ()) -> str:
-    """An SMT-LIB script that asserts every condition and asks whether they can hold together."""
+    """An SMT-LIB script that asserts every condition and asks whether they can hold together.
+
+    Raises ValueError for inputs whose names a solver could take for something else.
+    """
     conditions = list(conditions)
+    _check_names([str(each.value) for each in inputs(conditions)])
     uses = Counter(argument for each in subterms(conditions) for argument in each.arguments)
     lines = [f"; {line}".rstrip() for comment in comments for line in comment.splitlines()]
     lines.append("(set-logic QF_BV)")
@@ -34,8 +42,15 @@ def query_text(conditions: Iterable[Term], comments: Iterable[str] = ()) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _check_names(names: list[str]) -> None:
+    """Names must be told apart, from each other and from those of shared terms, and end where they end."""
+    for name in names:
+        if names.count(name) > 1 or OURS.fullmatch(name) or "|" in name or "\\" in name:
+            raise ValueError(f"not an input's name in a query, or that of two: {name!r}")
+
+
 def symbol(term: Term) -> str:
-    """How an input is written; quoted, since our names may hold any character but ``|``."""
+    """How an input is written; quoted, since names may hold any character but ``|`` and the backslash."""
     return f"|{term.value}|"
 
 

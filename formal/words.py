@@ -189,8 +189,8 @@ def _interned(
 ) -> AnyTerm:
     key = (kind, operation, width, tuple(map(id, arguments)), value)
     found = _terms.get(key)
-    if found is None:
-        found = _terms[key] = kind(operation, width, arguments, value)
+    if found is None:  # at once, since a prover's threads make terms at the same time
+        found = _terms.setdefault(key, kind(operation, width, arguments, value))
     return cast(AnyTerm, found)
 
 

@@ -4,7 +4,7 @@ import pytest
 from attrs import evolve
 from ptproof.formal.rule import UnsoundStep, lemmas_of, obligations, used_by
 from ptproof.formal.theorem import Assumption, Induction, Lemma, Loop, Run, Statement, Steps, Use
-from ptproof.formal.words import Truth, choose, inputs, number, replaced, word, zero_extended
+from ptproof.formal.words import Truth, choose, inputs, number, replaced, truncated, word, zero_extended
 
 x, y, i, n = (word(name, 8) for name in "xyin")
 SMALL = Assumption("small", x < 9, "")
@@ -189,3 +189,18 @@ def test_loops_are_closed() -> None:
         wrong = Lemma("open", "", Statement(goal=r == w, runs=(Run(loop, (), (r,)),)))
         with pytest.raises(UnsoundStep, match=told):
             obligations(wrong)
+
+
+@pytest.mark.parametrize(
+    ("loop", "why"),
+    [
+        (Loop("short", (), (i,), (number(0, 4),), i < 9, (i + 1,)), "widths"),
+        (Loop("shorter", (), (i,), (number(0, 8),), i < 9, (truncated(i, 4),)), "widths"),
+        (Loop("both", (i,), (i,), (i,), i < 9, (i + 1,)), "not distinct"),
+    ],
+)
+def test_a_loop_keeps_its_words(loop: Loop, why: str) -> None:
+    """A state's word starts and goes on with its own width, and is no parameter."""
+    run = Run(loop, (x,) * len(loop.parameters), (y,))
+    with pytest.raises(UnsoundStep, match=why):
+        obligations(Lemma("l", "", Statement(goal=y >= 9, runs=(run,)), Induction(invariant=y >= 0)))

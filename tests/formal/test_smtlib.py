@@ -2,6 +2,7 @@
 
 import random
 
+import pytest
 from ptproof.formal.smtlib import query_text
 from ptproof.formal.solver import Solver
 from ptproof.formal.words import TRUE, Truth, choose, number, truncated, word, zero_extended
@@ -63,3 +64,18 @@ def test_names_of_any_kind_are_read_back() -> None:
     finally:
         solver.close()
     assert answer.model == {name: at for at, name in enumerate(names)}
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        [word("x", 8) == 3, word("x", 64) == 4],
+        [word("t2", 8) == 3],
+        [word("x| (_ BitVec 8)) (assert false", 8) == 3],
+        [word("x\\", 8) == 3],
+    ],
+)
+def test_names_that_could_be_another_are_refused(conditions: list[Truth]) -> None:
+    """Two inputs of one name, the name of a shared term, and what ends a name before its end."""
+    with pytest.raises(ValueError, match="not an input's name"):
+        query_text(conditions)

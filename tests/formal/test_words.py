@@ -1,7 +1,10 @@
 """Words: random expressions read in every way, and what the operations mean."""
 
 import random
+import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 from ptproof.formal.smtlib import query_text
@@ -178,3 +181,24 @@ def test_a_term_can_be_deep() -> None:
         term = term + a
     assert evaluate(replaced(term, {a: word("b")}), {word("b"): 3}) == 9003
     assert query_text([term == 0]).count("bvadd") == 3000
+
+
+def test_equal_terms_are_one_object_whatever_thread_makes_them() -> None:
+    """A prover's threads make the same terms at the same time: a term replaced must still be found everywhere."""
+    together = Barrier(4)
+
+    def make(x: Word) -> list[Word]:
+        together.wait()
+        return [x + each for each in range(200)]
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            for attempt in range(100):
+                first, *others = pool.map(make, [word(f"threads{attempt}")] * 4)
+                assert all(
+                    mine is theirs for other in others for mine, theirs in zip(first, other, strict=True)
+                )
+    finally:
+        sys.setswitchinterval(before)
