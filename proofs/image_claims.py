@@ -17,6 +17,8 @@ from .image_space import Kernel
 from .region import n
 
 SUPERPAGE = 2 << 20
+GUEST_END = 1 << 32
+"""Where a 32-bit guest's addresses end."""
 MOST = Limits(nr_pages=allocation.HOST_PAGES, initrd_len=allocation.HOST_PAGES * PAGE_SIZE)
 """As much memory as Xen can have, and an initrd that fills it."""
 ANY_AMOUNT = "dom0_mem=max:"
@@ -33,7 +35,8 @@ def questions(configuration: Configuration) -> Questions:
         Question(
             id="exact",
             claim="exact",
-            says="the count is exact: the region needs just the n frames that the search finds",
+            says="the count is exact: the region needs just the n frames that the search finds"
+            + (", if it ends by 4 GiB" if kernel.mode.bits == 32 else ""),
             part=lambda limits: _exact(kernel, limits),
             built=False,
         ),
@@ -93,6 +96,8 @@ def questions(configuration: Configuration) -> Questions:
             harmless=True,
         ),
     ]
+    if kernel.mode.bits == 32 and not _can_end_in_guest(kernel):
+        asked = [each for each in asked if each.id != "exact"]
     if kernel.uncapped:
         asked = [each for each in asked if each.id != "capped-wrap"]
     return Questions(limits=MOST, boots=_built(kernel), questions=tuple(asked))
@@ -110,14 +115,25 @@ def _built(kernel: Kernel) -> Part:
 
 
 def _exact(kernel: Kernel, limits: Limits) -> Part:
+    """A 32-bit region past 4 GiB takes more L2 than the four that Xen counts, and is refused."""
+    guest = Assumption(
+        "guest", kernel.end - kernel.start <= GUEST_END - kernel.start, "the region ends by 4 GiB"
+    )
+    also = (guest,) if kernel.mode.bits == 32 else ()
     return Part(
         name="the count is exact",
-        lemma=kernel.exact(limits),
+        lemma=kernel.exact(limits, also),
         least=LEAST,
         shape=kernel.shape(limits, None),
-        without=_unasked("host", "initrd"),
+        without=_unasked("host", "initrd", *(each.name for each in also)),
         replay=replays.counted(kernel),
     )
+
+
+def _can_end_in_guest(kernel: Kernel) -> bool:
+    """Whether some region of the image ends by 4 GiB."""
+    space = GUEST_END - kernel.start
+    return space > 0 and not kernel.too_long(MOST) and kernel.last_within(space, MOST) is not None
 
 
 def _in_space(kernel: Kernel, limits: Limits) -> Part:

@@ -255,13 +255,13 @@ class Kernel:
                 return
             needed = int(tables_for(self.mode, start, earlier, number(needed)))
 
-    def exact(self, limits: Limits) -> Lemma:
+    def exact(self, limits: Limits, also: tuple[Assumption, ...] = ()) -> Lemma:
         """The search stops at an n with f(S, V(n)) = n."""
         bounded = () if self.too_long(limits) else (self.at_most(self.most_length(limits)),)
         return Lemma(
             "image-exact",
             "the search stops at n ⇒ f(S, V(n)) = n",
-            Statement(assumptions=self.host(limits), runs=(self.search,), goal=self.needed == n),
+            Statement(assumptions=(*self.host(limits), *also), runs=(self.search,), goal=self.needed == n),
             Steps(
                 uses=(
                     self.tables_below(limits).at(),
