@@ -130,16 +130,21 @@ class _Check:
     def _answer(self, question: Question) -> Answer:
         part = question.part(self._asked.limits)
         verdict = self._judged(part)
-        breaks = tuple(self._breaks(question, part, verdict.witness)) if isinstance(verdict, Refuted) else ()
-        return Answer(question=question, verdict=verdict, breaks=breaks)
+        if not isinstance(verdict, Refuted):
+            return Answer(question=question, verdict=verdict)
+        other = self._judged(evolve(part, least=(INITRD, MEMORY)))
+        if isinstance(other, Error):  # whatever the first search found: model and machine disagree
+            return Answer(question=question, verdict=other)
+        return Answer(
+            question=question, verdict=verdict, breaks=tuple(self._breaks(question, verdict.witness, other))
+        )
 
-    def _breaks(self, question: Question, part: Part, witness: Witness) -> Iterator[Breaks]:
-        """The witness, which has the least memory, and the one with the shortest initrd, if that is another."""
+    def _breaks(self, question: Question, witness: Witness, other: Verdict) -> Iterator[Breaks]:
+        """The witness, which has the least memory, and the ``other`` with the shortest initrd, if that is another."""
         limits = self._asked.limits
         by_memory = Breaks(what="memory", witness=witness, least=False)
         less = evolve(limits, nr_pages=by_memory.nr_pages - 1)
         by_memory = evolve(by_memory, least=self._holds(question.part(less)))
-        other = self._judged(evolve(part, least=(INITRD, MEMORY)))
         if not isinstance(other, Refuted):
             yield by_memory
             return

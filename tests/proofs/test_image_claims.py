@@ -4,7 +4,7 @@ The least values are held against the machine alone: with these the question bre
 no initrd does, or Xen doesn't build; all initrds are tried where that is quick.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 import pytest
@@ -12,6 +12,7 @@ from attrs import evolve, frozen
 from ptproof.encodings import allocation, memory, overlap
 from ptproof.formal import image_check
 from ptproof.formal.arrange import TooLarge, arrange, touched
+from ptproof.formal.claim import Part
 from ptproof.formal.dom0_mem import Dom0Mem, capped
 from ptproof.formal.foresee import too_little
 from ptproof.formal.image import parse_image
@@ -22,9 +23,10 @@ from ptproof.formal.layout import ADDRESS_LIMIT, Configuration, Layout, Segment
 from ptproof.formal.machine import overlaps_xen
 from ptproof.formal.paging import COMPAT, PAGE_SIZE
 from ptproof.formal.prover import LemmaResult, settle
+from ptproof.formal.prover import judge as judged
 from ptproof.formal.solver import Solver
 from ptproof.formal.theorem import Lemma, Steps
-from ptproof.formal.verdict import Error, MachineDisagreesError, Proved, Refuted, Unknown
+from ptproof.formal.verdict import Error, MachineDisagreesError, Proved, Refuted, Unknown, Verdict
 from ptproof.formal.words import evaluate
 from ptproof.proofs.image_space import Kernel
 
@@ -261,3 +263,18 @@ def test_a_least_needs_its_proof(monkeypatch: pytest.MonkeyPatch) -> None:
         (61953, False),
     ]
     assert found.status == 3
+
+
+def test_a_disagreement_in_the_second_search_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the machine contradicts what breaks with the shortest initrd, the first witness doesn't hide that."""
+    wrong = Error(why="MODEL AND MACHINE DISAGREE")
+
+    def judge(solver: Solver, part: Part, results: Mapping[Lemma, LemmaResult]) -> Verdict:
+        return (
+            wrong if part.least == (image_check.INITRD, image_check.MEMORY) else judged(solver, part, results)
+        )
+
+    monkeypatch.setattr(image_check, "judge", judge)
+    found = check(only("near-the-end", "wrap"))
+    assert found.answers[0].verdict is wrong
+    assert found.status == 70
