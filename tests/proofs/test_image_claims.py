@@ -270,9 +270,7 @@ def test_a_disagreement_in_the_second_search_is_told(monkeypatch: pytest.MonkeyP
     wrong = Error(why="MODEL AND MACHINE DISAGREE")
 
     def judge(solver: Solver, part: Part, results: Mapping[Lemma, LemmaResult]) -> Verdict:
-        return (
-            wrong if part.least == (image_check.INITRD, image_check.MEMORY) else judged(solver, part, results)
-        )
+        return wrong if part.least[0] is image_check.INITRD else judged(solver, part, results)
 
     monkeypatch.setattr(image_check, "judge", judge)
     found = check(only("near-the-end", "wrap"))
