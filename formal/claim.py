@@ -80,8 +80,11 @@ class Claim:
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
-        """What has to be decided, in the order to read it in."""
-        return self.make()
+        """What has to be decided, in the order to read it in. Raises ValueError where that is nothing."""
+        parts = self.make()
+        if not parts:
+            raise ValueError(f"claim {self.id}: expected one part at least, found none")
+        return parts
 
     @property
     def expected(self) -> Expected:

@@ -244,7 +244,7 @@ def why(verdict: Verdict, queries: Queries) -> Iterator[str]:
 def in_one_line(witness: Witness) -> str:
     """A witness's values, and what was seen there."""
     values = ", ".join(f"{name} = {number(value)}" for name, value in witness.values.items())
-    return f"{values}: {witness.replay.says}"
+    return f"{values}: {witness.replay.seen}"
 
 
 def number(value: int) -> str:

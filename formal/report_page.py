@@ -280,7 +280,7 @@ def _need(need: Need | None) -> str:
     if need is None:
         return "not asked, as the part isn't proved"
     if need.witness is not None:
-        return f"Without it fails {_values(need.witness)}: {escape(need.witness.replay.says)}."
+        return f"Without it fails {_values(need.witness)}: {escape(need.witness.replay.seen)}."
     if need.needed is False:
         return "<strong>NOT NEEDED</strong>: the statement holds without it."
     return "Whether it is needed was not settled."
@@ -295,7 +295,7 @@ def _values(witness: Witness) -> str:
 def _witness(page: _Page, claim: Claim, witness: Witness, title: str, *, drawn: bool) -> Iterator[str]:
     """Values, what the machine saw, and its layouts as pictures and as commands."""
     yield element(
-        "p", element("strong", f"{escape(title)}:"), f" {_values(witness)}: {escape(witness.replay.says)}."
+        "p", element("strong", f"{escape(title)}:"), f" {_values(witness)}: {escape(witness.replay.seen)}."
     )
     if not drawn:
         return

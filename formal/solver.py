@@ -4,6 +4,7 @@ Budgets are Z3's and cvc5's own measures of work, so that the same question gets
 limit is the backstop for a solver that doesn't stop, and kills it. Bitwuzla has this limit only.
 """
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
 from importlib.util import find_spec
 from typing import Any, Final, Literal
 
@@ -66,6 +68,12 @@ def version_of(solver: str) -> str:
         return ""
 
 
+@cache
+def _asking(solver: str) -> str:
+    """The SHA-256 of the module that asks a solver: an answer is also the work of that."""
+    return hashlib.sha256(files(__package__).joinpath(f"ask_{solver}.py").read_bytes()).hexdigest()
+
+
 class SolverDied(RuntimeError):
     """The solver process ended by itself, which it never should."""
 
@@ -103,6 +111,7 @@ class Solver:
         asked_for = question | {
             "solver": self.name,
             "version": version_of(self.name),
+            "asking": _asking(self.name),
             "models": self.name == Z3,
         }
         self.asked += 1

@@ -40,6 +40,11 @@ class Replay:
     says: str
     runs: tuple[tuple[str, Layout, Report], ...] = ()
 
+    @property
+    def seen(self) -> str:
+        """What was seen, or that nothing was."""
+        return f"not executed: {self.says}" if self.holds is None else self.says
+
 
 @frozen(kw_only=True)
 class Witness:

@@ -1,7 +1,7 @@
 """Keeps what solvers answered, so that the same question needn't be settled again.
 
 An answer is kept in a file of its own, under the hash of all that it depends on: the question's text with its budget,
-and the solver's name and version. A kept ``unsat`` is believed, so an entry has to show that it is whole and the one
+the solver's name and version, and the module of ours that asks it. A kept ``unsat`` is believed, so an entry has to show that it is whole and the one
 asked for: it holds its key, and a checksum over key and answer. Whatever is damaged, or another's, is passed over as
 if it weren't there. That guards against accidents. Whoever can write to your files can forge an entry; so in CI,
 where the environment has ``CI`` set, nothing is kept and nothing is read.

@@ -10,7 +10,7 @@ from ..formal.claim import Claim, Expected, Part, claim
 from ..formal.layout import Layout
 from ..formal.paging import COMPAT, PAGE_SIZE, PAGING_MODES, TWO_LEVEL, X86_64, PagingMode
 from ..formal.theorem import Assumption, Lemma, Statement
-from ..formal.words import Truth, Word, word, zero_extended
+from ..formal.words import Truth, Word, choose, number, word, zero_extended
 from . import loop, region, replays
 from .region import m, n, v_start, vpt_start
 from .replays import Values
@@ -154,11 +154,13 @@ WIDE = 72
 
 def _span_modular(shift: int) -> Lemma:
     wide_low, wide_length = zero_extended(low, WIDE), zero_extended(length, WIDE)
-    touched = ((wide_low + wide_length - 1) >> shift) - (wide_low >> shift) + 1
+    last = (wide_low + wide_length - 1) >> shift
+    touched = choose(length == 0, number(0, WIDE), last - (wide_low >> shift) + 1)
     return Lemma(
         f"span-modular[{shift}]",
         f"N(low, low + length) = blocks of 2^{shift} bytes that are touched, modulo 2^{64 - shift}",
         Statement(
+            assumptions=(Assumption("not-empty", length >= 1, "the range has an address: length ≥ 1"),),
             goal=zero_extended(spanned(low, low + length, shift), WIDE)
             == touched & ((1 << (64 - shift)) - 1),
         ),
@@ -167,10 +169,11 @@ def _span_modular(shift: int) -> Lemma:
 
 @claim(family=FAMILY, sentence=QUESTION, source="follows")
 def span_modular() -> tuple[Part, ...]:
-    """For all l and all lengths: N_s(l, l + length) is the number of blocks touched, modulo 2^(64-s).
+    """For all l and all lengths ≥ 1: N_s(l, l + length) is the number of blocks touched, modulo 2^(64-s).
 
     The number is that of a calculation that doesn't wrap: the last block's index, less the first's, plus one.
-    An end of 0 stands for 2^64; only a range that touches all blocks is counted as none.
+    An end of 0 stands for 2^64; only a range that touches all blocks is counted as none. An empty range touches
+    none, but one block is counted of it where it doesn't lie on a block's border.
     """
     shifts = sorted(
         {
@@ -185,7 +188,6 @@ def span_modular() -> tuple[Part, ...]:
             name=f"blocks of 2^{shift} bytes",
             lemma=_span_modular(shift),
             least=(length, low),
-            shape=length >= 1,
             replay=replays.arithmetic_case(_counts_blocks(shift)),
         )
         for shift in shifts
@@ -229,7 +231,7 @@ def _counts_blocks(shift: int) -> replays.Arithmetic:
     def holds(values: Values) -> tuple[bool, str]:
         low, end = values["low"], values["low"] + values["length"]
         model = (-(-end >> shift) - (low >> shift)) % (1 << (64 - shift))
-        blocks = len({address >> shift for address in (*range(low, end, 1 << shift), end - 1)})
+        blocks = len({address >> shift for address in (*range(low, end, 1 << shift), *range(low, end)[-1:])})
         return model == blocks % (1 << (64 - shift)), f"stepping through the range touches {blocks} blocks"
 
     return holds

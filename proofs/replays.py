@@ -21,7 +21,7 @@ Holds = Callable[[Values, Layout], tuple[bool, str]]
 """Whether a goal holds for a layout that the machine arranged, and what was seen."""
 Arithmetic = Callable[[Values], tuple[bool, str]]
 
-TOO_LARGE: Final = "too large to be executed frame by frame"
+TOO_LARGE: Final = "too large for the frame machine"
 P2M_PLACES: Final = (0x8000000000, 0x1000000000000)
 """Where the p2m may lie, so that it takes no space in the region: away from most regions."""
 FEW_PAGES: Final = 0x10000

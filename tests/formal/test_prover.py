@@ -9,6 +9,7 @@ import tiny_claims as tiny
 from attrs import evolve
 from ptproof.formal import solver as solver_module
 from ptproof.formal.claim import Claim, Expected, Part
+from ptproof.formal.proof_report import in_one_line
 from ptproof.formal.prover import judge, prove, settle
 from ptproof.formal.rule import lemmas_of
 from ptproof.formal.smtlib import query_text
@@ -119,7 +120,15 @@ def test_a_machine_that_does_not_confirm(solver: Solver) -> None:
 def test_a_machine_that_cannot_execute(solver: Solver) -> None:
     """What is proved stays proved where the machine can't execute the example; a witness must be executed."""
     assert isinstance(decided(solver, part(lemma("below", x < 17), holds=None)), Unknown)
-    assert isinstance(decided(solver, part(lemma("and", (x & y) <= x), holds=None)), Proved)
+    found = decided(solver, part(lemma("and", (x & y) <= x), holds=None))
+    assert isinstance(found, Proved)
+    assert in_one_line(found.example).endswith(": not executed: it was seen that holds is None")
+
+
+def test_a_claim_without_parts() -> None:
+    """It says nothing, so it can't be decided."""
+    with pytest.raises(ValueError, match="claim empty: expected one part at least, found none"):
+        prove([tiny.claim("empty")])
 
 
 @pytest.mark.parametrize(

@@ -210,7 +210,7 @@ def test_a_solver_asks_the_cache_first(cache: Cache) -> None:
 
 
 def test_budget_and_version_are_of_the_key(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With another budget, or a solver of another version, it is asked anew."""
+    """With another budget, a solver of another version, or asked by another module of ours, it is asked anew."""
     solver = Solver(cache=cache)
     try:
         solver.ask([word("x", 8) == 7])
@@ -219,7 +219,9 @@ def test_budget_and_version_are_of_the_key(cache: Cache, monkeypatch: pytest.Mon
         solver.ask([word("x", 8) == 7])
         monkeypatch.setattr(solver_module, "version_of", lambda _: "99")
         solver.ask([word("x", 8) == 7])
-        assert (solver.asked, solver.kept) == (3, 0)
+        monkeypatch.setattr(solver_module, "_asking", lambda _: "changed")
+        solver.ask([word("x", 8) == 7])
+        assert (solver.asked, solver.kept) == (4, 0)
         solver.cache = Cache(cache.folder)
         solver.ask([word("x", 8) == 7])
         assert solver.kept == 1
