@@ -16,7 +16,17 @@ from ..encodings import dom0_builder
 from ..encodings import read_only_walk as walk
 from ..encodings.read_only_walk import Generation
 from ..formal.claim import Claim, Expected, Part, claim
-from ..formal.machine import COMMITTED, FIXED, GENERATIONS, POSTED, Report, TooLarge, replay, with_frames
+from ..formal.machine import (
+    COMMITTED,
+    FIXED,
+    GENERATIONS,
+    POSTED,
+    Report,
+    TooLarge,
+    misaligned,
+    replay,
+    with_frames,
+)
 from ..formal.paging import COMPAT, PAGE_SHIFT, PAGE_SIZE, X86_64, PagingMode
 from ..formal.theorem import Assumption, Lemma, Statement, Steps
 from ..formal.verdict import Replay
@@ -309,7 +319,7 @@ def asserts_undercount() -> tuple[Part, ...]:
                     "room": _too_many(),
                     "below": _fifth_l2(mode),
                 },
-                replay=_machine(mode, _told_by_cursor),
+                replay=_machine(mode, _told_by_cursor(mode)),
             )
         )
     return tuple(parts)
@@ -365,17 +375,20 @@ def _machine(
         found = replays.arranged(mode, values["v_start"], values["vpt_start"]) if walked < 1 << 20 else None
         if found is None:
             return Replay(None, replays.TOO_LARGE)
-        if mode is COMPAT and replays.end_of(values, wanted) > 1 << mode.bits:
-            return Replay(None, "above 4 GiB, where no 32-bit guest lives")
         layout = replays.resized(found, values, wanted)
+        if replays.ends_above_4_gib(layout):
+            return Replay(None, replays.ABOVE_4_GIB)
+        if misaligned(layout):
+            return Replay(None, replays.OFF_A_PAGE)
         try:
             report = replay(with_frames(layout, walked))
         except TooLarge:
             return Replay(None, replays.TOO_LARGE)
         took = replays.needed(mode, values, wanted)
         assert took is not None
-        replays.agreed("tables taken", took, report.consumed)
         verdict, says = holds(values, report)
+        if verdict:
+            replays.agreed("tables taken", took, report.consumed)
         return Replay(verdict, says, ((f"{walked} frames set aside", with_frames(layout, walked), report),))
 
     return judge
@@ -422,13 +435,18 @@ def _any_fires(names: tuple[str, ...]) -> Callable[[Values, Report], tuple[bool,
     return holds
 
 
-def _told_by_cursor(_values: Values, report: Report) -> tuple[bool, str]:
-    right = not (report.unused or report.stray_tables)
-    at_end = report.consumed == report.nr_pt_pages
-    return at_end == right, (
-        f"the next table would be frame {report.consumed}, {report.nr_pt_pages} are set aside, and the count "
-        f"is {'right' if right else 'wrong'}"
-    )
+def _told_by_cursor(mode: PagingMode) -> Callable[[Values, Report], tuple[bool, str]]:
+    """Whether the builder's cursor ends where the frames set aside do just where a walk needs as many."""
+
+    def holds(values: Values, report: Report) -> tuple[bool, str]:
+        right = replays.needed(mode, values, report.nr_pt_pages) == report.nr_pt_pages
+        at_end = report.consumed == report.nr_pt_pages
+        return at_end == right, (
+            f"the next table would be frame {report.consumed}, {report.nr_pt_pages} are set aside, and the count "
+            f"is {'right' if right else 'wrong'}"
+        )
+
+    return holds
 
 
 def _same_on_machine(values: Values) -> Replay:

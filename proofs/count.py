@@ -40,7 +40,9 @@ def small() -> Truth:
 def exact() -> tuple[Part, ...]:
     """For all S, T with room: the search 2, 3, 4, … stops at an n with f(S, V(n)) = n.
 
-    Precise, then. S need not be aligned to anything, nor lie below T in the address space.
+    Precise, then, as a count of the blocks that the region touches. S need not be aligned to anything, nor lie below T
+    in the address space. What the builder takes of them, and links, is said by consumed-64, consumed-compat and
+    walk-visits-tables.
     """
     return tuple(
         Part(

@@ -12,7 +12,7 @@ from attrs import evolve
 
 from ..encodings import history
 from ..encodings.dom0_count import FIRST_TRIED
-from ..encodings.dom0_layout import v_end
+from ..encodings.dom0_layout import padded_end, v_end
 from ..encodings.spans import spanned
 from ..formal.arrange import PADDING, ROUNDING, TooLarge, arrange, touched
 from ..formal.claim import Claim, Expected, Part, claim
@@ -24,6 +24,7 @@ from ..formal.verdict import Replay
 from ..formal.words import Word, number
 from ..formal.xen_version import xen_version
 from . import loop, region, replays
+from .builder import above_4_gib, below_4_gib, consumed, full_circle, level_runs, takes
 from .count import on_pages, ordinary
 from .old_counts import END, counted_exactly, first_half, found, rounded_start, same_blocks, short_of_all
 from .region import n, v_start, vpt_start
@@ -153,12 +154,15 @@ def first_4level_terminates() -> tuple[Part, ...]:
     cure="leave out the L4, which is the monitor table and comes from Xen's own heap, as since 4.2.1",
 )
 def compat_l4_counted_exact() -> tuple[Part, ...]:
-    """For all S, T with room: the builder of that Xen takes n frames. Refuted: it takes n - 1, always."""
-    took = L4_COUNTED.consumed(v_start, v_end(vpt_start, n))
+    """For all S, T with room and V(n) ≤ 4 GiB: the builder of that Xen takes n frames. Refuted: n - 1, always."""
+    took = consumed(COMPAT)
     exactly = counted_exactly(L4_COUNTED, COMPAT, 1)
     small = ordinary() & (v_start == 0) & (vpt_start < 1 << 30) & (n == 1 + loop.needed(COMPAT, n))
-    full_circle = (n == region.fixed_tables(COMPAT) + 2) & (loop.needed(COMPAT, n) + 1 < n) & on_pages()
-    statement = Statement(assumptions=(region.room(COMPAT, n),), runs=(found(L4_COUNTED),), goal=took == n)
+    statement = Statement(
+        assumptions=(region.room(COMPAT, n), below_4_gib()),
+        runs=(found(L4_COUNTED), *level_runs()),
+        goal=took == n,
+    )
     return (
         Part(
             name="as many as are set aside",
@@ -176,11 +180,14 @@ def compat_l4_counted_exact() -> tuple[Part, ...]:
                 "one-too-many[compat, L4 counted]",
                 "the search stops at n ⇒ the builder takes n - 1 frames",
                 evolve(statement, goal=took + 1 == n),
-                Steps(uses=(exactly.at(),), generalise=(loop.needed(COMPAT, n),)),
+                Steps(
+                    uses=(exactly.at(), takes(COMPAT).at()),
+                    generalise=(took, loop.needed(COMPAT, n), padded_end(vpt_start, n)),
+                ),
             ),
             least=(v_start, vpt_start),
             shape=small,
-            without={"room": full_circle},
+            without={"room": full_circle(), "below": above_4_gib()},
             replay=_built("compat-l4-counted", 1),
         ),
     )
@@ -194,7 +201,8 @@ def compat_l4_counted_exact() -> tuple[Part, ...]:
 def i386_exact() -> tuple[Part, ...]:
     """For all S, T with room: the builders of i386 Xen take n frames, with PAE and without.
 
-    They count the region's length, not what it touches. The region ends at a multiple of 4 MiB, so that is the same.
+    They count the region's length, not what it touches. The region ends at a multiple of 4 MiB, so that is the same:
+    the tables that they take are the fixed ones and the L1 that the region touches.
     """
     return tuple(
         Part(
@@ -358,6 +366,8 @@ def _built(name: str, less: int) -> replays.Judge:
             report = replay(layout, version=version, generations=())
         except TooLarge:
             return Replay(None, replays.TOO_LARGE)
+        if replays.ends_above_4_gib(layout):
+            return Replay(None, replays.ABOVE_4_GIB)
         replays.agreed("n", values["n"], layout.nr_pt_pages)
         return Replay(
             report.consumed == layout.nr_pt_pages - less,

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Final
 
 MEANINGS: Final[Mapping[str, str]] = {
-    "exact": "The number of frames that the search finds is precise: the region that it makes needs just as many page "
-    "tables, neither fewer nor more.",
+    "exact": "The number of frames that the search finds is precise: counted over the region that it makes, it comes out "
+    "the same, neither fewer nor more.",
     "least": "No smaller number of frames is just right for the region that it makes.",
     "unique": "No other number of frames is just right for the region that it makes.",
     "terminates": "The search ends, whatever the image and the options are.",
@@ -42,10 +42,10 @@ MEANINGS: Final[Mapping[str, str]] = {
     "don't overlap.",
     "padding": "At least 512 KiB are left above the boot stack, and less than 4 MiB + 512 KiB.",
     "start-info-page": "The page tables start at the right page, though the start info grows after their place was chosen.",
-    "consumed-64": "The loop that maps a 64-bit dom0's region takes exactly the frames that were set aside.",
-    "consumed-compat": "The loop that maps a 32-bit dom0's region, and the filling up after it, take exactly the frames "
-    "that were set aside.",
-    "compat-four-l2": "A 32-bit dom0 always gets exactly four L2 tables.",
+    "consumed-64": "The loop that maps a 64-bit dom0's region takes exactly as many frames as were set aside.",
+    "consumed-compat": "The loop that maps a 32-bit dom0's region, and the filling up after it, take exactly as many "
+    "frames as were set aside, where the region ends by 4 GiB.",
+    "compat-four-l2": "A 32-bit dom0 whose region ends by 4 GiB always gets exactly four L2 tables.",
     "monitor-not-counted": "The L4 above a 32-bit dom0's tables is none of the frames that are counted.",
     "tables-mapped": "The pages at which dom0 is told its page tables are map just these tables, in the order in which they "
     "were taken.",
@@ -64,7 +64,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "the order in which they were taken, and never goes through an empty entry.",
     "first-4level-terminates": "The first count for four levels, which lived for 39 minutes in 2005, finds an answer for a "
     "kernel in the last 2 GiB.",
-    "compat-l4-counted-exact": "The count of Xen 3.1 to 4.2.0 for a 32-bit dom0 is precise.",
+    "compat-l4-counted-exact": "The builder of Xen 3.1 to 4.2.0 takes exactly as many frames for a 32-bit dom0 as were "
+    "set aside.",
     "i386-exact": "The counts of Xen for i386, with PAE and without, were precise, though they looked at the region's length "
     "alone.",
     "rounded-start-same-count": "Rounding the region's start down to 4 MiB, as Xen 3.0 did, changes no count.",

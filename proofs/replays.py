@@ -11,7 +11,7 @@ from attrs import evolve
 
 from ..formal.arrange import TooLarge, arrange, region_end, touched
 from ..formal.layout import ADDRESS_LIMIT, Configuration, Layout, Segment
-from ..formal.machine import Report, replay, with_frames
+from ..formal.machine import Report, misaligned, replay, with_frames
 from ..formal.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
 from ..formal.verdict import MachineDisagreesError, Replay
 
@@ -22,6 +22,8 @@ Holds = Callable[[Values, Layout], tuple[bool, str]]
 Arithmetic = Callable[[Values], tuple[bool, str]]
 
 TOO_LARGE: Final = "too large for the frame machine"
+ABOVE_4_GIB: Final = "above 4 GiB, where no 32-bit guest lives"
+OFF_A_PAGE: Final = "the first table would lie off a page, where Xen dies of it and nothing is built"
 P2M_PLACES: Final = (0x8000000000, 0x1000000000000)
 """Where the p2m may lie, so that it takes no space in the region: away from most regions."""
 FEW_PAGES: Final = 0x10000
@@ -73,6 +75,11 @@ def arranged(mode: PagingMode, v_start: int, vpt_start: int) -> Layout | None:
     return layout
 
 
+def ends_above_4_gib(layout: Layout) -> bool:
+    """Whether this is a 32-bit guest's region that ends where it has no addresses."""
+    return layout.mode.bits == 32 and layout.v_start + layout.total.size > 1 << 32
+
+
 def agreed(what: str, model: int, machine: int) -> None:
     """Raises `MachineDisagreesError` when two figures differ."""
     if model != machine:
@@ -90,8 +97,8 @@ def region_case(mode: PagingMode, holds: Holds, count: str | None = "n") -> Judg
         layout = arranged(mode, v_start, vpt_start)
         if layout is None:
             return Replay(None, TOO_LARGE)
-        if mode.bits == 32 and v_start + layout.total.size > 1 << 32:
-            return Replay(None, "above 4 GiB, where no 32-bit guest lives")
+        if ends_above_4_gib(layout):
+            return Replay(None, ABOVE_4_GIB)
         if count is not None:
             agreed("n", values[count], layout.nr_pt_pages)
         found, says = holds(values, layout)
@@ -142,14 +149,24 @@ def needed(mode: PagingMode, values: Values, frames: int) -> int | None:
 
 
 def counted(layout: Layout) -> tuple[bool, str]:
-    """Whether the builder takes just the frames set aside; for a region too large to build, by a walk."""
+    """Whether the region needs just the frames set aside: a walk over it comes to as many tables.
+
+    Where the builder can be executed it must take as many, too; whether all of them can be reached is not asked.
+    """
+    walked = touched(layout.mode, layout.v_start, layout.v_start + layout.total.size)
+    set_aside = layout.nr_pt_pages
+    took = None if misaligned(layout) else _taken(layout)
+    if took is None:
+        return walked == set_aside, f"{set_aside} are set aside, a walk touches {walked} tables"
+    return walked == took == set_aside, f"{set_aside} frames are set aside, {took} are taken"
+
+
+def _taken(layout: Layout) -> int | None:
+    """How many frames the builder takes; ``None`` for a region that is too large to build."""
     try:
-        report = replay(layout)
+        return replay(layout).consumed
     except TooLarge:
-        took = touched(layout.mode, layout.v_start, layout.v_start + layout.total.size)
-        return took == layout.nr_pt_pages, f"{layout.nr_pt_pages} are set aside, a walk touches {took} tables"
-    exact = report.consumed == report.nr_pt_pages and not (report.unused or report.stray_tables)
-    return exact, f"{report.nr_pt_pages} frames are set aside, {report.consumed} are taken"
+        return None
 
 
 def arithmetic_case(holds: Arithmetic) -> Judge:
