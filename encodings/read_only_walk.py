@@ -20,10 +20,11 @@ from typing import Final
 
 from attrs import frozen
 
-from ..formal.paging import PAGE_SIZE, PagingMode
+from ..formal.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
 from ..formal.theorem import Loop
 from ..formal.words import Truth, Word, choose, number, word
 from .dom0_builder import ENTRIES, ENTRY_BITS, entry_of
+from .overlap import COMPAT_HOLE
 
 TYPE_SHIFT: Final = 61
 TYPE_FIELD: Final = 7 << TYPE_SHIFT
@@ -108,6 +109,15 @@ def leads_to(v_start: Word, shift: int, table: Word, entry: Word) -> Word:
 def _lacking(number_there: Word, below: Word) -> Word:
     """1 for an entry that is empty, since there are just ``below`` tables or pages for its level to lead to."""
     return choose(number_there < below, number(0), number(1))
+
+
+def xens_own(page: Word) -> Truth:
+    """Whether the way to a page of a 32-bit guest's addresses, by number, goes through an entry that Xen writes over.
+
+    The builder maps the whole region, and then Xen puts its own entries into the end of the marked L2, at the lowest
+    from the start of the compat hole on.
+    """
+    return page >= COMPAT_HOLE >> PAGE_SHIFT
 
 
 @cache

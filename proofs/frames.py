@@ -27,7 +27,7 @@ from ..formal.machine import replay
 from ..formal.paging import PAGE_SHIFT, PAGE_SIZE, X86_64, PagingMode
 from ..formal.theorem import Assumption, Induction, Lemma, Run, Statement, Steps
 from ..formal.verdict import Replay
-from ..formal.words import Truth, number, word
+from ..formal.words import Truth, Word, number, word
 from . import loop, region, replays
 from .builder import FAMILY, QUESTION, full_circle
 from .count import BOTH, ordinary
@@ -63,10 +63,10 @@ index = word("index")
 given, mpt_alloc = word("given"), word("mpt_alloc")
 
 
-def nth_taken() -> Run:
-    """The cursor of the table frames, when ``index`` have been taken."""
+def nth_taken(at: Word = index) -> Run:
+    """The cursor of the table frames, when ``at`` have been taken."""
     first = dom0_builder.first_table(v_start, vpt_start, vinitrd_start, initrd_len)
-    return Run(dom0_builder.taking(), (first, index), (given, mpt_alloc))
+    return Run(dom0_builder.taking(), (first, at), (given, mpt_alloc))
 
 
 @cache

@@ -58,10 +58,12 @@ MEANINGS: Final[Mapping[str, str]] = {
     "asserts-fixed": "The asserts that allow for Xen's mark on one L2 never fire when the count is right, for dom0s of either "
     "width.",
     "asserts-same-test": 'The "obfuscated" form of the assert on the type tests the same as the plain one.',
-    "asserts-overcount": "The asserts fire whenever more frames were set aside than the builder takes.",
+    "asserts-overcount": "The asserts fire whenever more frames were set aside than the builder takes, where the region "
+    "runs neither off the root table nor into what may be Xen's own of a 32-bit dom0's addresses.",
     "asserts-undercount": "The asserts fire when fewer frames were set aside than the builder takes.",
-    "walk-visits-tables": "The walk that makes the page tables read-only, and looks at them, comes to just these tables, in "
-    "the order in which they were taken, and never goes through an empty entry.",
+    "walk-visits-tables": "Where the region runs neither off the root table nor into what may be Xen's own of a 32-bit dom0's "
+    "addresses, the walk that makes the page tables read-only, and looks at them, comes to just these tables, in the order "
+    "in which they were taken, and never goes through an empty entry.",
     "first-4level-terminates": "The first count for four levels, which lived for 39 minutes in 2005, finds an answer for a "
     "kernel in the last 2 GiB.",
     "compat-l4-counted-exact": "The builder of Xen 3.1 to 4.2.0 takes exactly as many frames for a 32-bit dom0 as were "

@@ -15,6 +15,13 @@ MUTANTS: Final[tuple[tuple[str, str, str, str, str], ...]] = (
         "asserts-overcount",
     ),
     (
+        "xens-own-part-two-mib-earlier",
+        "encodings/read_only_walk.py",
+        "return page >= COMPAT_HOLE >> PAGE_SHIFT",
+        "return page >= (COMPAT_HOLE - (2 << 20)) >> PAGE_SHIFT",
+        "walk-visits-tables",
+    ),
+    (
         "root-above-the-last-type",
         "encodings/read_only_walk.py",
         "ROOT_TYPE: Final = 4 << TYPE_SHIFT",

@@ -1,28 +1,11 @@
-"""The family *Asserts*: its verdicts, and its formulas against the machine's own asserts."""
+"""The family *Asserts*: its formulas against the machine's own asserts."""
 
 import pytest
-from deciding import check_needs, check_verdicts, refuted
 from ptproof.encodings import read_only_walk as walk
 from ptproof.formal.machine import GENERATIONS
 from ptproof.formal.paging import COMPAT, X86_64, PagingMode
 from ptproof.formal.type_info import PAE_XEN_L2, VALIDATED, WRITABLE_PAGE, table_type
 from ptproof.formal.words import number
-from ptproof.proofs.asserts import CLAIMS
-
-
-def test_every_verdict_is_as_expected() -> None:
-    """Every part gets the verdict that it carries, and the machine confirms each case."""
-    check_verdicts(CLAIMS)
-
-
-def test_every_assumption_is_needed() -> None:
-    """Each assumption has a case that fails without it."""
-    check_needs(CLAIMS)
-
-
-def test_what_is_refuted() -> None:
-    """What fails is the posted asserts on a 32-bit dom0, and that an under-count is caught."""
-    assert refuted(CLAIMS) == {"asserts-posted-compat", "asserts-undercount"}
 
 
 @pytest.mark.parametrize(
