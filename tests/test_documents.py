@@ -6,7 +6,7 @@ in the page's order, in a folder of their own that has ``tests`` of the project 
 the files that the page shows, each in a block whose first line is its name: ``# folder/name.py``.
 
 Pages that are made as a whole are compared with what they would be now (``generated_pages``). All that needs every
-claim decided is in one test, so that they are decided once.
+claim decided is in one test, so that they are decided once; ``proofs/test_verdicts`` looks at the same run.
 
 ``make transcripts`` runs this file as a script: that writes into the pages what the commands print, and makes the others.
 """
@@ -120,6 +120,7 @@ def test_commands_print_what_the_page_shows(page: Path, shown: list[str], tmp_pa
         assert run(block, folder) == block, page.name
 
 
+@pytest.mark.xdist_group("whole run")
 def test_the_pages_of_all_claims(tmp_path: Path) -> None:
     """The claims, the document of what holds, and the findings' witnesses are those of a run made now."""
     (shown,) = (found for page, found in blocks() if page == CLAIMS)

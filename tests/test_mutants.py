@@ -1,15 +1,25 @@
-"""Every mutant of the encodings is noticed, by the claim or the comparison that is meant to notice it."""
+"""The mutants of the encodings: that each can be made, and how one is noticed. ``make mutants`` tries them all."""
 
 from pathlib import Path
 
 import pytest
-from mutants import LAYOUTS, MUTANTS, Mutant, copied, noticed
+from mutants import LAYOUTS, MUTANTS, ROOT, Mutant, copied, noticed
+
+BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
+
+
+@pytest.mark.parametrize("name", ["rounds-up-to-the-next", "tables-of-256-entries"])
+def test_noticed(name: str, tmp_path: Path) -> None:
+    """The changed copy gets another verdict than the one expected, or other layouts."""
+    mutant = BY_NAME[name]
+    assert noticed(copied(tmp_path, mutant), mutant.caught_by)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_noticed(mutant: Mutant, tmp_path: Path) -> None:
-    """The changed copy gets another verdict than the one expected, or other layouts."""
-    assert noticed(copied(tmp_path, mutant), mutant.caught_by)
+def test_each_has_its_place(mutant: Mutant) -> None:
+    """What it changes stands once in its file: there is something to change, and no doubt where."""
+    with (ROOT / mutant.file).open(encoding="utf-8") as file:
+        assert file.read().count(mutant.old) == 1
 
 
 def test_what_breaks_the_tool_is_not_noticed(tmp_path: Path) -> None:
@@ -29,4 +39,4 @@ def test_unchanged(tmp_path: Path) -> None:
 
 def test_names() -> None:
     """No two mutants share a name."""
-    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
+    assert len(BY_NAME) == len(MUTANTS)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from ptproof.formal.claim import Expected
 from ptproof.formal.rule import lemmas_of
 from ptproof.proofs.catalogue import CLAIMS
 
@@ -17,3 +18,9 @@ def test_a_name_means_one_claim_and_one_lemma() -> None:
     assert repeated([each.name for each in lemmas]) == []
     assert repeated([each.id for each in CLAIMS]) == []
     assert repeated(["a", "b", "a"]) == ["a"]
+
+
+def test_what_is_refuted_has_a_cure() -> None:
+    """A refuted claim names the precondition that would make it true, and only such a claim does."""
+    for each in CLAIMS:
+        assert bool(each.cure) is (each.expected is Expected.REFUTED), each.id

@@ -1,22 +1,9 @@
 """The family *Static calculation*: the real loop's start, (compat ? 6 : 4), and how many raises it needs."""
 
 import pytest
-from deciding import check_verdicts, refuted
 from ptproof.encodings.static_count import raised
 from ptproof.formal.paging import COMPAT, X86_64
 from ptproof.formal.words import number
-from ptproof.proofs.static import raises_64, raises_compat_1, static_lower
-
-
-def test_every_verdict_is_as_expected() -> None:
-    """Every part gets the verdict that it carries, and the machine confirms each case."""
-    check_verdicts([static_lower, raises_compat_1])
-
-
-def test_what_is_refuted() -> None:
-    """One raise isn't enough for a 32-bit dom0, from V(0) or from V(6)."""
-    assert refuted([static_lower, raises_64, raises_compat_1]) == {"raises-compat-1"}
-    assert [part.expected.value for part in raises_compat_1.parts] == ["refuted", "proved"] * 2
 
 
 @pytest.mark.parametrize(
