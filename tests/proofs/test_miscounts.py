@@ -1,8 +1,7 @@
 """The family *Asserts*, of a count that is wrong: the machine's judgement."""
-# Verdicts and needs of all claims: test_verdicts.py, which decides them in one run; there is no deciding.py any more.
 
 import pytest
-from ptproof.proofs.miscounts import CLAIMS, asserts_overcount, asserts_undercount
+from ptproof.proofs.miscounts import asserts_overcount, asserts_undercount
 
 SMALL = {"v_start": 0, "vpt_start": 0x100000, "vinitrd_start": 0, "initrd_len": 0}
 """A region whose tables take 5 frames of a 64-bit guest, and 7 of a 32-bit one."""
