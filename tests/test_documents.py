@@ -6,7 +6,7 @@ in the page's order, in a folder of their own that has ``tests`` of the project 
 the files that the page shows, each in a block whose first line is its name: ``# folder/name.py``.
 
 Pages that are made as a whole are compared with what they would be now (``generated_pages``). All that needs every
-claim decided is in one test, so that they are decided once; ``proofs/test_verdicts`` looks at the same run.
+claim decided is in one test, so that they are decided once: also what must hold of all verdicts (``deciding``).
 
 ``make transcripts`` runs this file as a script: that writes into the pages what the commands print, and makes the others.
 """
@@ -21,6 +21,7 @@ from pathlib import Path
 
 import generated_pages as generated
 import pytest
+from deciding import check_needs, check_verdicts
 from ptproof.formal.claim import Expected, claims
 from ptproof.formal.image_writer import image_of
 from ptproof.formal.layout import Configuration, Segment
@@ -120,9 +121,10 @@ def test_commands_print_what_the_page_shows(page: Path, shown: list[str], tmp_pa
         assert run(block, folder) == block, page.name
 
 
-@pytest.mark.xdist_group("whole run")
-def test_the_pages_of_all_claims(tmp_path: Path) -> None:
-    """The claims, the document of what holds, and the findings' witnesses are those of a run made now."""
+def test_all_claims_and_their_pages(tmp_path: Path) -> None:
+    """Every verdict is as expected; the claims, the document of what holds, and the findings' witnesses are of now."""
+    check_verdicts(generated.whole_run())
+    check_needs(generated.whole_run())
     (shown,) = (found for page, found in blocks() if page == CLAIMS)
     folder = prepared(tmp_path, CLAIMS)
     assert any(EVERY_CLAIM in commands(block) for block in shown)
