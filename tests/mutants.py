@@ -122,7 +122,7 @@ def noticed(folder: Path, caught_by: str) -> str:
         timeout=SECONDS,
         check=False,
     )
-    if ended.returncode == 0 or TOOL_FAILED in ended.stderr:  # nothing was found out about what broke the tool
+    if ended.returncode == 0 or TOOL_FAILED in ended.stderr:  # nothing is known of what broke the tool
         return ""
     if caught_by == LAYOUTS:
         return "the formulas' layouts are not the machine's" if ended.returncode == 1 else ended.stderr
