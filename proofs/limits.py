@@ -86,13 +86,24 @@ def asked_for(given: Configuration) -> str:
 
 
 def capped_boot(mode: PagingMode, values: Values) -> tuple[Configuration, str]:
-    """The boot with the memory that the cap leaves, and what is said of it: dom0_mem gives no absolute amount."""
+    """The boot with the memory that the cap leaves, and what is said of it: dom0_mem gives no absolute amount.
+
+    Xen gives dom0 no more than a maximum in dom0_mem, whatever the cap says, and then panics. So where the cap raises
+    the memory there is none, and the host has as much as is raised to.
+    """
     given = configuration(mode, values)
     least = values.get("min_pages", 0)
     option = Dom0Mem(minimum=Amount(least), maximum=Amount(given.nr_pages))
     pages = capped(given, option, given.nr_pages + RESERVE)
-    memory = (f"min:{_kib(least)}," if least else "") + f"max:{_kib(given.nr_pages)}"
-    says = f"with dom0_mem={memory} and {_initrd(given)}, the cap makes {pages} pages of {given.nr_pages}"
+    memory = f"max:{_kib(given.nr_pages)}"
+    host = ""
+    if pages > given.nr_pages:
+        memory = f"-{_kib(pages - given.nr_pages)}"
+        host = f" on a host that has {_kib(pages)} for dom0"
+    memory = (f"min:{_kib(least)}," if least else "") + memory
+    says = (
+        f"with dom0_mem={memory}{host} and {_initrd(given)}, the cap makes {pages} pages of {given.nr_pages}"
+    )
     return evolve(given, nr_pages=pages), says
 
 

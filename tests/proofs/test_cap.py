@@ -1,30 +1,52 @@
 """The claims on the cap: that they are told of whole boots."""
 
-from ptproof.formal.dom0_mem import RESERVE, parse_dom0_mem
+from attrs import evolve
+from ptproof.formal.dom0_mem import RESERVE, capped, parse_dom0_mem
 from ptproof.formal.paging import X86_64
 from ptproof.proofs import limits
 
 GIB = 1 << 30
 LINUX = 2**64 - 2 * GIB
-TWICE = {
+LARGE = {
     "virt_base": LINUX,
     "kernel_end": LINUX + GIB,
-    "nr_pages": 1 << 18,
+    "nr_pages": 1 << 27,
     "initrd_len": 5000,
 }
-"""A kernel of 1 GiB, and as much memory."""
+"""A kernel of 1 GiB, and more memory than the p2m of the rest has entries for."""
+
+RAISED = {
+    "virt_base": 2**64 - (64 << 20),
+    "kernel_end": 2**64 - (63 << 20),
+    "nr_pages": 1 << 15,
+    "initrd_len": 55 << 20,
+}
+"""As a real Xen 4.17.7 raised it: with -2800M of 3 GiB dom0 runs in 2 GiB, with max:128M Xen panics."""
 
 
 def test_a_capped_boot_is_what_the_option_gives() -> None:
     """The option told has no absolute amount, gives the memory before the cap, and the cap is taken from there."""
-    given, says = limits.capped_boot(X86_64, TWICE | {"min_pages": 512})
+    given, says = limits.capped_boot(X86_64, LARGE | {"min_pages": 512})
     option = parse_dom0_mem(says.split("dom0_mem=")[1].split(" ")[0])
     assert not option.amount.positive
     assert option.minimum.pages == 512
-    assert option.nr_pages((1 << 18) + RESERVE) == 1 << 18
+    assert option.nr_pages((1 << 27) + RESERVE) == 1 << 27 > given.nr_pages
     assert says == (
-        "with dom0_mem=min:2048K,max:1048576K and an initrd of 0x1388 bytes, "
-        f"the cap makes {given.nr_pages} pages of 262144"
+        "with dom0_mem=min:2048K,max:536870912K and an initrd of 0x1388 bytes, "
+        f"the cap makes {given.nr_pages} pages of 134217728"
+    )
+
+
+def test_a_boot_whose_memory_is_raised_has_no_maximum() -> None:
+    """Xen allocates nothing past a maximum: what is raised is told of a host that has it, and of an option without one."""
+    given, says = limits.capped_boot(X86_64, RAISED)
+    option = parse_dom0_mem(says.split("dom0_mem=")[1].split(" ")[0])
+    assert given.nr_pages > RAISED["nr_pages"]
+    assert option.nr_pages(given.nr_pages) == RAISED["nr_pages"]
+    assert capped(evolve(given, nr_pages=RAISED["nr_pages"]), option, given.nr_pages) == given.nr_pages
+    assert says == (
+        "with dom0_mem=-1966080K on a host that has 2097152K for dom0 and an initrd of 0x3700000 bytes, "
+        "the cap makes 524288 pages of 32768"
     )
 
 
