@@ -7,7 +7,8 @@ is known here: what Xen keeps for itself, for its own tables of vcpus and IOMMUs
 the other.
 
 Facts: DOMAIN.md section 6; ``parse_amt()``, ``get_memsize()``, ``default_nr_pages()`` and
-``dom0_compute_nr_pages()`` in ``xen/arch/x86/dom0_build.c``, ``xen/lib/parse-size.c`` (4.22).
+``dom0_compute_nr_pages()`` in ``xen/arch/x86/dom0_build.c``, ``xen/lib/parse-size.c``, ``assign_pages()`` in
+``xen/common/page_alloc.c`` (4.22).
 """
 
 import re
@@ -124,6 +125,19 @@ def capped(configuration: Configuration, option: Dom0Mem, available: int | None)
         return nr_pages
     room = ((1 << 32 if small else 0) - end) % ADDRESS_LIMIT
     return max(room // (2 * entry), least)
+
+
+def out_of_reach(nr_pages: int, option: Dom0Mem, available: int | None) -> str | None:
+    """Why Xen can't give dom0 so many pages, which the cap may raise its memory to; ``None`` where it can.
+
+    Xen makes the maximum the domain's own limit before the cap, and allocates nothing past that.
+    """
+    most = option.maximum.of(available or 0)
+    if nr_pages > most:
+        return f"Xen panics: it clips dom0's memory up, to {nr_pages} pages, and dom0_mem allows {most}."
+    if available is not None and nr_pages > available:
+        return f"Xen panics: it clips dom0's memory up, to {nr_pages} pages, and the host has {available}."
+    return None
 
 
 _SIZE: Final = re.compile(r"(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)([bkmgtBKMGT]?)")

@@ -94,6 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from ..arranged import Disagreement
     from ..arrangement import arrangement
+    from ..dom0_mem import Dom0Mem, out_of_reach
     from ..exit_status import Status
     from ..files import write_json
     from ..foresee import foreseen
@@ -110,6 +111,10 @@ def run(arguments: argparse.Namespace) -> int:
     layout = laid.found.layout
     report = _seen(layout, laid.version)
     warnings = foreseen(laid.configuration, layout, laid.entry)
+    if laid.configuration.nr_pages > laid.asked:
+        option = arguments.dom0_mem or Dom0Mem()
+        panics = out_of_reach(laid.configuration.nr_pages, option, _available(arguments))
+        warnings += [panics] if panics is not None else []
     if report is not None and not report.exact:
         warnings += [each for each in report.sentences() if each not in warnings]
     if arguments.json is not None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from ptproof.formal.dom0_mem import UNLIMITED, Amount, Dom0Mem, capped, parse_dom0_mem
+from ptproof.formal.dom0_mem import UNLIMITED, Amount, Dom0Mem, capped, out_of_reach, parse_dom0_mem
 from ptproof.formal.errors import InputError
 from ptproof.formal.layout import ADDRESS_LIMIT, Configuration, Segment
 from ptproof.formal.paging import COMPAT, X86_64
@@ -142,6 +142,23 @@ def test_the_cap_can_raise() -> None:
     """With 1.1 GiB of kernel and initrd the doubled end wraps, and what fits is more than what was asked for."""
     found = capped(kernel(64 * GIB, (11 << 30) // 10), NO_AMOUNT, None)
     assert 225 * GIB < found < 231 * GIB
+
+
+@pytest.mark.parametrize(
+    ("text", "available", "says"),
+    [
+        ("max:2G", 4 * GIB, "to 524289 pages, and dom0_mem allows 524288"),
+        ("max:-2G", 4 * GIB, "to 524289 pages, and dom0_mem allows 524288"),
+        ("-3G", 2 * GIB, "to 524289 pages, and the host has 524288"),
+        ("max:3G", 4 * GIB, None),
+        ("-3G", 4 * GIB, None),
+        ("max:3G", None, None),
+    ],
+)
+def test_what_is_raised_has_to_be_there(text: str, available: int | None, says: str | None) -> None:
+    """Xen gives dom0 no more than the maximum, and no more than there is, whatever the cap makes of it."""
+    found = out_of_reach(2 * GIB + 1, parse_dom0_mem(text), available)
+    assert found == (f"Xen panics: it clips dom0's memory up, {says}." if says else None)
 
 
 @pytest.mark.parametrize(

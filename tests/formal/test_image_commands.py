@@ -170,6 +170,21 @@ def test_the_cap_is_told(capsys: Capture, tmp_path: Path) -> None:
         assert p2m_pages(ran) == 900 << 18
 
 
+def test_more_than_xen_gives_is_told(capsys: Capture, tmp_path: Path) -> None:
+    """Memory that the cap raises past a maximum, or past what the host has, makes Xen panic, as a real one did."""
+    path = tmp_path / "kernel.elf"
+    path.write_bytes(pv_image(virt_base=ADDRESS_LIMIT - (64 << 20), p_paddr=0, p_memsz=1 << 20))
+    boot = ("layout", str(path), "--initrd-len", "55M")
+    past = run(capsys, *boot, "--dom0-mem", "max:128M", "--host-mem", "3G")
+    assert p2m_pages(past) == 1 << 19
+    assert (
+        "warning: Xen panics: it clips dom0's memory up, to 524288 pages, and dom0_mem allows 32768.\n"
+        in past.err
+    )
+    assert "the host has 65536" in run(capsys, *boot, "--host-mem", "256M").err
+    assert "panics" not in run(capsys, *boot, "--dom0-mem=-2800M", "--host-mem", "3G").err
+
+
 @pytest.mark.parametrize(
     ("argv", "told"),
     [
