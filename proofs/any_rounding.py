@@ -11,6 +11,7 @@ from typing import Final
 from ..encodings.dom0_count import FIRST_TRIED, search_rounded, tables, tables_by_level
 from ..encodings.dom0_layout import rounded_end, stack_end
 from ..formal.arrange import TooLarge, region_end, touched
+from ..formal.layout import ADDRESS_LIMIT
 from ..formal.paging import PAGE_SIZE, PagingMode
 from ..formal.theorem import Assumption, Induction, Lemma, Run, Statement, Steps, Use
 from ..formal.verdict import Replay
@@ -250,6 +251,8 @@ def judge(mode: PagingMode) -> replays.Judge:
                 tried += 1
         except TooLarge:
             return Replay(None, replays.TOO_LARGE)
+        if mode.bits == 32 and region_end(stack(tried), rounding, padding) > 1 << 32:
+            return Replay(None, replays.ABOVE_4_GIB)
         replays.agreed("n", values["n"], tried)
         return Replay(
             took == tried, f"with that rounding the machine's search stops at {tried}, a walk touches {took}"
@@ -259,4 +262,6 @@ def judge(mode: PagingMode) -> replays.Judge:
 
 
 def _stack_end(values: Values, frames: int) -> int:
-    return values["vpt_start"] + (frames + 1) * PAGE_SIZE
+    """Where the boot stack ends, going up from S: not wrapped."""
+    before = (values["vpt_start"] - values["v_start"]) % ADDRESS_LIMIT
+    return values["v_start"] + before + (frames + 1) * PAGE_SIZE

@@ -233,11 +233,13 @@ def _silent(report: Report, name: str) -> tuple[bool, str]:
 
 
 def _silent_but_once(values: Values, report: Report) -> tuple[bool, str]:
+    """Nothing fires at another frame than the L2 in slot 3, as the tables have it; and the values aren't about that."""
     frames = _fired(report, POSTED.name)
-    beyond = len(frames) != 1 or (values["level"], values["slot"]) == (2, walk.XENS_SLOT)
+    xens = [each.frame for each in report.tree if (each.level, each.address >> 30) == ("L2", walk.XENS_SLOT)]
+    about_it = (values["level"], values["slot"]) == (2, walk.XENS_SLOT)
     return (
-        not beyond,
-        f"the asserts as posted fire at {frames} of {report.nr_pt_pages} frames, the L2 in slot 3",
+        set(frames) <= set(xens) and not about_it,
+        f"the asserts as posted fire at {frames} of {report.nr_pt_pages} frames; the L2 in slot 3 is {xens}",
     )
 
 

@@ -10,6 +10,7 @@ from attrs import evolve
 
 from ..encodings import dom0_builder
 from ..encodings.allocation import order_pages
+from ..encodings.spans import spanned
 from ..formal.arrange import TooLarge
 from ..formal.builder import (
     INITRD_MFN,
@@ -19,7 +20,9 @@ from ..formal.builder import (
     build,
     empty_domain,
     mfn_of,
+    slot_of,
     table_entries,
+    table_offset,
 )
 from ..formal.claim import Claim, Part, claim
 from ..formal.layout import ADDRESS_LIMIT, Layout, Segment
@@ -56,6 +59,7 @@ from .mapped_pages import (
     vinitrd_start,
 )
 from .page_lengths import before, less_as_many, order_least, page, size, whole_pages, within
+from .reach import into_the_hole, keeps, kept, walkable
 from .region import n, v_start, vpt_start
 from .replays import Values
 
@@ -106,7 +110,7 @@ def nth_mapped(mode: PagingMode) -> Lemma:
     """The page T + 4096 i is mapped, and to the i-th frame that is taken; any initrd has frames of its own."""
     nth, own_pages = table_page() + index, own_bytes >> PAGE_SHIFT
     return Lemma(
-        f"tables-mapped[{mode.name}]",
+        f"nth-mapped[{mode.name}]",
         "i < n ⇒ the page T + 4096 i is within the region and maps the i-th frame taken",
         Statement(
             assumptions=(
@@ -146,6 +150,34 @@ def nth_mapped(mode: PagingMode) -> Lemma:
                 region_bytes >> PAGE_SHIFT,
                 region_bytes,
                 tables_at,
+            ),
+        ),
+    )
+
+
+@cache
+def tables_reached(mode: PagingMode) -> Lemma:
+    """The page T + 4096 i maps the i-th frame taken, and nothing is written over the entries on the way there."""
+    nth, mapped = table_page() + index, nth_mapped(mode)
+    return Lemma(
+        f"tables-mapped[{mode.name}]",
+        "i < n ⇒ the page T + 4096 i is within the region and maps the i-th frame taken, by entries that are kept",
+        Statement(
+            assumptions=(*mapped.statement.assumptions, walkable(mode)),
+            runs=mapped.statement.runs,
+            goal=mapped.statement.goal & kept(mode, index),
+        ),
+        Steps(
+            uses=(mapped.at(), region.v_end_grows(mode).at(m=n), keeps(mode, index)),
+            generalise=(
+                frame_given(nth) << PAGE_SHIFT,
+                initrd_page + initrd_count,
+                initrd_page,
+                nth,
+                region_bytes >> PAGE_SHIFT,
+                spanned(v_start, v_end, 39),
+                region_bytes,
+                v_end,
             ),
         ),
     )
@@ -223,12 +255,14 @@ def tables_mapped() -> tuple[Part, ...]:
     """For all S, T, n with room, any initrd, i < n: the page T + 4096 i is mapped, and to the i-th frame taken.
 
     S, T and the initrd are page-aligned; the initrd is mapped in the middle of the region, or it isn't. Frames are
-    taken in ascending order: the i-th is the first one and i.
+    taken in ascending order: the i-th is the first one and i. No entry on the way to the page is written over: 64-bit,
+    where the region doesn't run off the root; compat, where it ends by 0xf5800000, from where on a 32-bit guest's
+    addresses may be Xen's own.
     """
     return tuple(
         Part(
             name=f"{mode.title}, {name}",
-            lemma=nth_mapped(mode),
+            lemma=tables_reached(mode),
             least=(v_start, vpt_start, n, index, vinitrd_start),
             shape=shape & (index + 1 == n),
             without={
@@ -236,6 +270,12 @@ def tables_mapped() -> tuple[Part, ...]:
                 "pages": (v_start == PAGE_SIZE // 2) & _few(mode) & _no_initrd() & (index == 0),
                 "initrd": (v_start == 0) & _few(mode) & _initrd_too_long(),
                 "index": (v_start == 0) & _few(mode) & _no_initrd() & (index == 1024),
+                "root": (v_start == -(4 << 20))
+                & (vpt_start == PAGE_SIZE)
+                & _no_initrd()
+                & (n == 9)
+                & (index == 0),
+                "below": into_the_hole() & _no_initrd() & (n == 11) & (index == 10),
             },
             replay=on_machine(mode, _nth_on_machine),
         )
@@ -326,7 +366,7 @@ def on_machine(mode: PagingMode, holds: Callable[[Values, Domain], tuple[bool, s
             return Replay(None, replays.TOO_LARGE)
         layout = replays.resized(given, values, values["n"])
         at, length = values["vinitrd_start"], values["initrd_len"]
-        layout = evolve(layout, initrd=Segment(at, at + length) if at else None)
+        layout = evolve(layout, initrd=Segment(at, (at + length) % ADDRESS_LIMIT) if at else None)
         try:
             domain = build(layout)
         except (TooLarge, ImpossibleLayout):
@@ -344,14 +384,27 @@ def _leaves(domain: Domain) -> list[int]:
     return [mfn_of(entry) for entry in entries if entry & PRESENT]
 
 
+def _leaf(domain: Domain, address: int) -> int | None:
+    """The frame that an address is mapped to, by the tables from the root down; ``None`` if it isn't."""
+    slot: int | None = domain.root_slot
+    entry = 0
+    for level in reversed(domain.mode.levels):
+        if slot is None:
+            return None
+        entry = domain.memory[slot * domain.entries + table_offset(level, address)]
+        slot = slot_of(domain, entry)
+    return mfn_of(entry) if entry & PRESENT else None
+
+
 def _nth_on_machine(values: Values, domain: Domain) -> tuple[bool, str]:
-    leaves = _leaves(domain)
-    before = (values["vpt_start"] - values["v_start"]) % ADDRESS_LIMIT
-    at = -(-before // PAGE_SIZE) + values["index"]
-    wanted = domain.pool_mfn + values["index"]
-    mapped = f"maps frame {leaves[at]:#x}" if at < len(leaves) else "isn't mapped"
-    right = before % PAGE_SIZE == 0 and at < len(leaves) and leaves[at] == wanted
-    return right, f"page {at} of {len(leaves)} {mapped}, frame {values['index']} taken is {wanted:#x}"
+    address = (values["vpt_start"] + values["index"] * PAGE_SIZE) % ADDRESS_LIMIT
+    off = (values["vpt_start"] - values["v_start"]) % PAGE_SIZE
+    wanted, found = domain.pool_mfn + values["index"], _leaf(domain, address)
+    mapped = "can't be reached" if found is None else f"maps frame {found:#x}"
+    return found == wanted and not off, (
+        f"the page at {address:#x} {mapped}, frame {values['index']} taken is {wanted:#x}"
+        f"{f', {off} bytes off a page' if off else ''}"
+    )
 
 
 def _allocated_on_machine(values: Values, domain: Domain) -> tuple[bool, str]:

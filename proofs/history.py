@@ -368,6 +368,8 @@ def _built(name: str, less: int) -> replays.Judge:
             return Replay(None, replays.TOO_LARGE)
         if replays.ends_above_4_gib(layout):
             return Replay(None, replays.ABOVE_4_GIB)
+        if report.misaligned:
+            return Replay(None, replays.OFF_A_PAGE)
         replays.agreed("n", values["n"], layout.nr_pt_pages)
         return Replay(
             report.consumed == layout.nr_pt_pages - less,

@@ -47,8 +47,9 @@ MEANINGS: Final[Mapping[str, str]] = {
     "frames as were set aside, where the region ends by 4 GiB.",
     "compat-four-l2": "A 32-bit dom0 whose region ends by 4 GiB always gets exactly four L2 tables.",
     "monitor-not-counted": "The L4 above a 32-bit dom0's tables is none of the frames that are counted.",
-    "tables-mapped": "The pages at which dom0 is told its page tables are map just these tables, in the order in which they "
-    "were taken.",
+    "tables-mapped": "Where the region runs neither off the root table nor into what may be Xen's own of a 32-bit dom0's "
+    "addresses, the pages at which dom0 is told its page tables are map just these tables, in the order in which they were "
+    "taken.",
     "allocation-suffices": "Every page of dom0's region, its page tables among them, has a frame in the memory that was "
     "allocated for it, or in the initrd.",
     "asserts-posted-64": "For a 64-bit dom0 the asserts, as first posted and as first committed, never fire when the count "

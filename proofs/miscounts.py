@@ -30,9 +30,10 @@ from .mapped_pages import (
     v_end,
     vinitrd_start,
 )
+from .reach import into_the_hole, walkable
 from .region import n, v_start, vpt_start
 from .replays import Values
-from .walk_pages import into_the_hole, maps_nth, stands_at, visits, walk_comes_to, walkable
+from .walk_pages import maps_nth, stands_at, visits, walk_comes_to
 
 STRONGER: Final = "check that the next table frame, mpt_alloc, ends up at the end of the tables: that catches every miscount"
 

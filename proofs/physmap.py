@@ -191,9 +191,9 @@ def p2m_checked() -> tuple[Part, ...]:
     """64-bit, for all configurations with INIT_P2M: a p2m with an address that Xen's root slots map is refused.
 
     Refuted: the p2m is compared with the region alone. In a slot that Xen has filled the builder goes on in Xen's own
-    table, which all guests share; in one that is empty yet, as the last are where there is little memory, it enters a
-    table of dom0's. A real Xen 4.17 dies of a page that is mapped already, or of one that it can't write, in the slots
-    that it has filled, and runs dom0 where there is an empty one: so with this configuration.
+    table; in one that is empty yet, as the last are where there is little memory, it enters a
+    table of dom0's. A real Xen 4.17 dies of a page that is mapped already, or of one that it can't write, in most of the
+    slots that it has filled; in its per-domain slot, 260, and in an empty one it runs dom0: so with this configuration.
     """
     choice = configurations.Choice(X86_64, mapped=False, own_p2m=True, shim=False)
     given: Arrangement = configurations.arranged(choice)
@@ -284,6 +284,8 @@ def _region_and_p2m(start: int, length: int) -> Truth:
 def _one_step(values: Values) -> Replay:
     """One step, executed on tables of which just those are there that the values say."""
     end, where = values["p2m_end"], values["at"]
+    if where > end:
+        return Replay(None, "the loop has ended before it comes there")
     left = (-(-end // PAGE_SIZE) * PAGE_SIZE - where) // PAGE_SIZE
     tables, pages = 0, 1
     for shift, there, free in (
@@ -324,6 +326,8 @@ def _tables_taken(superpages: Superpages) -> replays.Judge:
     """Judges whether the closed form gives what the machine takes, level by level."""
 
     def judge(values: Values) -> Replay:
+        if (values["v_start"] | values["v_end"]) % PAGE_SIZE:
+            return Replay(None, "no builder maps a region that starts or ends off a page")
         try:
             loaded = _mapped(values, 1 << 40, 0, superpages)
         except (TooLarge, ImpossibleLayout):

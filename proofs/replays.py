@@ -52,9 +52,10 @@ def configuration(mode: PagingMode, v_start: int, vpt_start: int) -> Configurati
             nr_pages=pages,
             init_p2m=places[0],
         )
-    pages = min(pages, room // mode.p2m_entry)
+    # From an S off a page, only the whole pages above it are there for the p2m.
+    pages = min(pages, (room - room % PAGE_SIZE) // mode.p2m_entry)
     p2m = -(-pages * mode.p2m_entry // PAGE_SIZE) * PAGE_SIZE
-    kernel = Segment(v_start, (info - min(p2m, room)) % ADDRESS_LIMIT)
+    kernel = Segment(v_start, (info - p2m) % ADDRESS_LIMIT)
     return Configuration(mode=mode, virt_base=v_start, kernel=kernel, nr_pages=pages)
 
 

@@ -16,7 +16,7 @@ from ..encodings.dom0_count import FIRST_TRIED, search_rounded, tables, tables_b
 from ..encodings.dom0_layout import PADDING, ROUNDING_SHIFT, padded_end, rounded_end, stack_end, v_end
 from ..encodings.spans import round_up, spanned
 from ..formal.arrange import region_end, touched
-from ..formal.layout import Layout
+from ..formal.layout import ADDRESS_LIMIT, Layout
 from ..formal.paging import PAGE_SIZE, PagingMode
 from ..formal.theorem import Assumption, Lemma, Run, Statement, Steps
 from ..formal.words import Truth, Word, choose, number
@@ -306,15 +306,16 @@ def cost(mode: PagingMode) -> Lemma:
 
 def page_count(mode: PagingMode, values: Values) -> int:
     """What the machine's search finds when it rounds to a page and doesn't pad."""
-    before = values["vpt_start"] - values["v_start"]
     tried = FIRST_TRIED
-    while touched(mode, values["v_start"], _page_end(values["v_start"] + before, tried)) > tried:
+    while touched(mode, values["v_start"], _page_end(values, tried)) > tried:
         tried += 1
     return tried
 
 
-def _page_end(vpt_start: int, frames: int) -> int:
-    return region_end(vpt_start + (frames + 1) * PAGE_SIZE, PAGE_SIZE, 0)
+def _page_end(values: Values, frames: int) -> int:
+    """Where the boot stack ends, going up from S to the next page: not wrapped."""
+    before = (values["vpt_start"] - values["v_start"]) % ADDRESS_LIMIT
+    return region_end(values["v_start"] + before + (frames + 1) * PAGE_SIZE, PAGE_SIZE, 0)
 
 
 def judge(mode: PagingMode, holds: Callable[[int, int], bool]) -> replays.Judge:
@@ -323,7 +324,7 @@ def judge(mode: PagingMode, holds: Callable[[int, int], bool]) -> replays.Judge:
     def judged(values: Values, layout: Layout) -> tuple[bool, str]:
         fewer = page_count(mode, values)
         replays.agreed("m", values["m"], fewer)
-        longer = layout.v_start + layout.total.size - _page_end(layout.vpt_start, fewer)
+        longer = layout.v_start + layout.total.size - _page_end(values, fewer)
         more = layout.nr_pt_pages - fewer
         return holds(more, longer), f"Xen's region takes {more} frames more and is {longer:#x} bytes longer"
 

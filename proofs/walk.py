@@ -20,9 +20,10 @@ from .builder import consumed, full_circle, region_runs, takes_n
 from .count import BOTH
 from .frames import index, on_machine
 from .mapped_pages import frame_given, initrd_len, region_bytes, table_page, v_end, vinitrd_start
+from .reach import into_the_hole
 from .region import n, v_start, vpt_start
 from .replays import Values
-from .walk_pages import into_the_hole, visits, walk_comes_to
+from .walk_pages import visits, walk_comes_to
 from .walk_steps import l1_entry, l1_table
 
 

@@ -9,12 +9,11 @@ from functools import cache
 
 from ..encodings import dom0_builder
 from ..encodings import read_only_walk as walk
-from ..encodings.dom0_builder import ENTRIES, ENTRY_BITS
-from ..encodings.overlap import COMPAT_HOLE
+from ..encodings.dom0_builder import ENTRY_BITS
 from ..encodings.spans import spanned
-from ..formal.paging import COMPAT, PAGE_SHIFT, PAGE_SIZE, X86_64, PagingMode
+from ..formal.paging import COMPAT, PAGE_SHIFT, PagingMode
 from ..formal.theorem import Assumption, Lemma, Run, Statement, Steps
-from ..formal.words import TRUE, Truth, Word, replaced, word
+from ..formal.words import Truth, Word, replaced
 from . import region
 from .builder import SHIFTS, fills, level_runs, level_takes, not_all_around, states, took
 from .frames import index, mpt_alloc, nth_mapped, nth_taken
@@ -33,7 +32,8 @@ from .mapped_pages import (
     tables_at,
     v_end,
 )
-from .region import n, v_start, vpt_start
+from .reach import keeps, kept, root_holds, walkable
+from .region import n, v_start
 from .walk_steps import (
     empty,
     entry_of,
@@ -81,49 +81,6 @@ def levels_rounded() -> Lemma:
     )
 
 
-@cache
-def root_holds() -> Lemma:
-    """Where S and the region's last byte agree above the root, the root has an entry for each L3."""
-    end = word("end")
-    return Lemma(
-        "root-holds",
-        "S and V - 1 agree from bit 48 up ⇒ the root's entry for S, and N_39 of them, are in the root",
-        Statement(
-            assumptions=(
-                Assumption(
-                    "some", (end - v_start > 0) & (end - v_start <= region.region_limit(X86_64)), "V > S"
-                ),
-                Assumption(
-                    "within",
-                    (v_start <= end - 1) & (v_start >> 48 == (end - 1) >> 48),
-                    "S ≤ V - 1, and they agree from bit 48 up",
-                ),
-            ),
-            goal=entry_of(48) + spanned(v_start, end, 39) <= ENTRIES,
-        ),
-    )
-
-
-def walkable(mode: PagingMode) -> Assumption:
-    """The region doesn't run off the end of the root table, nor into the part of a 32-bit guest's L2 that is Xen's."""
-    if mode is COMPAT:
-        return Assumption(
-            "below",
-            (v_start < v_end) & (region_bytes >= PAGE_SIZE) & (v_end <= COMPAT_HOLE),
-            f"the region is a page at least, and ends by {COMPAT_HOLE:#x}, where Xen's own part may begin",
-        )
-    return Assumption(
-        "root",
-        (v_start <= v_end - 1) & (v_start >> 48 == (v_end - 1) >> 48),
-        "v_start and the region's last byte, above it, agree from bit 48 up: the builder doesn't run off the root",
-    )
-
-
-def into_the_hole() -> Truth:
-    """Where to look for a 32-bit guest's tables that reach into Xen's own part: that begins above the second."""
-    return (v_start == COMPAT_HOLE - (8 << 20)) & (vpt_start == COMPAT_HOLE - 2 * PAGE_SIZE)
-
-
 def visits(at: Word) -> tuple[Run, ...]:
     """The walk over ``at`` pages from T on, the mapping loop up to the next one, and the ``at``-th table frame."""
     whole = dom0_builder.pages_of(v_start, v_end)
@@ -137,30 +94,13 @@ def visits(at: Word) -> tuple[Run, ...]:
 def stands_at(mode: PagingMode, at: Word) -> Truth:
     """After ``at`` visits the walk is at the page T + 4096 ``at``, and used no entry that is empty or Xen's own."""
     there = table_page() + at
-    own = ~walk.xens_own((v_start >> PAGE_SHIFT) + there) if mode is COMPAT else TRUE
-    return (visited == at) & (walk.leads_to(v_start, 21, l1_table, l1_entry) == there) & (empty == 0) & own
+    full = (empty == 0) & kept(mode, at) if mode is COMPAT else empty == 0
+    return (visited == at) & (walk.leads_to(v_start, 21, l1_table, l1_entry) == there) & full
 
 
 def maps_nth(at: Word) -> Truth:
     """The page T + 4096 ``at`` maps the frame that the cursor gives out after ``at`` tables."""
     return frame_given(table_page() + at) << PAGE_SHIFT == mpt_alloc
-
-
-@cache
-def page_below(limit: int) -> Lemma:
-    """A page of a region that ends by ``limit`` lies below it."""
-    at, end = word("at"), word("end")
-    return Lemma(
-        f"page-below[{limit:#x}]",
-        f"p < (V - S) / 4096, S < V ≤ {limit:#x} ⇒ S / 4096 + p < {limit:#x} / 4096",
-        Statement(
-            assumptions=(
-                Assumption("page", at < dom0_builder.pages_of(v_start, end), "p is a page of the region"),
-                Assumption("below", (v_start < end) & (end <= limit), f"S < V ≤ {limit:#x}"),
-            ),
-            goal=(v_start >> PAGE_SHIFT) + at < limit >> PAGE_SHIFT,
-        ),
-    )
 
 
 @cache
@@ -197,7 +137,7 @@ def walk_comes_to(mode: PagingMode) -> Lemma:
                     visits=index, pages=whole, l1_tables=took(21), l2_tables=took(30), l3_tables=took(39)
                 ),
                 nth_mapped(mode).wherever(),
-                *((page_below(COMPAT_HOLE).at(at=nth, end=v_end),) if compat else ()),
+                *((keeps(mode, index),) if compat else ()),
             ),
             generalise=(
                 frame_given(nth) << PAGE_SHIFT,

@@ -102,25 +102,25 @@ def objections(part: Part, statement: Statement, kept: Mapping[str, Any]) -> Ite
 
 def _at_point(part: Part, statement: Statement, name: str, at: Mapping[str, str]) -> Iterator[str]:
     """What isn't so at a point: all holds at the example; at another just what it lacks, and the goal, doesn't."""
-    held = _held(statement, _values(at))
+    holds = held(statement, values_of(at))
     for each in statement.assumptions:
-        if held[each.name] is (each.name == name):
-            yield f"{each.name} is {held[each.name]}"
-    if held[""] is not (name == EXAMPLE):
-        yield f"the goal is {held['']}"
+        if holds[each.name] is (each.name == name):
+            yield f"{each.name} is {holds[each.name]}"
+    if holds[""] is not (name == EXAMPLE):
+        yield f"the goal is {holds['']}"
     if _machine(part, at) is (name != EXAMPLE):
         yield "the machine sees otherwise"
 
 
 def truth(statement: Statement, kept: Mapping[str, Any]) -> str:
     """What holds at the points near those that are kept: a bit for each assumption and the goal, in hexadecimal."""
-    bits = "".join("01"[each] for at in _near(kept) for each in _held(statement, at).values())
+    bits = "".join("01"[each] for at in _near(kept) for each in held(statement, at).values())
     return f"{int('1' + bits, 2):x}"
 
 
 def _near(kept: Mapping[str, Any]) -> Iterator[dict[str, int]]:
     """Points near those that are kept, one word changed, and random ones; the same each time."""
-    points = [_values(at) for at in kept["points"].values()]
+    points = [values_of(at) for at in kept["points"].values()]
     for at in points:
         for name, value in at.items():
             for changed in (value - 1, value + 1, value - 0x1000, value + 0x1000, value ^ 1 << 21, 0, -1):
@@ -139,7 +139,7 @@ def _near(kept: Mapping[str, Any]) -> Iterator[dict[str, int]]:
 def mutants(part: Part, kept: Mapping[str, Any]) -> Iterator[Mutant]:
     """Every weaker statement that is tried: less is shown, or under more assumptions."""
     statement, name = part.lemma.statement, part.lemma.name
-    example = _values(kept["points"][EXAMPLE])
+    example = values_of(kept["points"][EXAMPLE])
     yield Mutant(f"{name}: nothing is to be shown", evolve(statement, goal=TRUE))
     for index, (weaker, goal) in enumerate(_weaker(statement.goal)):
         yield Mutant(f"{name}: {weaker}, comparison {index + 1}", evolve(statement, goal=goal))
@@ -168,7 +168,7 @@ def _weaker(goal: Truth) -> Iterator[tuple[str, Truth]]:
         yield "≥ for =", goal.arguments[0] >= goal.arguments[1]
 
 
-def _held(statement: Statement, values: Mapping[str, int]) -> dict[str, bool]:
+def held(statement: Statement, values: Mapping[str, int]) -> dict[str, bool]:
     """What holds at the values: each assumption by its name, and the goal, whose name is empty."""
     words, reading = _reading(statement)
     found = reading(*(values[str(each.value)] % (1 << each.width) for each in words))
@@ -185,7 +185,7 @@ def _reading(statement: Statement) -> tuple[tuple[Word, ...], Callable[..., tupl
 
 def _machine(part: Part, at: Mapping[str, str]) -> bool | None:
     try:
-        return part.replay(_values(at)).holds
+        return part.replay(values_of(at)).holds
     except MachineDisagreesError:
         return False
 
@@ -194,7 +194,7 @@ def _text(statement: Statement) -> str:
     return hashlib.sha256(query_text([statement.goal]).encode()).hexdigest()
 
 
-def _values(at: Mapping[str, str]) -> dict[str, int]:
+def values_of(at: Mapping[str, str]) -> dict[str, int]:
     return {name: int(value, 16) for name, value in at.items()}
 
 
