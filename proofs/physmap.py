@@ -191,9 +191,9 @@ def p2m_checked() -> tuple[Part, ...]:
     """64-bit, for all configurations with INIT_P2M: a p2m with an address that Xen's root slots map is refused.
 
     Refuted: the p2m is compared with the region alone. In a slot that Xen has filled the builder goes on in Xen's own
-    table; in one that is empty yet, as the last are where there is little memory, it enters a
-    table of dom0's. A real Xen 4.17 dies of a page that is mapped already, or of one that it can't write, in most of the
-    slots that it has filled; in its per-domain slot, 260, and in an empty one it runs dom0: so with this configuration.
+    table; in one that is empty yet, as the last are where there is little memory, it enters a table of dom0's. A real
+    Xen 4.17 dies of a page that is mapped already, or of one that it can't write, in most of the slots that it has
+    filled; in its per-domain slot, 260, and in an empty one it runs dom0: so with this configuration.
     """
     choice = configurations.Choice(X86_64, mapped=False, own_p2m=True, shim=False)
     given: Arrangement = configurations.arranged(choice)
