@@ -21,6 +21,7 @@ from pathlib import Path
 
 import generated_pages as generated
 import pytest
+from builder_mutants import MUTANTS as BUILDER_FAULTS
 from deciding import check_needs, check_verdicts
 from ptproof.formal.claim import Expected, claims
 from ptproof.formal.image_writer import image_of
@@ -54,6 +55,22 @@ SHELL = {
     "PYTHONUNBUFFERED": "1",  # errors stand where they come
     "XDG_CACHE_HOME": "/dev/null",  # nothing is said of answers kept from other runs
 }
+
+DATA = ROOT / "tests/data"
+LAYOUTS = len((DATA / "real-xen-layouts.jsonl").read_text(encoding="utf-8").splitlines())
+LOGS = len(list((DATA / "boot-logs").glob("*.log")))
+RECORDED = len(list((DATA / "xen-dumps").glob("*.json")))
+FIGURES = [
+    ("README.md", f"- {LAYOUTS} layouts that a real Xen built"),
+    ("README.md", f"- {LOGS} boot logs from the field"),
+    ("docs/scope.md", f"| {LAYOUTS} layouts that real Xen built"),
+    ("docs/scope.md", f"; {LOGS} boot logs from the field"),
+    ("docs/scope.md", f"| {LAYOUTS} layouts, tables per level"),
+    ("docs/fidelity.md", f". {RECORDED} such recordings are in `tests/data/xen-dumps`"),
+    ("docs/fidelity.md", f" {len(BUILDER_FAULTS)} builders with one fault each"),
+    ("tests/data/README.md", f"`real-xen-layouts.jsonl`: {LAYOUTS} layouts"),
+]
+"""What pages say of how much there is, in their words."""
 
 
 def commands(block: str) -> list[str]:
@@ -165,6 +182,12 @@ def test_every_shown_command_is_run() -> None:
     for page in PAGES:
         rest = BLOCK.sub("", page.read_text(encoding="utf-8"))
         assert not re.search(r"^\$ ", rest, re.MULTILINE), page.name
+
+
+@pytest.mark.parametrize(("page", "says"), FIGURES)
+def test_figures_are_of_now(page: str, says: str) -> None:
+    """How many layouts, logs, recordings and faulty builders there are, each page says as it is."""
+    assert says in (ROOT / page).read_text(encoding="utf-8")
 
 
 def test_readme_shows_commands() -> None:
