@@ -20,8 +20,9 @@ VARIABLES: Final = Place(
     indent=4,
     remarks=(
         Remark(
-            "The memory layout of the initial domain. Segments lie in this order, without overlap, between "
-            "v_start and v_end, as long as none is larger than 2^56 bytes.",
+            "The memory layout of the initial domain. Kernel, initrd (unless MOD_START_PFN keeps it unmapped), p2m (unless "
+            "INIT_P2M puts it elsewhere), start info, Xenstore and console pages (of the shim only), page tables and boot "
+            "stack lie in this order, without overlap, between v_start and v_end, as long as none is larger than 2^56 bytes.",
             (proved("segments-disjoint"),),
         ),
         Remark(
@@ -98,8 +99,8 @@ STATIC: Final = Place(
     remarks=(
         Remark(
             "Count the tables of the region without any in it, then count again with room for as many as were "
-            "found, and so on. For a 64-bit dom0 three such raises give what the search gives, for every region of up "
-            "to 506 TiB, and there are regions that take all three.",
+            "found, and so on. For a 64-bit dom0 three such raises give what the search gives, wherever vpt_start is "
+            "within 506 TiB of v_start, and there are regions that take all three.",
             (proved("static-lower"), proved("raises-64")),
         ),
         Remark(
@@ -161,6 +162,36 @@ ROUNDING: Final = Place(
     ),
 )
 
+ALLOCATION: Final = Place(
+    name="the allocation",
+    file=BUILDER,
+    where="dom0_construct(), above the order of the allocation",
+    indent=4,
+    remarks=(
+        Remark(
+            "Every page of the region is mapped to a frame of this one allocation, or of a mapped initrd, which has its "
+            "own: so kernel, p2m, start info, page tables, boot stack and padding all have room. The order is the least "
+            "that will do. A p2m at INIT_P2M is not part of it.",
+            (proved("allocation-suffices"),),
+        ),
+    ),
+)
+
+WALK: Final = Place(
+    name="the read-only walk",
+    file=BUILDER,
+    where="mark_pv_pt_pages_rdonly(), above the loop",
+    indent=4,
+    remarks=(
+        Remark(
+            "This comes to the frames that the page tables were made in, in the order in which they were taken, and goes "
+            "through no empty entry, not even where it looks for the page after the last. For that v_start has to be "
+            "page-aligned, and the region must not run off the end of the L4; a 32-bit dom0's has to end by 0xf5800000.",
+            (proved("walk-visits-tables"),),
+        ),
+    ),
+)
+
 ASSERTS: Final = Place(
     name="the asserts",
     file=BUILDER,
@@ -183,8 +214,9 @@ ASSERTS: Final = Place(
             (proved("asserts-overcount"),),
         ),
         Remark(
-            "Too small a count is NOT caught here: the tables beyond it are not visited. That the next table frame, "
-            "mpt_alloc, ends up where the page tables end would catch every miscount of either kind.",
+            "Too small a count is NOT caught here: the tables beyond it are not visited. An ASSERT() in dom0_construct() "
+            "that mpt_alloc, the next table frame, has come to where the page tables end would catch every miscount of "
+            "either kind.",
             (
                 *(
                     refuted("asserts-undercount", f"an under-count is caught, {mode}")
@@ -247,8 +279,8 @@ CAP: Final = Place(
         ),
         Remark(
             "It does NOT only lower nr_pages: what is doubled to find out includes kernel and initrd, what is clipped "
-            "to does not. Where kernel and initrd end in the address space, and with twice the p2m pass it, it only "
-            "lowers, and of what it catches nowhere else.",
+            "to does not. As long as kernel and initrd end in the address space: where they and twice the p2m come to its "
+            "end, nr_pages is never raised; wherever else it is clipped, it is.",
             tuple(
                 ground
                 for mode in ("64-bit", PAE)
@@ -288,5 +320,5 @@ PHYSMAP: Final = Place(
     ),
 )
 
-PLACES: Final = (VARIABLES, SEARCH, STATIC, START, ROUNDING, ASSERTS, OVERLAP, CAP, PHYSMAP)
+PLACES: Final = (VARIABLES, SEARCH, STATIC, START, ROUNDING, ALLOCATION, WALK, ASSERTS, OVERLAP, CAP, PHYSMAP)
 """In the order of the source: the entry point ``ptproof.places``."""
