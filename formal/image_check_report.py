@@ -11,6 +11,7 @@ from attrs import evolve
 
 from .dom0_mem import RESERVE
 from .image_check import Answer, Breaks, Checked
+from .image_claims import Limits
 from .layout import Configuration
 from .layout_json import as_dict as layout_as_dict
 from .layout_options import layout_command
@@ -27,10 +28,10 @@ def lines(checked: Checked, configuration: Configuration, image: str) -> Iterato
     yield from _boots(checked)
     for each in checked.answers:
         claim = f"(claim {each.question.claim})"
-        yield f"{_word(each.verdict):<8}{each.question.id:<14}{each.question.says} {claim}"
+        yield f"{_answered(each):<8}{each.question.id:<14}{each.question.says} {claim}"
         for found in each.breaks:
             yield from _breaking(each, found, configuration, image)
-        why = _why(each.verdict)
+        why = _why_answered(each, checked.limits)
         if why:
             yield f"    {why}"
     yield summary(checked)
@@ -38,12 +39,12 @@ def lines(checked: Checked, configuration: Configuration, image: str) -> Iterato
 
 def summary(checked: Checked) -> str:
     """How many questions came out how, and what was asked for."""
-    words = [_word(each.verdict) for each in checked.answers]
+    words = [_answered(each) for each in checked.answers]
     counts = ", ".join(f"{words.count(each)} {each}" for each in dict.fromkeys(words))
     limits = checked.limits
     return (
-        f"{counts}: for 1 to {limits.nr_pages:#x} pages of memory, which is all that Xen can have, and every initrd "
-        "that fits"
+        f"{counts}: for 1 to {limits.nr_pages:#x} pages of memory, which is all that Xen can have, and every initrd of "
+        "up to as much"
     )
 
 
@@ -60,15 +61,17 @@ def as_dict(checked: Checked, configuration: Configuration, image: str) -> dict[
         "boots": {
             "verdict": _word(checked.boots),
             "why": _why(checked.boots),
-            "nr_pages": _least_memory(checked.boots),
+            "nr_pages": _least(checked.boots, "nr_pages"),
+            "initrd_len": _least(checked.boots, "initrd_len"),
+            "least_proved": checked.least,
         },
         "answers": [
             {
                 "id": each.question.id,
                 "claim": each.question.claim,
                 "says": each.question.says,
-                "verdict": _word(each.verdict),
-                "why": _why(each.verdict),
+                "verdict": _answered(each),
+                "why": _why_answered(each, checked.limits),
                 "harmless": each.question.harmless,
                 "lemmas": list(each.verdict.lemmas) if isinstance(each.verdict, Proved) else [],
                 "breaks": [_breaks_as_dict(each, found, configuration, image) for found in each.breaks],
@@ -92,20 +95,17 @@ def as_dom0_mem(nr_pages: int, option: str) -> str:
 def _boots(checked: Checked) -> Iterator[str]:
     match checked.boots:
         case Proved(example=example):
-            pages = example.values["nr_pages"]
-            yield f"Xen builds this image with {counted(pages, 'page')} of memory at least ({as_dom0_mem(pages, 'dom0_mem=')})."
+            memory, initrd = _given(example.values["nr_pages"], example.values["initrd_len"], "dom0_mem=")
+            yield f"Xen builds this image with {memory} and {initrd}: the least memory ({_proved(least=checked.least)})."
         case Refuted(witness=witness):
             yield f"Xen never builds this image, whatever its memory: {witness.replay.says}"
-            yield "What speaks only of what Xen builds isn't asked."
         case other:
-            yield f"That Xen builds this image with any memory is not settled: {_why(other)}"
-            yield "What speaks only of what Xen builds isn't asked."
+            yield f"Whether Xen builds this image with any memory is not settled: {_why(other)}"
 
 
 def _breaking(answer: Answer, found: Breaks, configuration: Configuration, image: str) -> Iterator[str]:
     """With what it breaks, whether less doesn't, and what happens then."""
-    memory = f"{counted(found.nr_pages, 'page')} ({as_dom0_mem(found.nr_pages, answer.question.option)})"
-    initrd = f"an initrd of {found.initrd_len} bytes" if found.initrd_len else "no initrd"
+    memory, initrd = _given(found.nr_pages, found.initrd_len, answer.question.option)
     wanted = {
         "memory": "the least memory",
         "initrd": "the shortest initrd and the least memory for it",
@@ -113,7 +113,7 @@ def _breaking(answer: Answer, found: Breaks, configuration: Configuration, image
     }[found.what]
     if not found.initrd_len:
         wanted = "the least memory" + (" without an initrd" if found.what == "initrd" else "")
-    told = f"{wanted} ({'proved' if found.least else 'NOT proved'})"
+    told = f"{wanted} ({_proved(least=found.least)})"
     harmless = " (harmless)" if answer.question.harmless else ""
     yield f"    breaks{harmless} with {memory} and {initrd}: {told}"
     yield f"        {found.witness.replay.says}"
@@ -154,8 +154,22 @@ def _breaks_as_dict(
     }
 
 
-def _least_memory(verdict: Verdict) -> str | None:
-    return hex(verdict.example.values["nr_pages"]) if isinstance(verdict, Proved) else None
+def _given(nr_pages: int, initrd_len: int, option: str) -> tuple[str, str]:
+    """Memory and initrd in words."""
+    initrd = f"an initrd of {counted(initrd_len, 'byte')}" if initrd_len else "no initrd"
+    return f"{counted(nr_pages, 'page')} ({as_dom0_mem(nr_pages, option)})", initrd
+
+
+def _proved(*, least: bool) -> str:
+    return "proved" if least else "NOT proved"
+
+
+def _least(verdict: Verdict, name: str) -> str | None:
+    return hex(verdict.example.values[name]) if isinstance(verdict, Proved) else None
+
+
+def _answered(answer: Answer) -> str:
+    return "unasked" if answer.verdict is None else _word(answer.verdict)
 
 
 def _word(verdict: Verdict) -> str:
@@ -165,3 +179,12 @@ def _word(verdict: Verdict) -> str:
 def _why(verdict: Verdict) -> str:
     """Why it isn't settled; nothing for what is."""
     return verdict.why if isinstance(verdict, (Unknown, Vacuous, Error)) else ""
+
+
+def _why_answered(answer: Answer, limits: Limits) -> str:
+    """The same of an answer, or why it isn't asked."""
+    if answer.verdict is None and answer.question.only is not None:
+        return f"not asked: Xen never {answer.question.only(limits).name}"
+    if answer.open:
+        return f"the shortest initrd that breaks it is not settled: {answer.open}"
+    return "" if answer.verdict is None else _why(answer.verdict)

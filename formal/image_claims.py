@@ -28,7 +28,10 @@ class Question:
     """Something that an image should do whatever dom0's memory and the initrd are.
 
     ``claim`` is the claim of `claims` that this is a case of; ``part`` gives the statement for memory and initrds up to
-    limits, over the words ``nr_pages`` and ``initrd_len``. ``harmless`` says that nothing comes of it where it fails; ``built`` that it speaks only of what Xen goes on to build; ``option`` writes memory, in pages, as dom0_mem.
+    limits, over the words ``nr_pages`` and ``initrd_len``. ``harmless`` says that nothing comes of it where it fails.
+    ``only`` gives, like `Questions.boots`, the part of which alone the question speaks: it isn't asked where nothing
+    reaches that.
+    ``option`` writes memory, in pages, as dom0_mem.
     """
 
     id: str
@@ -36,7 +39,7 @@ class Question:
     says: str
     part: Callable[[Limits], Part]
     harmless: bool = False
-    built: bool = True
+    only: Callable[[Limits], Part] | None = None
     option: str = "dom0_mem="
 
 
@@ -44,11 +47,12 @@ class Question:
 class Questions:
     """What an entry point gives for an image: up to which limits to ask, whether Xen builds it at all, and the rest.
 
-    ``boots`` is a part that something is reached: that Xen goes on to build.
+    ``boots`` gives, up to limits, a part that something is reached: that Xen goes on to build. Its name says that, after
+    "Xen": "builds this image".
     """
 
     limits: Limits
-    boots: Part
+    boots: Callable[[Limits], Part]
     questions: tuple[Question, ...]
 
 

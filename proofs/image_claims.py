@@ -31,6 +31,13 @@ def questions(configuration: Configuration) -> Questions:
     """What the image of that configuration is asked; its memory and its initrd mean nothing."""
     kernel = Kernel(configuration)
     capped = Kernel(configuration, capped=True)
+
+    def builds(limits: Limits) -> Part:
+        return _built(kernel, limits, "builds this image")
+
+    def builds_capped(limits: Limits) -> Part:
+        return _built(capped, limits, "builds this image with the memory that the cap leaves")
+
     asked = [
         Question(
             id="exact",
@@ -38,20 +45,19 @@ def questions(configuration: Configuration) -> Questions:
             says="the count is exact: the region needs just the n frames that the search finds"
             + (", if it ends by 4 GiB" if kernel.mode.bits == 32 else ""),
             part=lambda limits: _exact(kernel, limits),
-            built=False,
         ),
         Question(
             id="wrap",
             claim="wrap-caught",
             says="the region ends by 2^64",
             part=lambda limits: _in_space(kernel, limits),
+            only=builds,
         ),
         Question(
             id="cap",
             claim="cap-only-lowers",
             says="the cap on dom0's memory doesn't raise it",
             part=lambda limits: _lowers(kernel, limits),
-            built=False,
             option=ANY_AMOUNT,
         ),
         Question(
@@ -59,6 +65,7 @@ def questions(configuration: Configuration) -> Questions:
             claim="cap-prevents-wrap",
             says="the region ends by 2^64 with the memory that the cap leaves",
             part=lambda limits: _in_space(capped, limits),
+            only=builds_capped,
             option=ANY_AMOUNT,
         ),
         Question(
@@ -66,24 +73,28 @@ def questions(configuration: Configuration) -> Questions:
             claim="overlap-complete",
             says="the region stays off what Xen keeps to itself",
             part=lambda limits: _off_xens(kernel, limits),
+            only=builds,
         ),
         Question(
             id="canonical",
             claim="overlap-complete",
             says="the region has only addresses that a processor can form",
             part=lambda limits: _canonical(kernel, limits),
+            only=builds,
         ),
         Question(
             id="page",
             claim="unaligned-page",
             says="VIRT_BASE is a multiple of 4096",
             part=lambda limits: _aligned(kernel, limits, "page", kernel.start, PAGE_SIZE),
+            only=builds,
         ),
         Question(
             id="superpage",
             claim="comment-superpage",
             says="VIRT_BASE is a multiple of 2 MiB",
             part=lambda limits: _aligned(kernel, limits, "superpage", kernel.start, SUPERPAGE),
+            only=builds,
             harmless=True,
         ),
         Question(
@@ -93,6 +104,7 @@ def questions(configuration: Configuration) -> Questions:
             part=lambda limits: _aligned(
                 kernel, limits, "kernel-start", kernel.configuration.kernel.start, PAGE_SIZE
             ),
+            only=builds,
             harmless=True,
         ),
     ]
@@ -100,16 +112,16 @@ def questions(configuration: Configuration) -> Questions:
         asked = [each for each in asked if each.id != "exact"]
     if kernel.uncapped:
         asked = [each for each in asked if each.id != "capped-wrap"]
-    return Questions(limits=MOST, boots=_built(kernel), questions=tuple(asked))
+    return Questions(limits=MOST, boots=builds, questions=tuple(asked))
 
 
-def _built(kernel: Kernel) -> Part:
+def _built(kernel: Kernel, limits: Limits, name: str) -> Part:
     return Part(
-        name="Xen builds the image, with some memory",
-        lemma=kernel.never_built(MOST),
+        name=name,
+        lemma=kernel.never_built(limits),
         reached=True,
         least=LEAST,
-        shape=FALSE if kernel.too_long(MOST) else kernel.shape(MOST, None),
+        shape=FALSE if kernel.too_long(limits) else kernel.shape(limits, None),
         replay=replays.located(kernel, replays.built),
     )
 

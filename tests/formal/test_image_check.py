@@ -1,14 +1,21 @@
 """Answering the questions of an image: what is proved, what breaks, with the least of what, and the status."""
 
+from collections.abc import Mapping
+
 import pytest
 import tiny_questions as tiny
 from attrs import evolve
+from ptproof.formal import image_check
 from ptproof.formal.claim import Part
 from ptproof.formal.image_check import Checked, check
 from ptproof.formal.image_check_report import as_dict, as_dom0_mem, lines
 from ptproof.formal.image_claims import Limits, Question
 from ptproof.formal.layout import Configuration, Segment
-from ptproof.formal.verdict import Error, Proved, Refuted, Unknown
+from ptproof.formal.prover import LemmaResult
+from ptproof.formal.prover import judge as judged
+from ptproof.formal.solver import Solver
+from ptproof.formal.theorem import Lemma
+from ptproof.formal.verdict import Error, Proved, Refuted, Unknown, Verdict
 
 IMAGE = Configuration(kernel=Segment(0x100000, 0x300000), nr_pages=0)
 
@@ -64,9 +71,63 @@ def test_an_image_that_is_never_built() -> None:
     """Nothing is asked of it that speaks only of what Xen builds, and the status tells."""
     checked = check(tiny.NEVER_BUILT)
     assert isinstance(checked.boots, Refuted)
-    assert [each.question.id for each in checked.answers] == ["holds"]
+    assert [each.verdict is None for each in checked.answers] == [False, True]
     assert checked.status == 1
-    assert next(lines(checked, IMAGE, "vmlinuz")).startswith("Xen never builds this image")
+    printed = list(lines(checked, IMAGE, "vmlinuz"))
+    assert printed[0].startswith("Xen never builds this image")
+    assert printed[2:4] == [
+        "unasked by-memory     by-memory is so (claim exact)",
+        "    not asked: Xen never builds this image",
+    ]
+
+
+def test_what_speaks_of_what_is_never_reached() -> None:
+    """It isn't asked, with the reason, and the status is that of the others: an image may well boot otherwise."""
+    checked = check(tiny.asked(tiny.HOLDS, evolve(tiny.BY_MEMORY, only=tiny.NEVER_CAPPED)))
+    assert (checked.answers[1].verdict, found(checked), checked.status) == (None, [], 0)
+    assert "    not asked: Xen never builds this image with less" in list(lines(checked, IMAGE, "vmlinuz"))
+    plain = as_dict(checked, IMAGE, "vmlinuz")["answers"][1]
+    assert (plain["verdict"], plain["why"]) == ("unasked", "not asked: Xen never builds this image with less")
+
+
+def test_what_speaks_of_what_may_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it isn't settled whether anything is reached, nor is the question."""
+    monkeypatch.setattr("ptproof.formal.solver.RLIMIT", 10_000)
+    checked = check(tiny.asked(tiny.HOLDS, evolve(tiny.BY_MEMORY, only=tiny.UNSETTLED)))
+    verdict = checked.answers[1].verdict
+    assert isinstance(verdict, Unknown)
+    assert verdict.why.startswith("whether Xen builds that is not settled: ")
+    assert checked.status == 3
+
+
+def test_the_least_memory_that_boots() -> None:
+    """That the image isn't built with less is proved, too; told, where it isn't, and then nothing is as it should be."""
+    checked = check(tiny.asked(tiny.HOLDS))
+    assert checked.least
+
+    def greedy(limits: Limits) -> Part:
+        return evolve(tiny.BOOTS(limits), shape=tiny.nr_pages >= 17)
+
+    checked = check(tiny.asked(tiny.HOLDS, boots=greedy))
+    assert isinstance(checked.boots, Proved)
+    assert (checked.least, checked.status) == (False, 3)
+    assert next(lines(checked, IMAGE, "vmlinuz")) == (
+        "Xen builds this image with 17 pages (dom0_mem=68K) and no initrd: the least memory (NOT proved)."
+    )
+
+
+def test_a_shortest_initrd_that_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What breaks by memory is told all the same, and that the other isn't settled."""
+
+    def judge(solver: Solver, part: Part, results: Mapping[Lemma, LemmaResult]) -> Verdict:
+        second = part.least[0] is image_check.INITRD
+        return Unknown(why="too hard", hint="") if second else judged(solver, part, results)
+
+    monkeypatch.setattr(image_check, "judge", judge)
+    checked = check(tiny.asked(tiny.BY_BOTH))
+    assert (found(checked), checked.status) == ([("memory", 100, 412, True)], 3)
+    told = "    the shortest initrd that breaks it is not settled: too hard"
+    assert told in list(lines(checked, IMAGE, "vmlinuz"))
 
 
 def test_what_is_not_settled(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +151,9 @@ def test_a_machine_that_disagrees_is_an_error() -> None:
 def test_what_is_printed() -> None:
     """The verdict first, then the question; below it what breaks it, as Xen's option and as a command."""
     printed = list(lines(check(tiny.ALL), IMAGE, "vmlinuz"))
-    assert printed[0] == "Xen builds this image with 16 pages of memory at least (dom0_mem=64K)."
+    assert printed[0] == (
+        "Xen builds this image with 16 pages (dom0_mem=64K) and no initrd: the least memory (proved)."
+    )
     assert "proved  holds         holds is so (claim exact)" in printed
     assert "breaks  by-memory     by-memory is so (claim exact)" in printed
     at = printed.index("breaks  by-both       by-both is so (claim exact)")
@@ -108,7 +171,13 @@ def test_as_data() -> None:
     """The same as plain data, with the layout for ptproof replay."""
     plain = as_dict(check(tiny.ALL), IMAGE, "vmlinuz")
     assert (plain["schema"], plain["file"], plain["status"]) == ("ptproof-check/1", "vmlinuz", 1)
-    assert plain["boots"] == {"verdict": "proved", "why": "", "nr_pages": "0x10"}
+    assert plain["boots"] == {
+        "verdict": "proved",
+        "why": "",
+        "nr_pages": "0x10",
+        "initrd_len": "0x0",
+        "least_proved": True,
+    }
     by_both = plain["answers"][3]
     assert [each["nr_pages"] for each in by_both["breaks"]] == ["0x64", "0x200"]
     assert by_both["breaks"][0]["layout"]["schema"] == "ptproof-layout/1"
