@@ -61,8 +61,9 @@ SEARCH: Final = Place(
             (proved("exact", "64-bit"), proved("exact", PAE), proved("least")),
         ),
         Remark(
-            "The loops below take exactly these frames (of a 32-bit dom0: if its region ends by 4 GiB), and for a "
-            "page-aligned v_start the pages from vpt_start on map them in the order in which they are taken.",
+            "The loops below take exactly so many frames (of a 32-bit dom0: if its region ends by 4 GiB). For a "
+            "page-aligned v_start the pages from vpt_start on map them in the order in which they are taken, where the "
+            "region doesn't run off the end of the L4, and a 32-bit dom0's ends by 0xf5800000.",
             (proved("consumed-64"), proved("consumed-compat"), proved("tables-mapped")),
         ),
         Remark(
@@ -210,7 +211,7 @@ ASSERTS: Final = Place(
         ),
         Remark(
             "A failure means that more frames were set aside than taken: a left-over frame is a writable page by now, "
-            "and the walk gets to one whenever there is any.",
+            "and the walk gets to one whenever there is any, as long as it gets to the tables (see above).",
             (proved("asserts-overcount"),),
         ),
         Remark(
