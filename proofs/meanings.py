@@ -9,7 +9,7 @@ from typing import Final
 MEANINGS: Final[Mapping[str, str]] = {
     "exact": "The number of frames that the search finds is precise: counted over the region that it makes, it comes out "
     "the same, neither fewer nor more.",
-    "least": "No smaller number of frames is just right for the region that it makes.",
+    "least": "No smaller number of frames, from the 2 on that the search starts from, is just right for the region that it makes.",
     "unique": "No other number of frames is just right for the region that it makes.",
     "terminates": "The search ends, whatever the image and the options are.",
     "v-end-closed": "Rounding up to 4 MiB and adding 4 MiB where less than 512 KiB is left is the same as adding 512 KiB "
@@ -34,14 +34,15 @@ MEANINGS: Final[Mapping[str, str]] = {
     "regions take all three. Within 2 GiB, once is enough.",
     "raises-compat-1": "For a 32-bit dom0, counting again once with what was found gives what the search gives.",
     "closed-form": "A fixed number of counts in a row, without a search, gives what the search gives for every input.",
-    "any-rounding": "That the count is precise doesn't rest on the 4 MiB and the 512 KiB: any power of two and any padding "
-    "do.",
+    "any-rounding": "That the count is precise doesn't rest on the 4 MiB and the 512 KiB: any power of two from a page on and "
+    "any padding do.",
     "rounding-cost": "Rounding to 4 MiB and padding cost at most 4 more page tables, or 2 for a 32-bit dom0, and 4 MiB + 508 "
     "KiB more address space; and some region pays each of these.",
     "segments-disjoint": "Kernel, initrd, p2m, start info, page tables and stack lie in this order within the region, and "
     "don't overlap.",
     "padding": "At least 512 KiB are left above the boot stack, and less than 4 MiB + 512 KiB.",
-    "start-info-page": "The page tables start at the right page, though the start info grows after their place was chosen.",
+    "start-info-page": "The page tables start at the right page, though the start info grows after their place was chosen, as "
+    "long as all of it fits into a page.",
     "consumed-64": "The loop that maps a 64-bit dom0's region takes exactly as many frames as were set aside.",
     "consumed-compat": "The loop that maps a 32-bit dom0's region, and the filling up after it, take exactly as many "
     "frames as were set aside, where the region ends by 4 GiB.",
@@ -52,16 +53,17 @@ MEANINGS: Final[Mapping[str, str]] = {
     "taken.",
     "allocation-suffices": "Every page of dom0's region, its page tables among them, has a frame in the memory that was "
     "allocated for it, or in the initrd.",
-    "asserts-posted-64": "For a 64-bit dom0 the asserts, as first posted and as first committed, never fire when the count "
-    "is right.",
-    "asserts-posted-compat": "For a 32-bit dom0 the asserts, as first posted and as first committed, never fire when the "
-    "count is right.",
-    "asserts-fixed": "The asserts that allow for Xen's mark on one L2 never fire when the count is right, for dom0s of either "
-    "width.",
+    "asserts-posted-64": "For a 64-bit dom0 the asserts, as first posted and as first committed, hold of every frame that "
+    "was set aside, when the count is right.",
+    "asserts-posted-compat": "For a 32-bit dom0 the asserts, as first posted and as first committed, hold of every frame "
+    "that was set aside, when the count is right.",
+    "asserts-fixed": "The asserts that allow for Xen's mark on one L2 hold of every frame that was set aside, when the count is "
+    "right, for dom0s of either width.",
     "asserts-same-test": 'The "obfuscated" form of the assert on the type tests the same as the plain one.',
     "asserts-overcount": "The asserts fire whenever more frames were set aside than the builder takes, where the region "
     "runs neither off the root table nor into what may be Xen's own of a 32-bit dom0's addresses.",
-    "asserts-undercount": "The asserts fire when fewer frames were set aside than the builder takes.",
+    "asserts-undercount": "The asserts fire at one of the frames that were set aside when these are fewer than the builder "
+    "takes.",
     "walk-visits-tables": "Where the region runs neither off the root table nor into what may be Xen's own of a 32-bit dom0's "
     "addresses, the walk that makes the page tables read-only, and looks at them, comes to just these tables, in the order "
     "in which they were taken, and never goes through an empty entry.",
@@ -69,20 +71,21 @@ MEANINGS: Final[Mapping[str, str]] = {
     "kernel in the last 2 GiB.",
     "compat-l4-counted-exact": "The builder of Xen 3.1 to 4.2.0 takes exactly as many frames for a 32-bit dom0 as were "
     "set aside.",
-    "i386-exact": "The counts of Xen for i386, with PAE and without, were precise, though they looked at the region's length "
-    "alone.",
+    "i386-exact": "The counts of Xen for i386, with PAE and without, were precise: just the tables that the region touches, and "
+    "those that are always there, though they looked at the region's length alone.",
     "rounded-start-same-count": "Rounding the region's start down to 4 MiB, as Xen 3.0 did, changes no count.",
     "cap-prevents-wrap": "The cap on dom0's memory keeps the region from passing the end of the address space.",
     "cap-only-lowers": "The cap on dom0's memory never gives it more than was asked for.",
     "wrap-caught": "A region that passes the end of the address space is refused by the check for Xen's own area.",
     "overlap-complete": "The check for Xen's own area refuses every region that gets into what Xen's own tables map.",
-    "physmap-tables": "How many tables a p2m at an address of its own takes is known beforehand, level by level.",
+    "physmap-tables": "How many tables a p2m at an address of its own takes is known beforehand, level by level, where it lies "
+    "apart from the region and from Xen's own addresses.",
     "p2m-checked": "A p2m at an address of its own is refused where Xen's own tables map it.",
     "physmap-plus-3": "The three spare pages that the separate p2m asks for at each step are always enough for the step's "
     "tables.",
     "domu-equals-dom0": "For a 64-bit guest the toolstack's builder comes to the same count and the same end as the "
-    "hypervisor's.",
-    "domu-p2m-tables": "The toolstack gives a p2m outside of the region just the tables that the region doesn't have already.",
+    "hypervisor's, if the region crosses no border of 256 TiB and stays 4 MiB short of the end of the address space.",
+    "domu-p2m-tables": "The toolstack gives a p2m below the region just the tables that the region doesn't have already.",
     "domu-pae-before-4-7": "For a 32-bit PAE guest the toolstack counted the same before Xen 4.7 as since.",
     "domu-pae-equals": "For a 32-bit PAE guest the toolstack's builder comes to the same count and the same end as the "
     "hypervisor's.",
