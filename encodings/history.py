@@ -17,7 +17,7 @@ from typing import Final
 from attrs import frozen
 
 from ..formal.count_rule import CountRule, Versions
-from ..formal.paging import COMPAT, TWO_LEVEL, X86_64, PagingMode
+from ..formal.paging import COMPAT, PAGE_SHIFT, TWO_LEVEL, X86_64, PagingMode
 from ..formal.theorem import Loop
 from ..formal.words import TRUE, Truth, Word, compiled, number, word
 from . import dom0_count
@@ -99,8 +99,7 @@ def i386_pae_consumed(v_start: Word, end: Word) -> Word:
 def two_level(v_start: Word, end: Word) -> Word:
     """An i386 Xen without PAE: one L2, and an L1 for each 4 MiB of the region's length, rounded up.
 
-    Xen 1.x and 2.0 didn't round up, which is the same for a region that starts at a multiple of 4 MiB, as theirs
-    did.
+    Xen before 2.0 didn't round up, which is the same for a region that starts at a multiple of 4 MiB, as theirs did.
     """
     return blocks_of_length(v_start, end, 22) + 1
 
@@ -176,9 +175,9 @@ REGION_STARTS: Final = (
         lambda virt_base: round_down(virt_base, ROUNDING_SHIFT),
     ),
     RegionStart(
-        "refused unless a multiple of 4 MiB",
+        "refused unless on a page",
         "2.0",
-        lambda virt_base: virt_base == round_down(virt_base, ROUNDING_SHIFT),
+        lambda virt_base: virt_base == round_down(virt_base, PAGE_SHIFT),
         lambda virt_base: virt_base,
     ),
 )

@@ -26,7 +26,8 @@ class XenVersion:
     aside are for tables which the builder takes from Xen's heap. With ``by_length`` the L1s are counted from the
     region's start on, not from the start of the block that it lies in. ``taken_first`` are the levels of the tables
     that are taken before the first page is mapped, in order; a level below the root of which several are is laid
-    out whole. ``start_info_bytes`` are all that the start info takes, in the newest of the Xens that are meant.
+    out whole. ``start_info_bytes`` are all that the start info takes, in the newest of the Xens that are meant. It
+    lies below the tables here; until 2005-09-05 it took a page above them, which makes the same end and count.
     """
 
     name: str
@@ -120,7 +121,7 @@ XEN_VERSIONS: Final = (
     XenVersion(
         name="2-level-3.0",
         rule="2-level",
-        carried_by="1.x to 3.0, i386 without PAE",
+        carried_by="3.0, i386 without PAE",
         mode=TWO_LEVEL,
         start_multiple=_4_MIB,
         by_length=True,
