@@ -54,6 +54,9 @@ XEN_AREA = {
 }
 """The addresses of Xen's own area, by paging mode; where compat's begins is the default."""
 
+XEN_LISTED_END = 0xFFE0_0000
+"""Where Xen's list of frames ends in a 32-bit guest's addresses, for an image with the note HV_START_LOW."""
+
 # Slots of table memory: 0 stays unused, so that index 0 can be the null cursor.
 _MONITOR_SLOT = 1
 _POOL_SLOT = 3

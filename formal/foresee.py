@@ -5,7 +5,7 @@ Facts: DOMAIN.md sections 2, 4, 5 and 7; each sentence says who refuses, or what
 
 from collections.abc import Iterator
 
-from .builder import XEN_AREA
+from .builder import XEN_AREA, XEN_LISTED_END
 from .layout import ADDRESS_LIMIT, Configuration, Layout, Segment
 from .machine import REFUSED, misaligned, overlaps_xen
 from .paging import PAGE_SHIFT, PAGE_SIZE
@@ -14,13 +14,22 @@ LOWER_HALF_END = 1 << 47
 """Where the addresses end that a 64-bit processor can form in the lower half."""
 UPPER_HALF_START = ADDRESS_LIMIT - LOWER_HALF_END
 
+LISTED_ENTRY = 4
+"""What Xen's list of frames for 32-bit guests takes for each, in bytes ..."""
+LISTED_AT_ONCE = 2 << 20
+"""... and in what pieces it takes them."""
+WORST_HOST = (
+    "On smaller ones the image's note HV_START_LOW lets Xen's part begin higher; what is told of the tables is of a host "
+    "whose memory ends above 164 GiB."
+)
+
 AT_ONCE = 1 << 18
 """The most pages that Xen's allocator has in one piece: ``CONFIG_PAGEALLOC_MAX_ORDER`` of x86, ``asm/config.h``."""
 
 
 def foreseen(configuration: Configuration, layout: Layout, entry: int | None = None) -> list[str]:
     """One sentence for each thing that is wrong with the configuration or its layout; none if all is well."""
-    return [*_image(configuration, entry), *_region(layout), *_memory(configuration, layout)]
+    return [*_image(configuration, entry), *_region(configuration, layout), *_memory(configuration, layout)]
 
 
 def _image(configuration: Configuration, entry: int | None) -> Iterator[str]:
@@ -38,7 +47,7 @@ def _image(configuration: Configuration, entry: int | None) -> Iterator[str]:
         yield "Xen ignores INIT_P2M, with a warning: the guest has 32 bits."
 
 
-def _region(layout: Layout) -> Iterator[str]:
+def _region(configuration: Configuration, layout: Layout) -> Iterator[str]:
     """What is wrong with where the region lies."""
     start, end = layout.v_start, layout.v_end or ADDRESS_LIMIT
     if misaligned(layout):
@@ -51,6 +60,42 @@ def _region(layout: Layout) -> Iterator[str]:
         yield "The region has addresses that no processor can form: Xen doesn't notice, and maps others."
     if overlaps_xen(layout):
         yield REFUSED
+        if moves_xens_part(configuration) and refusing_frames(layout) != 1:
+            yield f"That is so {refusing_hosts(layout)}. {WORST_HOST}"
+
+
+def moves_xens_part(configuration: Configuration) -> bool:
+    """Whether Xen's part of a 32-bit guest's addresses begins where the host lets it; the PV shim ignores the note."""
+    return configuration.mode.bits == 32 and configuration.hv_start_low and not configuration.shim
+
+
+def refusing_frames(layout: Layout) -> int | None:
+    """How many frames, holes between them included, a host has at least that refuses a 32-bit region.
+
+    The image has the note HV_START_LOW. ``None`` where no host refuses it. Stepped down as Xen makes room for its
+    list of the host's frames, 4 bytes for each, in whole 2 MiB. Source: ``paging_init()`` in
+    ``xen/arch/x86/x86_64/mm.c``.
+    """
+    lowest = XEN_AREA[layout.mode.name].start
+    if layout.v_end <= lowest:
+        return None
+    frames, begins = 1, XEN_LISTED_END - LISTED_AT_ONCE
+    while begins >= layout.v_end and begins > lowest:
+        frames, begins = frames + LISTED_AT_ONCE // LISTED_ENTRY, begins - LISTED_AT_ONCE
+    return frames
+
+
+def refusing_hosts(layout: Layout) -> str:
+    """On which hosts Xen refuses the 32-bit region of an image with the note HV_START_LOW, in words."""
+    frames = refusing_frames(layout)
+    if frames is None:
+        return "on no host"
+    return "on every host" if frames == 1 else f"on hosts whose memory ends above {_gib(frames)} GiB"
+
+
+def _gib(frames: int) -> int:
+    """Where the memory ends that has a frame less, in GiB: frames come in steps of 2 GiB."""
+    return (frames - 1) >> 18
 
 
 def _memory(configuration: Configuration, layout: Layout) -> Iterator[str]:

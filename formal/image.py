@@ -96,6 +96,7 @@ class Image:
             initrd_len=initrd_len,
             mod_start_pfn=self.unmapped_initrd.value,
             init_p2m=self.p2m_base.value,
+            hv_start_low=self.hv_start_low.value is not None,
             shim=shim,
         )
 

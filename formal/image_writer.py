@@ -12,6 +12,7 @@ import struct
 from typing import Final
 
 from .arrange import TooLarge, arrange
+from .builder import XEN_AREA
 from .errors import InputError
 from .image_notes import UNSET, XEN_OWNER, Note
 from .layout import ADDRESS_LIMIT, START_INFO_SIZE, VGA_CONSOLE_INFO_SIZE, Configuration, Layout
@@ -92,8 +93,8 @@ def pv_image(
 def image_of(configuration: Configuration, code: bytes | None = None) -> bytes:
     """An image that Xen lays out as ``configuration`` says, with ``code`` at its entry.
 
-    The image decides the mode, ``virt_base``, the kernel, ``mod_start_pfn`` and ``init_p2m``; the memory and
-    the initrd are the boot's. Without ``code`` it spins, as far as the kernel has room for that.
+    The image decides the mode, ``virt_base``, the kernel, ``mod_start_pfn``, ``init_p2m`` and ``hv_start_low``; the
+    memory and the initrd are the boot's. Without ``code`` it spins, as far as the kernel has room for that.
 
     Raises:
         InputError: no image gives this configuration, for libelf would refuse it, or the code doesn't fit.
@@ -119,6 +120,7 @@ def image_of(configuration: Configuration, code: bytes | None = None) -> bytes:
         p_memsz=size,
         init_p2m=p2m,
         mod_start_pfn=configuration.mod_start_pfn,
+        hv_start_low=XEN_AREA[COMPAT.name].start if configuration.hv_start_low else None,
         code=SPIN[:size] if code is None else code,
     )
 

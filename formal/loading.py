@@ -32,6 +32,7 @@ from .builder import (
     table_index,
     table_offset,
 )
+from .foresee import moves_xens_part, refusing_frames
 from .layout import ADDRESS_LIMIT, Configuration, Layout, Segment
 from .machine import misaligned, overlaps_xen
 from .paging import PAGE_SHIFT, PAGE_SIZE, Level
@@ -143,6 +144,10 @@ def load(
     if empty.allocation + initrd_pages > configuration.nr_pages:
         return Loaded(configuration, layout, Fate.TOO_LITTLE_MEMORY)
     if overlaps_xen(layout):
+        if moves_xens_part(configuration) and refusing_frames(layout) != 1:
+            raise Unmodelled(
+                "whether Xen refuses the region depends on the host: the image has the note HV_START_LOW"
+            )
         return Loaded(configuration, layout, Fate.OVERLAPS)
     if misaligned(layout):
         return Loaded(configuration, layout, Fate.DIES, "the tables are not page aligned")

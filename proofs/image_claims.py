@@ -4,16 +4,21 @@ Notation of DOMAIN.md section 1. Memory is dom0's when it is laid out, however i
 spoken of. Facts: DOMAIN.md sections 2, 5 and 6; `encodings.allocation` for what Xen goes on to build.
 """
 
+from functools import cache
+
+from attrs import evolve
+
 from ..encodings import allocation, overlap
 from ..formal.claim import Part
+from ..formal.foresee import moves_xens_part
 from ..formal.image_claims import Limits, Question, Questions
 from ..formal.layout import ADDRESS_LIMIT, Configuration
 from ..formal.paging import PAGE_SIZE
-from ..formal.theorem import Assumption, Lemma, Statement
+from ..formal.theorem import Assumption, Lemma, Statement, Steps
 from ..formal.words import FALSE, TRUE, Truth, number, truth, word
 from . import image_replays as replays
 from .configurations import initrd_len, nr_pages
-from .image_space import Kernel
+from .image_space import NOTHING, Kernel
 from .region import n
 
 SUPERPAGE = 2 << 20
@@ -24,7 +29,7 @@ MOST = Limits(nr_pages=allocation.HOST_PAGES, initrd_len=allocation.HOST_PAGES *
 ANY_AMOUNT = "dom0_mem=max:"
 """An amount after which the cap is looked at: no absolute one."""
 LEAST = (nr_pages, initrd_len)
-address = word("address")
+address, max_page = word("address"), word("max_page")
 
 
 def questions(configuration: Configuration) -> Questions:
@@ -71,7 +76,8 @@ def questions(configuration: Configuration) -> Questions:
         Question(
             id="xen-area",
             claim="overlap-complete",
-            says="the region stays off what Xen keeps to itself",
+            says="the region stays off what Xen keeps to itself"
+            + (" on every host" if moves_xens_part(configuration) else ""),
             part=lambda limits: _off_xens(kernel, limits),
             only=builds,
         ),
@@ -160,11 +166,47 @@ def _off_xens(kernel: Kernel, limits: Limits) -> Part:
     inside = Assumption(
         "inside", address - kernel.start < kernel.end - kernel.start, "the address is in the region"
     )
+    if moves_xens_part(kernel.configuration):
+        return _off_the_hosts(kernel, limits, inside)
     if kernel.mode.bits == 32:
         goal, space = address < overlap.COMPAT_HOLE, overlap.COMPAT_HOLE - kernel.start
     else:
         goal, space = ~overlap.in_xens_slots(address), _before_xens_slots(kernel.start)
     return _region(kernel, limits, "off-xens-area", goal, space, replays.off_xens_area, (inside,))
+
+
+def _off_the_hosts(kernel: Kernel, limits: Limits, inside: Assumption) -> Part:
+    """The same of a 32-bit image that lets the host's memory decide where Xen's part begins: for every host.
+
+    Past the last frame is ``max_page``. The host has dom0's memory at least.
+    """
+    host = Assumption(
+        "frames",
+        (nr_pages <= max_page) & (max_page <= allocation.HOST_PAGES),
+        f"the host's last frame is one of the first {allocation.HOST_PAGES:#x}, and dom0's memory among them",
+    )
+    hole = overlap.compat_hole(TRUE, max_page)
+    part = _region(
+        kernel,
+        limits,
+        "off-xens-area",
+        address < hole,
+        overlap.COMPAT_HOLE - kernel.start,
+        replays.off_xens_area,
+        (inside, host),
+        beside=Steps(uses=(_no_lower().at(),), generalise=(hole,)),
+    )
+    return evolve(part, least=(*LEAST, max_page), replay=replays.off_the_hosts(kernel))
+
+
+@cache
+def _no_lower() -> Lemma:
+    """No host has Xen's part begin below its lowest start."""
+    return Lemma(
+        "hole-no-lower",
+        f"Xen's part begins at {overlap.COMPAT_HOLE:#x} or above",
+        Statement(goal=overlap.compat_hole(TRUE, max_page) >= overlap.COMPAT_HOLE),
+    )
 
 
 def _canonical(kernel: Kernel, limits: Limits) -> Part:
@@ -203,12 +245,14 @@ def _region(
     longest: int,
     judge: replays.Holds,
     also: tuple[Assumption, ...] = (),
+    *,
+    beside: Steps = NOTHING,
 ) -> Part:
     """A statement about the region, which holds where it is no longer than ``longest`` bytes."""
     last = None if longest <= 0 or kernel.too_long(limits) else kernel.last_within(longest, limits)
     return Part(
         name=name,
-        lemma=kernel.stays(limits, f"image-{name}", goal, last, also),
+        lemma=kernel.stays(limits, f"image-{name}", goal, last, also, beside=beside),
         least=LEAST,
         shape=kernel.shape(limits, last),
         without=_unasked("host", "initrd", "builds", *(each.name for each in also)),

@@ -12,7 +12,14 @@ from attrs import evolve
 from ..formal.arrange import FIRST_TRIED, TooLarge, arrange, region_end, touched
 from ..formal.builder import XEN_ROOT_SLOTS, table_offset
 from ..formal.dom0_mem import Dom0Mem, capped
-from ..formal.foresee import LOWER_HALF_END, UPPER_HALF_START, too_little
+from ..formal.foresee import (
+    LOWER_HALF_END,
+    UPPER_HALF_START,
+    WORST_HOST,
+    refusing_frames,
+    refusing_hosts,
+    too_little,
+)
 from ..formal.layout import ADDRESS_LIMIT, Configuration, Layout
 from ..formal.machine import misaligned, overlaps_xen
 from ..formal.paging import PAGE_SIZE, PagingMode
@@ -81,6 +88,25 @@ def off_xens_area(_configuration: Configuration, layout: Layout) -> tuple[bool, 
     steps = [layout.v_start, *range(layout.v_start - layout.v_start % stride + stride, end, stride)]
     hit = sorted({table_offset(root, each) for each in steps} & set(XEN_ROOT_SLOTS[layout.mode.name]))
     return not hit, f"{region}, in root slots of Xen's: {hit or 'none'}" + (f"; Xen {refused}" if hit else "")
+
+
+def off_the_hosts(kernel: Kernel) -> Judge:
+    """Judges the same of a 32-bit image with the note HV_START_LOW, on a host with ``max_page`` frames."""
+
+    def judge(values: Values) -> Replay:
+        def holds(_configuration: Configuration, layout: Layout) -> tuple[bool, str]:
+            frames = refusing_frames(layout)
+            end = layout.v_start + layout.total.size
+            region = f"the region lies from {layout.v_start:#x} to {end:#x}"
+            worst = "" if frames in (None, 1) else f". {WORST_HOST}"
+            return (
+                frames is None or values["max_page"] < frames,
+                f"{region}, and Xen refuses it {refusing_hosts(layout)}{worst}",
+            )
+
+        return located(kernel, holds)(values)
+
+    return judge
 
 
 def canonical(_configuration: Configuration, layout: Layout) -> tuple[bool, str]:

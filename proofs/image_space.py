@@ -31,6 +31,8 @@ from .region import n, vpt_start
 
 WINDOW = 1 << 12
 """How many more frames than the least a witness may have: to keep the solver from far-fetched ones."""
+NOTHING = Steps()
+"""A proof that takes nothing but the solver."""
 NEARBY = 8 << 20
 """How much further up than they must the tables start in an example where all is well, in bytes."""
 
@@ -277,14 +279,25 @@ class Kernel:
         )
 
     def stays(
-        self, limits: Limits, name: str, goal: Truth, last: int | None, also: tuple[Assumption, ...] = ()
+        self,
+        limits: Limits,
+        name: str,
+        goal: Truth,
+        last: int | None,
+        also: tuple[Assumption, ...] = (),
+        *,
+        beside: Steps = NOTHING,
     ) -> Lemma:
-        """A goal about where the region lies, which holds as long as its tables start no further up than ``last``."""
+        """A goal about where the region lies, which holds as long as its tables start no further up than ``last``.
+
+        ``beside`` is what its proof takes besides what is known of the region.
+        """
+        known = self.bounds(limits, last)
         return Lemma(
             name,
             "Xen goes on to build ⇒ the region is where it should be",
             Statement(assumptions=(*self.host(limits), self.builds(), *also), runs=(self.search,), goal=goal),
-            self.bounds(limits, last),
+            Steps(uses=(*known.uses, *beside.uses), generalise=(*known.generalise, *beside.generalise)),
         )
 
     def never_built(self, limits: Limits) -> Lemma:

@@ -2,6 +2,7 @@
 
 import pytest
 from ptproof.encodings import overlap
+from ptproof.formal.foresee import refusing_frames
 from ptproof.formal.layout import Layout, Segment
 from ptproof.formal.machine import overlaps_xen
 from ptproof.formal.paging import COMPAT, X86_64
@@ -44,3 +45,19 @@ def test_the_hosts_memory_decides_where_the_hole_begins(gib: int, hole: int) -> 
     """With the note the list of frames needs its room, 1 MiB for each GiB of memory; without it the start is fixed."""
     assert int(overlap.compat_hole(TRUE, number(gib * GIB >> 12))) == hole
     assert int(overlap.compat_hole(FALSE, number(gib * GIB >> 12))) == overlap.COMPAT_HOLE
+
+
+@pytest.mark.parametrize("end", [0xF5800000, *range(0xF5C00000, 0xFFE00000, 18 << 22), 0xFFC00000, 1 << 32])
+def test_the_hosts_that_refuse_are_the_machines(end: int) -> None:
+    """From just so many frames on a host refuses a 32-bit region, by the formula and by stepping down."""
+    layout = Layout(mode=COMPAT, page_tables=Segment(3 * GIB, 3 * GIB), total=Segment(3 * GIB, end))
+
+    def refuses(frames: int) -> bool:
+        return bool(overlap.overlaps_compat(number(end), overlap.compat_hole(TRUE, number(frames))))
+
+    least = refusing_frames(layout)
+    if least is None:
+        assert not any(refuses(frames) for frames in (1, 41 << 20, 44 << 20, 1 << 35))
+    else:
+        assert all(refuses(frames) for frames in (least, least + 1, 44 << 20, 1 << 35))
+        assert least == 1 or not refuses(least - 1)

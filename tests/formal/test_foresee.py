@@ -1,10 +1,13 @@
 """What is foreseen of a p2m at an address of its own, held against what the frame machine makes of it."""
 
 import pytest
+from attrs import evolve
 from ptproof.formal.arrange import arrange
-from ptproof.formal.foresee import foreseen
+from ptproof.formal.foresee import foreseen, refusing_frames, refusing_hosts
 from ptproof.formal.layout import Configuration, Segment
 from ptproof.formal.loading import Fate, Unmodelled, load
+from ptproof.formal.machine import REFUSED
+from ptproof.formal.paging import COMPAT
 
 MIB, GIB = 1 << 20, 1 << 30
 LENGTH = 65536 * 8
@@ -80,3 +83,44 @@ def test_a_p2m_in_xens_own_slots(init_p2m: int) -> None:
 def test_beside_xens_own_slots() -> None:
     """Right above Xen's slots a p2m is as good as anywhere."""
     assert told(dom0(0xFFFF_8800_0000_0000)) == []
+
+
+def small(end: int) -> Configuration:
+    """A 32-bit dom0 from 0xF0000000 on, its region up to ``end``, of an image with the note HV_START_LOW."""
+    kernel = Segment(0xF0100000, end - 2 * MIB)
+    return Configuration(
+        mode=COMPAT,
+        virt_base=0xF0000000,
+        kernel=kernel,
+        nr_pages=1 << 17,
+        mod_start_pfn=True,
+        hv_start_low=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("end", "frames", "hosts"),
+    [
+        (0xF5800000, None, "on no host"),
+        (0xF5C00000, 81 * (2 * GIB >> 12) + 1, "on hosts whose memory ends above 162 GiB"),
+        (0xFFC00000, (2 * GIB >> 12) + 1, "on hosts whose memory ends above 2 GiB"),
+        (1 << 32, 1, "on every host"),
+    ],
+)
+def test_an_image_that_lets_the_host_decide(end: int, frames: int | None, hosts: str) -> None:
+    """With the note HV_START_LOW it is told which hosts refuse the region; without it, that Xen does."""
+    given = small(end)
+    layout = arrange(given)
+    assert layout.v_end == end
+    assert (refusing_frames(layout), refusing_hosts(layout)) == (frames, hosts)
+    told = [each for each in foreseen(given, layout) if each == REFUSED or "HV_START_LOW" in each]
+    assert len(told) == {None: 0, 1: 1}.get(frames, 2)
+    assert hosts in told[-1] if len(told) == 2 else REFUSED in told or frames is None
+    for other in (evolve(given, hv_start_low=False), evolve(given, shim=True)):
+        plain = [each for each in foreseen(other, layout) if each == REFUSED or "HV_START_LOW" in each]
+        assert plain == ([] if frames is None else [REFUSED])
+    if len(told) == 2:
+        with pytest.raises(Unmodelled, match="depends on the host"):
+            load(given)
+    else:
+        assert load(given).fate is (Fate.RUNS if frames is None else Fate.OVERLAPS)

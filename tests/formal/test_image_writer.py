@@ -40,6 +40,7 @@ def random_configuration(random: Random, mode: PagingMode) -> Configuration:
         initrd_len=random.getrandbits(random.randint(1, 40)),
         mod_start_pfn=random.random() < 0.5,
         init_p2m=init_p2m,
+        hv_start_low=random.random() < 0.3,
         shim=random.random() < 0.2,
     )
 

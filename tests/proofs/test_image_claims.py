@@ -58,6 +58,7 @@ IMAGES: Final = {
     "initrd-to-the-end": image(
         ADDRESS_LIMIT - 128 * MIB, ADDRESS_LIMIT - 128 * MIB, ADDRESS_LIMIT - 127 * MIB
     ),
+    "moves-xens-part": image(0xF0000000, 0xF0100000, 0xF0500123, mode=COMPAT, hv_start_low=True),
     "past-4-gib": image(0xFFC00000, 0xFFD00000, 0x101CE7B1D, mode=COMPAT),
 }
 
@@ -102,6 +103,10 @@ EXPECTED: Final[dict[str, dict[str, list[Least]]]] = {
         "cap": [Least("memory", 1, 66056193), Least("initrd", 8257536, 0)],
         "capped-wrap": [Least("both", 1, 131555329)],
     },
+    "moves-xens-part": {
+        "cap": [Least("memory", 1, 128966657), Least("initrd", 32242689, 0)],
+        "xen-area": [Least("memory", 23552, 88076289), Least("initrd", 21573633, 0)],
+    },
     "past-4-gib": {"cap": [Least("both", 1, 0)], "xen-area": [Least("both", 16384, 0)]},
 }
 
@@ -125,6 +130,7 @@ BUILT_WITH: Final[dict[str, tuple[int, int]]] = {
     "built-with-an-initrd": (1280, 1044481),
     "up-to-the-end": (2048, 0),
     "initrd-to-the-end": (1024, 0),
+    "moves-xens-part": (2048, 0),
     "past-4-gib": (16384, 0),
 }
 """The least memory with which Xen builds an image, in pages, and the shortest initrd with that, in bytes."""
@@ -205,6 +211,7 @@ MACHINE: Final[dict[tuple[str, str], Callable[[Configuration, int, int], bool]]]
     ("near-the-end", "capped-wrap"): wraps_capped,
     ("32-bit", "xen-area"): builds_and(overlaps_xen),
     ("32-bit", "cap"): raises,
+    ("moves-xens-part", "xen-area"): builds_and(overlaps_xen),
     ("initrd-to-the-end", "cap"): raises,
     ("initrd-to-the-end", "capped-wrap"): wraps_capped,
     ("initrd-to-the-end", "wrap"): builds_and(wraps),
@@ -285,6 +292,22 @@ def test_a_32_bit_count_is_exact_below_4_gib() -> None:
     assert "exact" not in [each.id for each in above.questions]
 
 
+def test_a_host_that_refuses_is_found() -> None:
+    """The least host that refuses the region is told, and without the note none is spoken of."""
+    (answer,) = check(only("moves-xens-part", "xen-area")).answers
+    assert answer.question.says.endswith(" on every host")
+    for each in answer.breaks:
+        assert (
+            "refuses it on hosts whose memory ends above 162 GiB. On smaller ones" in each.witness.replay.says
+        )
+    assert answer.breaks[0].witness.values["max_page"] == (162 << 18) + 1
+    (plain,) = check(only("32-bit", "xen-area")).answers
+    assert (
+        plain.breaks[0].witness.replay.says
+        == "the region lies from 0xf0000000 to 0xf5c00000, and Xen refuses it"
+    )
+
+
 def only(name: str, question: str) -> Questions:
     """One question of an image's."""
     found = asked(name)
@@ -301,6 +324,9 @@ def only(name: str, question: str) -> Questions:
         (overlap, "FIRST_SLOT", 257, "across-2^47", "xen-area"),
         (overlap, "HALF", 1 << 48, "across-2^47", "canonical"),
         (overlap, "COMPAT_HOLE", 0xF5C00000, "32-bit", "xen-area"),
+        (overlap, "COMPAT_HOLE", 0xF5C00000, "moves-xens-part", "xen-area"),
+        (overlap, "COMPAT_LIST_END", 0xFFA00000, "moves-xens-part", "xen-area"),
+        (overlap, "SUPERPAGE_SHIFT", 22, "moves-xens-part", "xen-area"),
     ],
 )
 def test_mutants_are_noticed(
