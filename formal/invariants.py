@@ -227,7 +227,7 @@ def _how(decision: PartDecision, proof: Lemma | None, results: Mapping[Lemma, Le
 
 
 def _failure(part: str, witness: Witness) -> Failure:
-    values = {name: number(value) for name, value in witness.values.items()}
+    values = {name: number(value) for name, value in witness.case.items()}
     return Failure(part=part, values=values, saw=witness.replay.says)
 
 

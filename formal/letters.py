@@ -88,8 +88,8 @@ def _case(claim: Claim, part: Part, witness: Witness, image: str | None, *, alon
     """One part's values, as layouts to be built again, and what the machine saw of them."""
     runs = witness.replay.runs
     yield f"The configuration{'' if alone else f' that refutes it: {part.name}'}:"
-    longest = max(map(len, witness.values), default=0)
-    yield from (f"  {name:<{longest}} = {number(value)}" for name, value in witness.values.items())
+    longest = max(map(len, witness.case), default=0)
+    yield from (f"  {name:<{longest}} = {number(value)}" for name, value in witness.case.items())
     commands = [command_of(layout) for _, layout, _ in runs]
     commands += [command_of(runs[0][1], image)] if runs and image is not None else []
     commands += [f"ptproof counterexample {claim.id} --json FILE && ptproof replay FILE"] if runs else []

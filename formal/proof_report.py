@@ -243,7 +243,7 @@ def why(verdict: Verdict, queries: Queries) -> Iterator[str]:
 
 def in_one_line(witness: Witness) -> str:
     """A witness's values, and what was seen there."""
-    values = ", ".join(f"{name} = {number(value)}" for name, value in witness.values.items())
+    values = ", ".join(f"{name} = {number(value)}" for name, value in witness.case.items())
     return f"{values}: {witness.replay.seen}"
 
 

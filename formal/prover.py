@@ -330,7 +330,12 @@ def _no_example(part: Part, found: Found) -> Verdict:
 
 def _witnessed(part: Part, values: Mapping[Word, int]) -> Witness:
     by_name = {str(each.value): value for each, value in values.items()}
-    return Witness(values=by_name, replay=part.replay(by_name))
+    states = {each for run in part.lemma.statement.runs if len(run.result) > 1 for each in run.result}
+    return Witness(
+        values=by_name,
+        replay=part.replay(by_name),
+        states=frozenset(str(each.value) for each in states.difference(part.least)),
+    )
 
 
 def _is_unique(solver: Solver, statement: Statement, values: Mapping[Word, int]) -> bool | None:

@@ -288,7 +288,7 @@ def _need(need: Need | None) -> str:
 
 def _values(witness: Witness) -> str:
     return ", ".join(
-        f"<code>{escape(name)}&nbsp;=&nbsp;{number(value)}</code>" for name, value in witness.values.items()
+        f"<code>{escape(name)}&nbsp;=&nbsp;{number(value)}</code>" for name, value in witness.case.items()
     )
 
 

@@ -50,12 +50,19 @@ class Replay:
 class Witness:
     """Values that show something, by input name, and what the frame machine saw when it replayed them.
 
-    ``unique`` says whether no other values would show it; ``None`` when that wasn't settled.
+    ``unique`` says whether no other values would show it; ``None`` when that wasn't settled. ``states`` names the values
+    that are but where a loop of several cursors stops.
     """
 
     values: Mapping[str, int]
     replay: Replay
     unique: bool | None = None
+    states: frozenset[str] = frozenset()
+
+    @property
+    def case(self) -> dict[str, int]:
+        """The values to tell people: without those that follow from the others and have no meaning by themselves."""
+        return {name: value for name, value in self.values.items() if name not in self.states}
 
 
 @frozen(kw_only=True)

@@ -139,7 +139,7 @@ def _witnesses(claim: str) -> str:
     for each in decision.parts:
         if isinstance(each.verdict, Refuted):
             witness = each.verdict.witness
-            values = ", ".join(f"{name} = {number(value)}" for name, value in witness.values.items())
+            values = ", ".join(f"{name} = {number(value)}" for name, value in witness.case.items())
             lines.append(
                 f"- {_plain(each.part.name)}: `{values}`. {_sentence(_plain(witness.replay.says))}\n"
             )

@@ -149,7 +149,7 @@ def test_unsound_steps_are_refused(solver: Solver, stated: Lemma, why: str) -> N
     assert why in found.why
 
 
-i, n = word("i", 8), word("n", 8)
+i, j, n = word("i", 8), word("j", 8), word("n", 8)
 COUNTER = Loop("count up", (n,), (i,), (number(0, 8),), i < n, (i + 1,))
 ENDS = Statement(goal=i == n, runs=(Run(COUNTER, (n,), (i,)),))
 BY_INDUCTION = Lemma("ends", "i ends as n", ENDS, Induction(invariant=i <= n))
@@ -162,6 +162,16 @@ def test_a_loop_by_induction(solver: Solver) -> None:
     found = decided(solver, part(wrong, least=(n,)))
     assert isinstance(found, Refuted)
     assert found.witness.values == {"i": 0, "n": 0}
+
+
+def test_the_state_of_a_loop_is_not_told(solver: Solver) -> None:
+    """Where a loop stops in several words, people are told of those that a witness is to make small; data has all."""
+    two = Loop("count both", (n,), (i, j), (number(0, 8), n), i < n, (i + 1, j - 1))
+    wrong = Lemma("differ", "i ≠ n", Statement(goal=~(i == n), runs=(Run(two, (n,), (i, j)),)))
+    found = decided(solver, part(wrong, least=(n, j)))
+    assert isinstance(found, Refuted)
+    assert found.witness.values == {"n": 0, "i": 0, "j": 0}
+    assert found.witness.case == {"n": 0, "j": 0}
 
 
 @pytest.mark.parametrize(
