@@ -56,8 +56,8 @@ def info_of(mode: PagingMode, at: Word = frame) -> Word:
 
 
 def is_walked() -> Assumption:
-    """The frame is one of those that the walk looks at."""
-    return Assumption("walked", frame < n, "the walk comes to the frame: frame < n")
+    """The frame is one of those that the walk is to look at."""
+    return Assumption("walked", frame < n, "the frame is one of those that are set aside: frame < n")
 
 
 def some_level(mode: PagingMode) -> Assumption:
