@@ -62,6 +62,17 @@ def _region(configuration: Configuration, layout: Layout) -> Iterator[str]:
         yield REFUSED
         if moves_xens_part(configuration) and refusing_frames(layout) != 1:
             yield f"That is so {refusing_hosts(layout)}. {WORST_HOST}"
+    if without_hypercall_page(configuration, layout):
+        yield (
+            f"Xen refuses the boot once all is loaded: HYPERCALL_PAGE {configuration.hypercall_page:#x} isn't from v_start "
+            f"{layout.v_start:#x} up to v_end {layout.v_end:#x}, compared as they are."
+        )
+
+
+def without_hypercall_page(configuration: Configuration, layout: Layout) -> bool:
+    """Whether Xen finds the image's hypercall page outside of the region: it compares with a ``v_end`` that may have wrapped."""
+    page = configuration.hypercall_page
+    return page is not None and not layout.v_start <= page < layout.v_end
 
 
 def moves_xens_part(configuration: Configuration) -> bool:
@@ -125,7 +136,9 @@ def _own_p2m(layout: Layout, p2m: Segment) -> Iterator[str]:
 def too_little(configuration: Configuration, layout: Layout) -> str | None:
     """Why Xen can't allocate the region, or not within dom0's memory; ``None`` where it can."""
     initrd_pages = -(-configuration.initrd_len // PAGE_SIZE)
-    own = layout.total.size - (layout.initrd.size + -layout.initrd.size % PAGE_SIZE if layout.initrd else 0)
+    own = layout.total.size
+    if layout.initrd is not None and layout.initrd.start:  # at 0 it is for Xen as one that isn't mapped
+        own -= layout.initrd.size + -layout.initrd.size % PAGE_SIZE
     allocation = 1 << max(own - 1, 0).bit_length() >> PAGE_SHIFT
     if allocation > AT_ONCE:
         return (

@@ -21,7 +21,7 @@ from .files import read_input, title
 from .image_notes import FEATURES, UNSET, Note, Notes, Origin, XenNote, features, read_notes, unknown_required
 from .kernel_payload import payload
 from .layout import ADDRESS_LIMIT, Configuration, Segment
-from .paging import COMPAT, X86_64, PagingMode
+from .paging import COMPAT, PAGE_SHIFT, X86_64, PagingMode
 
 READ_LIMIT: Final = 256 << 20
 """The most that is read from what isn't a file on a disk."""
@@ -85,6 +85,7 @@ class Image:
     p2m_base: Fact[int | None]
     unmapped_initrd: Fact[bool]
     hv_start_low: Fact[int | None]
+    hypercall_page: Fact[int | None]
 
     def configuration(self, nr_pages: int, initrd_len: int = 0, *, shim: bool = False) -> Configuration:
         """What decides the layout when this image boots with so many pages of memory and such an initrd."""
@@ -97,6 +98,7 @@ class Image:
             mod_start_pfn=self.unmapped_initrd.value,
             init_p2m=self.p2m_base.value,
             hv_start_low=self.hv_start_low.value is not None,
+            hypercall_page=self.hypercall_page.value,
             shim=shim,
         )
 
@@ -179,7 +181,19 @@ def _computed(elf: ElfFile, notes: Notes, origin: Origin, source: str, container
         if mod_start_pfn
         else Fact(value=False, source="no MOD_START_PFN"),
         hv_start_low=given.number(Note.HV_START_LOW) or Fact(None, "no HV_START_LOW"),
+        hypercall_page=_hypercall_page(given, virt_base.value),
     )
+
+
+def _hypercall_page(given: "_Given", virt_base: int) -> Fact[int | None]:
+    """An address; in ``__xen_guest`` the number of a page, from ``virt_base`` on."""
+    page = given.number(Note.HYPERCALL_PAGE)
+    if page is None:
+        return Fact(None, "no HYPERCALL_PAGE")
+    if given.origin is not Origin.XEN_GUEST:
+        return Fact(page.value, page.source)
+    address = ((page.value << PAGE_SHIFT) + virt_base) % ADDRESS_LIMIT
+    return Fact(address, f"{page.source}, in pages from virt_base on")
 
 
 @frozen

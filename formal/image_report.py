@@ -30,6 +30,7 @@ FACTS: Final = (
     "p2m_base",
     "unmapped_initrd",
     "hv_start_low",
+    "hypercall_page",
 )
 """The facts of an `Image`, in the order in which they are shown."""
 

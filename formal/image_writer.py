@@ -39,6 +39,7 @@ def pv_image(
     init_p2m: int | None = None,
     mod_start_pfn: bool = False,
     hv_start_low: int | None = None,
+    hypercall_page: int | None = None,
     features: str | None = FEATURES,
     code: bytes = SPIN,
 ) -> bytes:
@@ -76,6 +77,7 @@ def pv_image(
             (Note.INIT_P2M, init_p2m),
             (Note.MOD_START_PFN, 1 if mod_start_pfn else None),
             (Note.HV_START_LOW, hv_start_low),
+            (Note.HYPERCALL_PAGE, hypercall_page),
         )
         if value is not None
     ]
@@ -93,8 +95,8 @@ def pv_image(
 def image_of(configuration: Configuration, code: bytes | None = None) -> bytes:
     """An image that Xen lays out as ``configuration`` says, with ``code`` at its entry.
 
-    The image decides the mode, ``virt_base``, the kernel, ``mod_start_pfn``, ``init_p2m`` and ``hv_start_low``; the
-    memory and the initrd are the boot's. Without ``code`` it spins, as far as the kernel has room for that.
+    The image decides the mode, ``virt_base``, the kernel, ``mod_start_pfn``, ``init_p2m``, ``hv_start_low`` and
+    ``hypercall_page``; the memory and the initrd are the boot's. Without ``code`` it spins, as far as the kernel has room for that.
 
     Raises:
         InputError: no image gives this configuration, for libelf would refuse it, or the code doesn't fit.
@@ -121,6 +123,7 @@ def image_of(configuration: Configuration, code: bytes | None = None) -> bytes:
         init_p2m=p2m,
         mod_start_pfn=configuration.mod_start_pfn,
         hv_start_low=XEN_AREA[COMPAT.name].start if configuration.hv_start_low else None,
+        hypercall_page=configuration.hypercall_page,
         code=SPIN[:size] if code is None else code,
     )
 

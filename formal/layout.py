@@ -46,8 +46,8 @@ class Configuration:
     dom0's memory in pages; ``initrd_len`` is in bytes; ``mod_start_pfn`` says that the image asks for
     an initrd that is not mapped; ``init_p2m`` is the address that the image wants the p2m at (a
     32-bit guest's is ignored, as Xen ignores it); ``hv_start_low`` says that the image has that note, with which
-    Xen's part of a 32-bit guest's addresses begins where the host's memory lets it; ``shim`` is for the PV shim's two
-    extra pages.
+    Xen's part of a 32-bit guest's addresses begins where the host's memory lets it; ``hypercall_page`` is where the
+    image wants its hypercall page, if it does; ``shim`` is for the PV shim's two extra pages.
     """
 
     mode: PagingMode = field(default=X86_64, validator=in_(PAGING_MODES.values()))
@@ -58,6 +58,7 @@ class Configuration:
     mod_start_pfn: bool = False
     init_p2m: int | None = field(default=None, validator=optional(_word))
     hv_start_low: bool = False
+    hypercall_page: int | None = field(default=None, validator=optional(_word))
     shim: bool = False
     start_info_size: int = field(default=START_INFO_SIZE, validator=_word)
     vga_console_info_size: int = field(default=VGA_CONSOLE_INFO_SIZE, validator=_word)

@@ -32,7 +32,7 @@ from .builder import (
     table_index,
     table_offset,
 )
-from .foresee import moves_xens_part, refusing_frames
+from .foresee import AT_ONCE, moves_xens_part, refusing_frames, without_hypercall_page
 from .layout import ADDRESS_LIMIT, Configuration, Layout, Segment
 from .machine import misaligned, overlaps_xen
 from .paging import PAGE_SHIFT, PAGE_SIZE, Level
@@ -77,8 +77,18 @@ class Fate(Enum):
         "Domain 0 allocation is too small for kernel image",
         False,
     )
+    TOO_LARGE_AT_ONCE = (
+        "refused: more at once than Xen's allocator has",
+        "Not enough RAM for domain 0 allocation",
+        False,
+    )
     OVERLAPS = "refused: overlaps Xen's own area", "DOM0 image overlaps with Xen private area", True
     NOT_LOADED = "refused: the kernel can't be loaded there", "Failed to load the kernel binary", True
+    NO_HYPERCALL_PAGE = (
+        "refused: the hypercall page lies outside of the region",
+        "Invalid HYPERCALL_PAGE field in ELF notes",
+        True,
+    )
     P2M_OVERLAPS = "refused: the p2m touches the region", "DOM0 P->M table overlaps initial mapping", True
     P2M_TOO_LARGE = (
         "refused: too little memory for the p2m",
@@ -143,6 +153,8 @@ def load(
     initrd_pages = -(-configuration.initrd_len // PAGE_SIZE)
     if empty.allocation + initrd_pages > configuration.nr_pages:
         return Loaded(configuration, layout, Fate.TOO_LITTLE_MEMORY)
+    if empty.allocation > AT_ONCE:
+        return Loaded(configuration, layout, Fate.TOO_LARGE_AT_ONCE)
     if overlaps_xen(layout):
         if moves_xens_part(configuration) and refusing_frames(layout) != 1:
             raise Unmodelled(
@@ -234,7 +246,12 @@ class _Loading:
                 self._write(segment)
             except _Fault as fault:
                 raise _Stopped(Fate.NOT_LOADED, str(fault)) from None
+        page = self.loaded.configuration.hypercall_page
+        if without_hypercall_page(self.loaded.configuration, layout):
+            raise _Stopped(Fate.NO_HYPERCALL_PAGE)
         try:
+            if page is not None:
+                self._write(Segment(page, (page + PAGE_SIZE) % ADDRESS_LIMIT))
             assert layout.start_info is not None
             assert layout.p2m is not None
             self._write(

@@ -3,13 +3,13 @@
 import pytest
 from attrs import evolve
 from ptproof.formal.arrange import arrange
-from ptproof.formal.foresee import foreseen, refusing_frames, refusing_hosts
+from ptproof.formal.foresee import foreseen, refusing_frames, refusing_hosts, too_little
 from ptproof.formal.layout import Configuration, Segment
 from ptproof.formal.loading import Fate, Unmodelled, load
 from ptproof.formal.machine import REFUSED
 from ptproof.formal.paging import COMPAT
 
-MIB, GIB = 1 << 20, 1 << 30
+MIB, GIB, TOP = 1 << 20, 1 << 30, 1 << 64
 LENGTH = 65536 * 8
 """A p2m of 256 MiB of memory, in bytes."""
 
@@ -124,3 +124,49 @@ def test_an_image_that_lets_the_host_decide(end: int, frames: int | None, hosts:
             load(given)
     else:
         assert load(given).fate is (Fate.RUNS if frames is None else Fate.OVERLAPS)
+
+
+@pytest.mark.parametrize("size", [MIB, 2 * MIB])
+@pytest.mark.parametrize("page", [None, TOP - 4 * MIB, TOP - MIB])
+def test_a_hypercall_page_of_a_region_that_reaches_the_last_address(page: int | None, size: int) -> None:
+    """It is told that Xen refuses it, wherever in the region the page is; without the note nothing is."""
+    kernel = Segment(TOP - 3 * MIB, TOP - 3 * MIB + size)
+    given = Configuration(virt_base=TOP - 4 * MIB, kernel=kernel, nr_pages=65536, hypercall_page=page)
+    said = [each for each in foreseen(given, arrange(given)) if "HYPERCALL_PAGE" in each]
+    assert len(said) == (page is not None)
+    assert load(given).fate is (Fate.RUNS if page is None else Fate.NO_HYPERCALL_PAGE)
+
+
+def test_a_hypercall_page_is_below_the_end() -> None:
+    """The first address of the region will do, and the last; the one below and the one above won't."""
+    region = Segment(MIB, 8 * MIB)
+    for page, within in ((MIB - 1, False), (MIB, True), (8 * MIB - 1, True), (8 * MIB, False)):
+        given = Configuration(
+            virt_base=MIB, kernel=Segment(2 * MIB, 3 * MIB), nr_pages=65536, hypercall_page=page
+        )
+        assert arrange(given).total == region
+        assert (
+            bool([each for each in foreseen(given, arrange(given)) if "HYPERCALL_PAGE" in each]) is not within
+        )
+
+
+def test_a_mapped_initrd_at_0_counts_as_one_that_is_not() -> None:
+    """Its memory is needed beside the region's: what is foreseen of the least memory is what the machine does."""
+    kernel = Segment(TOP - 3 * MIB, TOP - 0x800)
+    given = Configuration(virt_base=TOP - 4 * MIB, kernel=kernel, nr_pages=5631, initrd_len=6 * MIB)
+    layout = arrange(given)
+    assert layout.initrd is not None
+    assert layout.initrd.start == 0
+    assert too_little(given, layout) is not None
+    assert load(given).fate is Fate.TOO_LITTLE_MEMORY
+    enough = evolve(given, nr_pages=5632)
+    assert too_little(enough, arrange(enough)) is None
+    assert load(enough).fate is not Fate.TOO_LITTLE_MEMORY
+
+
+def test_more_than_xen_allocates_at_once() -> None:
+    """A region of more than 1 GiB is refused whatever memory dom0 has; one of 1 GiB isn't."""
+    for size, fate in ((GIB - 12 * MIB, Fate.RUNS), (GIB, Fate.TOO_LARGE_AT_ONCE)):
+        given = Configuration(kernel=Segment(MIB, MIB + size), nr_pages=1 << 19)
+        assert (too_little(given, arrange(given)) is None) is (fate is Fate.RUNS)
+        assert load(given, written=()).fate is fate

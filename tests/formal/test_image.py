@@ -14,6 +14,7 @@ from elf_maker import (
     FEATURES,
     GUEST_OS,
     HV_START_LOW,
+    HYPERCALL_PAGE,
     INIT_P2M,
     L1_MFN_VALID,
     LOADER,
@@ -582,6 +583,16 @@ def test_hv_start_low() -> None:
     assert "dom0 expects too high a hypervisor start address" in refusal(
         image({HV_START_LOW: 0xF580_0001}, bits=32)
     )
+
+
+def test_hypercall_page() -> None:
+    """An address in a note, the number of a page from VIRT_BASE on in __xen_guest; the last address is none."""
+    assert of_notes({HYPERCALL_PAGE: 0x12345}).hypercall_page.value == 0x12345
+    assert of_notes({HYPERCALL_PAGE: ADDRESS_LIMIT - 1}).hypercall_page.value is None
+    older = read(guest(b"HYPERCALL_PAGE=0x2,VIRT_BASE=0x3000", e_entry=0x103000)).hypercall_page
+    assert older.value == 0x5000
+    assert older.source.endswith(", in pages from virt_base on")
+    assert read(guest(b"HYPERCALL_PAGE=0x2")).hypercall_page.value == 0x2000
 
 
 @pytest.mark.parametrize(

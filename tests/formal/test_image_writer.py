@@ -41,6 +41,7 @@ def random_configuration(random: Random, mode: PagingMode) -> Configuration:
         mod_start_pfn=random.random() < 0.5,
         init_p2m=init_p2m,
         hv_start_low=random.random() < 0.3,
+        hypercall_page=random.choice((None, random.randrange(1 << mode.bits))),
         shim=random.random() < 0.2,
     )
 

@@ -106,6 +106,22 @@ def test_up_to_the_last_address(real_xen: Programs) -> None:
 
 
 @pytest.mark.parametrize(
+    ("base", "page", "fate"),
+    [
+        (0, 2 * MIB, Fate.RUNS),
+        (0, 4 * MIB, Fate.NO_HYPERCALL_PAGE),
+        (MIB, MIB - 1, Fate.NO_HYPERCALL_PAGE),
+        (TOP - 4 * MIB, TOP - 3 * MIB, Fate.NO_HYPERCALL_PAGE),
+        (TOP - 2 * MIB, TOP - MIB, Fate.NO_HYPERCALL_PAGE),
+    ],
+    ids=["within", "above", "below", "region up to the last address", "region past it"],
+)
+def test_a_hypercall_page(real_xen: Programs, base: int, page: int, fate: Fate) -> None:
+    """A hypercall page outside of the region is refused in the end, and every one of a region that reaches 2**64."""
+    assert booted(real_xen, small(base, hypercall_page=page)).fate is fate
+
+
+@pytest.mark.parametrize(
     ("size", "fate"), [(2 * MIB, Fate.RUNS), (3 * MIB - 0x40000, Fate.DIES), (4 * MIB, Fate.NOT_LOADED)]
 )
 def test_across_2_to_the_47(real_xen: Programs, size: int, fate: Fate) -> None:
