@@ -10,6 +10,7 @@ from ..formal.claim import Claim, Expected, Part, claim
 from ..formal.layout import Layout
 from ..formal.paging import COMPAT, PAGE_SIZE, PAGING_MODES, TWO_LEVEL, X86_64, PagingMode
 from ..formal.theorem import Assumption, Lemma, Statement
+from ..formal.verdict import Replay
 from ..formal.words import Truth, Word, choose, number, word, zero_extended
 from . import loop, region, replays
 from .region import m, n, v_start, vpt_start
@@ -152,6 +153,8 @@ def v_end_closed() -> tuple[Part, ...]:
 low, length = word("low"), word("length")
 WIDE = 72
 """Wide enough for sums of 64-bit words not to wrap."""
+MOST_STEPS = 1 << 20
+"""Ranges of more blocks than these aren't stepped through."""
 
 
 def _span_modular(shift: int) -> Lemma:
@@ -190,7 +193,7 @@ def span_modular() -> tuple[Part, ...]:
             name=f"blocks of 2^{shift} bytes",
             lemma=_span_modular(shift),
             least=(length, low),
-            replay=replays.arithmetic_case(_counts_blocks(shift)),
+            replay=_counts_blocks(shift),
         )
         for shift in shifts
     )
@@ -229,11 +232,15 @@ def _steps_to_v_end(values: Values) -> tuple[bool, str]:
     ) == with_padding, f"{region_end(end):#x} by the builder's steps, {with_padding:#x} in one"
 
 
-def _counts_blocks(shift: int) -> replays.Arithmetic:
-    def holds(values: Values) -> tuple[bool, str]:
+def _counts_blocks(shift: int) -> replays.Judge:
+    def judge(values: Values) -> Replay:
         low, end = values["low"], values["low"] + values["length"]
+        if values["length"] >> shift > MOST_STEPS:
+            return Replay(None, replays.TOO_LARGE)
         model = (-(-end >> shift) - (low >> shift)) % (1 << (64 - shift))
         blocks = len({address >> shift for address in (*range(low, end, 1 << shift), *range(low, end)[-1:])})
-        return model == blocks % (1 << (64 - shift)), f"stepping through the range touches {blocks} blocks"
+        return Replay(
+            model == blocks % (1 << (64 - shift)), f"stepping through the range touches {blocks} blocks"
+        )
 
-    return holds
+    return judge
