@@ -34,7 +34,10 @@ def initrd_pages(initrd_len: Word) -> Word:
 
 
 def own_length(v_start: Word, v_end: Word, initrd_len: Word | None) -> Word:
-    """What is allocated for the region, in bytes; ``initrd_len`` is ``None`` for an initrd that isn't mapped."""
+    """What is allocated for the region, in bytes.
+
+    ``initrd_len`` is ``None`` for an initrd that isn't mapped, or is at address 0, which Xen takes for that.
+    """
     length = v_end - v_start
     return length if initrd_len is None else length - round_up(initrd_len, PAGE_SHIFT)
 

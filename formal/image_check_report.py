@@ -5,17 +5,17 @@ programs hold numbers as floats.
 """
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, Self
 
-from attrs import evolve
+from attrs import evolve, frozen
 
-from .dom0_mem import RESERVE
+from .dom0_mem import RESERVE, Dom0Mem, capped
 from .image_check import Answer, Breaks, Checked
 from .image_claims import Limits
 from .layout import Configuration
 from .layout_json import as_dict as layout_as_dict
 from .layout_options import layout_command
-from .paging import PAGE_SHIFT
+from .paging import PAGE_SHIFT, PAGE_SIZE
 from .proof_report import counted
 from .verdict import Error, Proved, Refuted, Unknown, Vacuous, Verdict
 
@@ -30,7 +30,7 @@ def lines(checked: Checked, configuration: Configuration, image: str) -> Iterato
         claim = f"(claim {each.question.claim})"
         yield f"{_answered(each):<8}{each.question.id:<14}{each.question.says} {claim}"
         for found in each.breaks:
-            yield from _breaking(each, found, configuration, image)
+            yield from _breaking(each, found, _Boot.of(checked, each, found, configuration), image)
         why = _why_answered(each, checked.limits)
         if why:
             yield f"    {why}"
@@ -74,7 +74,10 @@ def as_dict(checked: Checked, configuration: Configuration, image: str) -> dict[
                 "why": _why_answered(each, checked.limits),
                 "harmless": each.question.harmless,
                 "lemmas": list(each.verdict.lemmas) if isinstance(each.verdict, Proved) else [],
-                "breaks": [_breaks_as_dict(each, found, configuration, image) for found in each.breaks],
+                "breaks": [
+                    _breaks_as_dict(found, _Boot.of(checked, each, found, configuration), image)
+                    for found in each.breaks
+                ],
             }
             for each in checked.answers
         ],
@@ -95,17 +98,66 @@ def as_dom0_mem(nr_pages: int, option: str) -> str:
 def _boots(checked: Checked) -> Iterator[str]:
     match checked.boots:
         case Proved(example=example):
-            memory, initrd = _given(example.values["nr_pages"], example.values["initrd_len"], "dom0_mem=")
-            yield f"Xen builds this image with {memory} and {initrd}: the least memory ({_proved(least=checked.least)})."
+            pages = example.values["nr_pages"]
+            initrd = _initrd(example.values["initrd_len"])
+            told = f"the least memory ({_proved(least=checked.least)})"
+            memory = f"{counted(pages, 'page')} ({as_dom0_mem(pages, 'dom0_mem=')})"
+            yield f"Xen builds this image with {memory} and {initrd}: {told}."
         case Refuted(witness=witness):
             yield f"Xen never builds this image, whatever its memory: {witness.replay.says}"
         case other:
             yield f"Whether Xen builds this image with any memory is not settled: {_why(other)}"
 
 
-def _breaking(answer: Answer, found: Breaks, configuration: Configuration, image: str) -> Iterator[str]:
+@frozen
+class _Boot:
+    """What breaks a question as a boot: with ``host`` pages there for dom0, where that matters."""
+
+    given: Configuration
+    dom0_mem: str
+    host: int | None = None
+    never: bool = False
+
+    @classmethod
+    def of(cls, checked: Checked, answer: Answer, found: Breaks, configuration: Configuration) -> Self:
+        """The boot. Memory before the cap is no absolute amount.
+
+        Where the cap raises it there is no maximum either, which Xen would stop at; and the host has what it is raised
+        to, unless no host does.
+        """
+        given = evolve(configuration, nr_pages=found.nr_pages, initrd_len=found.initrd_len)
+        if not answer.question.before_cap:
+            return cls(given, as_dom0_mem(found.nr_pages, "dom0_mem="))
+        left = capped(given, Dom0Mem(), None)
+        initrd_pages = -(-found.initrd_len // PAGE_SIZE)
+        if found.nr_pages < left <= checked.limits.nr_pages:
+            host = max(left, initrd_pages)
+            return cls(given, as_dom0_mem(host - found.nr_pages, "dom0_mem=-"), host)
+        host = max(found.nr_pages, initrd_pages) + RESERVE
+        never = left > checked.limits.nr_pages
+        return cls(given, as_dom0_mem(found.nr_pages, "dom0_mem=max:"), host, never=never)
+
+    @property
+    def memory(self) -> str:
+        """The memory in words."""
+        option = self.dom0_mem
+        if option.startswith("dom0_mem=-"):
+            option += f" on a host that has {as_dom0_mem(self.host or 0, '')} for dom0"
+        return f"{counted(self.given.nr_pages, 'page')} ({option})"
+
+    def command(self, image: str) -> str | None:
+        """The command that lays it out, if it can be: with so many pages, or as the option that is capped gives them."""
+        command = layout_command(self.given, image)
+        if command is None or self.host is None:
+            return command
+        option = f"--dom0-mem={self.dom0_mem.removeprefix('dom0_mem=')}"
+        return command.replace(
+            f"--nr-pages {self.given.nr_pages}", f"{option} --host-mem {self.host << PAGE_SHIFT:#x}"
+        )
+
+
+def _breaking(answer: Answer, found: Breaks, boot: _Boot, image: str) -> Iterator[str]:
     """With what it breaks, whether less doesn't, and what happens then."""
-    memory, initrd = _given(found.nr_pages, found.initrd_len, answer.question.option)
     wanted = {
         "memory": "the least memory",
         "initrd": "the shortest initrd and the least memory for it",
@@ -115,49 +167,36 @@ def _breaking(answer: Answer, found: Breaks, configuration: Configuration, image
         wanted = "the least memory" + (" without an initrd" if found.what == "initrd" else "")
     told = f"{wanted} ({_proved(least=found.least)})"
     harmless = " (harmless)" if answer.question.harmless else ""
-    yield f"    breaks{harmless} with {memory} and {initrd}: {told}"
+    yield f"    breaks{harmless} with {boot.memory} and {_initrd(found.initrd_len)}: {told}"
     yield f"        {found.witness.replay.says}"
-    command = _command(answer, found, configuration, image)
-    if command is not None:
+    if boot.never:
+        yield "        No host has so much: Xen panics."
+    command = boot.command(image)
+    if command is not None and (found.witness.replay.runs or boot.host is not None):
         yield f"        {command}"
     for _, _, report in found.witness.replay.runs:
         if not report.exact and not answer.question.harmless:
             yield from (f"        {each}" for each in report.sentences())
 
 
-def _command(answer: Answer, found: Breaks, configuration: Configuration, image: str) -> str | None:
-    """The command that lays it out, if it can be: with so many pages, or as the option that is capped gives them."""
-    given = evolve(configuration, nr_pages=found.nr_pages, initrd_len=found.initrd_len)
-    command = layout_command(given, image)
-    option = answer.question.option.removeprefix("dom0_mem=")
-    if command is None or not option:
-        return command if found.witness.replay.runs else None
-    host = found.nr_pages + RESERVE << PAGE_SHIFT
-    amount = as_dom0_mem(found.nr_pages, option)
-    return command.replace(f"--nr-pages {found.nr_pages}", f"--dom0-mem {amount} --host-mem {host:#x}")
-
-
-def _breaks_as_dict(
-    answer: Answer, found: Breaks, configuration: Configuration, image: str
-) -> dict[str, Any]:
+def _breaks_as_dict(found: Breaks, boot: _Boot, image: str) -> dict[str, Any]:
     runs = found.witness.replay.runs
     return {
         "least": found.what,
         "least_proved": found.least,
         "nr_pages": hex(found.nr_pages),
-        "dom0_mem": as_dom0_mem(found.nr_pages, answer.question.option),
+        "dom0_mem": boot.dom0_mem,
+        "host_pages": None if boot.host is None else hex(boot.host),
         "initrd_len": hex(found.initrd_len),
         "says": found.witness.replay.says,
-        "command": _command(answer, found, configuration, image),
+        "command": boot.command(image) if runs or boot.host is not None else None,
         "layout": layout_as_dict(runs[0][1]) if runs else None,
         "saw": runs[0][2].sentences() if runs else [],
     }
 
 
-def _given(nr_pages: int, initrd_len: int, option: str) -> tuple[str, str]:
-    """Memory and initrd in words."""
-    initrd = f"an initrd of {counted(initrd_len, 'byte')}" if initrd_len else "no initrd"
-    return f"{counted(nr_pages, 'page')} ({as_dom0_mem(nr_pages, option)})", initrd
+def _initrd(initrd_len: int) -> str:
+    return f"an initrd of {counted(initrd_len, 'byte')}" if initrd_len else "no initrd"
 
 
 def _proved(*, least: bool) -> str:

@@ -31,7 +31,7 @@ class Question:
     limits, over the words ``nr_pages`` and ``initrd_len``. ``harmless`` says that nothing comes of it where it fails.
     ``only`` gives, like `Questions.boots`, the part of which alone the question speaks: it isn't asked where nothing
     reaches that.
-    ``option`` writes memory, in pages, as dom0_mem.
+    ``before_cap`` says that memory is that before the cap, and dom0_mem gives no absolute amount.
     """
 
     id: str
@@ -40,7 +40,7 @@ class Question:
     part: Callable[[Limits], Part]
     harmless: bool = False
     only: Callable[[Limits], Part] | None = None
-    option: str = "dom0_mem="
+    before_cap: bool = False
 
 
 @frozen(eq=False, kw_only=True)

@@ -26,8 +26,6 @@ GUEST_END = 1 << 32
 """Where a 32-bit guest's addresses end."""
 MOST = Limits(nr_pages=allocation.HOST_PAGES, initrd_len=allocation.HOST_PAGES * PAGE_SIZE)
 """As much memory as Xen can have, and an initrd that fills it."""
-ANY_AMOUNT = "dom0_mem=max:"
-"""An amount after which the cap is looked at: no absolute one."""
 LEAST = (nr_pages, initrd_len)
 address, max_page = word("address"), word("max_page")
 
@@ -63,7 +61,7 @@ def questions(configuration: Configuration) -> Questions:
             claim="cap-only-lowers",
             says="the cap on dom0's memory doesn't raise it",
             part=lambda limits: _lowers(kernel, limits),
-            option=ANY_AMOUNT,
+            before_cap=True,
         ),
         Question(
             id="capped-wrap",
@@ -71,7 +69,7 @@ def questions(configuration: Configuration) -> Questions:
             says="the region ends by 2^64 with the memory that the cap leaves",
             part=lambda limits: _in_space(capped, limits),
             only=builds_capped,
-            option=ANY_AMOUNT,
+            before_cap=True,
         ),
         Question(
             id="xen-area",

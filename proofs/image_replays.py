@@ -55,7 +55,7 @@ def located(kernel: Kernel, holds: Holds) -> Judge:
         if refused is not None and holds is not built:
             raise MachineDisagreesError(f"built in the model, not on the machine: {refused}")
         if kernel.capped:
-            says = f"{values['nr_pages']} pages are capped to {given.nr_pages}; {says}"
+            says = f"the cap makes {given.nr_pages} pages of {values['nr_pages']}; {says}"
         return Replay(verdict, says, seen(layout))
 
     return judge

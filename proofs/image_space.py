@@ -185,7 +185,8 @@ class Kernel:
 
     def allowed(self) -> Truth:
         """That Xen goes on to build, once it has counted."""
-        own = allocation.own_length(number(self.start), self.end, self.initrd)
+        at_zero = _page_up(self.configuration.kernel.end) % ADDRESS_LIMIT == 0
+        own = allocation.own_length(number(self.start), self.end, None if at_zero else self.initrd)
         return allocation.allowed(self.pages, own, initrd_len)
 
     def builds(self) -> Assumption:

@@ -7,10 +7,12 @@ import tiny_questions as tiny
 from attrs import evolve
 from ptproof.formal import image_check
 from ptproof.formal.claim import Part
+from ptproof.formal.dom0_mem import capped, parse_dom0_mem
 from ptproof.formal.image_check import Checked, check
 from ptproof.formal.image_check_report import as_dict, as_dom0_mem, lines
 from ptproof.formal.image_claims import Limits, Question
-from ptproof.formal.layout import Configuration, Segment
+from ptproof.formal.layout import ADDRESS_LIMIT, Configuration, Segment
+from ptproof.formal.paging import PAGE_SIZE
 from ptproof.formal.prover import LemmaResult
 from ptproof.formal.prover import judge as judged
 from ptproof.formal.solver import Solver
@@ -161,10 +163,34 @@ def test_what_is_printed() -> None:
         "    breaks with 100 pages (dom0_mem=max:400K) and an initrd of 412 bytes: the least memory (proved)"
     )
     assert printed[at + 3] == (
-        "        ptproof layout vmlinuz --dom0-mem max:400K --host-mem 0x8064000 --initrd-len 0x19c"
+        "        ptproof layout vmlinuz --dom0-mem=max:400K --host-mem 0x8064000 --initrd-len 0x19c"
     )
     assert "and no initrd: the least memory without an initrd (proved)" in "\n".join(printed)
     assert printed[-1].startswith("1 proved, 3 breaks: for 1 to 0x3e8 pages")
+
+
+def test_memory_that_the_cap_raises() -> None:
+    """Xen would stop at a maximum: the option has none, and the host has what the cap raises to, if any can."""
+    end = ADDRESS_LIMIT - 4 * PAGE_SIZE
+    image = Configuration(virt_base=end - (1 << 20), kernel=Segment(end - (1 << 20), end), nr_pages=0)
+    checked = check(tiny.asked(tiny.BY_BOTH))
+    printed = list(lines(checked, image, "vmlinuz"))
+    assert printed[2] == (
+        "    breaks with 100 pages (dom0_mem=-2672K on a host that has 3M for dom0) and an initrd of 412 bytes: "
+        "the least memory (proved)"
+    )
+    assert (
+        printed[4]
+        == "        ptproof layout vmlinuz --dom0-mem=-2672K --host-mem 0x300000 --initrd-len 0x19c"
+    )
+    option = parse_dom0_mem("-2672K")
+    assert option.nr_pages(768) == 100
+    assert capped(evolve(image, nr_pages=100, initrd_len=412), option, 768) == 768
+    assert "512 pages (dom0_mem=max:2M) and no initrd" in printed[5]
+    assert printed[7] == "        No host has so much: Xen panics."
+    by_memory, by_initrd = as_dict(checked, image, "vmlinuz")["answers"][0]["breaks"]
+    assert (by_memory["dom0_mem"], by_memory["host_pages"]) == ("dom0_mem=-2672K", "0x300")
+    assert by_initrd["dom0_mem"] == "dom0_mem=max:2M"
 
 
 def test_as_data() -> None:

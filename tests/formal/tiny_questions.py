@@ -51,7 +51,7 @@ def question(name: str, goal: Truth, *, harmless: bool = False, only: Reached | 
         part=lambda limits: part(goal, limits),
         harmless=harmless,
         only=only,
-        option="dom0_mem=max:" if name == "by-both" else "dom0_mem=",
+        before_cap=name == "by-both",
     )
 
 

@@ -59,6 +59,7 @@ IMAGES: Final = {
         ADDRESS_LIMIT - 128 * MIB, ADDRESS_LIMIT - 128 * MIB, ADDRESS_LIMIT - 127 * MIB
     ),
     "moves-xens-part": image(0xF0000000, 0xF0100000, 0xF0500123, mode=COMPAT, hv_start_low=True),
+    "initrd-at-0": image(0, 0, 0, mode=COMPAT),
     "past-4-gib": image(0xFFC00000, 0xFFD00000, 0x101CE7B1D, mode=COMPAT),
 }
 
@@ -107,6 +108,7 @@ EXPECTED: Final[dict[str, dict[str, list[Least]]]] = {
         "cap": [Least("memory", 1, 128966657), Least("initrd", 32242689, 0)],
         "xen-area": [Least("memory", 23552, 88076289), Least("initrd", 21573633, 0)],
     },
+    "initrd-at-0": {"cap": [Least("memory", 1, 2147479553), Least("initrd", 536869889, 1)]},
     "past-4-gib": {"cap": [Least("both", 1, 0)], "xen-area": [Least("both", 16384, 0)]},
 }
 
@@ -131,6 +133,7 @@ BUILT_WITH: Final[dict[str, tuple[int, int]]] = {
     "up-to-the-end": (2048, 0),
     "initrd-to-the-end": (1024, 0),
     "moves-xens-part": (2048, 0),
+    "initrd-at-0": (1024, 0),
     "past-4-gib": (16384, 0),
 }
 """The least memory with which Xen builds an image, in pages, and the shortest initrd with that, in bytes."""
