@@ -3,7 +3,16 @@
 import pytest
 from ptproof.encodings import dom0_builder
 from ptproof.encodings import read_only_walk as walk
-from ptproof.formal.builder import Domain, build, mark_read_only, mfn_of, slot_of, table_entries, table_index
+from ptproof.formal.builder import (
+    XEN_AREA,
+    Domain,
+    build,
+    mark_read_only,
+    mfn_of,
+    slot_of,
+    table_entries,
+    table_index,
+)
 from ptproof.formal.layout import Layout, Segment
 from ptproof.formal.paging import COMPAT, PAGE_SHIFT, PAGE_SIZE, X86_64, PagingMode
 from ptproof.formal.search import run
@@ -65,6 +74,26 @@ def test_an_empty_entry_is_told() -> None:
     inside = (8 * MIB - 4 * MIB) >> PAGE_SHIFT
     assert domain.pages == 2 * inside
     assert [stopped(domain, visits)[-1] for visits in (inside - 1, inside, inside + 1)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("border", "tables"), [(8 * MIB + GIB, 1), (5 * GIB, 2), (1 << 39, 3)])
+def test_every_empty_entry_at_a_border_is_told(border: int, tables: int) -> None:
+    """A region that ends at a border: the walk finds no next table at each level that it ends, and no page either."""
+    domain = built(X86_64, border - 8 * MIB, border - 4 * MIB)
+    inside = (4 * MIB) >> PAGE_SHIFT
+    assert [stopped(domain, inside + more)[-1] for more in (-1, 0, 1)] == [0, tables, tables + 1]
+
+
+def test_xens_own_entries_begin_at_the_hole() -> None:
+    """The machine's walk comes to the last page below the hole, and is lost at the first one that is Xen's own."""
+    hole = XEN_AREA["compat"].start
+    for first in (hole - 2 * PAGE_SIZE, hole - PAGE_SIZE, hole):
+        domain = built(COMPAT, hole - 8 * MIB, first)
+        mark_read_only(domain, ())
+        lost = next(
+            frame for frame in range(FRAMES) if bool(walk.xens_own(number(first // PAGE_SIZE + frame)))
+        )
+        assert domain.stopped_at == lost == (hole - first) // PAGE_SIZE
 
 
 def test_tables_beyond_the_root_are_not_there() -> None:
