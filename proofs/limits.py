@@ -107,12 +107,17 @@ def capped_boot(mode: PagingMode, values: Values) -> tuple[Configuration, str]:
     return evolve(given, nr_pages=pages), says
 
 
-def judged(given: Configuration, says: str, holds: Holds) -> Replay:
-    """What becomes of a boot, step by step: its layout, Xen's checks of the memory, ``holds``, and how it ends."""
+def judged(given: Configuration, says: str, holds: Holds, *, builds: bool = False) -> Replay:
+    """What becomes of a boot, step by step: its layout, Xen's checks of the memory, ``holds``, and how it ends.
+
+    With ``builds`` the sentence is about boots that Xen builds: one that it gives up for want of memory is no case.
+    """
     try:
         layout = arrange(given)
         verdict, seen = holds(layout)
-        return Replay(verdict, f"{says}; {seen}; {_fate(given, layout)}", replays.seen(layout))
+        given_up, fate = _fate(given, layout)
+        judgement = None if builds and given_up else verdict
+        return Replay(judgement, f"{says}; {seen}; {fate}", replays.seen(layout))
     except (TooLarge, ImpossibleLayout):
         return Replay(None, replays.TOO_LARGE)
 
@@ -143,11 +148,11 @@ def region_alone(region: Segment, p2m: Segment | None = None, mode: PagingMode =
 
 
 def located(holds: Holds) -> replays.Judge:
-    """Judges the machine's layout of a 64-bit configuration whose memory is given as an amount."""
+    """Judges the machine's layout of a 64-bit configuration that Xen builds, its memory given as an amount."""
 
     def judge(values: Values) -> Replay:
         given = configuration(X86_64, values)
-        return judged(given, asked_for(given), holds)
+        return judged(given, asked_for(given), holds, builds=True)
 
     return judge
 
@@ -161,17 +166,18 @@ def _kib(pages: int) -> str:
     return f"{pages << PAGE_SHIFT >> 10}K"
 
 
-def _fate(given: Configuration, layout: Layout) -> str:
-    """How the boot goes on and ends, on the frame machine."""
+def _fate(given: Configuration, layout: Layout) -> tuple[bool, str]:
+    """How the boot goes on and ends, on the frame machine; and first, whether Xen gives it up for want of memory."""
     refused = too_little(given, layout)
     if refused is not None:
-        return refused.removesuffix(".")
+        return True, refused.removesuffix(".")
     allocates = "Xen can allocate the region"
     try:
         loaded = load(given)
     except TooLarge:
-        return f"{allocates}, which is too large to be built here"
+        return False, f"{allocates}, which is too large to be built here"
     except Unmodelled as stopped:
-        return f"{allocates} and builds it; {stopped}, where the machine goes no further"
+        return False, f"{allocates} and builds it; {stopped}, where the machine goes no further"
     builds = allocates if loaded.fate is Fate.OVERLAPS else f"{allocates} and builds it"
-    return f"{builds}; in the end {loaded.fate.value}" + (f": {loaded.why}" if loaded.why else "")
+    ends = f"{builds}; in the end {loaded.fate.value}" + (f": {loaded.why}" if loaded.why else "")
+    return loaded.fate is Fate.P2M_TOO_LARGE, ends

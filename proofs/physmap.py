@@ -366,7 +366,7 @@ def _p2m_refused(values: Values) -> Replay:
             f"the p2m lies in root slots of Xen's: {hit or 'none'}, and is {'refused' if refused else 'not refused'}"
         )
 
-    return limits.judged(given, limits.asked_for(given), holds)
+    return limits.judged(given, limits.asked_for(given), holds, builds=True)
 
 
 def _p2m_noticed(values: Values) -> Replay:

@@ -155,6 +155,20 @@ MUTANTS: Final[tuple[tuple[str, str, str, str, str], ...]] = (
         "p2m-checked",
     ),
     (
+        "xen-builds-without-the-memory",
+        "encodings/allocation.py",
+        "(pages + initrd_pages(initrd_len) <= nr_pages)",
+        "(pages + initrd_pages(initrd_len) > 0)",
+        "wrap-caught",
+    ),
+    (
+        "p2m-mapped-without-room",
+        "encodings/physmap.py",
+        "return total + pages_left(at, p2m_end) + TABLES_OF_A_STEP <= nr_pages",
+        "return total <= nr_pages",
+        "p2m-checked",
+    ),
+    (
         "superpage-where-tables-are-wanted",
         "encodings/physmap.py",
         "pages=choose(huge, _pages(L2_SHIFT), choose(large, _pages(L1_SHIFT), number(1))),",

@@ -1,9 +1,12 @@
 """The claims on the cap: that they are told of whole boots."""
 
+import pytest
 from attrs import evolve
+from ptproof.formal.builder import XEN_AREA
 from ptproof.formal.dom0_mem import RESERVE, capped, parse_dom0_mem
 from ptproof.formal.paging import X86_64
 from ptproof.proofs import limits
+from ptproof.proofs.physmap import p2m_checked
 
 GIB = 1 << 30
 LINUX = 2**64 - 2 * GIB
@@ -60,6 +63,25 @@ def test_a_boot_is_told_to_its_end() -> None:
     assert limits.located(limits.ends_in_space)(small | {"nr_pages": 1023}).says.endswith(
         "Xen refuses the boot: the region takes 1024 pages and the initrd 0, and dom0 has 1023"
     )
+
+
+@pytest.mark.parametrize(
+    ("pages", "asked", "holds"), [(1024, True, True), (1023, True, None), (1023, False, True)]
+)
+def test_a_boot_that_xen_gives_up_is_no_case(pages: int, asked: bool, holds: bool | None) -> None:
+    """Of boots that Xen builds nothing is said by one that dom0's memory is too small for."""
+    values = {"virt_base": LINUX, "kernel_end": LINUX + (1 << 20), "nr_pages": pages}
+    given = limits.configuration(X86_64, values)
+    assert limits.judged(given, "", limits.ends_in_space, builds=asked).holds is holds
+
+
+@pytest.mark.parametrize(("pages", "holds"), [(2048, False), (1024, None)])
+def test_a_p2m_without_room_is_no_case(pages: int, holds: bool | None) -> None:
+    """Nor does a boot whose memory has no room for the p2m say anything of where a p2m may lie."""
+    at = XEN_AREA["64"].end - (1 << 20)
+    kernel = {"virt_base": LINUX, "kernel_start": LINUX, "kernel_end": LINUX + (1 << 20)}
+    part = p2m_checked.parts[0]
+    assert part.replay(kernel | {"nr_pages": pages, "init_p2m": at, "address": at}).holds is holds
 
 
 def test_an_unaligned_region_takes_the_pages_that_xen_reckons() -> None:
