@@ -11,6 +11,7 @@ from attrs import evolve
 from ..encodings import overlap
 from ..encodings.dom0_count import tables_for
 from ..encodings.dom0_layout import v_end
+from ..formal.builder import XEN_AREA, XEN_LISTED_END
 from ..formal.claim import Claim, Expected, Part, claim
 from ..formal.layout import ADDRESS_LIMIT, Layout, Segment
 from ..formal.machine import overlaps_xen
@@ -250,15 +251,13 @@ def _wraps_as_said(layout: Layout, _values: Mapping[str, int]) -> tuple[bool, st
 
 def _refused_below_the_hole(layout: Layout, values: Mapping[str, int]) -> tuple[bool, str]:
     """Whether the region's end is above what the host leaves a 32-bit guest, found by stepping down from its end."""
-    hole = overlap.COMPAT_LIST_END
-    if values["noted"]:
-        listed = 0
-        # Whole 2 MiB, each of the list's length of half a million frames, as far as there are frames.
-        while listed < values["max_page"] and hole > overlap.COMPAT_HOLE:
-            listed += (2 << 20) // 4
-            hole -= 2 << 20
-    else:
-        hole = overlap.COMPAT_HOLE
+    lowest = XEN_AREA[layout.mode.name].start
+    hole = XEN_LISTED_END if values["noted"] else lowest
+    listed = 0
+    # Whole 2 MiB, each of the list's length of half a million frames, as far as there are frames.
+    while listed < values["max_page"] and hole > lowest:
+        listed += (2 << 20) // 4
+        hole -= 2 << 20
     refused = layout.v_end > hole
     return refused, (
         f"Xen's part begins at {hole:#x}; a region that ends at {layout.v_end:#x} is "
