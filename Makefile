@@ -58,7 +58,7 @@ fuzz: $(INSTALLED) ## change kernel images at random, and read them
 	$(BIN)/python tests/formal/hostile_images.py 100000 $(SEED)
 
 transcripts: $(INSTALLED) ## make anew what pages show: what commands print, references, all claims
-	$(BIN)/python tests/test_documents.py
+	PYTHONPATH=tests/formal $(BIN)/python tests/test_documents.py
 
 lock: $(INSTALLED) ## take the newest versions that pyproject.toml allows into the lock file
 	$(BIN)/pip install uv

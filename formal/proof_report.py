@@ -205,7 +205,8 @@ def _work(run: ProofRun) -> Iterator[str]:
     proved = [each for each in run.lemmas if each.discharged]
     obligations = counted(sum(each.obligations for each in proved), "obligation")
     lacking = sum(len(uncertified(each.lemma)) for each in proved)
-    yield f"{counted(len(proved), 'lemma')} proved by {obligations}, {lacking or 'none'} of them uncertified"
+    grade = f", {lacking or 'none'} of them uncertified" if proved else ""
+    yield f"{counted(len(proved), 'lemma')} proved by {obligations}{grade}"
     spent = [each.spent for each in run.lemmas]
     if run.solvers != (Z3,):
         yield from _agreement(run)
