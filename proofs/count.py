@@ -177,8 +177,8 @@ def span_modular() -> tuple[Part, ...]:
     """For all l and all lengths ≥ 1: N_s(l, l + length) is the number of blocks touched, modulo 2^(64-s).
 
     The number is that of a calculation that doesn't wrap: the last block's index, less the first's, plus one.
-    An end of 0 stands for 2^64; only a range that touches all blocks is counted as none. An empty range touches
-    none, but one block is counted of it where it doesn't lie on a block's border.
+    An end of 0 stands for 2^64; only a range that touches all blocks is counted as none, or as one if it comes round to
+    its first block again. An empty range touches none, but one block is counted of it where it doesn't lie on a border.
     """
     shifts = sorted(
         {

@@ -15,7 +15,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "v-end-closed": "Rounding up to 4 MiB and adding 4 MiB where less than 512 KiB is left is the same as adding 512 KiB "
     "and then rounding up.",
     "span-modular": "The macro that counts how many tables of a level a range touches is right up to the end of the "
-    "address space, and across it: only a range that touches everything is counted as nothing.",
+    "address space, and across it: only a range that touches everything is counted wrong.",
     "two-too-small": "The 2 that the search starts from is never enough.",
     "min-64": "A 64-bit dom0 takes at least 4 page tables, and some take no more.",
     "min-compat-3": "Some 32-bit dom0 takes 3 page tables or fewer.",

@@ -155,10 +155,12 @@ def asserts_overcount() -> tuple[Part, ...]:
 
 @claim(family=FAMILY, sentence=PURPOSE, source="thread (purpose)", cure=STRONGER)
 def asserts_undercount() -> tuple[Part, ...]:
-    """There are S, T, n with room and n < f(S, V(n)) where an assert fires. Refuted: none does, however small n is.
+    """There are S, T, n with room and n < f(S, V(n)), and a frame < n of which an assert fails. Refuted: all hold.
 
-    For a 32-bit dom0 with the asserts as fixed; the others fire there whether the count is right or not. What does
-    catch it, and every over-count too: T + 4096 f, where the next table would lie, is the tables' end.
+    However small n is: all of these frames are tables. For a 32-bit dom0 with the asserts as fixed; the others fail
+    there whether the count is right or not. The walk comes to these frames, and to no other, where asserts-overcount
+    says so of any n. What does catch it, and every over-count too: T + 4096 f, where the next table would lie, is
+    the tables' end.
     """
     parts = []
     for mode in BOTH:

@@ -5,7 +5,7 @@ proved, ``tests/data/statement-witnesses.json`` keeps points:
 
 - the example, where all assumptions and the goal hold, and the frame machine found nothing against it;
 - for each assumption a counterexample that dropping it lets in: the other assumptions hold there, the goal
-  doesn't, and neither did it on the machine;
+  doesn't, and neither did it on the machine, where that can execute it;
 - points near these, and random ones, where what is true is recorded.
 
 Statements are evaluated there, and the machine judges the first two kinds anew. Where some weaker statement has the same truth
