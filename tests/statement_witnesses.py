@@ -1,7 +1,7 @@
 """Where each theorem is true, where it isn't, and who says so: what a weakened statement contradicts.
 
 A prover can't notice that a theorem says less than it did: the weaker one is proved, too. So for every part that is
-proved, ``tests/data/statement-witnesses.json`` keeps points:
+proved, and for every negation by whose proof one is refuted, ``tests/data/statement-witnesses.json`` keeps points:
 
 - the example, where all assumptions and the goal hold, and the frame machine found nothing against it;
 - for each assumption a counterexample that dropping it lets in: the other assumptions hold there, the goal
@@ -22,16 +22,16 @@ import os
 import random
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 
 from attrs import evolve, frozen
-from ptproof.formal.claim import Expected, Part, claims
+from ptproof.formal.claim import Claim, Expected, Part, claims
 from ptproof.formal.prover import prove
 from ptproof.formal.smtlib import query_text
 from ptproof.formal.theorem import Assumption, Statement
-from ptproof.formal.verdict import MachineDisagreesError, Proved
+from ptproof.formal.verdict import MachineDisagreesError, Proved, Replay
 from ptproof.formal.verdict_cache import users_cache
 from ptproof.formal.words import TRUE, Truth, Word, compiled, inputs
 
@@ -64,7 +64,30 @@ class Mutant:
 def proved_parts() -> dict[str, Part]:
     """Every part that is to be proved for all words, by its lemma's name."""
     parts = [part for claim in claims() for part in claim.parts]
-    return {part.lemma.name: part for part in parts if part.expected is Expected.PROVED and not part.reached}
+    proved = [part for part in parts if part.expected is Expected.PROVED and not part.reached]
+    return {part.lemma.name: part for part in (*proved, *refuted_for_all())}
+
+
+def refuted_for_all() -> tuple[Part, ...]:
+    """For each part that says that something is reached and is refuted by a proof, that nothing reaches it."""
+    parts = [part for claim in claims() for part in claim.parts]
+    return tuple(
+        evolve(
+            part,
+            lemma=part.impossible,
+            expected=Expected.PROVED,
+            reached=False,
+            replay=partial(_opposite, part.replay),
+        )
+        for part in parts
+        if part.reached and part.expected is Expected.REFUTED
+    )
+
+
+def _opposite(replay: Callable[[Mapping[str, int]], Replay], values: Mapping[str, int]) -> Replay:
+    """What the judge of a part says of its negation."""
+    seen = replay(values)
+    return seen if seen.holds is None else evolve(seen, holds=not seen.holds)
 
 
 def recorded(part: Part, verdict: Proved) -> dict[str, Any]:
@@ -206,7 +229,8 @@ def read() -> dict[str, dict[str, Any]]:
 
 def main() -> int:
     """Prove everything, and record anew."""
-    run = prove(claims(), jobs=len(os.sched_getaffinity(0)), cache=users_cache())
+    negations = Claim(id="never", family="", sentence="", source="", statement="", make=refuted_for_all)
+    run = prove([*claims(), negations], jobs=len(os.sched_getaffinity(0)), cache=users_cache())
     wanted = proved_parts()
     kept = {
         part.part.lemma.name: recorded(part.part, part.verdict)

@@ -9,7 +9,7 @@ from ptproof.formal.theorem import Statement
 from ptproof.formal.verdict import MachineDisagreesError, Replay
 from ptproof.formal.words import FALSE
 from samples import Sampled, sampled
-from statement_witnesses import read, values_of
+from statement_witnesses import read, refuted_for_all, values_of
 
 ROUNDS = 80
 """How often values are drawn for a part at each border, at most ..."""
@@ -19,13 +19,14 @@ ENOUGH = 12
 
 @cache
 def parts() -> dict[str, Part]:
-    """Each part that is proved for all words, by its claim and its own name."""
-    return {
+    """Each part that is proved for all words, by its claim and its own name; and that nothing reaches what is refuted."""
+    proved = {
         f"{claim.id}: {part.name}": part
         for claim in claims()
         for part in claim.parts
         if part.expected is Expected.PROVED and not part.reached
     }
+    return proved | {part.lemma.name: part for part in refuted_for_all()}
 
 
 def asked(part: Part, statement: Statement) -> Sampled:
@@ -57,6 +58,7 @@ def test_the_judge_is_about_the_sentence(name: str) -> None:
         ("asserts-overcount: every left-over frame, 64-bit", "root"),
         ("asserts-overcount: every left-over frame, 64-bit", "left-over"),
         ("asserts-overcount: there is one, 32-bit PAE guest on 64-bit Xen", "below"),
+        ("never:under-count-caught[64]", "under"),
         ("tables-mapped: 64-bit, an initrd that isn't mapped", "root"),
         ("walk-visits-tables: 32-bit PAE guest on 64-bit Xen", "below"),
         ("unaligned-page: S on a page", "page-aligned"),
