@@ -41,8 +41,8 @@ def _small(mode: PagingMode) -> Truth:
 def domu_equals_dom0() -> tuple[Part, ...]:
     """64-bit, S ≤ T, the region across no multiple of 2^48, V ≤ 2^64 - 4 MiB: libxenguest's n and V are the search's.
 
-    A region that ends at 2^64 itself is the hypervisor's last one. The toolstack's iteration never stops there: for
-    every k, after k steps it goes on.
+    A region that ends at 2^64 itself is the hypervisor's last one. With T in the last 4 MiB, and room above it, the
+    toolstack's iteration never stops: for every k, after k steps it goes on.
     """
     small = _small(X86_64)
     return (
