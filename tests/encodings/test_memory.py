@@ -94,3 +94,15 @@ def test_nothing_is_clipped_where_there_is_room() -> None:
         X86_64, number(start), number(start + (16 << 20)), number(0), number(64 * PAGES_OF_A_GIB), number(0)
     )
     assert int(kept) == 64 * PAGES_OF_A_GIB
+
+
+@pytest.mark.parametrize(("pages", "clips"), [(64 << 20, False), ((64 << 20) + 1, True)])
+def test_the_cap_is_past_4_gib(pages: int, clips: bool) -> None:
+    """What comes to 4 GiB just so, twice the p2m included, is kept, by the formula and on numbers; an entry more isn't."""
+    end = 3 * GIB + (256 << 20)
+    configuration = Configuration(
+        mode=COMPAT, virt_base=3 * GIB, kernel=Segment(3 * GIB, end), nr_pages=pages, mod_start_pfn=True
+    )
+    found = nr_pages_capped(COMPAT, number(3 * GIB), number(end), None, number(pages), number(0))
+    assert int(found) == capped(configuration, Dom0Mem(), None)
+    assert (int(found) != pages) is clips
