@@ -63,7 +63,9 @@ WIDE: Final = 96 * MIB
 MANY: Final = 4096
 """More frames than these take it too long, too."""
 ROUNDS: Final = 12
-"""How many values are drawn at each border at least."""
+"""How many values are drawn at each border at least ..."""
+PLENTY: Final = 40
+"""... unless the machine has confirmed so many before."""
 STEPS: Final = 20_000
 """Loops that take more steps aren't run."""
 
@@ -82,12 +84,13 @@ def sampled(
 ) -> Sampled:
     """Draw values, border by border, and judge those that meet the statement's assumptions.
 
-    Some `ROUNDS` times at all borders, and then on until ``enough`` are confirmed, or for ``rounds`` times. ``bases`` are
+    Some `ROUNDS` times at all borders, unless `PLENTY` are confirmed before, and then on until ``enough`` are, or for
+    ``rounds`` times. ``bases`` are
     known to be near to where the assumptions hold; the first of them, as it is, is the first value.
     """
     met, confirmed, wrong = 0, 0, []
     for index, values in _drawn(part, statement, bases, rounds, seed):
-        if confirmed >= enough and index >= ROUNDS * len(BORDERS):
+        if confirmed >= PLENTY or (confirmed >= enough and index >= ROUNDS * len(BORDERS)):
             break
         ran = _ran(statement.runs, values)
         if ran is None:
