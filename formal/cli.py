@@ -5,6 +5,7 @@ Each command is a module of ``ptproof.formal.commands``. What they need is impor
 """
 
 import argparse
+import errno
 import io
 import os
 import sys
@@ -18,10 +19,15 @@ from .exit_status import INTERRUPTED, PIPE_CLOSED, Status, table
 DEBUG = "PTPROOF_DEBUG"
 """The environment variable that asks for the traceback of a failure."""
 
+OUTPUT_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What is wrong with standard output: of other files that is told where they are written."""
+
 DESCRIPTION = """\
-Settles how many page-table frames a hypervisor must set aside for a boot address space that maps its own
-tables: proves the claims about Xen's nr_pt_pages or refutes them, replays layouts frame by frame, and compares
-real boot logs with the model. What is proved, what is assumed and what is not modelled: docs/scope.md."""
+Settles how many page-table frames a hypervisor must set aside for a boot
+address space that maps its own tables: proves the claims about Xen's
+nr_pt_pages or refutes them, replays layouts frame by frame, and compares real
+boot logs with the model. What is proved, what is assumed and what is not
+modelled: docs/scope.md."""
 
 EPILOG = f"""\
 exit status, the worst of a run:
@@ -51,6 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         if isinstance(error, OSError):
             _drop_output()
+            if error.errno in OUTPUT_IS_FULL:
+                return _failed(f"standard output: can't be written: {error.strerror}", Status.BAD_INPUT)
         return _failed(
             f"the tool failed: {type(error).__name__}: {error} ({DEBUG}=1 shows where)", Status.FAILED
         )

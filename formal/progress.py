@@ -12,7 +12,8 @@ def on_terminal() -> Callable[[int, int, tuple[str, ...]], None] | None:
 
     def show(done: int, total: int, running: tuple[str, ...]) -> None:
         width = shutil.get_terminal_size().columns - 1
-        shown = "" if done == total else f"{done} of {total}, at work on {', '.join(running)}"[:width]
+        at_work = f", at work on {', '.join(running)}" if running else ""
+        shown = "" if done == total else f"{done} of {total}{at_work}"[:width]
         print(f"\r{shown:<{width}}\r{shown}", end="", file=sys.stderr, flush=True)  # noqa: T201 - a terminal's line
 
     return show

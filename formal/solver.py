@@ -91,6 +91,7 @@ class Solver:
     asked: int = 0
     kept: int = 0
     _process: subprocess.Popen[str] | None = None
+    _stopped: bool = False
 
     def ask(
         self, conditions: Iterable[Truth], least: Sequence[Word] = (), also: Iterable[Word] = ()
@@ -127,6 +128,13 @@ class Solver:
             self.cache.put(asked_for, found)
         return Answer(**found, seconds=seconds)
 
+    def stop(self) -> None:
+        """Answer no more questions, the one under way included; from another thread than that which asks."""
+        self._stopped = True
+        process = self._process
+        if process is not None:
+            process.kill()
+
     def close(self) -> None:
         """End the process."""
         if self._process is not None:
@@ -146,8 +154,11 @@ class Solver:
                 stdout=subprocess.PIPE,
                 text=True,
                 encoding="utf-8",
+                process_group=0,  # Ctrl-C is for us, who then end it
             )
         process = self._process
+        if self._stopped:
+            process.kill()
         assert process.stdin is not None
         assert process.stdout is not None
         backstop = threading.Timer(self.seconds, process.kill)

@@ -47,7 +47,10 @@ class Team:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_exception: object) -> None:
+    def __exit__(self, kind: object, *_exception: object) -> None:
+        if kind is not None:  # nobody waits for answers any more
+            for solver in self.processes:
+                solver.stop()
         self._pool.shutdown(cancel_futures=True)
         for solver in self.processes:
             solver.close()

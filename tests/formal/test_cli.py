@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -199,3 +200,34 @@ def test_modules_of_commands_do_what_the_package_says() -> None:
     for command in COMMANDS:
         assert callable(command.add_parser)
         assert callable(command.run)
+
+
+def test_a_full_disk() -> None:
+    """Output that the disk has no room for is bad input like any file, not a failure of the tool."""
+    command = [sys.executable, "-m", "ptproof.formal", "list"]
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (
+        2,
+        "ptproof: standard output: can't be written: No space left on device\n",
+    )
+
+
+def has_children(process: "subprocess.Popen[str]") -> bool:
+    """Whether it has started other processes, by Linux's /proc."""
+    return any(each.read_text() for each in Path(f"/proc/{process.pid}/task").glob("*/children"))
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1.0])
+def test_an_interruption_while_solvers_work(seconds: float) -> None:
+    """Ctrl-C goes to all processes of a terminal: there is one line all the same, and soon."""
+    command = [sys.executable, "-m", "ptproof.formal", "prove", "--no-cache", "Count"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
+    ) as process:
+        while not has_children(process):
+            time.sleep(0.01)
+        time.sleep(seconds)
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (130, "", "ptproof: interrupted\n")
