@@ -55,14 +55,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # whatever it is, people get one line
         if os.environ.get(DEBUG):
             raise
-        if isinstance(error, OSError):
-            _drop_output()
-            if error.errno in OUTPUT_IS_FULL:
-                return _failed(f"standard output: can't be written: {error.strerror}", Status.BAD_INPUT)
-        return _failed(
-            f"the tool failed: {type(error).__name__}: {error} ({DEBUG}=1 shows where)", Status.FAILED
-        )
+        return _broken(error)
     return status
+
+
+def _broken(error: Exception) -> int:
+    """Tell what nobody expected: the tool's fault, or that of standard output."""
+    if isinstance(error, OSError):
+        _drop_output()
+        if error.errno in OUTPUT_IS_FULL:
+            return _failed(f"standard output: can't be written: {error.strerror}", Status.BAD_INPUT)
+    return _failed(f"the tool failed: {type(error).__name__}: {error} ({DEBUG}=1 shows where)", Status.FAILED)
 
 
 def _run(argv: Sequence[str] | None) -> int:
