@@ -1,5 +1,6 @@
 """Files as the command line takes them: ``-`` is standard input or output, and what goes wrong is one line."""
 
+import errno
 import json
 import os
 import stat
@@ -55,8 +56,41 @@ def write_bytes(name: str, data: bytes) -> None:
         with open(name, "wb") as file:  # noqa: PTH123 - as above
             file.write(data)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise InputError(f"{name}: can't be written: {reason}") from error
+        raise _unwritable(name, error) from error
+
+
+def check_writable(*names: str | None) -> None:
+    """Refuse a file that can't be written, before the work that is to be written there; nothing is made or changed.
+
+    ``None`` is no file, and ``-`` is standard output. Raises `InputError` as `write_bytes` does.
+    """
+    for name in names:
+        if name is None or name == "-":
+            continue
+        try:
+            _check_place(name)
+        except (OSError, ValueError) as error:
+            raise _unwritable(name, error) from error
+
+
+def _check_place(name: str) -> None:
+    """Raises `OSError`, as far as can be told beforehand that writing the file does."""
+    place, wanted = name, os.W_OK
+    try:
+        if stat.S_ISDIR(os.stat(name).st_mode):  # noqa: PTH116 - as above
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    except FileNotFoundError:
+        if not name:
+            raise
+        place, wanted = os.path.dirname(name) or ".", os.W_OK | os.X_OK  # noqa: PTH120 - as above
+        os.stat(place)  # noqa: PTH116 - as above
+    if not os.access(place, wanted):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _unwritable(name: str, error: OSError | ValueError) -> InputError:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return InputError(f"{name}: can't be written: {reason}")
 
 
 def title(name: str) -> str:

@@ -64,9 +64,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Boot one layout, or many."""
     import signal
 
+    from ..files import check_writable
     from ..real_xen import programs
 
     _check(arguments)
+    check_writable(arguments.json, arguments.record)
     if arguments.counterexample is not None:
         return _counterexample(arguments)
     chosen = None if arguments.random is not None else _chosen(arguments)

@@ -54,12 +54,13 @@ def run(arguments: argparse.Namespace) -> int:
     from ..certificate import MANIFEST, MOST_BYTES, bound, certify, manifest, read_manifest
     from ..claim import claims
     from ..errors import NothingSelected
-    from ..files import read_input, write_bytes, write_json
+    from ..files import check_writable, read_input, write_bytes, write_json
     from ..progress import on_terminal
     from ..sat_oracle import solver_version
     from ..selection import select
 
     chosen = select(claims(), arguments.names)
+    check_writable(arguments.json, arguments.manifest)
     solver = f"none; kept proofs of {arguments.check}" if arguments.check else solver_version()
     known = None
     if arguments.check:

@@ -33,7 +33,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(arguments: argparse.Namespace) -> int:
     """Read the image, ask, tell."""
     from ..errors import NothingSelected
-    from ..files import write_json
+    from ..files import check_writable, write_json
     from ..image import read_image
     from ..image_check import check
     from ..image_check_report import as_dict, lines
@@ -45,6 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     asked = questions(configuration)
     if asked is None:
         raise NothingSelected("nothing that is installed has a question for an image")
+    check_writable(arguments.json)
     found = check(asked, seconds=arguments.timeout, progress=on_terminal())
     if arguments.json is not None:
         write_json(arguments.json, as_dict(found, configuration, arguments.image))

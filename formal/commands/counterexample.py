@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..counterexample_json import counterexample_as_dict
     from ..errors import InputError
     from ..exit_status import Status
-    from ..files import write_bytes, write_json
+    from ..files import check_writable, write_bytes, write_json
     from ..image_writer import configuration_of, image_of
     from ..invariants import meanings
     from ..letters import counterexample_letter
@@ -46,6 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     from .prove import proved
 
     claim = select_one(claims(), arguments.id)
+    check_writable(arguments.json, arguments.elf)
     found, queries = proved((claim,), arguments)
     decision = found.decisions[0]
     refuted = [

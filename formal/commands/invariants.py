@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Decide and write."""
     from ..claim import claims
     from ..errors import NothingSelected
-    from ..files import write_json
+    from ..files import check_writable, write_json
     from ..invariants import as_dict, as_html, as_markdown, entries, meanings
     from ..places import about, places
     from ..selection import select
@@ -47,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     comments = arguments.format == "c-comment" and arguments.json != "-"
     if comments and not any(about(each, chosen) for each in installed):
         raise NothingSelected("no comment rests on these claims alone: without names, all are written")
+    check_writable(arguments.json)
     found, _ = proved(chosen, arguments)
     shown = entries(found, meanings(), installed)
     if arguments.json is not None:

@@ -119,12 +119,13 @@ def run(arguments: argparse.Namespace) -> int:
     import sys
 
     from ..claim import claims
-    from ..files import write_bytes, write_json
+    from ..files import check_writable, write_bytes, write_json
     from ..junit import as_junit
     from ..proof_report import as_dict, claim_lines, summary
     from ..selection import select
 
     chosen = select(claims(), arguments.names)
+    check_writable(arguments.json, arguments.junit)
     found, queries = proved(chosen, arguments, SOLVERS if arguments.solver == "all" else (arguments.solver,))
     if arguments.json is not None:
         write_json(arguments.json, as_dict(found, arguments.timeout, queries))

@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from ..claim import claims
     from ..errors import InputError
-    from ..files import write_bytes, write_json
+    from ..files import check_writable, write_bytes, write_json
     from ..invariants import meanings
     from ..proof_report import as_dict
     from ..report_page import report_page
@@ -42,6 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.output != "-" and arguments.output == arguments.json:
         raise InputError(f"argument --output: {arguments.output} is taken already")
     chosen = select(claims(), arguments.names)
+    check_writable(arguments.json, arguments.output)
     found, queries = proved(chosen, arguments)
     if arguments.json is not None:
         write_json(arguments.json, as_dict(found, arguments.timeout, queries))

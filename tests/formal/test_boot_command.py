@@ -251,6 +251,8 @@ def test_progress(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
         (("--random", "1", "--dom0-mem", "1G"), "not allowed with argument --dom0-mem"),
         (("--random", "1", "--record", "x"), "not allowed with argument --record"),
         ((*SMALL, "--record", "x", "--json", "x"), "argument --record: x is taken already"),
+        ((*SMALL, "--record", "."), ".: can't be written: Is a directory"),
+        ((*SMALL, "--json", "no/file"), "no/file: can't be written: No such file or directory"),
         (("x", "--record", "x", "--nr-pages", "5"), "argument --record: x is taken already"),
         (("--random", "1", "kernel"), "not allowed with argument IMAGE"),
         (("--random", "1", "--shim"), "argument --shim: not for a boot"),

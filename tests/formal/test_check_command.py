@@ -83,3 +83,4 @@ def test_refused(capsys: Capture, kernel: str, tmp_path: Path) -> None:
     assert_refused(run(capsys, "check", str(tmp_path / "none")), "none: can't be read: No such file")
     assert_refused(run(capsys, "check"), "the following arguments are required: IMAGE")
     assert_refused(run(capsys, "check", kernel, "--json", kernel), "is an input, too")
+    assert_refused(run(capsys, "check", kernel, "--json", str(tmp_path)), "can't be written: Is a directory")

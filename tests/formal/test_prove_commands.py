@@ -5,10 +5,11 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import tiny_claims as tiny
+from ptproof.formal import certificate, prover
 from ptproof.formal import claim as claim_module
 from ptproof.formal import solver as solver_module
 from ptproof.formal.claim import Claim, claims
@@ -476,12 +477,44 @@ def test_no_counterexample(capsys: Capture, install: Install, claim: Claim, stat
         (("show",), "ID|FAMILY"),
         (("counterexample",), "ID"),
         (("counterexample", "tiny"), "expected the id of one claim, found the family 'tiny': proved, "),
-        (("counterexample", "refuted", "--elf", "no/such/folder"), "the kernel, the p2m and the start info"),
+        (("counterexample", "refuted", "--elf", "x"), "the kernel, the p2m and the start info"),
     ],
 )
 def test_wrong_usage(capsys: Capture, argv: tuple[str, ...], told: str) -> None:
     """Wrong usage is one line that says what is wrong, with status 2."""
     assert_refused(run(capsys, *argv), told)
+
+
+@pytest.mark.usefixtures("install")
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("prove", "--json"),
+        ("prove", "--junit"),
+        ("report", "-o"),
+        ("report", "--json"),
+        ("counterexample", "refuted", "--json"),
+        ("counterexample", "refuted", "--elf"),
+        ("invariants", "--json"),
+        ("certify", "--manifest"),
+        ("certify", "--json"),
+        ("boot", "--counterexample", "refuted", "--json"),
+    ],
+    ids=" ".join,
+)
+def test_files_are_tried_before_the_work(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, argv: tuple[str, ...]
+) -> None:
+    """A file that can't be written is refused before anything is decided."""
+
+    def late(*_: object, **__: object) -> NoReturn:
+        raise AssertionError("decided before")
+
+    monkeypatch.setattr(prover, "prove", late)
+    monkeypatch.setattr(certificate, "certify", late)
+    Path("folder").mkdir()
+    assert_refused(run(capsys, *argv, "folder"), "ptproof: folder: can't be written: Is a directory")
+    assert_refused(run(capsys, *argv, "no/file"), "ptproof: no/file: can't be written: No such file")
 
 
 @pytest.mark.usefixtures("install")
