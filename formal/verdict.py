@@ -43,7 +43,7 @@ class Replay:
     @property
     def seen(self) -> str:
         """What was seen, or that nothing was."""
-        return f"not executed: {self.says}" if self.holds is None else self.says
+        return f"not executed ({self.says})" if self.holds is None else self.says
 
 
 @frozen(kw_only=True)
