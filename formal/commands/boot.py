@@ -92,7 +92,7 @@ def _check(arguments: argparse.Namespace) -> None:
         if given:
             raise InputError(f"argument --{name}: not for a boot")
     if arguments.random is not None:
-        _refuse(arguments, "random", NOT_RANDOM)
+        _refuse(arguments, "random", (*NOT_RANDOM, "counterexample"))
     elif arguments.counterexample is not None:
         _refuse(arguments, "counterexample", (*NOT_RANDOM, "seed", "jobs"))
     elif arguments.seed is not None or arguments.jobs is not None:

@@ -256,6 +256,10 @@ def test_progress(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
         (("x", "--record", "x", "--nr-pages", "5"), "argument --record: x is taken already"),
         (("--random", "1", "kernel"), "not allowed with argument IMAGE"),
         (("--random", "1", "--shim"), "argument --shim: not for a boot"),
+        (
+            ("--counterexample", "unique", "--random", "3"),
+            "argument --random: not allowed with argument --counterexample",
+        ),
         (("--random", "0"), "--random: expected 1 to"),
         (("--random", "1", "--jobs", "0"), "--jobs: expected 1 to"),
         (("kernel", "--kernel", "1", "2", "--nr-pages", "5"), "not allowed with an image"),
