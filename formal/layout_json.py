@@ -28,6 +28,8 @@ SCHEMA: Final = "ptproof-layout/1"
 LIMIT: Final = 1 << 20
 """No layout takes as many bytes as this."""
 
+_EXPECTED: Final = "expected a layout as 'ptproof layout --json -' writes it"
+_MOST_DIGITS: Final = 1000
 _REQUIRED: Final = ("schema", "mode", "page_tables", "total")
 _KEYS: Final = ("schema", "mode", *LABELS, "entry")
 
@@ -92,13 +94,23 @@ def layout_of(plain: object, source: str) -> LayoutFile:
 
 def parsed(data: bytes | str, source: str) -> object:
     """The JSON value, with no key twice and no number that isn't one. Raises `InputError`."""
+    if not data.strip():
+        raise InputError(f"{source}: {_EXPECTED}, found nothing")
     try:
-        return json.loads(data, object_pairs_hook=_without_doubles, parse_constant=_no_constant)
+        return json.loads(
+            data,
+            object_pairs_hook=_without_doubles,
+            parse_constant=_no_constant,
+            parse_int=_integer,
+        )
     except json.JSONDecodeError as error:
-        raise InputError(
-            f"{source}: line {error.lineno}, column {error.colno}: expected JSON: {error.msg}"
-        ) from error
-    except (ValueError, RecursionError) as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise InputError(f"{source}: {where}: {_EXPECTED}, found what is no JSON") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{source}: {_EXPECTED}, found bytes that are no text in UTF-8") from error
+    except RecursionError as error:
+        raise InputError(f"{source}: {_EXPECTED}, found lists or objects too deep in each other") from error
+    except ValueError as error:  # by the functions below
         raise InputError(f"{source}: expected JSON: {error}") from error
 
 
@@ -113,6 +125,13 @@ def _without_doubles(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
+
+
+def _integer(digits: str) -> int:
+    """The number; one that Python doesn't read is refused in words of ours."""
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"a number has {len(digits)} digits, more than {_MOST_DIGITS}")
+    return int(digits)
 
 
 def _segment(value: object, where: str) -> Segment | None:

@@ -160,26 +160,31 @@ def test_garbage_for_the_rest(change: dict[str, Any], told: str) -> None:
     assert refusal(json.dumps(GOOD | change)).startswith(f"x.json: {told}")
 
 
+EXPECTED = "expected a layout as 'ptproof layout --json -' writes it"
+
+
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        (b"", "line 1, column 1: expected JSON: Expecting value"),
-        (b"{", "line 1, column 2: expected JSON: "),
-        (b"\n{'a': 1}", "line 2, column 2: expected JSON: "),
-        (b"{}{}", "line 1, column 3: expected JSON: Extra data"),
+        (b"", f"{EXPECTED}, found nothing"),
+        (b" \n", f"{EXPECTED}, found nothing"),
+        (b"no layout", f"line 1, column 1: {EXPECTED}, found what is no JSON"),
+        (b"{", f"line 1, column 2: {EXPECTED}, found what is no JSON"),
+        (b"\n{'a': 1}", f"line 2, column 2: {EXPECTED}, found what is no JSON"),
+        (b"{}{}", f"line 1, column 3: {EXPECTED}, found what is no JSON"),
         (b"null", "expected a JSON object, found none"),
         (b'"x"', "expected a JSON object, found 'x'"),
         (b"NaN", "expected JSON: NaN is not a JSON number"),
         (b'{"entry": -Infinity}', "expected JSON: -Infinity is not a JSON number"),
         (b'{"mode": 1, "mode": 2}', "expected JSON: the key 'mode' is there twice"),
-        (b"\xff\xfe\xff", "expected JSON: "),
-        (b"\x80", "expected JSON: "),
-        (b"1" * 5000, "expected JSON: "),
-        (b"[" * 100_000, "expected JSON: "),
-        (b'{"a":' * 100_000, "expected JSON: "),
-        (b"\0", "line 1, column 1: expected JSON: "),
+        (b"\xff\xfe\xff", f"{EXPECTED}, found bytes that are no text in UTF-8"),
+        (b"\x80", f"{EXPECTED}, found bytes that are no text in UTF-8"),
+        (b"1" * 5000, "expected JSON: a number has 5000 digits, more than 1000"),
+        (b"[" * 100_000, f"{EXPECTED}, found lists or objects too deep in each other"),
+        (b'{"a":' * 100_000, f"{EXPECTED}, found lists or objects too deep in each other"),
+        (b"\0", f"line 1, column 1: {EXPECTED}, found what is no JSON"),
     ],
-    ids=range(15),
+    ids=range(17),
 )
 def test_no_json(data: bytes, told: str) -> None:
     """What isn't JSON is refused, with line and column where there is one."""

@@ -158,7 +158,11 @@ def test_refused(capsys: Capture, argv: tuple[str, ...], told: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [("{}", "schema: expected 'ptproof-layout/1'"), ("nonsense", "expected JSON"), ("", "expected JSON")],
+    [
+        ("{}", "schema: expected 'ptproof-layout/1'"),
+        ("nonsense", "found what is no JSON"),
+        ("", "found nothing"),
+    ],
 )
 def test_bad_files(capsys: Capture, tmp_path: Path, text: str, told: str) -> None:
     """A file that is no layout, or no log, is told of in one line."""

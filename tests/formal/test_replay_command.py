@@ -96,7 +96,12 @@ def test_standard_input(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> Non
         run(capsys, "replay", "-"), "ptproof: standard input: expected a JSON object, found a list of 0"
     )
     monkeypatch.setattr(sys, "stdin", None)
-    assert_refused(run(capsys, "replay", "-"), "ptproof: standard input: line 1, column 1: expected JSON: ")
+    told = "expected a layout as 'ptproof layout --json -' writes it, found "
+    assert_refused(run(capsys, "replay", "-"), f"ptproof: standard input: {told}nothing")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"(XEN) text")))
+    assert_refused(
+        run(capsys, "replay", "-"), f"ptproof: standard input: line 1, column 1: {told}what is no JSON"
+    )
 
 
 @pytest.mark.parametrize("value", ["", "x", "-1", "4.0", "0x", "4194305", "9" * 5000, "--", "\0", "\udcff"])
