@@ -65,6 +65,13 @@ def add_version(parser: argparse.ArgumentParser, what: str) -> None:
     )
 
 
+def no_dash(text: str) -> str:
+    """A type of arguments: a file or a folder that can't be standard output."""
+    if text == "-":
+        raise argparse.ArgumentTypeError("expected a name, found '-': this isn't for standard output")
+    return text
+
+
 def check_json_apart(json: str | None, *inputs: str) -> None:
     """Refuse to write over a file that is read. Raises `InputError`."""
     if json not in (None, "-") and json in inputs:

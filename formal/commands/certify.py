@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from .arguments import add_json, number
+from .arguments import add_json, no_dash, number
 from .list_claims import add_names
 
 if TYPE_CHECKING:
@@ -26,11 +26,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         allow_abbrev=False,
     )
     add_names(parser)
-    parser.add_argument("--manifest", metavar="FILE", help="write what was certified, by hashes, as JSON")
+    parser.add_argument(
+        "--manifest", metavar="FILE", type=no_dash, help="write what was certified, by hashes, as JSON"
+    )
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--out",
         metavar="DIR",
+        type=no_dash,
         help="keep queries, clauses and proofs in the folder DIR, with their manifest",
     )
     where.add_argument(

@@ -2,7 +2,7 @@
 
 import argparse
 
-from .arguments import add_json
+from .arguments import add_json, no_dash
 from .prove import add_limits
 
 
@@ -19,7 +19,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("id", metavar="ID", help="a claim's id")
     add_limits(parser)
     add_json(parser, "what refutes it, for 'ptproof replay' and for programs,")
-    parser.add_argument("--elf", metavar="FILE", help="write a PV kernel image that Xen lays out so")
+    parser.add_argument(
+        "--elf", metavar="FILE", type=no_dash, help="write a PV kernel image that Xen lays out so"
+    )
     parser.add_argument(
         "--boot", action="store_true", help="boot it on a real Xen, as 'ptproof boot --counterexample' does"
     )

@@ -2,7 +2,7 @@
 
 import argparse
 
-from .arguments import add_json
+from .arguments import add_json, no_dash
 from .list_claims import add_names
 
 
@@ -18,6 +18,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "folder",
         metavar="DIR",
+        type=no_dash,
         help="a new or empty folder, or one that holds nothing but an earlier export, which is replaced",
     )
     add_names(parser)

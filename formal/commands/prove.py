@@ -114,24 +114,39 @@ def _print(lines: "Iterable[str]", decision: "Decision") -> None:
         print(line)
 
 
+def _write(arguments: argparse.Namespace, found: "ProofRun", queries: "Queries") -> None:
+    """Write what is asked for besides the text."""
+    import sys
+
+    from ..files import write_bytes, write_json
+    from ..junit import as_junit
+    from ..proof_report import as_dict
+
+    if arguments.json is not None:
+        write_json(arguments.json, as_dict(found, arguments.timeout, queries))
+    if arguments.junit == "-":
+        sys.stdout.write(as_junit(found).decode())
+    elif arguments.junit is not None:
+        write_bytes(arguments.junit, as_junit(found))
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Decide and tell."""
     import sys
 
     from ..claim import claims
-    from ..files import check_writable, write_bytes, write_json
-    from ..junit import as_junit
-    from ..proof_report import as_dict, claim_lines, summary
+    from ..errors import InputError
+    from ..files import check_writable
+    from ..proof_report import claim_lines, summary
     from ..selection import select
 
+    if arguments.junit is not None and arguments.junit == arguments.json:
+        raise InputError(f"argument --junit: {arguments.junit} is taken already")
     chosen = select(claims(), arguments.names)
     check_writable(arguments.json, arguments.junit)
     found, queries = proved(chosen, arguments, SOLVERS if arguments.solver == "all" else (arguments.solver,))
-    if arguments.json is not None:
-        write_json(arguments.json, as_dict(found, arguments.timeout, queries))
-    if arguments.junit is not None:
-        write_bytes(arguments.junit, as_junit(found))
-    if arguments.json != "-":
+    _write(arguments, found, queries)
+    if "-" not in (arguments.json, arguments.junit):
         widths = max(len(each.id) for each in chosen), max(len(each.family) for each in chosen)
         for decision in found.decisions:
             if not (arguments.quiet and decision.as_expected):

@@ -90,5 +90,12 @@ def test_the_option(
     assert written.startswith(b'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="ptproof" tests="2"')
     assert run(capsys, "prove", "--junit", str(file), "--quiet", "--jobs", "1").status == 1
     assert file.read_bytes() == written
+    ran = run(capsys, "prove", "--junit", "-")
+    assert (ran.status, ran.out.encode()) == (1, written)
+    told = "argument --junit: - is taken already"
+    assert_refused(run(capsys, "prove", "--junit", "-", "--json", "-"), told)
+    assert_refused(
+        run(capsys, "prove", "--junit", "x", "--json", "x"), "argument --junit: x is taken already"
+    )
     assert_refused(run(capsys, "prove", "--junit"), "--junit")
     assert run(capsys, "prove", "--junit", str(tmp_path)).status == 2

@@ -487,6 +487,24 @@ def test_wrong_usage(capsys: Capture, argv: tuple[str, ...], told: str) -> None:
 
 @pytest.mark.usefixtures("install")
 @pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (("counterexample", "refuted", "--elf"), "argument --elf: "),
+        (("certify", "--manifest"), "argument --manifest: "),
+        (("certify", "--out"), "argument --out: "),
+        (("export",), "argument DIR: "),
+    ],
+    ids=str,
+)
+def test_what_is_not_for_standard_output(capsys: Capture, argv: tuple[str, ...], told: str) -> None:
+    """A dash is refused there; no file and no folder of that name is made."""
+    told += "expected a name, found '-': this isn't for standard output"
+    assert_refused(run(capsys, *argv, "-"), told)
+    assert not list(Path().iterdir())
+
+
+@pytest.mark.usefixtures("install")
+@pytest.mark.parametrize(
     "argv",
     [
         ("prove", "--json"),
