@@ -40,12 +40,23 @@ def lines(checked: Checked, configuration: Configuration, image: str) -> Iterato
 def summary(checked: Checked) -> str:
     """How many questions came out how, and what was asked for."""
     words = [_answered(each) for each in checked.answers]
-    counts = ", ".join(f"{words.count(each)} {each}" for each in dict.fromkeys(words))
+    counts = ", ".join(_so_many(words.count(each), each) for each in dict.fromkeys(words))
     limits = checked.limits
     return (
         f"{counts}: for 1 to {limits.nr_pages:#x} pages of memory, which is all that Xen can have, and every initrd of "
         "up to as much"
     )
+
+
+def _so_many(count: int, word: str) -> str:
+    """How many questions came out so: 1 breaks, 2 break."""
+    match word:
+        case "breaks":
+            return f"{count} {'breaks' if count == 1 else 'break'}"
+        case "error":
+            return counted(count, word)
+        case _:
+            return f"{count} {word}"
 
 
 def as_dict(checked: Checked, configuration: Configuration, image: str) -> dict[str, Any]:

@@ -112,6 +112,8 @@ def _lines(outcomes: "Iterable[Outcome]", solver: str) -> Iterator[str]:
     """What isn't certified, one a line; then the counts."""
     from collections import Counter
 
+    from ..proof_report import counted
+
     outcomes = tuple(outcomes)
     for each in outcomes:
         if each.status:
@@ -119,13 +121,19 @@ def _lines(outcomes: "Iterable[Outcome]", solver: str) -> Iterator[str]:
     counts = Counter(each.grade for each in outcomes)
     proofs = {each.certificate.query: each.certificate for each in outcomes if each.certificate}
     steps = sum(each.steps for each in proofs.values())
-    yield f"{len(outcomes)} obligations: " + ", ".join(
+    yield f"{counted(len(outcomes), 'obligation')}: " + ", ".join(
         f"{grade} {counts[grade]}" for grade in ("certified", "satisfiable", "uncertified", "refused")
     )
     spare = sum(not (each.needed or each.certificate or each.refused) for each in outcomes)
-    if spare:
+    if spare == 1:
+        yield "No proof rests on the one that is not certified: it is of a claim that is refuted."
+    elif spare:
         yield f"No proof rests on {spare} that are not certified: they are of claims that are refuted."
-    yield f"{len(proofs)} proofs of {steps:,} steps were checked; solver: {solver}"
+    were = "was" if len(proofs) == 1 else "were"
+    yield (
+        f"{counted(len(proofs), 'proof')} of {steps:,} step{'' if steps == 1 else 's'} {were} checked; "
+        f"solver: {solver}"
+    )
 
 
 def _as_dict(outcomes: "Iterable[Outcome]", solver: str) -> dict[str, Any]:

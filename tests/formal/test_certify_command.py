@@ -1,6 +1,7 @@
 """``ptproof certify``: what it prints, its statuses, the files it writes, and that kept proofs can be checked."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import tiny_claims as tiny
 from ptproof.formal import claim as claim_module
 from ptproof.formal import sat_oracle
 from ptproof.formal.certificate import MANIFEST, read_manifest
-from ptproof.formal.claim import Claim
+from ptproof.formal.claim import Claim, Expected
 from run_cli import Ran, assert_refused, run
 
 Capture = pytest.CaptureFixture[str]
@@ -36,10 +37,22 @@ def test_all_certified(capsys: Capture) -> None:
     assert (ran.status, ran.err) == (0, "")
     counts, satisfiable, proofs = ran.lines
     assert counts == "4 obligations: certified 3, satisfiable 1, uncertified 0, refused 0"
-    assert satisfiable == "No proof rests on 1 that are not certified: they are of claims that are refuted."
+    assert satisfiable == "No proof rests on the one that is not certified: it is of a claim that is refuted."
     assert proofs.startswith("3 proofs of ")
     assert proofs.endswith(" steps were checked; solver: CaDiCaL 1.9.5 of python-sat 1.9.dev24")
     assert not list(Path().iterdir())
+
+
+def test_one_and_several(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is told agrees with its number."""
+    needless = run(capsys, "certify", "needless").lines
+    assert needless[0] == "1 obligation: certified 1, satisfiable 0, uncertified 0, refused 0"
+    assert re.match(r"1 proof of (1 step|[\d,]+ steps) was checked; ", needless[1])
+    small = tiny.part(tiny.lemma("stays-small", tiny.x < 200), expected=Expected.REFUTED)
+    install(monkeypatch, tiny.REFUTED, tiny.claim("small", small))
+    several = run(capsys, "certify").lines
+    assert several[1] == "No proof rests on 2 that are not certified: they are of claims that are refuted."
+    assert several[2].startswith("0 proofs of 0 steps were checked; ")
 
 
 def test_a_proof_that_does_not_follow(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +152,7 @@ def test_what_no_proof_rests_on_needs_no_kept_proof(capsys: Capture, kept: Path)
     assert (ran.status, ran.err) == (0, "")
     assert ran.lines[:2] == [
         "4 obligations: certified 3, satisfiable 0, uncertified 1, refused 0",
-        "No proof rests on 1 that are not certified: they are of claims that are refuted.",
+        "No proof rests on the one that is not certified: it is of a claim that is refuted.",
     ]
 
 

@@ -166,7 +166,9 @@ def test_what_is_printed() -> None:
         "        ptproof layout vmlinuz --dom0-mem=max:400K --host-mem 0x8064000 --initrd-len 0x19c"
     )
     assert "and no initrd: the least memory without an initrd (proved)" in "\n".join(printed)
-    assert printed[-1].startswith("1 proved, 3 breaks: for 1 to 0x3e8 pages")
+    assert printed[-1].startswith("1 proved, 3 break: for 1 to 0x3e8 pages")
+    *_, last = lines(check(tiny.asked(tiny.HOLDS, tiny.BY_INITRD)), IMAGE, "vmlinuz")
+    assert last.startswith("1 proved, 1 breaks: for 1 to 0x3e8 pages")
 
 
 def test_memory_that_the_cap_raises() -> None:
