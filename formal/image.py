@@ -301,9 +301,11 @@ def _checked_origin(notes: Notes, source: str) -> Origin:
         )
     loader, guest_os = notes.text(Note.LOADER), notes.text(Note.GUEST_OS)
     if not loader.startswith("generic") and not guest_os.startswith("linux"):
+        found = f"{_shown(loader)} and {_shown(guest_os)}" if loader or guest_os else "neither note"
+        pvh = notes.last(Note.PHYS32_ENTRY) is not None and not (loader or guest_os)
         raise InputError(
-            f"{source}: expected the LOADER generic or the GUEST_OS linux, found {_shown(loader)} and"
-            f" {_shown(guest_os)}"
+            f"{source}: expected the LOADER generic or the GUEST_OS linux, found {found}"
+            f"{': an image for PVH, not for PV?' if pvh else ''}"
         )
     version = notes.text(Note.XEN_VERSION)
     if not version.startswith("xen-3.0"):

@@ -21,6 +21,7 @@ from elf_maker import (
     MOD_START_PFN,
     PADDR_OFFSET,
     PAE_MODE,
+    PHYS32_ENTRY,
     SHT_NOTE,
     SHT_PROGBITS,
     SHT_STRTAB,
@@ -192,7 +193,7 @@ def test_a_text_goes_on_to_its_nul() -> None:
     """A text ends at the first NUL, not at its size: GRUB's last note reaches out of its segment so."""
     held = notes([(77, b"1234")], loader=None) + struct.pack("<III", 4, 0, LOADER) + b"Xen\0"
     assert len(held) % 8 == 0
-    assert "found none and none" in refusal(elf([LOAD, noted(held), noted(b"\0\0\0")]))
+    assert "GUEST_OS linux, found neither note" in refusal(elf([LOAD, noted(held), noted(b"\0\0\0")]))
     assert read(elf([LOAD, noted(held), Load(0, 0, kind=0, holds=b"generic\0")]))
 
 
@@ -451,9 +452,10 @@ def test_no_elf() -> None:
 def test_no_notes() -> None:
     """An ELF without notes is no Xen image; one with others' notes lacks a loader."""
     assert refusal(elf()) == "expected ELF notes for Xen or a section __xen_guest, found none: no Xen image"
-    assert "expected the LOADER generic or the GUEST_OS linux, found none and none" in refusal(
-        elf([LOAD, noted(note(1, 0, b"GNU\0"))])
-    )
+    told = "expected the LOADER generic or the GUEST_OS linux, found neither note"
+    assert refusal(elf([LOAD, noted(note(1, 0, b"GNU\0"))])) == told
+    pvh = elf([LOAD, noted(note(PHYS32_ENTRY, 0x100000))])
+    assert refusal(pvh) == f"{told}: an image for PVH, not for PV?"
 
 
 def test_loader_and_guest_os() -> None:
