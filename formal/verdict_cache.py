@@ -62,9 +62,10 @@ class Cache:
                 try:
                     new.write(json.dumps(entry, sort_keys=True))
                     new.close()
+                    self._written.add(key)  # before another thread can find it
                     Path(new.name).replace(file)
-                    self._written.add(key)
                 except OSError:
+                    self._written.discard(key)
                     Path(new.name).unlink()
                     raise
 
