@@ -40,7 +40,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "witnesses in any case (default: z3)",
     )
     parser.add_argument("--assumptions", action="store_true", help="list every assumption that is made")
-    parser.add_argument("--junit", metavar="FILE", help="write the verdicts as JUnit's XML, for CI systems")
+    parser.add_argument(
+        "--junit",
+        metavar="FILE",
+        help="write the verdicts as JUnit's XML, for CI systems; - is standard output, in place of the text",
+    )
     parser.add_argument(
         "--quiet", action="store_true", help="print what isn't as expected and the counts only"
     )
