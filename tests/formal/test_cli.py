@@ -213,7 +213,7 @@ def test_an_interruption_while_solvers_work(seconds: float) -> None:
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
     ) as process:
-        while not has_children(process):
+        while process.poll() is None and not has_children(process):
             time.sleep(0.01)
         time.sleep(seconds)
         os.killpg(process.pid, signal.SIGINT)
