@@ -156,18 +156,15 @@ def empty_domain(layout: Layout) -> Domain:
     if tables_at >= size:
         raise ImpossibleLayout("the page tables start outside of the region")
 
-    initrd, initrd_bytes = range(0), 0
-    # Xen takes an initrd mapped at address 0 for one that isn't mapped.
-    if layout.initrd is not None and layout.initrd.start:
-        initrd_bytes = layout.initrd.size + -layout.initrd.size % PAGE_SIZE
-        initrd_at = (layout.initrd.start - layout.v_start) % ADDRESS_LIMIT
+    initrd, initrd_bytes = range(0), _initrd_bytes(layout)
+    mapped = _mapped_initrd(layout)
+    if mapped is not None:
+        initrd_at = (mapped.start - layout.v_start) % ADDRESS_LIMIT
         if initrd_at + initrd_bytes > tables_at:
             raise ImpossibleLayout("the mapped initrd does not lie in the region below the page tables")
         initrd = range(initrd_at >> PAGE_SHIFT, (initrd_at + initrd_bytes) >> PAGE_SHIFT)
 
-    allocation = 1
-    while allocation * PAGE_SIZE < size - initrd_bytes:
-        allocation *= 2
+    allocation = allocated_pages(layout)
     alloc_mfn = INITRD_MFN + len(initrd) + _GAP
     type_info = [0] * (alloc_mfn + allocation)
     count_info = [0] * (alloc_mfn + allocation)
@@ -184,6 +181,25 @@ def empty_domain(layout: Layout) -> Domain:
         count_info=count_info,
         memory=[0] * (_POOL_SLOT * PAGE_SIZE // layout.mode.entry_bytes),
     )
+
+
+def _mapped_initrd(layout: Layout) -> Segment | None:
+    """The initrd that is mapped; Xen takes one at address 0 for one that isn't."""
+    return layout.initrd if layout.initrd is not None and layout.initrd.start else None
+
+
+def _initrd_bytes(layout: Layout) -> int:
+    """The whole pages of the region that are a mapped initrd's own."""
+    mapped = _mapped_initrd(layout)
+    return 0 if mapped is None else mapped.size + -mapped.size % PAGE_SIZE
+
+
+def allocated_pages(layout: Layout) -> int:
+    """How many pages are allocated for the region, in one piece: the least power of two that holds it, less a mapped initrd."""
+    allocation = 1
+    while allocation * PAGE_SIZE < layout.total.size - _initrd_bytes(layout):
+        allocation *= 2
+    return allocation
 
 
 def slot_of(domain: Domain, entry: int) -> int | None:

@@ -5,10 +5,10 @@ Facts: DOMAIN.md sections 2, 4, 5 and 7; each sentence says who refuses, or what
 
 from collections.abc import Iterator
 
-from .builder import XEN_AREA, XEN_LISTED_END
+from .builder import XEN_AREA, XEN_LISTED_END, allocated_pages
 from .layout import ADDRESS_LIMIT, Configuration, Layout, Segment
 from .machine import REFUSED, misaligned, overlaps_xen
-from .paging import PAGE_SHIFT, PAGE_SIZE
+from .paging import PAGE_SIZE
 
 LOWER_HALF_END = 1 << 47
 """Where the addresses end that a 64-bit processor can form in the lower half."""
@@ -60,7 +60,7 @@ def _region(configuration: Configuration, layout: Layout) -> Iterator[str]:
         yield "The region has addresses that no processor can form: Xen doesn't notice, and maps others."
     if overlaps_xen(layout):
         yield REFUSED
-        if moves_xens_part(configuration) and refusing_frames(layout) != 1:
+        if host_decides(configuration, layout):
             yield f"That is so {refusing_hosts(layout)}. {WORST_HOST}"
     if without_hypercall_page(configuration, layout):
         yield (
@@ -78,6 +78,11 @@ def without_hypercall_page(configuration: Configuration, layout: Layout) -> bool
 def moves_xens_part(configuration: Configuration) -> bool:
     """Whether Xen's part of a 32-bit guest's addresses begins where the host lets it; the PV shim ignores the note."""
     return configuration.mode.bits == 32 and configuration.hv_start_low and not configuration.shim
+
+
+def host_decides(configuration: Configuration, layout: Layout) -> bool:
+    """Whether there are hosts on which Xen doesn't refuse a region that overlaps the most that its part can be."""
+    return moves_xens_part(configuration) and refusing_frames(layout) != 1
 
 
 def refusing_frames(layout: Layout) -> int | None:
@@ -136,10 +141,7 @@ def _own_p2m(layout: Layout, p2m: Segment) -> Iterator[str]:
 def too_little(configuration: Configuration, layout: Layout) -> str | None:
     """Why Xen can't allocate the region, or not within dom0's memory; ``None`` where it can."""
     initrd_pages = -(-configuration.initrd_len // PAGE_SIZE)
-    own = layout.total.size
-    if layout.initrd is not None and layout.initrd.start:  # at 0 it is for Xen as one that isn't mapped
-        own -= layout.initrd.size + -layout.initrd.size % PAGE_SIZE
-    allocation = 1 << max(own - 1, 0).bit_length() >> PAGE_SHIFT
+    allocation = allocated_pages(layout)
     if allocation > AT_ONCE:
         return (
             f"Xen refuses the boot: the region takes {allocation} pages at once, and Xen's allocator has at most "

@@ -32,7 +32,7 @@ from .builder import (
     table_index,
     table_offset,
 )
-from .foresee import AT_ONCE, moves_xens_part, refusing_frames, without_hypercall_page
+from .foresee import AT_ONCE, host_decides, without_hypercall_page
 from .layout import ADDRESS_LIMIT, Configuration, Layout, Segment
 from .machine import misaligned, overlaps_xen
 from .paging import PAGE_SHIFT, PAGE_SIZE, Level
@@ -156,7 +156,7 @@ def load(
     if empty.allocation > AT_ONCE:
         return Loaded(configuration, layout, Fate.TOO_LARGE_AT_ONCE)
     if overlaps_xen(layout):
-        if moves_xens_part(configuration) and refusing_frames(layout) != 1:
+        if host_decides(configuration, layout):
             raise Unmodelled(
                 "whether Xen refuses the region depends on the host: the image has the note HV_START_LOW"
             )

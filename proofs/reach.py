@@ -23,6 +23,16 @@ ROOT_SHIFT: Final = 48
 """What the root table maps, as a shift."""
 
 
+def _below_one_root(end: Word) -> Truth:
+    """S and the byte below ``end``, above it, agree above what the root table maps."""
+    return (v_start <= end - 1) & (v_start >> ROOT_SHIFT == (end - 1) >> ROOT_SHIFT)
+
+
+def _room_in_root(end: Word) -> Truth:
+    """The root has an entry for each L3 of the region up to ``end``, from the one for S on."""
+    return entry_of(v_start, ROOT_SHIFT) + spanned(v_start, end, 39) <= ENTRIES
+
+
 @cache
 def root_holds() -> Lemma:
     """Where S and the region's last byte agree above the root, the root has an entry for each L3."""
@@ -37,11 +47,11 @@ def root_holds() -> Lemma:
                 ),
                 Assumption(
                     "within",
-                    (v_start <= end - 1) & (v_start >> 48 == (end - 1) >> 48),
+                    _below_one_root(end),
                     "S ≤ V - 1, and they agree from bit 48 up",
                 ),
             ),
-            goal=entry_of(v_start, ROOT_SHIFT) + spanned(v_start, end, 39) <= ENTRIES,
+            goal=_room_in_root(end),
         ),
     )
 
@@ -56,7 +66,7 @@ def walkable(mode: PagingMode) -> Assumption:
         )
     return Assumption(
         "root",
-        (v_start <= v_end - 1) & (v_start >> 48 == (v_end - 1) >> 48),
+        _below_one_root(v_end),
         "v_start and the region's last byte, above it, agree from bit 48 up: the builder doesn't run off the root",
     )
 
@@ -90,7 +100,7 @@ def kept(mode: PagingMode, at: Word) -> Truth:
     """
     if mode is COMPAT:
         return ~walk.xens_own((v_start >> PAGE_SHIFT) + (table_page() + at))
-    return entry_of(v_start, ROOT_SHIFT) + spanned(v_start, v_end, 39) <= ENTRIES
+    return _room_in_root(v_end)
 
 
 def keeps(mode: PagingMode, at: Word) -> Use:
