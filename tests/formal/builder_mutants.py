@@ -68,8 +68,8 @@ MUTANTS: dict[str, tuple[str, str]] = {
         "tables_at >> PAGE_SHIFT",
     ),
     "the initrd's last page isn't rounded up": (
-        "layout.initrd.size + -layout.initrd.size % PAGE_SIZE",
-        "layout.initrd.size - layout.initrd.size % PAGE_SIZE",
+        "mapped.size + -mapped.size % PAGE_SIZE",
+        "mapped.size - mapped.size % PAGE_SIZE",
     ),
     "the allocation is rounded to pages, not to a power of two": (
         "        allocation *= 2\n",
