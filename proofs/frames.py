@@ -49,6 +49,7 @@ from .mapped_pages import (
     is_mapped,
     mapped_frames,
     mapping,
+    no_initrd,
     on_pages,
     own_bytes,
     pages_inside,
@@ -266,16 +267,16 @@ def tables_mapped() -> tuple[Part, ...]:
             least=(v_start, vpt_start, n, index, vinitrd_start),
             shape=shape & (index + 1 == n),
             without={
-                "room": _ends_below_tables() & _no_initrd() & (index == 0),
-                "pages": (v_start == PAGE_SIZE // 2) & _few(mode) & _no_initrd() & (index == 0),
+                "room": _ends_below_tables() & no_initrd() & (index == 0),
+                "pages": (v_start == PAGE_SIZE // 2) & _few(mode) & no_initrd() & (index == 0),
                 "initrd": (v_start == 0) & _few(mode) & _initrd_too_long(),
-                "index": (v_start == 0) & _few(mode) & _no_initrd() & (index == 1024),
+                "index": (v_start == 0) & _few(mode) & no_initrd() & (index == 1024),
                 "root": (v_start == -(4 << 20))
                 & (vpt_start == PAGE_SIZE)
-                & _no_initrd()
+                & no_initrd()
                 & (n == 9)
                 & (index == 0),
-                "below": into_the_hole() & _no_initrd() & (n == 11) & (index == 10),
+                "below": into_the_hole() & no_initrd() & (n == 11) & (index == 10),
             },
             replay=on_machine(mode, _nth_on_machine),
         )
@@ -306,9 +307,9 @@ def allocation_suffices() -> tuple[Part, ...]:
             least=(v_start, vpt_start, n, page, vinitrd_start),
             shape=shape & (page + 1 == region_bytes >> PAGE_SHIFT),
             without={
-                "room": full_circle() & _no_initrd() & (n == 8) & (page == 0),
+                "room": full_circle() & no_initrd() & (n == 8) & (page == 0),
                 "initrd": (v_start == 0) & _few(mode) & _initrd_too_long() & (page == 0),
-                "page": (v_start == 0) & _few(mode) & _no_initrd() & (page == 1024),
+                "page": (v_start == 0) & _few(mode) & no_initrd() & (page == 1024),
             },
             replay=on_machine(mode, _allocated_on_machine),
         )
@@ -319,10 +320,6 @@ def allocation_suffices() -> tuple[Part, ...]:
 
 
 CLAIMS: tuple[Claim, ...] = (tables_mapped, allocation_suffices)
-
-
-def _no_initrd() -> Truth:
-    return (vinitrd_start == 0) & (initrd_len == 0)
 
 
 def _ends_below_tables() -> Truth:

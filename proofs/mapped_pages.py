@@ -65,6 +65,11 @@ def table_page() -> Word:
     return dom0_builder.page_of(v_start, vpt_start)
 
 
+def no_initrd() -> Truth:
+    """Where to look for what has nothing to do with an initrd: there is none."""
+    return (vinitrd_start == 0) & (initrd_len == 0)
+
+
 def on_pages() -> Assumption:
     """S, T and the initrd are page-aligned."""
     return Assumption(

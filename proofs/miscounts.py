@@ -24,6 +24,7 @@ from .mapped_pages import (
     below_tables,
     frame_given,
     initrd_len,
+    no_initrd,
     on_pages,
     region_bytes,
     table_page,
@@ -112,12 +113,12 @@ def asserts_overcount() -> tuple[Part, ...]:
     parts = []
     for mode in BOTH:
         fewest = region.least_possible(mode) + 1
-        at_1_mib = (v_start == 0) & (vpt_start == 1 << 20) & _no_initrd() & _an_l1()
+        at_1_mib = (v_start == 0) & (vpt_start == 1 << 20) & no_initrd() & _an_l1()
         without = {
-            "room": full_circle() & _no_initrd() & (n == 8) & _an_l1(),
+            "room": full_circle() & no_initrd() & (n == 8) & _an_l1(),
             "pages": (v_start == PAGE_SIZE // 2)
             & (vpt_start == 1 << 20)
-            & _no_initrd()
+            & no_initrd()
             & (n == fewest + 1)
             & _an_l1(),
             "initrd": (v_start == 0)
@@ -126,10 +127,10 @@ def asserts_overcount() -> tuple[Part, ...]:
             & (initrd_len == 2 << 20)
             & (n == fewest + 1)
             & _an_l1(),
-            "root": (v_start == -(4 << 20)) & (vpt_start == PAGE_SIZE) & _no_initrd() & (n == 10) & _an_l1(),
-            "below": into_the_hole() & _no_initrd() & (n == 12) & _an_l1(),
+            "root": (v_start == -(4 << 20)) & (vpt_start == PAGE_SIZE) & no_initrd() & (n == 10) & _an_l1(),
+            "below": into_the_hole() & no_initrd() & (n == 12) & _an_l1(),
         }
-        some = (v_start == 0) & (vpt_start == 2 * PAGE_SIZE) & _no_initrd() & (n == fewest + 1) & _an_l1()
+        some = (v_start == 0) & (vpt_start == 2 * PAGE_SIZE) & no_initrd() & (n == fewest + 1) & _an_l1()
         every, last = frame == n - 1, frame == 0
         parts += [
             Part(
@@ -232,10 +233,6 @@ def asserts_undercount() -> tuple[Part, ...]:
 
 
 CLAIMS: tuple[Claim, ...] = (asserts_overcount, asserts_undercount)
-
-
-def _no_initrd() -> Truth:
-    return (vinitrd_start == 0) & (initrd_len == 0)
 
 
 def _an_l1() -> Truth:

@@ -19,7 +19,7 @@ from . import asserts
 from .builder import consumed, full_circle, region_runs, takes_n
 from .count import BOTH
 from .frames import index, on_machine
-from .mapped_pages import frame_given, initrd_len, region_bytes, table_page, v_end, vinitrd_start
+from .mapped_pages import frame_given, initrd_len, no_initrd, region_bytes, table_page, v_end, vinitrd_start
 from .reach import into_the_hole
 from .region import n, v_start, vpt_start
 from .replays import Values
@@ -71,24 +71,23 @@ def walk_visits_tables() -> tuple[Part, ...]:
     and any mapped initrd on pages; 64-bit, where the region doesn't run off the root; compat, where it ends by
     0xf5800000, from where on a 32-bit guest's addresses may be Xen's own.
     """
-    no_initrd = (vinitrd_start == 0) & (initrd_len == 0)
     return tuple(
         Part(
             name=mode.title,
             lemma=walk_visits(mode),
             least=(v_start, vpt_start),
-            shape=_crossing(mode) & no_initrd & (index == n) & (n < asserts.FEW),
+            shape=_crossing(mode) & no_initrd() & (index == n) & (n < asserts.FEW),
             without={
-                "room": full_circle() & no_initrd & (index == 0),
-                "pages": (v_start == PAGE_SIZE // 2) & (vpt_start == 1 << 20) & no_initrd & (index == 0),
+                "room": full_circle() & no_initrd() & (index == 0),
+                "pages": (v_start == PAGE_SIZE // 2) & (vpt_start == 1 << 20) & no_initrd() & (index == 0),
                 "initrd": (v_start == 0)
                 & (vpt_start == 1 << 20)
                 & (vinitrd_start == 2 << 20)
                 & (initrd_len == 2 << 20)
                 & (index == 0),
-                "root": (v_start == -(4 << 20)) & (vpt_start == PAGE_SIZE) & no_initrd & (index == 1),
-                "below": into_the_hole() & no_initrd & (n == 11) & (index == n),
-                "index": (v_start == 0) & (vpt_start == 1 << 20) & no_initrd & (index == 1024),
+                "root": (v_start == -(4 << 20)) & (vpt_start == PAGE_SIZE) & no_initrd() & (index == 1),
+                "below": into_the_hole() & no_initrd() & (n == 11) & (index == n),
+                "index": (v_start == 0) & (vpt_start == 1 << 20) & no_initrd() & (index == 1024),
             },
             replay=on_machine(mode, _visits),
         )
