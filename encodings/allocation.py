@@ -10,8 +10,8 @@ Memory is counted in pages of 4 KiB, lengths are in bytes.
 
 from typing import Final
 
-from ..formal.paging import PAGE_SHIFT
-from ..formal.words import Truth, Word
+from ..formal.layouts.paging import PAGE_SHIFT
+from ..formal.words.word import Truth, Word
 from .spans import round_up
 
 MAX_ORDER: Final = 18

@@ -13,10 +13,10 @@ from typing import Final
 
 from attrs import frozen
 
-from ..formal.errors import InputError
-from ..formal.layout import ADDRESS_LIMIT, Configuration, Layout, Segment
-from ..formal.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
-from ..formal.words import Word, compiled, word
+from ..formal.edge.errors import InputError
+from ..formal.layouts.layout import ADDRESS_LIMIT, Configuration, Layout, Segment
+from ..formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
+from ..formal.words.word import Word, compiled, word
 from .concrete import least_count
 from .dom0_count import tables_for
 from .dom0_layout import v_end

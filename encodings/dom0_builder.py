@@ -12,9 +12,9 @@ Source: DOMAIN.md section 4; ``dom0_construct()`` in Xen's ``xen/arch/x86/pv/dom
 from functools import cache
 from typing import Final
 
-from ..formal.paging import PAGE_SHIFT, PAGE_SIZE
-from ..formal.theorem import Loop
-from ..formal.words import Truth, Word, choose, number, word
+from ..formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE
+from ..formal.logic.theorem import Loop
+from ..formal.words.word import Truth, Word, choose, number, word
 from .allocation import order_pages
 from .spans import round_up
 

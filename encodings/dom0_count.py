@@ -7,9 +7,9 @@ Source: DOMAIN.md section 3; the loop over ``nr_pt_pages`` in ``dom0_construct()
 from functools import cache, reduce
 from operator import add
 
-from ..formal.paging import PagingMode
-from ..formal.theorem import Loop
-from ..formal.words import Word, choose, number, word
+from ..formal.layouts.paging import PagingMode
+from ..formal.logic.theorem import Loop
+from ..formal.words.word import Word, choose, number, word
 from .dom0_layout import rounded_end, stack_end, v_end
 from .spans import spanned
 

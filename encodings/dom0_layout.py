@@ -5,8 +5,8 @@ One function per rule, over words; ``arrangement`` puts them together for a `Con
 Source: DOMAIN.md section 2; ``dom0_construct()`` in Xen's ``xen/arch/x86/pv/dom0_build.c`` (4.22).
 """
 
-from ..formal.paging import PAGE_SIZE
-from ..formal.words import Word, choose, number
+from ..formal.layouts.paging import PAGE_SIZE
+from ..formal.words.word import Word, choose, number
 from .spans import round_up
 
 ROUNDING_SHIFT = 22

@@ -15,9 +15,9 @@ from typing import Final
 
 from attrs import frozen
 
-from ..formal.paging import PAGE_SIZE, X86_64, PagingMode
-from ..formal.theorem import Loop
-from ..formal.words import Word, choose, number, word
+from ..formal.layouts.paging import PAGE_SIZE, X86_64, PagingMode
+from ..formal.logic.theorem import Loop
+from ..formal.words.word import Word, choose, number, word
 from .spans import round_down
 
 EXTRA: Final = 1 + (512 << 10) // PAGE_SIZE

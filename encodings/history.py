@@ -16,10 +16,10 @@ from typing import Final
 
 from attrs import frozen
 
-from ..formal.count_rule import CountRule, Versions
-from ..formal.paging import COMPAT, PAGE_SHIFT, TWO_LEVEL, X86_64, PagingMode
-from ..formal.theorem import Loop
-from ..formal.words import TRUE, Truth, Word, compiled, number, word
+from ..formal.layouts.count_rule import CountRule, Versions
+from ..formal.layouts.paging import COMPAT, PAGE_SHIFT, TWO_LEVEL, X86_64, PagingMode
+from ..formal.logic.theorem import Loop
+from ..formal.words.word import TRUE, Truth, Word, compiled, number, word
 from . import dom0_count
 from .concrete import least_count
 from .dom0_layout import ROUNDING_SHIFT, v_end

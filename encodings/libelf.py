@@ -4,7 +4,7 @@ Source: DOMAIN.md section 7; ``elf_xen_addr_calc_check()`` in Xen's ``xen/common
 Nothing is demanded of alignment.
 """
 
-from ..formal.words import Truth, Word
+from ..formal.words.word import Truth, Word
 
 
 def accepts(virt_base: Word, virt_kstart: Word, virt_kend: Word, virt_entry: Word) -> Truth:

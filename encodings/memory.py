@@ -1,15 +1,15 @@
 """How much memory dom0 gets, and the cap that is meant to keep its address space from running out.
 
 Formulas over words; what people write for ``dom0_mem`` is read, and reckoned on numbers, by
-``ptproof.formal.dom0_mem``. Memory is counted in pages of 4 KiB, addresses and lengths are in bytes.
+``ptproof.formal.layouts.dom0_mem``. Memory is counted in pages of 4 KiB, addresses and lengths are in bytes.
 
 Source: DOMAIN.md section 6; ``dom0_compute_nr_pages()`` in Xen's ``xen/arch/x86/dom0_build.c`` (4.22).
 """
 
 from typing import Final
 
-from ..formal.paging import PAGE_SHIFT, PagingMode
-from ..formal.words import FALSE, Truth, Word, choose, number, zero_extended
+from ..formal.layouts.paging import PAGE_SHIFT, PagingMode
+from ..formal.words.word import FALSE, Truth, Word, choose, number, zero_extended
 from .spans import round_up
 
 RESERVE = (128 << 20) >> PAGE_SHIFT

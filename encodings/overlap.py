@@ -16,7 +16,7 @@ Source: DOMAIN.md sections 2 and 5; ``dom0_construct()`` in Xen's ``xen/arch/x86
 
 from typing import Final
 
-from ..formal.words import Truth, Word, choose, number
+from ..formal.words.word import Truth, Word, choose, number
 from .spans import round_down, round_up
 
 XEN_START: Final = 0xFFFF_8000_0000_0000

@@ -20,9 +20,9 @@ from typing import Final
 
 from attrs import frozen
 
-from ..formal.paging import PAGE_SHIFT, PAGE_SIZE
-from ..formal.theorem import Loop
-from ..formal.words import FALSE, TRUE, Truth, Word, choose, number, word
+from ..formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE
+from ..formal.logic.theorem import Loop
+from ..formal.words.word import FALSE, TRUE, Truth, Word, choose, number, word
 from .overlap import in_xens_slots
 from .spans import round_down, round_up, spanned
 

@@ -20,9 +20,9 @@ from typing import Final
 
 from attrs import frozen
 
-from ..formal.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
-from ..formal.theorem import Loop
-from ..formal.words import Truth, Word, choose, number, word
+from ..formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
+from ..formal.logic.theorem import Loop
+from ..formal.words.word import Truth, Word, choose, number, word
 from .dom0_builder import ENTRIES, ENTRY_BITS, entry_of
 from .overlap import COMPAT_HOLE
 

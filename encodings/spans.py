@@ -4,7 +4,7 @@ All words are unsigned and wrap. Source: DOMAIN.md section 1; in Xen the macro N
 ``dom0_construct()`` and ``round_pgup()``.
 """
 
-from ..formal.words import Word
+from ..formal.words.word import Word
 
 
 def round_down(address: Word, shift: int) -> Word:

@@ -8,8 +8,8 @@ Source: the mailing-list thread's proposal to "calculate the pagetables needed f
 statically" and to loop once per level; the figures are our own.
 """
 
-from ..formal.paging import PagingMode
-from ..formal.words import Word, number
+from ..formal.layouts.paging import PagingMode
+from ..formal.words.word import Word, number
 from .dom0_count import tables_for
 
 

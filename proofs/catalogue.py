@@ -1,22 +1,20 @@
 """Every claim, family by family, in the order to read them in: what the entry point ``ptproof.theorems`` names."""
 
-from . import (
-    alignment,
-    asserts,
-    builder,
-    cap,
-    count,
-    frames,
-    history,
-    layout,
-    miscounts,
-    overlap,
-    physmap,
-    start,
-    static,
-    toolstack,
-    walk,
-)
+from .alignment import claims as alignment
+from .asserts import claims as asserts
+from .asserts import miscount_claims as miscounts
+from .asserts import walk_claims as walk
+from .builder import claims as builder
+from .builder import frame_claims as frames
+from .count import claims as count
+from .history import claims as history
+from .layout import claims as layout
+from .limits import cap_claims as cap
+from .limits import overlap_claims as overlap
+from .limits import physmap_claims as physmap
+from .start import claims as start
+from .static import claims as static
+from .toolstack import claims as toolstack
 
 CLAIMS = (
     *count.CLAIMS,

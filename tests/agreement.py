@@ -8,12 +8,12 @@ from typing import Final
 
 from ptproof.encodings.dom0_arrangement import laid_out
 from ptproof.encodings.dom0_count import tables_by_level
-from ptproof.formal.arrange import arrange
-from ptproof.formal.layout import Configuration, Layout
-from ptproof.formal.machine import replay
-from ptproof.formal.paging import PagingMode
-from ptproof.formal.random_layouts import BUILT, REFUSED, configurations
-from ptproof.formal.words import number
+from ptproof.formal.layouts.layout import Configuration, Layout
+from ptproof.formal.layouts.paging import PagingMode
+from ptproof.formal.machine.arrange import arrange
+from ptproof.formal.machine.replay import replay
+from ptproof.formal.words.word import number
+from ptproof.formal.xen.random_layouts import BUILT, REFUSED, configurations
 
 BUILD_AT_MOST: Final = 16 << 20
 """Up to this size of region, in bytes, the machine builds every table; it lays out larger ones only."""

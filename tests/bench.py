@@ -19,12 +19,12 @@ from typing import Final
 
 from agreement import differences
 from attrs import frozen
-from ptproof.formal.arrange import arrange
-from ptproof.formal.claim import claims
-from ptproof.formal.layout import Configuration, Segment
-from ptproof.formal.machine import replay
-from ptproof.formal.paging import COMPAT, PAGE_SHIFT, X86_64
-from ptproof.formal.prover import prove
+from ptproof.formal.layouts.layout import Configuration, Segment
+from ptproof.formal.layouts.paging import COMPAT, PAGE_SHIFT, X86_64
+from ptproof.formal.logic.claim import claims
+from ptproof.formal.logic.prover import prove
+from ptproof.formal.machine.arrange import arrange
+from ptproof.formal.machine.replay import replay
 
 ROOT: Final = Path(__file__).parents[1]
 PTPROOF: Final = (sys.executable, "-m", "ptproof.formal")

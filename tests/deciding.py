@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from ptproof.formal.prover import PartDecision, ProofRun
-from ptproof.formal.verdict import Proved, Refuted
+from ptproof.formal.logic.prover import PartDecision, ProofRun
+from ptproof.formal.logic.verdict import Proved, Refuted
 
 
 def check_verdicts(run: ProofRun) -> None:

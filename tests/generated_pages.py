@@ -16,15 +16,15 @@ from typing import Any
 from unittest.mock import patch
 
 from attrs import evolve
-from ptproof.formal import prover
-from ptproof.formal.claim import Claim, claims
-from ptproof.formal.cli import command_line, main
-from ptproof.formal.command_line import Argument, Command, commands
-from ptproof.formal.exit_status import Status
-from ptproof.formal.proof_report import number
-from ptproof.formal.prover import ProofRun, prove
-from ptproof.formal.rule import lemmas_of
-from ptproof.formal.verdict import Refuted
+from ptproof.formal.cli.command_line import Argument, Command, commands
+from ptproof.formal.cli.main import command_line, main
+from ptproof.formal.edge.exit_status import Status
+from ptproof.formal.logic import prover
+from ptproof.formal.logic.claim import Claim, claims
+from ptproof.formal.logic.prover import ProofRun, prove
+from ptproof.formal.logic.rule import lemmas_of
+from ptproof.formal.logic.verdict import Refuted
+from ptproof.formal.reports.proof_report import number
 
 DOCS = Path(__file__).parents[1] / "docs"
 COMMANDS, INVARIANTS, COMMENTS, FINDINGS = (
@@ -72,7 +72,7 @@ def comments_page() -> str:
     """docs/comments.md."""
     return f"""# Comments for Xen's source
 
-{MADE_BY.format(source="proofs/places.py")}
+{MADE_BY.format(source="proofs/source_comments.py")}
 What `ptproof invariants --format c-comment` prints: for each place in Xen's PV dom0 builder (4.22) a comment that may be pasted
 there. The lines above a comment say where it belongs, which claims it rests on, and what their proofs assume. Each
 sentence was decided in the run that printed it: what is proved is told as such, what is refuted as what does not hold.

@@ -66,8 +66,8 @@ MUTANTS: Final = (
     Mutant("compat-heeds-init-p2m", "encodings/dom0_arrangement.py", "if init_p2m is None or mode.bits == 32:", "if init_p2m is None:", LAYOUTS),
     Mutant("console-page-forgotten", "encodings/dom0_arrangement.py", "vpt_start = console.end", "vpt_start = xenstore.end", LAYOUTS),
     Mutant("vga-part-forgotten", "encodings/dom0_arrangement.py", "start_info.end + vga_console_info_size", "start_info.end", LAYOUTS),
-    Mutant("signed-comparisons", "formal/smtlib.py", 'return f"({term.operation} {arguments})"', 'return f"({term.operation.replace(\'bvu\', \'bvs\')} {arguments})"', "terminates"),
-    Mutant("shifts-in-the-sign", "formal/smtlib.py", 'return f"({term.operation} {arguments})"', 'return f"({term.operation.replace(\'lshr\', \'ashr\')} {arguments})"', "terminates"),
+    Mutant("signed-comparisons", "formal/words/smtlib.py", 'return f"({term.operation} {arguments})"', 'return f"({term.operation.replace(\'bvu\', \'bvs\')} {arguments})"', "terminates"),
+    Mutant("shifts-in-the-sign", "formal/words/smtlib.py", 'return f"({term.operation} {arguments})"', 'return f"({term.operation.replace(\'lshr\', \'ashr\')} {arguments})"', "terminates"),
     Mutant("entry-may-lie-anywhere", "encodings/libelf.py", "& (virt_base <= virt_kstart)", "", "segments-disjoint"),
     *(Mutant(*each) for each in OTHERS),
 )  # fmt: skip

@@ -27,10 +27,10 @@ sys.path.append(str(Path(__file__).parent / "formal"))
 from builder_mutants import MUTANTS as FAULTS
 from builder_mutants import faulty
 from mutants import MUTANTS, Mutant, copied, noticed
-from ptproof.formal.booting import Recording, again
-from ptproof.formal.builder import Domain
-from ptproof.formal.layout import Layout
-from ptproof.formal.recording import restore
+from ptproof.formal.layouts.layout import Layout
+from ptproof.formal.machine.builder import Domain
+from ptproof.formal.xen.booting import Recording, again
+from ptproof.formal.xen.recording import restore
 from statement_witnesses import mutants, objections, proved_parts, read
 
 DUMPS: Final = sorted((Path(__file__).parent / "data/xen-dumps").glob("*.json"))

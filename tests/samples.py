@@ -11,11 +11,11 @@ from functools import lru_cache
 from typing import Final
 
 from attrs import frozen
-from ptproof.formal.claim import Part
-from ptproof.formal.search import least_inputs, run
-from ptproof.formal.theorem import Run, Statement
-from ptproof.formal.verdict import MachineDisagreesError
-from ptproof.formal.words import Word, compiled, inputs
+from ptproof.formal.logic.claim import Part
+from ptproof.formal.logic.search import least_inputs, run
+from ptproof.formal.logic.theorem import Run, Statement
+from ptproof.formal.logic.verdict import MachineDisagreesError
+from ptproof.formal.words.word import Word, compiled, inputs
 from statement_witnesses import held
 
 MIB: Final = 1 << 20

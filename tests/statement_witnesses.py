@@ -27,13 +27,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from attrs import evolve, frozen
-from ptproof.formal.claim import Claim, Expected, Part, claims
-from ptproof.formal.prover import prove
-from ptproof.formal.smtlib import query_text
-from ptproof.formal.theorem import Assumption, Statement
-from ptproof.formal.verdict import MachineDisagreesError, Proved, Replay
-from ptproof.formal.verdict_cache import users_cache
-from ptproof.formal.words import TRUE, Truth, Word, compiled, inputs
+from ptproof.formal.logic.claim import Claim, Expected, Part, claims
+from ptproof.formal.logic.prover import prove
+from ptproof.formal.logic.theorem import Assumption, Statement
+from ptproof.formal.logic.verdict import MachineDisagreesError, Proved, Replay
+from ptproof.formal.solvers.answer_cache import users_cache
+from ptproof.formal.words.smtlib import query_text
+from ptproof.formal.words.word import TRUE, Truth, Word, compiled, inputs
 
 FILE: Final = Path(__file__).parent / "data/statement-witnesses.json"
 EXAMPLE: Final = "example"

@@ -23,12 +23,13 @@ import generated_pages as generated
 import pytest
 from builder_mutants import MUTANTS as BUILDER_FAULTS
 from deciding import check_needs, check_verdicts
-from ptproof.formal.claim import Expected, claims
-from ptproof.formal.image_writer import image_of
-from ptproof.formal.layout import Configuration, Segment
-from ptproof.formal.paging import COMPAT, X86_64, PagingMode
-from ptproof.formal.rule import lemmas_of
-from ptproof.proofs import raises, region
+from ptproof.formal.images.image_writer import image_of
+from ptproof.formal.layouts.layout import Configuration, Segment
+from ptproof.formal.layouts.paging import COMPAT, X86_64, PagingMode
+from ptproof.formal.logic.claim import Expected, claims
+from ptproof.formal.logic.rule import lemmas_of
+from ptproof.proofs.shared import region
+from ptproof.proofs.static import raises
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])

@@ -5,11 +5,11 @@ import random
 import pytest
 from attrs import evolve
 from ptproof.encodings.allocation import MAX_ORDER, allowed, order_pages, own_length
-from ptproof.formal.arrange import arrange
-from ptproof.formal.foresee import too_little
-from ptproof.formal.layout import Configuration, Segment
-from ptproof.formal.paging import PAGE_SIZE
-from ptproof.formal.words import number
+from ptproof.formal.layouts.layout import Configuration, Segment
+from ptproof.formal.layouts.paging import PAGE_SIZE
+from ptproof.formal.machine.arrange import arrange
+from ptproof.formal.machine.refusals import too_little
+from ptproof.formal.words.word import number
 
 
 @pytest.mark.parametrize("order", range(30))

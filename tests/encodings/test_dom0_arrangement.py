@@ -12,12 +12,12 @@ import pytest
 from agreement import differences, differs
 from attrs import evolve
 from ptproof.encodings.dom0_arrangement import LONGEST, Span, arrangement, count, laid_out
-from ptproof.formal.arrange import arrange
-from ptproof.formal.errors import InputError
-from ptproof.formal.layout import Configuration, Segment
-from ptproof.formal.paging import COMPAT, FIVE_LEVEL, PAGE_SIZE, TWO_LEVEL, X86_64, PagingMode
-from ptproof.formal.random_layouts import configurations
-from ptproof.formal.words import number, word
+from ptproof.formal.edge.errors import InputError
+from ptproof.formal.layouts.layout import Configuration, Segment
+from ptproof.formal.layouts.paging import COMPAT, FIVE_LEVEL, PAGE_SIZE, TWO_LEVEL, X86_64, PagingMode
+from ptproof.formal.machine.arrange import arrange
+from ptproof.formal.words.word import number, word
+from ptproof.formal.xen.random_layouts import configurations
 
 MIB, GIB = 1 << 20, 1 << 30
 REAL_XEN = [

@@ -7,13 +7,21 @@ from hypothesis import strategies as st
 from ptproof.encodings import dom0_builder
 from ptproof.encodings.allocation import initrd_pages
 from ptproof.encodings.dom0_builder import ENTRIES
-from ptproof.formal.builder import INITRD_MFN, PRESENT, Domain, build, empty_domain, mfn_of, table_entries
-from ptproof.formal.layout import Layout, Segment
-from ptproof.formal.machine import replay
-from ptproof.formal.paging import COMPAT, PAGE_SHIFT, PAGE_SIZE, X86_64, PagingMode
-from ptproof.formal.search import run
-from ptproof.formal.words import compiled, number, word
-from ptproof.proofs.builder import SHIFTS
+from ptproof.formal.layouts.layout import Layout, Segment
+from ptproof.formal.layouts.paging import COMPAT, PAGE_SHIFT, PAGE_SIZE, X86_64, PagingMode
+from ptproof.formal.logic.search import run
+from ptproof.formal.machine.builder import (
+    INITRD_MFN,
+    PRESENT,
+    Domain,
+    build,
+    empty_domain,
+    mfn_of,
+    table_entries,
+)
+from ptproof.formal.machine.replay import replay
+from ptproof.formal.words.word import compiled, number, word
+from ptproof.proofs.builder.claims import SHIFTS
 
 MIB, GIB = 1 << 20, 1 << 30
 MODES = pytest.mark.parametrize("mode", [X86_64, COMPAT], ids=lambda mode: mode.name)

@@ -4,10 +4,10 @@ from random import Random
 
 import pytest
 from ptproof.encodings.memory import nr_pages_capped, nr_pages_clamped, nr_pages_unasked
-from ptproof.formal.dom0_mem import UNLIMITED, Amount, Dom0Mem, capped
-from ptproof.formal.layout import ADDRESS_LIMIT, Configuration, Segment
-from ptproof.formal.paging import COMPAT, X86_64, PagingMode
-from ptproof.formal.words import compiled, number, word
+from ptproof.formal.layouts.dom0_mem import UNLIMITED, Amount, Dom0Mem, capped
+from ptproof.formal.layouts.layout import ADDRESS_LIMIT, Configuration, Segment
+from ptproof.formal.layouts.paging import COMPAT, X86_64, PagingMode
+from ptproof.formal.words.word import compiled, number, word
 
 GIB = 1 << 30
 PAGES_OF_A_GIB = GIB >> 12

@@ -2,11 +2,11 @@
 
 import pytest
 from ptproof.encodings import overlap
-from ptproof.formal.foresee import refusing_frames
-from ptproof.formal.layout import Layout, Segment
-from ptproof.formal.machine import overlaps_xen
-from ptproof.formal.paging import COMPAT, X86_64
-from ptproof.formal.words import FALSE, TRUE, number
+from ptproof.formal.layouts.layout import Layout, Segment
+from ptproof.formal.layouts.paging import COMPAT, X86_64
+from ptproof.formal.machine.refusals import refusing_frames
+from ptproof.formal.machine.replay import overlaps_xen
+from ptproof.formal.words.word import FALSE, TRUE, number
 
 GIB = 1 << 30
 LINUX = 2**64 - 2 * GIB

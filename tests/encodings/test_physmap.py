@@ -5,8 +5,8 @@ from random import Random
 import pytest
 from ptproof.encodings import physmap
 from ptproof.encodings.physmap import Superpages
-from ptproof.formal.search import run
-from ptproof.formal.words import number, truth
+from ptproof.formal.logic.search import run
+from ptproof.formal.words.word import number, truth
 
 GIB = 1 << 30
 LINUX = 2**64 - 2 * GIB

@@ -3,7 +3,10 @@
 import pytest
 from ptproof.encodings import dom0_builder
 from ptproof.encodings import read_only_walk as walk
-from ptproof.formal.builder import (
+from ptproof.formal.layouts.layout import Layout, Segment
+from ptproof.formal.layouts.paging import COMPAT, PAGE_SHIFT, PAGE_SIZE, X86_64, PagingMode
+from ptproof.formal.logic.search import run
+from ptproof.formal.machine.builder import (
     XEN_AREA,
     Domain,
     build,
@@ -13,10 +16,7 @@ from ptproof.formal.builder import (
     table_entries,
     table_index,
 )
-from ptproof.formal.layout import Layout, Segment
-from ptproof.formal.paging import COMPAT, PAGE_SHIFT, PAGE_SIZE, X86_64, PagingMode
-from ptproof.formal.search import run
-from ptproof.formal.words import number
+from ptproof.formal.words.word import number
 
 MIB, GIB, FRAMES = 1 << 20, 1 << 30, 11
 CASES = [

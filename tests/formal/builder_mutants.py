@@ -8,9 +8,9 @@ import inspect
 from collections.abc import Callable
 from types import ModuleType
 
-from ptproof.formal import builder
-from ptproof.formal.builder import Domain
-from ptproof.formal.layout import Layout
+from ptproof.formal.layouts.layout import Layout
+from ptproof.formal.machine import builder
+from ptproof.formal.machine.builder import Domain
 
 MUTANTS: dict[str, tuple[str, str]] = {
     "upper tables are taken before lower ones": (

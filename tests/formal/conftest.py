@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from ptproof.formal.errors import InputError
-from ptproof.formal.real_xen import Programs, programs
+from ptproof.formal.edge.errors import InputError
+from ptproof.formal.xen.real_xen import Programs, programs
 
 
 @pytest.fixture(scope="session")

@@ -32,11 +32,11 @@ from elf_maker import (
     number,
     with_size,
 )
-from ptproof.formal.errors import InputError
-from ptproof.formal.image import Image, parse_image
-from ptproof.formal.image_report import as_dict, report
-from ptproof.formal.image_writer import image_of, pv_image
-from ptproof.formal.paging import COMPAT, X86_64
+from ptproof.formal.edge.errors import InputError
+from ptproof.formal.images.image import Image, parse_image
+from ptproof.formal.images.image_writer import image_of, pv_image
+from ptproof.formal.layouts.paging import COMPAT, X86_64
+from ptproof.formal.reports.image_report import as_dict, report
 
 SLOWEST = 2.0
 """No image may take longer, in seconds of the processor's time."""

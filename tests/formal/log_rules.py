@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ptproof.formal.count_rule import CountRule, Versions
-from ptproof.formal.paging import COMPAT, PAGE_SIZE, TWO_LEVEL, X86_64, PagingMode
+from ptproof.formal.layouts.count_rule import CountRule, Versions
+from ptproof.formal.layouts.paging import COMPAT, PAGE_SIZE, TWO_LEVEL, X86_64, PagingMode
 
 LOGS = Path(__file__).parents[1] / "data" / "boot-logs"
 INDEX: dict[str, dict[str, Any]] = {

@@ -58,7 +58,7 @@ DOMU: Final = {
         "        if table.level in (levels[0], levels[-1]):",
     ),
 }
-"""Of ``formal/domu.py``."""
+"""Of ``formal/machine/domu.py``."""
 
 OLDER: Final = {
     "the laid out L2 aren't in the L3": (
@@ -83,7 +83,7 @@ OLDER: Final = {
         "(version.taken_first or topmost) if version else topmost",
     ),
 }
-"""Of what ``formal/builder.py`` does for an older Xen."""
+"""Of what ``formal/machine/builder.py`` does for an older Xen."""
 
 
 def changed(module: ModuleType, faults: dict[str, tuple[str, str]], name: str) -> ModuleType:

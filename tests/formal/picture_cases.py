@@ -3,9 +3,9 @@
 from typing import Any, Final
 
 from attrs import evolve
-from ptproof.formal.layout import Configuration, Layout, Segment
-from ptproof.formal.machine import arrange, with_frames
-from ptproof.formal.paging import COMPAT, TWO_LEVEL
+from ptproof.formal.layouts.layout import Configuration, Layout, Segment
+from ptproof.formal.layouts.paging import COMPAT, TWO_LEVEL
+from ptproof.formal.machine.replay import arrange, with_frames
 
 MIB: Final = 1 << 20
 HIGH: Final = 0xFFFF_FFFF_8000_0000

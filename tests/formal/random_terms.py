@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Sequence
 
-from ptproof.formal.words import Truth, Word, choose, number, truncated, zero_extended
+from ptproof.formal.words.word import Truth, Word, choose, number, truncated, zero_extended
 
 
 def random_word(source: random.Random, over: Sequence[Word], depth: int) -> Word:

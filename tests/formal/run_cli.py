@@ -2,7 +2,7 @@
 
 import pytest
 from attrs import frozen
-from ptproof.formal.cli import main
+from ptproof.formal.cli.main import main
 
 
 @frozen

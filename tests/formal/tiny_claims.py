@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Final
 
-from ptproof.formal.claim import Claim, Expected, Part
-from ptproof.formal.layout import Layout, Segment
-from ptproof.formal.machine import replay
-from ptproof.formal.theorem import Assumption, Induction, Lemma, Statement, Steps, Use
-from ptproof.formal.verdict import MachineDisagreesError, Replay
-from ptproof.formal.words import TRUE, Truth, Word, evaluate, inputs, word
+from ptproof.formal.layouts.layout import Layout, Segment
+from ptproof.formal.logic.claim import Claim, Expected, Part
+from ptproof.formal.logic.theorem import Assumption, Induction, Lemma, Statement, Steps, Use
+from ptproof.formal.logic.verdict import MachineDisagreesError, Replay
+from ptproof.formal.machine.replay import replay
+from ptproof.formal.words.word import TRUE, Truth, Word, evaluate, inputs, word
 
 x, y, z = word("x", 8), word("y", 8), word("z", 8)
 p, q = word("p"), word("q")

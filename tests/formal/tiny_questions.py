@@ -5,11 +5,11 @@ from typing import Final
 
 import tiny_claims as tiny
 from attrs import evolve
-from ptproof.formal.claim import Part
-from ptproof.formal.image_claims import Limits, Question, Questions
-from ptproof.formal.theorem import Assumption, Lemma, Statement
-from ptproof.formal.verdict import Replay
-from ptproof.formal.words import FALSE, Truth, evaluate, word
+from ptproof.formal.images.image_questions import Limits, Question, Questions
+from ptproof.formal.logic.claim import Part
+from ptproof.formal.logic.theorem import Assumption, Lemma, Statement
+from ptproof.formal.logic.verdict import Replay
+from ptproof.formal.words.word import FALSE, Truth, evaluate, word
 
 nr_pages, initrd_len = word("nr_pages"), word("initrd_len")
 LIMITS: Final = Limits(nr_pages=1000, initrd_len=5000)

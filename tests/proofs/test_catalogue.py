@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from ptproof.formal.claim import Expected
-from ptproof.formal.rule import lemmas_of
+from ptproof.formal.logic.claim import Expected
+from ptproof.formal.logic.rule import lemmas_of
 from ptproof.proofs.catalogue import CLAIMS
 
 

@@ -7,11 +7,11 @@ import json
 from pathlib import Path
 
 import ptproof.proofs.catalogue as catalogue_module
-from ptproof.formal.bit_blaster import blasted
-from ptproof.formal.certificate import MANIFEST, _sha256, _wanted, read_manifest, trusted
-from ptproof.formal.claim import claims
-from ptproof.formal.rule import Obligation
-from ptproof.formal.smtlib import query_text
+from ptproof.formal.certify.bit_blaster import blasted
+from ptproof.formal.certify.certificate import MANIFEST, _sha256, _wanted, read_manifest, trusted
+from ptproof.formal.logic.claim import claims
+from ptproof.formal.logic.rule import Obligation
+from ptproof.formal.words.smtlib import query_text
 
 FILE = Path(catalogue_module.__file__).with_name(MANIFEST)
 

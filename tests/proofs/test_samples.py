@@ -4,10 +4,10 @@ from functools import cache, partial
 
 import pytest
 from attrs import evolve
-from ptproof.formal.claim import Expected, Part, claims
-from ptproof.formal.theorem import Statement
-from ptproof.formal.verdict import MachineDisagreesError, Replay
-from ptproof.formal.words import FALSE
+from ptproof.formal.logic.claim import Expected, Part, claims
+from ptproof.formal.logic.theorem import Statement
+from ptproof.formal.logic.verdict import MachineDisagreesError, Replay
+from ptproof.formal.words.word import FALSE
 from samples import Sampled, sampled
 from statement_witnesses import read, refuted_for_all, values_of
 

@@ -5,8 +5,8 @@ from functools import partial
 
 import pytest
 from attrs import evolve
-from ptproof.formal.verdict import Replay
-from ptproof.formal.words import TRUE
+from ptproof.formal.logic.verdict import Replay
+from ptproof.formal.words.word import TRUE
 from statement_witnesses import MACHINE, RECORDED, TEXT, mutants, objections, proved_parts, read
 
 KEPT = read()

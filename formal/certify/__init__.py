@@ -1,0 +1,1 @@
+"""Certificates: each obligation as clauses over bits, a proof that refutes them, and a small checker of that proof."""

@@ -1,0 +1,1 @@
+"""Commands about claims: list, show, prove, counterexample, certify, export, invariants, report."""

@@ -1,0 +1,162 @@
+"""``ptproof certify``: for each obligation a proof, made by a SAT solver and checked by our own checker."""
+
+import argparse
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from ..arguments import add_json, no_dash, number
+from .list_claims import add_names
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ...certify.certificate import Outcome
+
+SCHEMA = "ptproof-certify/1"
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command's arguments."""
+    parser = subparsers.add_parser(
+        "certify",
+        help="have each obligation of the proofs certified",
+        description="Turns every obligation into clauses, has a SAT solver refute them, and has its proof checked by a "
+        "checker that shares no code with the solver. Needs the extra certify (python-sat). Status 1 when an obligation "
+        "that a proof rests on can be satisfied, 3 when one stays uncertified, 70 when a proof is refused.",
+        allow_abbrev=False,
+    )
+    add_names(parser)
+    parser.add_argument(
+        "--manifest", metavar="FILE", type=no_dash, help="write what was certified, by hashes, as JSON"
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--out",
+        metavar="DIR",
+        type=no_dash,
+        help="keep queries, clauses and proofs in the folder DIR, with their manifest",
+    )
+    where.add_argument(
+        "--check", metavar="DIR", help="check the proofs that --out kept in DIR, without any solver"
+    )
+    parser.add_argument(
+        "--jobs",
+        metavar="N",
+        type=number(1, 256),
+        help="obligations at the same time (default: one a processor)",
+    )
+    add_json(parser, "what came of each obligation")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Certify, and tell."""
+    import os
+    from pathlib import Path
+
+    from ...certify.certificate import MANIFEST, MOST_BYTES, bound, certify, manifest, read_manifest
+    from ...certify.sat_oracle import solver_version
+    from ...edge.errors import NothingSelected
+    from ...edge.files import check_writable, read_input, write_bytes, write_json
+    from ...edge.progress import on_terminal
+    from ...logic.claim import claims
+    from ...logic.selection import select
+
+    chosen = select(claims(), arguments.names)
+    check_writable(arguments.json, arguments.manifest)
+    solver = f"none; kept proofs of {arguments.check}" if arguments.check else solver_version()
+    known = None
+    if arguments.check:
+        file = str(Path(arguments.check) / MANIFEST)
+        known = read_manifest(read_input(file, MOST_BYTES), file)[1]
+    outcomes = certify(
+        chosen,
+        kept=Path(arguments.check) if arguments.check else None,
+        keep=_made(arguments.out) if arguments.out else None,
+        jobs=arguments.jobs or len(os.sched_getaffinity(0)),
+        progress=on_terminal(),
+    )
+    if known is not None:
+        outcomes = tuple(bound(outcomes, known))
+    if not outcomes:
+        raise NothingSelected("no obligation is among what was selected: examples settle it")
+    for name in filter(None, [arguments.manifest, arguments.out and str(Path(arguments.out) / MANIFEST)]):
+        write_bytes(name, manifest(outcomes, solver).encode())
+    if arguments.json is not None:
+        write_json(arguments.json, _as_dict(outcomes, solver))
+    if arguments.json != "-":
+        for line in _lines(outcomes, solver):
+            print(line)
+    return _status(outcomes)
+
+
+def _made(name: str) -> "Path":
+    """The folder of that name, made if it isn't there. Raises `InputError`."""
+    from pathlib import Path
+
+    from ...edge.errors import InputError
+
+    try:
+        Path(name).mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise InputError(f"{name}: can't be written to: {reason}") from error
+    return Path(name)
+
+
+def _status(outcomes: "Iterable[Outcome]") -> int:
+    return max(each.status for each in outcomes)
+
+
+def _lines(outcomes: "Iterable[Outcome]", solver: str) -> Iterator[str]:
+    """What isn't certified, one a line; then the counts."""
+    from collections import Counter
+
+    from ...reports.proof_report import counted
+
+    outcomes = tuple(outcomes)
+    for each in outcomes:
+        if each.status:
+            yield f"{each.grade.upper()}  {each.name}: {each.why}"
+    counts = Counter(each.grade for each in outcomes)
+    proofs = {each.certificate.query: each.certificate for each in outcomes if each.certificate}
+    steps = sum(each.steps for each in proofs.values())
+    yield f"{counted(len(outcomes), 'obligation')}: " + ", ".join(
+        f"{grade} {counts[grade]}" for grade in ("certified", "satisfiable", "uncertified", "refused")
+    )
+    spare = sum(not (each.needed or each.certificate or each.refused) for each in outcomes)
+    if spare == 1:
+        yield "No proof rests on the one that is not certified: it is of a claim that is refuted."
+    elif spare:
+        yield f"No proof rests on {spare} that are not certified: they are of claims that are refuted."
+    were = "was" if len(proofs) == 1 else "were"
+    yield (
+        f"{counted(len(proofs), 'proof')} of {steps:,} step{'' if steps == 1 else 's'} {were} checked; "
+        f"solver: {solver}"
+    )
+
+
+def _as_dict(outcomes: "Iterable[Outcome]", solver: str) -> dict[str, Any]:
+    from importlib.metadata import version
+
+    from attrs import asdict
+
+    from ...certify.certificate import trusted
+
+    outcomes = tuple(outcomes)
+    return {
+        "schema": SCHEMA,
+        "versions": {"ptproof": version("ptproof"), "solver": solver},
+        "trusted": trusted(),
+        "status": _status(outcomes),
+        "obligations": [
+            {
+                "name": each.name,
+                "grade": each.grade,
+                "needed": each.needed,
+                "why": each.why,
+                "certificate": asdict(each.certificate) if each.certificate else None,
+            }
+            for each in outcomes
+        ],
+    }

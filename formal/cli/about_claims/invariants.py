@@ -1,0 +1,74 @@
+"""``ptproof invariants``: what holds, as a document, and as comments for the sources that it is about."""
+
+import argparse
+from typing import TYPE_CHECKING, Final
+
+from ..arguments import add_json
+from .list_claims import add_names
+from .prove import add_limits
+
+if TYPE_CHECKING:
+    from ...logic.prover import ProofRun
+
+FORMATS: Final = ("md", "html", "json", "c-comment")
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command's arguments."""
+    parser = subparsers.add_parser(
+        "invariants",
+        help="write down what holds: a document, or comments for the source",
+        description="Decides claims, and writes a document of them: each with its meaning, its statement, the sentence "
+        "that it decides, what is assumed, the verdict, and how it was come by. With --format c-comment it writes "
+        "comments, ready to be pasted, for the places in Xen's PV dom0 builder that the claims are about; made only of "
+        "what this run proved, or refuted. What it can't tell then is told on standard error.",
+        allow_abbrev=False,
+    )
+    add_names(parser)
+    add_limits(parser)
+    parser.add_argument(
+        "--format", choices=FORMATS, default="md", help="what is written to standard output (default: md)"
+    )
+    add_json(parser, "the document's data")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Decide and write."""
+    from ...edge.errors import NothingSelected
+    from ...edge.files import check_writable, write_json
+    from ...logic.claim import claims
+    from ...logic.selection import select
+    from ...reports.invariants import as_dict, as_html, as_markdown, entries, meanings
+    from ...reports.source_comments import about, places
+    from .prove import proved
+
+    chosen, installed = select(claims(), arguments.names), places()
+    comments = arguments.format == "c-comment" and arguments.json != "-"
+    if comments and not any(about(each, chosen) for each in installed):
+        raise NothingSelected("no comment rests on these claims alone: without names, all are written")
+    check_writable(arguments.json)
+    found, _ = proved(chosen, arguments)
+    shown = entries(found, meanings(), installed)
+    if arguments.json is not None:
+        write_json(arguments.json, as_dict(found, shown))
+    if arguments.json == "-":
+        return found.status
+    if comments:
+        _write_comments(found)
+    elif arguments.format == "json":
+        write_json("-", as_dict(found, shown))
+    else:
+        print({"md": as_markdown, "html": as_html}[arguments.format](found, shown), end="")
+    return found.status
+
+
+def _write_comments(found: "ProofRun") -> None:
+    """Write the comments, and tell of those that the run gives no grounds for."""
+    import sys
+
+    from ...reports.source_comments import comments, places, withheld
+
+    print("\n\n".join(comments(places(), found.decisions)))
+    for place, remark in withheld(places(), found.decisions):
+        print(f"ptproof: not written for {place.name}: {remark.says}", file=sys.stderr)

@@ -1,0 +1,1 @@
+"""Commands about layouts, images, logs and real boots."""

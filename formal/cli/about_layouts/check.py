@@ -1,0 +1,55 @@
+"""``ptproof check``: which refuted claims a kernel image can run into, whatever dom0's memory and the initrd are."""
+
+import argparse
+
+from ..arguments import add_json, check_json_apart, number
+
+SECONDS = 120
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command's arguments."""
+    parser = subparsers.add_parser(
+        "check",
+        help="find the refuted claims that a kernel image can run into",
+        description="Asks of one kernel image, for every memory and every initrd at once: is the count exact, can the "
+        "region wrap, can the cap raise dom0's memory, does the region touch Xen's area, is VIRT_BASE aligned? Each is "
+        "proved for this image, or comes with the least memory and the shortest initrd that break it. Status 1 when "
+        "something does that isn't harmless.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("image", metavar="IMAGE", help="an ELF, packed or not, or a bzImage (vmlinuz)")
+    parser.add_argument(
+        "--timeout",
+        metavar="S",
+        type=number(1, 1 << 20),
+        default=SECONDS,
+        help=f"kill a solver process after S seconds on one question (default: {SECONDS})",
+    )
+    add_json(parser, "all answers")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Read the image, ask, tell."""
+    from ...edge.errors import NothingSelected
+    from ...edge.files import check_writable, write_json
+    from ...edge.progress import on_terminal
+    from ...images.image import read_image
+    from ...images.image_check import check
+    from ...images.image_questions import questions
+    from ...reports.image_check_report import as_dict, lines
+
+    check_json_apart(arguments.json, arguments.image)
+    configuration = read_image(arguments.image).configuration(0)
+    asked = questions(configuration)
+    if asked is None:
+        raise NothingSelected("nothing that is installed has a question for an image")
+    check_writable(arguments.json)
+    found = check(asked, seconds=arguments.timeout, progress=on_terminal())
+    if arguments.json is not None:
+        write_json(arguments.json, as_dict(found, configuration, arguments.image))
+    if arguments.json != "-":
+        for line in lines(found, configuration, arguments.image):
+            print(line)
+    return found.status

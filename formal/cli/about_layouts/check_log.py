@@ -1,0 +1,86 @@
+"""``ptproof check-log``: compare real boot logs with the model of the layout."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from ..arguments import add_json, check_json_apart
+
+if TYPE_CHECKING:
+    from ...logs.check_log import Outcome
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command's arguments."""
+    parser = subparsers.add_parser(
+        "check-log",
+        help="compare Xen's boot logs with the model, figure by figure",
+        description="Reads the memory arrangements of PV domains out of logs as people paste them, and says of "
+        "each figure whether the model agrees, or by how much it differs. A count of an older Xen is named as "
+        "such. A file of JSON records, one a line, is taken for what domUs printed of their start_info, and compared with "
+        "libxenguest's tables. Status 0 when nothing differs, 1 when something does, 2 when a file has no boot, a figure can't "
+        "be read, or nothing can be checked.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "files", metavar="FILE", nargs="+", help="a log, or domUs' records as JSON; - is standard input"
+    )
+    parser.add_argument("--quiet", action="store_true", help="print the verdict on each boot only")
+    add_json(parser, "the judgements")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Judge every boot in every file; a file that can't be used is told of, and the rest go on."""
+    import sys
+
+    from ...edge.errors import InputError, one_line
+    from ...edge.exit_status import Status
+    from ...edge.files import read_input, title, write_json
+    from ...layouts.count_rule import count_rules
+    from ...logs.boot_log import LIMIT, read_boots
+    from ...logs.check_log import Judgement, as_dict, as_lines, check_boot
+    from ...logs.domu_records import DomuJudgement, judge, looks_like_records, read_records
+
+    check_json_apart(arguments.json, *arguments.files)
+    rules = count_rules()
+    judgements: list[Judgement] = []
+    domus: list[DomuJudgement] = []
+    complaints: list[str] = []
+    for name in arguments.files:
+        lines: list[list[str]] = []
+        try:
+            data = read_input(name, LIMIT)
+            if looks_like_records(data):
+                judged = [judge(each) for each in read_records(data, title(name))]
+                domus += judged
+                lines = [each.lines() for each in judged]
+            else:
+                checked = [check_boot(each, rules) for each in read_boots(data, title(name))]
+                judgements += checked
+                lines = [as_lines(each) for each in checked]
+        except InputError as error:
+            complaints.append(str(error))
+            print(f"ptproof: {one_line(str(error))}", file=sys.stderr)
+        if arguments.json != "-":
+            for each in lines:
+                print("\n".join(map(one_line, each[-1:] if arguments.quiet else each)))
+    if arguments.json is not None:
+        shown = {
+            "boots": [as_dict(each) for each in judgements],
+            "domus": [each.as_dict() for each in domus],
+        }
+        write_json(arguments.json, {"schema": "ptproof-check-log/1", **shown, "errors": complaints})
+    if arguments.json != "-":
+        _sum_up("boots", [each.outcome for each in judgements])
+        _sum_up("domUs", [each.outcome for each in domus])
+    statuses = [each.status for each in judgements] + [each.status for each in domus]
+    return max([*statuses, *(Status.BAD_INPUT for _ in complaints)])
+
+
+def _sum_up(what: str, outcomes: "list[Outcome]") -> None:
+    """How many there were of each outcome, where there is more than one to tell of."""
+    from ...logs.check_log import Outcome
+
+    if len(outcomes) > 1:
+        counts = ", ".join(f"{each.value} {outcomes.count(each)}" for each in Outcome if each in outcomes)
+        print(f"{len(outcomes)} {what}: {counts}")

@@ -1,0 +1,296 @@
+"""``ptproof layout``: where Xen's dom0 builder lays everything, from an image or its addresses, and the options."""
+
+import argparse
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..arguments import add_json, add_version, address, check_json_apart, dom0_mem, number
+
+if TYPE_CHECKING:
+    from ...layouts.layout import Configuration, Layout
+    from ...layouts.xen_version import XenVersion
+    from ...machine.replay import Report
+    from ...machine.two_layouts import Arranged
+
+ADDRESSES = ("kernel", "virt_base", "init_p2m", "mod_start_pfn", "entry", "bits")
+"""The arguments that an image stands for."""
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command's arguments."""
+    parser = subparsers.add_parser(
+        "layout",
+        help="print dom0's memory arrangement as Xen's boot log would",
+        description="Lays dom0 out as Xen's builder does and prints the arrangement in the form of Xen's boot "
+        "log: by the frame machine and by the formulas, which must agree. What Xen would refuse, or get wrong, "
+        "is told on standard error. Numbers are decimal or 0x..., and may end in K, M, G or T.",
+        allow_abbrev=False,
+    )
+    add_options(parser)
+    add_version(parser, "lay out as an older Xen did")
+    add_json(parser, "the layout, for 'ptproof replay',")
+    parser.set_defaults(run=run)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what says which layout it is: an image or its addresses, and the boot's options."""
+    image = parser.add_argument_group("the image, or else its addresses")
+    image.add_argument(
+        "image", metavar="IMAGE", nargs="?", help="an ELF, packed or not, or a bzImage (vmlinuz)"
+    )
+    image.add_argument(
+        "--kernel",
+        metavar=("START", "END"),
+        nargs=2,
+        type=address,
+        help="virt_kstart and virt_kend, as libelf prints them",
+    )
+    image.add_argument("--virt-base", metavar="ADDRESS", type=address, help="the note VIRT_BASE (default: 0)")
+    image.add_argument(
+        "--init-p2m", metavar="ADDRESS", type=address, help="the note INIT_P2M: the p2m lies there"
+    )
+    image.add_argument(
+        "--mod-start-pfn",
+        action="store_true",
+        default=None,
+        help="the note MOD_START_PFN: the initrd isn't mapped",
+    )
+    image.add_argument("--entry", metavar="ADDRESS", type=address, help="the kernel's entry address")
+    image.add_argument("--bits", metavar="BITS", type=int, choices=(64, 32), help="64 or 32 (default: 64)")
+    options = parser.add_argument_group("the boot")
+    memory = options.add_mutually_exclusive_group()
+    memory.add_argument("--nr-pages", metavar="N", type=number(1, 1 << 52), help="dom0's memory in pages")
+    memory.add_argument(
+        "--dom0-mem",
+        metavar="VALUE",
+        type=dom0_mem,
+        help="dom0's memory as Xen's option takes it, such as 4G, min:1G,max:8G or 25%%; a size without a suffix "
+        "counts KiB, and one to be taken off is written --dom0-mem=-1G",
+    )
+    options.add_argument(
+        "--host-mem",
+        metavar="SIZE",
+        type=number(1 << 12, 1 << 63),
+        help="the memory that is there for dom0, for a --dom0-mem that depends on it",
+    )
+    initrd = options.add_mutually_exclusive_group()
+    initrd.add_argument("--initrd", metavar="FILE", help="the initrd, for its length")
+    initrd.add_argument("--initrd-len", metavar="SIZE", type=address, help="its length in bytes (default: 0)")
+    options.add_argument("--shim", action="store_true", help="for the PV shim, which adds two pages")
+
+
+class LaidOut(NamedTuple):
+    """What the arguments came to; ``asked`` is dom0's memory in pages before any cap."""
+
+    configuration: "Configuration"
+    entry: int | None
+    version: "XenVersion | None"
+    asked: int
+    found: "Arranged"
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Lay out, print, warn."""
+    import sys
+
+    from ...edge.exit_status import Status
+    from ...edge.files import write_json
+    from ...layouts.arrangement import arrangement
+    from ...layouts.dom0_mem import Dom0Mem, out_of_reach
+    from ...layouts.layout_json import as_dict
+    from ...machine.refusals import foreseen
+    from ...machine.two_layouts import Disagreement
+
+    check_json_apart(arguments.json, *filter(None, (arguments.image, arguments.initrd)))
+    try:
+        laid = lay_out(arguments)
+    except Disagreement as error:
+        print(
+            f"ptproof: MODEL AND MACHINE DISAGREE: {error}\n{error.arrangements()}", end="", file=sys.stderr
+        )
+        return Status.FAILED
+    layout = laid.found.layout
+    report = _seen(layout, laid.version)
+    warnings = foreseen(laid.configuration, layout, laid.entry)
+    if laid.configuration.nr_pages > laid.asked:
+        option = arguments.dom0_mem or Dom0Mem()
+        panics = out_of_reach(laid.configuration.nr_pages, option, _available(arguments))
+        warnings += [panics] if panics is not None else []
+    if report is not None and not report.exact:
+        warnings += [each for each in report.sentences() if each not in warnings]
+    if arguments.json is not None:
+        write_json(arguments.json, as_dict(layout, laid.entry))
+    if arguments.json != "-":
+        print(arrangement(layout, laid.entry), end="")
+        draw_on_terminal(layout, report)
+    if laid.configuration.nr_pages != laid.asked:
+        print(f"note: Xen clips dom0's memory to {laid.configuration.nr_pages} pages", file=sys.stderr)
+    if not laid.found.executed:
+        print(
+            "note: the region is too large for the frame machine: this is by the formulas alone",
+            file=sys.stderr,
+        )
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    return Status.AS_EXPECTED
+
+
+def lay_out(arguments: argparse.Namespace) -> LaidOut:
+    """The layout that the arguments of `add_options` and ``--version`` ask for.
+
+    Raises:
+        InputError: they can't be used.
+        Disagreement: machine and formulas lay it out differently.
+    """
+    from attrs import evolve
+
+    from ...machine.two_layouts import arranged, arranged_by
+
+    configuration, entry = _from_image(arguments) if arguments.image else from_addresses(arguments)
+    version = _version(arguments, configuration)
+    if version is not None:
+        configuration = version.configured(configuration)
+    asked = pages_asked(arguments)
+    configuration = evolve(configuration, nr_pages=asked)
+    if arguments.nr_pages is None:
+        configuration = evolve(configuration, nr_pages=_capped(arguments, configuration))
+    found = arranged(configuration) if version is None else arranged_by(version, configuration)
+    return LaidOut(configuration, entry, version, asked, found)
+
+
+def draw_on_terminal(layout: "Layout", report: "Report | None", heading: str = "") -> None:
+    """Draw the layout on a terminal that is wide enough; nowhere else, so that what is piped stays the same."""
+    from ...edge.errors import InputError
+    from ...pictures.picture import picture_of
+    from ...pictures.picture_text import picture_text, terminal_width
+
+    width = terminal_width()
+    if width is None:
+        return
+    try:
+        picture = picture_of(layout, report=report)
+    except InputError:
+        return
+    print()
+    if heading:
+        print(heading)
+    print("\n".join(picture_text(picture, width)))
+
+
+def _seen(layout: "Layout", version: "XenVersion | None") -> "Report | None":
+    """What the machine saw, where the region is small enough to be built."""
+    from ...layouts.paging import PAGE_SIZE
+    from ...machine.replay import BUILD_LIMIT, generations_of, replay
+
+    if layout.total.size // PAGE_SIZE > BUILD_LIMIT:
+        return None
+    return replay(layout, version=version, generations=generations_of(version))
+
+
+def _version(arguments: argparse.Namespace, configuration: "Configuration") -> "XenVersion | None":
+    """The version asked for, which must be for a guest as wide as the one that there is."""
+    from ...edge.errors import InputError
+    from ...layouts.xen_version import xen_version
+
+    if arguments.version is None:
+        return None
+    version = xen_version(arguments.version)
+    if (arguments.image or arguments.bits) and version.mode.bits != configuration.mode.bits:
+        raise InputError(
+            f"argument --version: {version.name} is for guests of {version.mode.bits} bits, "
+            f"found one of {configuration.mode.bits}"
+        )
+    return version
+
+
+def refuse_addresses(arguments: argparse.Namespace) -> None:
+    """Raise `InputError` for addresses beside an image."""
+    from ...edge.errors import InputError
+
+    for name in ADDRESSES:
+        if getattr(arguments, name) is not None:
+            raise InputError(
+                f"argument --{name.replace('_', '-')}: not allowed with an image, which has its own: "
+                f"{arguments.image!r} was taken for IMAGE"
+            )
+
+
+def _from_image(arguments: argparse.Namespace) -> "tuple[Configuration, int]":
+    """What an image decides, and its entry."""
+    from ...images.image import read_image
+
+    refuse_addresses(arguments)
+    image = read_image(arguments.image)
+    return image.configuration(0, initrd_len(arguments), shim=arguments.shim), image.virt_entry.value
+
+
+def from_addresses(arguments: argparse.Namespace) -> "tuple[Configuration, int | None]":
+    """What the addresses say that an image has, and the entry."""
+    from ...edge.errors import InputError
+    from ...layouts.layout import Configuration, Segment
+    from ...layouts.paging import COMPAT, X86_64
+
+    if arguments.kernel is None:
+        raise InputError("one of the arguments IMAGE --kernel is required (see --help)")
+    (start, end), virt_base = arguments.kernel, arguments.virt_base or 0
+    if start > end:
+        raise InputError(f"argument --kernel: expected END at or above START, found {start:#x} {end:#x}")
+    if start < virt_base:
+        raise InputError(
+            f"argument --kernel: expected START at or above --virt-base {virt_base:#x} (libelf refuses "
+            f"others), found {start:#x}"
+        )
+    configuration = Configuration(
+        mode=COMPAT if arguments.bits == 32 else X86_64,
+        virt_base=virt_base,
+        kernel=Segment(start, end),
+        nr_pages=0,
+        initrd_len=initrd_len(arguments),
+        mod_start_pfn=bool(arguments.mod_start_pfn),
+        init_p2m=arguments.init_p2m,
+        shim=arguments.shim,
+    )
+    return configuration, arguments.entry
+
+
+def initrd_len(arguments: argparse.Namespace) -> int:
+    """The initrd's length in bytes, by its file or as given."""
+    from ...edge.files import file_size
+
+    return file_size(arguments.initrd) if arguments.initrd is not None else arguments.initrd_len or 0
+
+
+def pages_asked(arguments: argparse.Namespace) -> int:
+    """Dom0's memory in pages before any cap."""
+    from ...edge.errors import InputError
+    from ...layouts.dom0_mem import Dom0Mem
+
+    if arguments.nr_pages is not None:
+        return int(arguments.nr_pages)
+    if arguments.shim:
+        raise InputError(
+            "argument --shim: expected --nr-pages beside it: the PV shim ignores dom0_mem, and what shim_mem leaves of "
+            "the memory isn't known here"
+        )
+    if arguments.dom0_mem is None and arguments.host_mem is None:
+        raise InputError("one of the arguments --nr-pages --dom0-mem is required, or --host-mem (see --help)")
+    option: Dom0Mem = arguments.dom0_mem or Dom0Mem()
+    if option.relative and arguments.host_mem is None:
+        raise InputError("argument --dom0-mem: expected --host-mem beside an amount that depends on the host")
+    nr_pages = option.nr_pages(_available(arguments))
+    if not nr_pages:
+        raise InputError("argument --dom0-mem: expected at least a page, found less")
+    return nr_pages
+
+
+def _capped(arguments: argparse.Namespace, configuration: "Configuration") -> int:
+    """Dom0's memory in pages after the cap."""
+    from ...layouts.dom0_mem import Dom0Mem, capped
+
+    return capped(configuration, arguments.dom0_mem or Dom0Mem(), _available(arguments))
+
+
+def _available(arguments: argparse.Namespace) -> int | None:
+    """The memory that is there for dom0, in pages, if it is known."""
+    from ...layouts.paging import PAGE_SIZE
+
+    return None if arguments.host_mem is None else arguments.host_mem // PAGE_SIZE

@@ -1,0 +1,157 @@
+"""``ptproof picture``: draw a layout to scale, with its frames and the tree of its tables, as SVG."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from ..arguments import add_json, add_version, check_json_apart, number
+from .layout import ADDRESSES, add_options, lay_out
+
+if TYPE_CHECKING:
+    from ...layouts.layout import Layout
+    from ...layouts.xen_version import XenVersion
+
+_OPTIONS = (*ADDRESSES, "nr_pages", "dom0_mem", "host_mem", "initrd", "initrd_len")
+"""What says which layout it is, beside an image."""
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command's arguments."""
+    parser = subparsers.add_parser(
+        "picture",
+        help="draw a layout to scale, with its frames and its tree of tables, as SVG",
+        description="Draws a layout as SVG: the region to scale, its end and its frames magnified, and the tree of "
+        "tables that the frame machine built, each with its frame; frames that are left over, or tables outside "
+        "of the frames set aside, are marked. The layout is that of an image or of its addresses, as for 'ptproof "
+        "layout', or comes from a boot log or from a file. Numbers are decimal or 0x..., and may end in K, M, G or T.",
+        allow_abbrev=False,
+    )
+    add_options(parser)
+    source = parser.add_argument_group("or else what was laid out already")
+    given = source.add_mutually_exclusive_group()
+    given.add_argument(
+        "--layout", metavar="FILE", help="a layout as 'ptproof layout --json' writes it; - is standard input"
+    )
+    given.add_argument("--log", metavar="FILE", help="a boot log; - is standard input")
+    source.add_argument(
+        "--boot", metavar="N", type=number(1, 1 << 20), help="which boot of the log (default: 1, the first)"
+    )
+    parser.add_argument(
+        "--nr-pt-pages",
+        metavar="N",
+        type=number(0, 1 << 22),
+        help="set this many page-table frames aside, whatever the layout says; the region stays as it is",
+    )
+    add_version(parser, "build as an older Xen did")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", default="-", help="write the SVG there, not to standard output"
+    )
+    add_json(parser, "what is drawn")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Draw."""
+    import sys
+
+    from ...edge.errors import one_line
+    from ...edge.exit_status import Status
+    from ...edge.files import write_bytes, write_json
+    from ...machine.replay import with_frames
+    from ...pictures.picture import as_dict, picture_of
+    from ...pictures.picture_svg import picture_svg
+
+    inputs = tuple(filter(None, (arguments.image, arguments.initrd, arguments.layout, arguments.log)))
+    check_json_apart(arguments.json, *inputs)
+    _check(arguments, inputs)
+    layout, version, source = _chosen(arguments)
+    if arguments.nr_pt_pages is not None:
+        layout = with_frames(layout, arguments.nr_pt_pages)
+    picture = picture_of(layout, source=one_line(source), version=version)
+    if arguments.json is not None:
+        write_json(arguments.json, as_dict(picture))
+    drawn = picture_svg(picture)
+    if arguments.output != "-":
+        write_bytes(arguments.output, drawn.encode())
+    elif arguments.json != "-":
+        sys.stdout.write(drawn)
+    return Status.AS_EXPECTED
+
+
+def _check(arguments: argparse.Namespace, inputs: tuple[str, ...]) -> None:
+    """Refuse what doesn't go together."""
+    from ...edge.errors import InputError
+
+    if arguments.output != "-" and arguments.output in (*inputs, arguments.json):
+        raise InputError(f"argument --output: {arguments.output} is taken already")
+    if arguments.boot is not None and arguments.log is None:
+        raise InputError("argument --boot: not allowed without argument --log")
+    chosen = "--layout" if arguments.layout is not None else "--log" if arguments.log is not None else None
+    if chosen is None:
+        return
+    named = {"IMAGE": arguments.image, "--shim": arguments.shim or None}
+    named |= {f"--{name.replace('_', '-')}": getattr(arguments, name) for name in _OPTIONS}
+    if arguments.log is not None:
+        named["--version"] = arguments.version
+    for name, value in named.items():
+        if value is not None:
+            raise InputError(f"argument {chosen}: not allowed with argument {name}")
+
+
+def _chosen(arguments: argparse.Namespace) -> "tuple[Layout, XenVersion | None, str]":
+    """The layout, whose builder it is, and what it is called if it comes from a file."""
+    from pathlib import Path
+
+    if arguments.layout is not None:
+        return _from_file(arguments)
+    if arguments.log is not None:
+        return _from_log(arguments)
+    laid = lay_out(arguments)
+    return laid.found.layout, laid.version, Path(arguments.image).name if arguments.image else ""
+
+
+def _from_file(arguments: argparse.Namespace) -> "tuple[Layout, XenVersion | None, str]":
+    from pathlib import Path
+
+    from ...edge.errors import InputError
+    from ...edge.files import read_input, title
+    from ...layouts.layout_json import LIMIT, read_layout
+    from ...layouts.xen_version import xen_version
+
+    source = title(arguments.layout)
+    layout = read_layout(read_input(arguments.layout, LIMIT), source).layout
+    version = None if arguments.version is None else xen_version(arguments.version)
+    if version is not None and version.mode != layout.mode:
+        raise InputError(
+            f"{source}: mode: expected {version.mode.name!r} for the version {version.name}, found {layout.mode.name!r}"
+        )
+    return layout, version, "" if arguments.layout == "-" else Path(source).name
+
+
+def _from_log(arguments: argparse.Namespace) -> "tuple[Layout, XenVersion | None, str]":
+    """One boot of a log, built as the Xen whose count it has did."""
+    from pathlib import Path
+
+    from ...edge.errors import InputError
+    from ...edge.files import read_input, title
+    from ...layouts.count_rule import count_rules
+    from ...layouts.paging import COMPAT, X86_64
+    from ...layouts.xen_version import version_of_rule
+    from ...logs.boot_log import LIMIT, layout_of, read_boots
+    from ...logs.check_log import check_boot
+
+    source = title(arguments.log)
+    boots = read_boots(read_input(arguments.log, LIMIT), source)
+    wanted = arguments.boot or 1
+    if wanted > len(boots):
+        raise InputError(
+            f"argument --boot: expected 1 to {len(boots)}, as many boots as {source} has, found {wanted}"
+        )
+    judged = check_boot(boots[wanted - 1], count_rules())
+    version = None if judged.rule is None else version_of_rule(judged.rule.name)
+    mode = version.mode if version else COMPAT if judged.width == 32 else X86_64
+    layout = layout_of(judged.boot, mode)
+    if layout is None:
+        raise InputError(
+            f"{source}:{judged.boot.line}: expected an arrangement with page tables and TOTAL, found a part of one"
+        )
+    return layout, version, f"{Path(source).name}:{judged.boot.line}"

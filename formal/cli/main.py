@@ -1,0 +1,139 @@
+"""The command line: ``ptproof COMMAND``, or ``python -m ptproof.formal COMMAND``.
+
+Each command is a module of ``ptproof.formal.cli.commands``. What they need is imported when they run, so that
+``--help`` is quick.
+"""
+
+import argparse
+import errno
+import io
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from ..edge.errors import InputError, NothingSelected, one_line
+from ..edge.exit_status import INTERRUPTED, PIPE_CLOSED, Status, table
+from .commands import COMMANDS
+
+DEBUG = "PTPROOF_DEBUG"
+"""The environment variable that asks for the traceback of a failure."""
+
+OUTPUT_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What is wrong with standard output: of other files that is told where they are written."""
+
+DESCRIPTION = """\
+Settles how many page-table frames a hypervisor must set aside for a boot
+address space that maps its own tables: proves the claims about Xen's
+nr_pt_pages or refutes them, replays layouts frame by frame, and compares real
+boot logs with the model. What is proved, what is assumed and what is not
+modelled: docs/scope.md."""
+
+EPILOG = f"""\
+exit status, the worst of a run:
+{table()}
+
+{DEBUG}=1 in the environment shows the traceback when the tool fails."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that ``argv`` (without the program's name) asks for; gives the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        status = _run(argv)
+        if sys.stdout:
+            sys.stdout.flush()
+    except InputError as error:
+        return _failed(str(error), Status.BAD_INPUT)
+    except KeyboardInterrupt:
+        return _failed("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        _drop_output()
+        return PIPE_CLOSED
+    except Exception as error:  # whatever it is, people get one line
+        if os.environ.get(DEBUG):
+            raise
+        return _broken(error)
+    return status
+
+
+def _broken(error: Exception) -> int:
+    """Tell what nobody expected: the tool's fault, or that of standard output."""
+    if isinstance(error, OSError):
+        _drop_output()
+        if error.errno in OUTPUT_IS_FULL:
+            return _failed(f"standard output: can't be written: {error.strerror}", Status.BAD_INPUT)
+    return _failed(f"the tool failed: {type(error).__name__}: {error} ({DEBUG}=1 shows where)", Status.FAILED)
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    parser = command_line()
+    given = sys.argv[1:] if argv is None else list(argv)
+    for each in given:
+        option, _, value = each.partition("=")
+        if value == "--" and option.startswith("--"):
+            parser.error(f"argument {option}: expected a value, found '--'")  # argparse makes [] of it
+    try:
+        arguments, stray = parser.parse_known_args(given)
+    except SystemExit as done:  # --help and --version
+        return int(done.code or 0)
+    if stray:
+        image = getattr(arguments, "image", None)
+        taken = f"; {image!r} was taken for IMAGE" if image is not None else ""
+        parser.error(f"unrecognized arguments: {' '.join(stray)}{taken}")
+    try:
+        status: int = arguments.run(arguments)
+    except NothingSelected as error:
+        return _failed(str(error), Status.NOTHING_SELECTED)
+    return status
+
+
+class _Parser(argparse.ArgumentParser):
+    """Complains in one line, as `InputError`."""
+
+    def print_help(self, file: Any = None) -> None:  # noqa: ANN401 - as argparse has it
+        """Print the help; argparse itself would keep quiet about a full disk."""
+        print(self.format_help(), end="", file=file)
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the arguments."""
+        raise InputError(f"{message} (see: {self.prog} --help)")
+
+
+class _Version(argparse.Action):
+    """Prints the installed version; looking it up takes its time, so not before it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib.metadata import version  # noqa: PLC0415 - slow, and seldom asked for
+
+        print(f"ptproof {version('ptproof')}")
+        parser.exit()
+
+
+def command_line() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    parser = _Parser(
+        prog="ptproof",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add_parser(subparsers)
+    return parser
+
+
+def _failed(message: str, status: int) -> int:
+    print(f"ptproof: {one_line(message)}", file=sys.stderr)
+    return status
+
+
+def _drop_output() -> None:
+    """Nobody takes the output: let what is left of it go nowhere, else the interpreter complains at its end."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

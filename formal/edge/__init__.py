@@ -1,0 +1,1 @@
+"""Where the tool meets the outside: files, errors in one line, exit statuses, progress, colour. Knows no domain."""

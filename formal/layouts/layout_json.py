@@ -1,0 +1,169 @@
+"""Layouts as JSON files, so that one command's layout can be another's input.
+
+The schema, ``ptproof-layout/1``, is one object with these keys and no others:
+
+- ``schema``: ``"ptproof-layout/1"``;
+- ``mode``: the name of a paging mode, ``"64"``, ``"compat"``, ``"2-level"`` or ``"5-level"``;
+- ``page_tables`` and ``total``, and where they are known ``kernel``, ``initrd``, ``p2m``, ``start_info``,
+  ``xenstore``, ``console`` and ``boot_stack``: the segments of `Layout`, each ``[start, end]``. An end of 0
+  stands for 2**64. A segment that is absent, or unknown, is ``null`` or left out;
+- ``entry``: the kernel's entry address; ``null`` or left out when it isn't known.
+
+An address is a text such as ``"0xffffffff80000000"``; a plain JSON number is read, too, but not written,
+since many programs hold numbers as floats. A later schema has another number; this one stays readable.
+"""
+
+import json
+from typing import Any, Final, NoReturn
+
+from attrs import field, frozen
+from attrs.validators import instance_of, optional
+
+from ..edge.errors import InputError
+from .arrangement import LABELS
+from .layout import ADDRESS_LIMIT, Layout, Segment
+from .paging import PAGE_SIZE, PAGING_MODES
+
+SCHEMA: Final = "ptproof-layout/1"
+LIMIT: Final = 1 << 20
+"""No layout takes as many bytes as this."""
+
+_EXPECTED: Final = "expected a layout as 'ptproof layout --json -' writes it"
+_MOST_DIGITS: Final = 1000
+_REQUIRED: Final = ("schema", "mode", "page_tables", "total")
+_KEYS: Final = ("schema", "mode", *LABELS, "entry")
+
+
+@frozen
+class LayoutFile:
+    """What such a file holds: a layout, and the kernel's entry address if it is known."""
+
+    layout: Layout = field(validator=instance_of(Layout))
+    entry: int | None = field(default=None, validator=optional(instance_of(int)))
+
+
+def as_dict(layout: Layout, entry: int | None = None) -> dict[str, Any]:
+    """The layout as plain data for JSON."""
+    segments: dict[str, Segment | None] = {name: getattr(layout, name) for name in LABELS}
+    return {
+        "schema": SCHEMA,
+        "mode": layout.mode.name,
+        **{
+            name: None if each is None else [hex(each.start), hex(each.end)]
+            for name, each in segments.items()
+        },
+        "entry": None if entry is None else hex(entry),
+    }
+
+
+def read_layout(data: bytes | str, source: str) -> LayoutFile:
+    """The layout in ``data``; ``source`` names it in messages.
+
+    Raises `InputError`, naming the field, for anything that isn't such a layout.
+    """
+    return layout_of(parsed(data, source), source)
+
+
+def layout_of(plain: object, source: str) -> LayoutFile:
+    """The layout in a JSON value. Raises `InputError` as `read_layout` does."""
+    if not isinstance(plain, dict):
+        raise InputError(f"{source}: expected a JSON object, found {_kind(plain)}")
+    if plain.get("schema") != SCHEMA:
+        raise InputError(f"{source}: schema: expected {SCHEMA!r}, found {_kind(plain.get('schema'))}")
+    for key in plain:
+        if key not in _KEYS:
+            raise InputError(f"{source}: {_kind(key)}: expected one of {', '.join(_KEYS)}")
+    for key in _REQUIRED:
+        if plain.get(key) is None:
+            raise InputError(f"{source}: {key}: expected a value, found none")
+    name = plain["mode"]
+    mode = PAGING_MODES.get(name) if isinstance(name, str) else None
+    if mode is None:
+        names = ", ".join(map(repr, PAGING_MODES))
+        raise InputError(f"{source}: mode: expected one of {names}, found {_kind(plain['mode'])}")
+    segments = {name: _segment(plain.get(name), f"{source}: {name}") for name in LABELS}
+    tables = segments["page_tables"]
+    if tables is not None and tables.size % PAGE_SIZE:
+        raise InputError(f"{source}: page_tables: expected whole pages, found {tables.size:#x} bytes")
+    entry = plain.get("entry")
+    return LayoutFile(
+        Layout(mode=mode, **segments),  # type: ignore[arg-type]
+        None if entry is None else _address(entry, f"{source}: entry"),
+    )
+
+
+def parsed(data: bytes | str, source: str) -> object:
+    """The JSON value, with no key twice and no number that isn't one. Raises `InputError`."""
+    if not data.strip():
+        raise InputError(f"{source}: {_EXPECTED}, found nothing")
+    try:
+        return json.loads(
+            data,
+            object_pairs_hook=_without_doubles,
+            parse_constant=_no_constant,
+            parse_int=_integer,
+        )
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise InputError(f"{source}: {where}: {_EXPECTED}, found what is no JSON") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{source}: {_EXPECTED}, found bytes that are no text in UTF-8") from error
+    except RecursionError as error:
+        raise InputError(f"{source}: {_EXPECTED}, found lists or objects too deep in each other") from error
+    except ValueError as error:  # by the functions below
+        raise InputError(f"{source}: expected JSON: {error}") from error
+
+
+def _without_doubles(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        double = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {double!r} is there twice")
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _integer(digits: str) -> int:
+    """The number; one that Python doesn't read is refused in words of ours."""
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"a number has {len(digits)} digits, more than {_MOST_DIGITS}")
+    return int(digits)
+
+
+def _segment(value: object, where: str) -> Segment | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or len(value) != 2:
+        raise InputError(f"{where}: expected [start, end], found {_kind(value)}")
+    return Segment(_address(value[0], f"{where}: start"), _address(value[1], f"{where}: end"))
+
+
+def _address(value: object, where: str) -> int:
+    found = value
+    if isinstance(value, str):
+        try:
+            found = int(value, 16) if value[:2] in ("0x", "0X") and value.isalnum() else None
+        except ValueError:
+            found = None
+    if not isinstance(found, int) or isinstance(found, bool) or not 0 <= found < ADDRESS_LIMIT:
+        raise InputError(f"{where}: expected a 64-bit address such as '0x1000', found {_kind(value)}")
+    return found
+
+
+def _kind(value: object) -> str:
+    """A JSON value in a few words."""
+    match value:
+        case None:
+            return "none"
+        case dict():
+            return "an object"
+        case list():
+            return f"a list of {len(value)}"
+        case str() if len(value) > 40:
+            return f"{value[:37] + '...'!r}"
+        case _:
+            return repr(value)

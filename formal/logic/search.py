@@ -1,0 +1,133 @@
+"""Looks for values that meet a statement or break it: small ones, with the loops really run.
+
+A loop can't be given to the solver, so the search asks for values at which it could have stopped, runs the
+loop on them, and asks again without them when the statement turns out otherwise.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from typing import Final
+
+from attrs import frozen
+
+from ..solvers.solver import Solver
+from ..words.word import TRUE, Truth, Word, all_of, compiled, replaced
+from .theorem import Loop, Run, Statement
+
+TRIES: Final = 16
+"""How many candidates of the solver's are run before the search gives up."""
+STEPS: Final = 4_000_000
+"""How many steps of a loop are run before it counts as not stopping."""
+
+
+@frozen
+class Found:
+    """Values by input, or ``None``: then ``none`` tells that there are none, otherwise ``why`` not known."""
+
+    values: dict[Word, int] | None
+    none: bool = False
+    why: str = ""
+
+
+def find(
+    solver: Solver,
+    statement: Statement,
+    goal: Truth,
+    *,
+    least: tuple[Word, ...] = (),
+    shape: Truth = TRUE,
+    without: str | None = None,
+) -> Found:
+    """Values that meet the assumptions, the runs and ``goal``, which may be the statement's or its negation.
+
+    ``shape`` narrows where the solver looks; ``without`` drops the assumption of that name.
+    """
+    demanded = all_of([*_assumed(statement, without), goal])
+    variables = dict.fromkeys([*statement.variables, *least_inputs(least)])
+    asked = question(statement, goal, shape=shape, without=without)
+    given_up = False
+    for _ in range(TRIES):
+        answer = solver.ask(asked, least, variables)
+        if answer.status != "sat":
+            why = f"a loop has free choices, or was given up after {STEPS} steps" if given_up else answer.why
+            return Found(None, none=answer.status == "unsat" and not given_up, why=why)
+        values = {each: answer.model[str(each.value)] for each in variables}
+        refused = _run_loops(statement.runs, values)
+        if not refused and compiled([demanded], values)(*values.values())[0]:
+            return Found(values)
+        # What a loop with free choices ends with on the same arguments is not one state: nothing is ruled out.
+        given_up |= bool(refused) or any(each.loop.free for each in statement.runs)
+        asked += refused or [_as_it_ran(run, values) for run in statement.runs]
+    return Found(None, why=f"none of {TRIES} candidates")
+
+
+def question(
+    statement: Statement, goal: Truth, *, shape: Truth = TRUE, without: str | None = None
+) -> list[Truth]:
+    """What `find` asks the solver at first, of the same arguments."""
+    return [*_assumed(statement, without), goal, shape, *map(_stopped, statement.runs)]
+
+
+def least_inputs(terms: Iterable[Word]) -> tuple[Word, ...]:
+    """The inputs among some terms."""
+    return tuple(each for each in terms if each.operation == "input")
+
+
+def run(loop: Loop, arguments: Iterable[int], steps: int = STEPS) -> tuple[int, ...] | None:
+    """The state in which ``loop`` stops on these arguments; ``None`` if it takes more steps than ``steps``."""
+    start, goes_on, step = _compiled(loop)
+    given = tuple(arguments)
+    state = start(*given)
+    for _ in range(steps):
+        if not goes_on(*given, *state)[0]:
+            return state
+        state = step(*given, *state)
+    return None
+
+
+@cache
+def _compiled(loop: Loop) -> tuple[Callable[..., tuple[int, ...]], ...]:
+    over = (*loop.parameters, *loop.state)
+    return (
+        compiled(loop.start, loop.parameters),
+        compiled([loop.goes_on], over),
+        compiled(loop.leap or loop.step, over),
+    )
+
+
+def _bindings(run: Run) -> Mapping[Word, Word]:
+    """What the loop's own words stand for in a run."""
+    return dict(zip((*run.loop.parameters, *run.loop.state), (*run.arguments, *run.result), strict=True))
+
+
+def _assumed(statement: Statement, without: str | None) -> list[Truth]:
+    return [each.condition for each in statement.assumptions if each.name != without]
+
+
+def _stopped(run: Run) -> Truth:
+    return ~replaced(run.loop.goes_on, _bindings(run))
+
+
+def _run_loops(runs: Iterable[Run], values: dict[Word, int]) -> list[Truth]:
+    """Put the results of the runs into ``values``; gives what rules out arguments on which one doesn't stop."""
+    for each in runs:
+        arguments = _arguments(each, values)
+        result = run(each.loop, arguments)
+        if result is None:
+            return [~_equal(each.arguments, arguments)]
+        values.update(zip(each.result, result, strict=True))
+    return []
+
+
+def _arguments(run: Run, values: Mapping[Word, int]) -> tuple[int, ...]:
+    return compiled(run.arguments, values)(*values.values())
+
+
+def _as_it_ran(run: Run, values: Mapping[Word, int]) -> Truth:
+    """Where the arguments are those of ``values``, so is the result."""
+    results = [values[each] for each in run.result]
+    return ~_equal(run.arguments, _arguments(run, values)) | _equal(run.result, results)
+
+
+def _equal(words: Iterable[Word], values: Iterable[int]) -> Truth:
+    return all_of(each == value for each, value in zip(words, values, strict=True))

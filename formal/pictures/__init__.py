@@ -1,0 +1,1 @@
+"""Pictures: layouts and lemma graphs as SVG, and layouts in plain characters."""

@@ -1,0 +1,220 @@
+"""A claim and its verdict, told to be read from the top like a letter: ``ptproof show`` and ``counterexample``.
+
+A letter says first what came of the claim, then what the claim is and whose sentence it decides, then how it is
+known. Lines are no wider than a terminal's 80 columns, but for what would be broken by that: commands, arrangements.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from textwrap import wrap
+from typing import Final
+
+from ..images.layout_options import command_of
+from ..layouts.arrangement import arrangement
+from ..logic.claim import Claim, Part
+from ..logic.prover import Decision, LemmaResult, PartDecision
+from ..logic.rule import lemmas_of, used_by
+from ..logic.theorem import Induction, Lemma
+from ..logic.verdict import Need, Proved, Refuted, Witness
+from .proof_report import Queries, counted, grade, in_one_line, indented, number, proving, why, word_of
+
+WIDTH: Final = 80
+_TERM: Final = re.compile(r"\w\((?:[^()]|\([^()]*\)){1,24}\)")
+"""A function of something short, such as f(S, V(n)), which a line doesn't break."""
+
+
+def letter(
+    decision: Decision,
+    results: Mapping[Lemma, LemmaResult],
+    queries: Queries,
+    meaning: str | None = None,
+) -> Iterator[str]:
+    """All about one claim and its verdict; ``meaning`` is what it means in plain English."""
+    claim = decision.claim
+    worst = max(decision.parts, key=lambda each: each.verdict.severity).verdict
+    yield f"{claim.id} ({claim.family}) is {word_of(worst)}, {_expected(decision.as_expected, claim.expected.value)}."
+    if meaning:
+        yield ""
+        yield from _wrapped(meaning)
+    yield ""
+    yield from _statement(claim)
+    yield ""
+    yield from _sentence_decided(claim)
+    if claim.cure:
+        yield ""
+        yield "What makes it true:"
+        yield from _wrapped(_sentence(claim.cure), 2)
+    told: set[int] = set()
+    for index, each in enumerate(decision.parts, start=1):
+        yield ""
+        number_of_it = f"Part {index} of {len(decision.parts)}: " if len(decision.parts) > 1 else ""
+        expected = _expected(each.as_expected, each.part.expected.value)
+        yield from _wrapped(
+            f"{number_of_it}{each.part.name}. {word_of(each.verdict).capitalize()}, {expected}."
+        )
+        yield from _part_lines(each, results, queries, told)
+
+
+def counterexample_letter(
+    claim: Claim,
+    refuted: Sequence[tuple[Part, Witness]],
+    image: str | None = None,
+    meaning: str | None = None,
+) -> Iterator[str]:
+    """What refutes a claim: the sentence, then for each part the configuration, the arrangement and what was seen.
+
+    What would have saved it comes last. ``image`` is a file that holds an image of the first layout; ``meaning`` is
+    what the claim means in plain English.
+    """
+    parts = "" if len(refuted) == 1 else f", in {len(refuted)} of its parts"
+    yield f"{claim.id} is refuted{parts}."
+    yield ""
+    yield from _sentence_decided(claim)
+    yield ""
+    yield "What was claimed of it:"
+    if meaning:
+        yield from _wrapped(meaning, 2)
+        yield ""
+    yield from _statement(claim)
+    for index, (part, witness) in enumerate(refuted):
+        yield ""
+        yield from _case(claim, part, witness, image if index == 0 else None, alone=len(refuted) == 1)
+    yield ""
+    yield "The precondition that would have saved it:"
+    yield from _wrapped(_sentence(claim.cure or "none is known"), 2)
+
+
+def _case(claim: Claim, part: Part, witness: Witness, image: str | None, *, alone: bool) -> Iterator[str]:
+    """One part's values, as layouts to be built again, and what the machine saw of them."""
+    runs = witness.replay.runs
+    yield f"The configuration{'' if alone else f' that refutes it: {part.name}'}:"
+    longest = max(map(len, witness.case), default=0)
+    yield from (f"  {name:<{longest}} = {number(value)}" for name, value in witness.case.items())
+    commands = [command_of(layout) for _, layout, _ in runs]
+    commands += [command_of(runs[0][1], image)] if runs and image is not None else []
+    commands += [f"ptproof counterexample {claim.id} --json FILE && ptproof replay FILE"] if runs else []
+    shown = [each for each in dict.fromkeys(commands) if each is not None]
+    if shown:
+        yield ""
+        yield "To lay it out, and to build it again:"
+        yield from indented(shown, 2)
+    yield ""
+    if not runs:
+        yield "The arrangement: none; this is about figures alone, or too large to be built."
+    for title, layout, _ in runs:
+        yield f"The arrangement as Xen would print it, {title}:"
+        yield from indented(arrangement(layout, prefix="(XEN) ").splitlines(), 2)
+    yield ""
+    yield "What the frame machine saw:"
+    yield from _wrapped(_sentence(witness.replay.says), 2)
+    for title, _, report in runs:
+        yield f"  {_sentence(title)[:-1]}:"
+        for sentence in report.sentences():
+            yield from _wrapped(sentence, 4)
+
+
+def _statement(claim: Claim) -> Iterator[str]:
+    """The statement's paragraphs."""
+    for index, paragraph in enumerate(claim.statement.split("\n\n")):
+        if index:
+            yield ""
+        yield from _wrapped(" ".join(paragraph.split()), 2)
+
+
+def _sentence_decided(claim: Claim) -> Iterator[str]:
+    yield "The sentence that it decides:"
+    yield from _wrapped(f"“{claim.sentence}”", 2)
+    yield from _wrapped(f"({claim.source})", 2)
+
+
+def _expected(as_expected: bool, wanted: str) -> str:  # noqa: FBT001 - what it says
+    return "as expected" if as_expected else f"EXPECTED WAS {wanted.upper()}"
+
+
+def _part_lines(
+    decision: PartDecision, results: Mapping[Lemma, LemmaResult], queries: Queries, told: set[int]
+) -> Iterator[str]:
+    part, verdict = decision.part, decision.verdict
+    reached = "there are words with: " if part.reached else ""
+    yield from _wrapped(f"It says: {reached}{part.lemma.meaning}.", 2)
+    yield from _assumptions(decision)
+    match verdict:
+        case Proved():
+            yield from _wrapped(f"An example: {in_one_line(verdict.example)}.", 2)
+        case Refuted():
+            case_of_it = "Nothing reaches it. A case" if part.reached else "It fails at"
+            yield from _wrapped(f"{case_of_it}: {in_one_line(verdict.witness)}.", 2)
+            if verdict.witness.unique is not None:
+                yield f"  {'No other' if verdict.witness.unique else 'Other'} values show it, too."
+        case _:
+            for line in why(verdict, queries):
+                yield from _wrapped(line, 2)
+    lemmas = proving(decision)
+    if lemmas:
+        yield from _wrapped(_proof(lemmas[0], refuted=isinstance(verdict, Refuted)), 2)
+    for lemma in lemmas:
+        yield from _lemma_lines(lemma, results, told, 4)
+
+
+def _assumptions(decision: PartDecision) -> Iterator[str]:
+    assumptions, verdict = decision.part.lemma.statement.assumptions, decision.verdict
+    needs = {need.assumption: need for need in verdict.needs} if isinstance(verdict, Proved) else {}
+    if assumptions:
+        yield "  It assumes:"
+    for each in assumptions:
+        yield from _wrapped(f"{each.name}: {each.meaning}", 4, hanging=2)
+        if each.name in needs:
+            yield from _wrapped(_need(needs[each.name]), 6)
+
+
+def _proof(lemma: Lemma, *, refuted: bool) -> str:
+    """How the lemmas that follow settle a part, in a sentence that announces them."""
+    lemmas = lemmas_of([lemma])
+    count = len(lemmas)
+    what = f"{'That nothing reaches it is proved' if refuted else 'Proved'}, {grade(lemmas)},"
+    rule = " by induction over the loop" if isinstance(lemma.proof, Induction) else ""
+    if count == 1:
+        return f"{what}{rule or ' by the solver at once'}:"
+    return f"{what}{rule} from {counted(count, 'lemma')}, all proved in this run:"
+
+
+def _need(need: Need) -> str:
+    if need.witness is not None:
+        return f"Needed: without it fails {in_one_line(need.witness)}."
+    if need.needed is False:
+        return "NOT NEEDED: the statement holds without it."
+    return "Whether it is needed was not settled."
+
+
+def _lemma_lines(
+    lemma: Lemma, results: Mapping[Lemma, LemmaResult], told: set[int], spaces: int
+) -> Iterator[str]:
+    """A lemma, and below it those that it uses; what was told before is only named."""
+    if id(lemma) in told:
+        yield f"{' ' * spaces}{lemma.name}: see above"
+        return
+    told.add(id(lemma))
+    state = "" if results[lemma].discharged else " (NOT PROVED)"
+    yield from _wrapped(f"{lemma.name}: {lemma.meaning}{state}", spaces, hanging=4)
+    for each in used_by(lemma):
+        yield from _lemma_lines(each, results, told, spaces + 2)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+
+
+def _wrapped(text: str, spaces: int = 0, hanging: int = 0) -> list[str]:
+    """The text in lines of a terminal's width, moved to the right, no equation broken."""
+    held = text.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
+    held = _TERM.sub(lambda found: found[0].replace(" ", "\N{NO-BREAK SPACE}"), held)
+    margin = " " * spaces
+    lines = wrap(
+        held,
+        max(WIDTH, spaces + 40),
+        initial_indent=margin,
+        subsequent_indent=margin + " " * hanging,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]

@@ -1,0 +1,240 @@
+"""What an image's check found, as text for people and as plain data for JSON.
+
+The schema is ``ptproof-check/1``. Memory is in pages of 4 KiB and lengths are in bytes, as hexadecimal text, since many
+programs hold numbers as floats.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final, Self
+
+from attrs import evolve, frozen
+
+from ..images.image_check import Answer, Breaks, Checked
+from ..images.image_questions import Limits
+from ..images.layout_options import layout_command
+from ..layouts.dom0_mem import RESERVE, Dom0Mem, capped
+from ..layouts.layout import Configuration
+from ..layouts.layout_json import as_dict as layout_as_dict
+from ..layouts.paging import PAGE_SHIFT, PAGE_SIZE
+from ..logic.verdict import Error, Proved, Refuted, Unknown, Vacuous, Verdict
+from .proof_report import counted
+
+SCHEMA: Final = "ptproof-check/1"
+_SUFFIXES: Final = ((30, "G"), (20, "M"), (10, "K"))
+
+
+def lines(checked: Checked, configuration: Configuration, image: str) -> Iterator[str]:
+    """A line for each question, the verdict first; below it what breaks it, and what happens then."""
+    yield from _boots(checked)
+    for each in checked.answers:
+        claim = f"(claim {each.question.claim})"
+        yield f"{_answered(each):<8}{each.question.id:<14}{each.question.says} {claim}"
+        for found in each.breaks:
+            yield from _breaking(each, found, _Boot.of(checked, each, found, configuration), image)
+        why = _why_answered(each, checked.limits)
+        if why:
+            yield f"    {why}"
+    yield summary(checked)
+
+
+def summary(checked: Checked) -> str:
+    """How many questions came out how, and what was asked for."""
+    words = [_answered(each) for each in checked.answers]
+    counts = ", ".join(_so_many(words.count(each), each) for each in dict.fromkeys(words))
+    limits = checked.limits
+    return (
+        f"{counts}: for 1 to {limits.nr_pages:#x} pages of memory, which is all that Xen can have, and every initrd of "
+        "up to as much"
+    )
+
+
+def _so_many(count: int, word: str) -> str:
+    """How many questions came out so: 1 breaks, 2 break."""
+    match word:
+        case "breaks":
+            return f"{count} {'breaks' if count == 1 else 'break'}"
+        case "error":
+            return counted(count, word)
+        case _:
+            return f"{count} {word}"
+
+
+def as_dict(checked: Checked, configuration: Configuration, image: str) -> dict[str, Any]:
+    """The same as plain data."""
+    return {
+        "schema": SCHEMA,
+        "file": image,
+        "status": checked.status,
+        "limits": {
+            "nr_pages": hex(checked.limits.nr_pages),
+            "initrd_len": hex(checked.limits.initrd_len),
+        },
+        "boots": {
+            "verdict": _word(checked.boots),
+            "why": _why(checked.boots),
+            "nr_pages": _least(checked.boots, "nr_pages"),
+            "initrd_len": _least(checked.boots, "initrd_len"),
+            "least_proved": checked.least,
+        },
+        "answers": [
+            {
+                "id": each.question.id,
+                "claim": each.question.claim,
+                "says": each.question.says,
+                "verdict": _answered(each),
+                "why": _why_answered(each, checked.limits),
+                "harmless": each.question.harmless,
+                "lemmas": list(each.verdict.lemmas) if isinstance(each.verdict, Proved) else [],
+                "breaks": [
+                    _breaks_as_dict(found, _Boot.of(checked, each, found, configuration), image)
+                    for found in each.breaks
+                ],
+            }
+            for each in checked.answers
+        ],
+    }
+
+
+def as_dom0_mem(nr_pages: int, option: str) -> str:
+    """Memory, in pages, as Xen's option takes it.
+
+    >>> as_dom0_mem(0x40000, "dom0_mem=")
+    'dom0_mem=1G'
+    """
+    size = nr_pages << PAGE_SHIFT
+    shift, suffix = next(each for each in _SUFFIXES if size % (1 << each[0]) == 0)
+    return f"{option}{size >> shift}{suffix}"
+
+
+def _boots(checked: Checked) -> Iterator[str]:
+    match checked.boots:
+        case Proved(example=example):
+            pages = example.values["nr_pages"]
+            initrd = _initrd(example.values["initrd_len"])
+            told = f"the least memory ({_proved(least=checked.least)})"
+            memory = f"{counted(pages, 'page')} ({as_dom0_mem(pages, 'dom0_mem=')})"
+            yield f"Xen builds this image with {memory} and {initrd}: {told}."
+        case Refuted(witness=witness):
+            yield f"Xen never builds this image, whatever its memory: {witness.replay.says}"
+        case other:
+            yield f"Whether Xen builds this image with any memory is not settled: {_why(other)}"
+
+
+@frozen
+class _Boot:
+    """What breaks a question as a boot: with ``host`` pages there for dom0, where that matters."""
+
+    given: Configuration
+    dom0_mem: str
+    host: int | None = None
+    never: bool = False
+
+    @classmethod
+    def of(cls, checked: Checked, answer: Answer, found: Breaks, configuration: Configuration) -> Self:
+        """The boot. Memory before the cap is no absolute amount.
+
+        Where the cap raises it there is no maximum either, which Xen would stop at; and the host has what it is raised
+        to, unless no host does.
+        """
+        given = evolve(configuration, nr_pages=found.nr_pages, initrd_len=found.initrd_len)
+        if not answer.question.before_cap:
+            return cls(given, as_dom0_mem(found.nr_pages, "dom0_mem="))
+        left = capped(given, Dom0Mem(), None)
+        initrd_pages = -(-found.initrd_len // PAGE_SIZE)
+        if found.nr_pages < left <= checked.limits.nr_pages:
+            host = max(left, initrd_pages)
+            return cls(given, as_dom0_mem(host - found.nr_pages, "dom0_mem=-"), host)
+        host = max(found.nr_pages, initrd_pages) + RESERVE
+        never = left > checked.limits.nr_pages
+        return cls(given, as_dom0_mem(found.nr_pages, "dom0_mem=max:"), host, never=never)
+
+    @property
+    def memory(self) -> str:
+        """The memory in words."""
+        option = self.dom0_mem
+        if option.startswith("dom0_mem=-"):
+            option += f" on a host that has {as_dom0_mem(self.host or 0, '')} for dom0"
+        return f"{counted(self.given.nr_pages, 'page')} ({option})"
+
+    def command(self, image: str) -> str | None:
+        """The command that lays it out, if it can be: with so many pages, or as the option that is capped gives them."""
+        command = layout_command(self.given, image)
+        if command is None or self.host is None:
+            return command
+        option = f"--dom0-mem={self.dom0_mem.removeprefix('dom0_mem=')}"
+        return command.replace(
+            f"--nr-pages {self.given.nr_pages}", f"{option} --host-mem {self.host << PAGE_SHIFT:#x}"
+        )
+
+
+def _breaking(answer: Answer, found: Breaks, boot: _Boot, image: str) -> Iterator[str]:
+    """With what it breaks, whether less doesn't, and what happens then."""
+    wanted = {
+        "memory": "the least memory",
+        "initrd": "the shortest initrd and the least memory for it",
+        "both": "the least memory and the shortest initrd",
+    }[found.what]
+    if not found.initrd_len:
+        wanted = "the least memory" + (" without an initrd" if found.what == "initrd" else "")
+    told = f"{wanted} ({_proved(least=found.least)})"
+    harmless = " (harmless)" if answer.question.harmless else ""
+    yield f"    breaks{harmless} with {boot.memory} and {_initrd(found.initrd_len)}: {told}"
+    yield f"        {found.witness.replay.says}"
+    if boot.never:
+        yield "        No host has so much: Xen panics."
+    command = boot.command(image)
+    if command is not None and (found.witness.replay.runs or boot.host is not None):
+        yield f"        {command}"
+    for _, _, report in found.witness.replay.runs:
+        if not report.exact and not answer.question.harmless:
+            yield from (f"        {each}" for each in report.sentences())
+
+
+def _breaks_as_dict(found: Breaks, boot: _Boot, image: str) -> dict[str, Any]:
+    runs = found.witness.replay.runs
+    return {
+        "least": found.what,
+        "least_proved": found.least,
+        "nr_pages": hex(found.nr_pages),
+        "dom0_mem": boot.dom0_mem,
+        "host_pages": None if boot.host is None else hex(boot.host),
+        "initrd_len": hex(found.initrd_len),
+        "says": found.witness.replay.says,
+        "command": boot.command(image) if runs or boot.host is not None else None,
+        "layout": layout_as_dict(runs[0][1]) if runs else None,
+        "saw": runs[0][2].sentences() if runs else [],
+    }
+
+
+def _initrd(initrd_len: int) -> str:
+    return f"an initrd of {counted(initrd_len, 'byte')}" if initrd_len else "no initrd"
+
+
+def _proved(*, least: bool) -> str:
+    return "proved" if least else "NOT proved"
+
+
+def _least(verdict: Verdict, name: str) -> str | None:
+    return hex(verdict.example.values[name]) if isinstance(verdict, Proved) else None
+
+
+def _answered(answer: Answer) -> str:
+    return "unasked" if answer.verdict is None else _word(answer.verdict)
+
+
+def _word(verdict: Verdict) -> str:
+    return "breaks" if isinstance(verdict, Refuted) else type(verdict).__name__.lower()
+
+
+def _why(verdict: Verdict) -> str:
+    """Why it isn't settled; nothing for what is."""
+    return verdict.why if isinstance(verdict, (Unknown, Vacuous, Error)) else ""
+
+
+def _why_answered(answer: Answer, limits: Limits) -> str:
+    """The same of an answer, or why it isn't asked."""
+    if answer.verdict is None and answer.question.only is not None:
+        return f"not asked: Xen never {answer.question.only(limits).name}"
+    if answer.open:
+        return f"the shortest initrd that breaks it is not settled: {answer.open}"
+    return "" if answer.verdict is None else _why(answer.verdict)

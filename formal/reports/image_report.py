@@ -1,0 +1,165 @@
+"""An image's facts as text for people and as plain data for JSON, each with where it came from.
+
+The schema, ``ptproof-image/1``, is one object: ``schema``; ``file``; ``container``, in words; ``elf_size`` in
+bytes; ``notes_in``, one of ``PT_NOTE``, ``SHT_NOTE`` and ``__xen_guest``; ``segments``, ``notes`` and ``facts``.
+An address or size is a text such as ``"0xffffffff80000000"``, since many programs hold numbers as floats; what an
+image does not give is ``null``. Each of ``facts`` is an object of ``value`` and ``source``.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from ..images.image import Fact, Image, ProgramHeader
+from ..images.image_notes import Note, XenNote
+from ..layouts.layout import Segment
+from ..layouts.paging import PagingMode
+
+SCHEMA: Final = "ptproof-image/1"
+
+FACTS: Final = (
+    "mode",
+    "pstart",
+    "pend",
+    "symbols",
+    "virt_base",
+    "paddr_offset",
+    "virt_offset",
+    "virt_kstart",
+    "virt_kend",
+    "virt_entry",
+    "p2m_base",
+    "unmapped_initrd",
+    "hv_start_low",
+    "hypercall_page",
+)
+"""The facts of an `Image`, in the order in which they are shown."""
+
+_ADDED_UP: Final = {Note.PAE_MODE, Note.BSD_SYMTAB, Note.FEATURES, Note.SUPPORTED_FEATURES}
+"""Notes that a later one does not override."""
+
+_ACCESS: Final = ((4, "R"), (2, "W"), (1, "X"))
+
+
+def as_dict(image: Image) -> dict[str, Any]:
+    """The facts as plain data for JSON."""
+    return {
+        "schema": SCHEMA,
+        "file": image.source,
+        "container": image.container,
+        "elf_size": hex(image.size),
+        "notes_in": image.origin.value,
+        "segments": [_segment(each) for each in image.segments],
+        "notes": [
+            {
+                "name": note.name,
+                "value": hex(note.value) if isinstance(note.value, int) else note.value,
+                "place": note.place,
+                "overridden": overridden,
+            }
+            for note, overridden in _with_overridden(image.notes)
+        ],
+        "facts": {name: _fact(getattr(image, name)) for name in FACTS},
+    }
+
+
+def report(image: Image) -> str:
+    """The facts as text, one a line."""
+    segments = [
+        (
+            str(each.index),
+            each.kind,
+            hex(each.offset),
+            hex(each.file_size),
+            hex(each.vaddr),
+            hex(each.paddr),
+            hex(each.memory_size),
+            _access(each.flags) or "-",
+            "" if each.loaded else "not loaded",
+        )
+        for each in image.segments
+    ]
+    notes = [
+        (note.name, _shown(note.value), note.place + (", overridden" if overridden else ""))
+        for note, overridden in _with_overridden(image.notes)
+    ]
+    facts = [(name, _shown(fact.value), fact.source) for name in FACTS for fact in (getattr(image, name),)]
+    return "\n".join(
+        (
+            f"file:      {image.source}",
+            f"container: {image.container}",
+            f"ELF size:  {image.size} bytes",
+            "",
+            "segments:",
+            *_columns(
+                [
+                    ("", "type", "offset", "file size", "p_vaddr", "p_paddr", "memory size", "access", ""),
+                    *segments,
+                ]
+            ),
+            "",
+            f"notes, in {image.origin.value}:",
+            *_columns(notes),
+            "",
+            "what Xen computes:",
+            *_columns(facts),
+            "",
+        )
+    )
+
+
+def _segment(header: ProgramHeader) -> dict[str, Any]:
+    numbers = ("offset", "file_size", "vaddr", "paddr", "memory_size", "align")
+    return {
+        "type": header.kind,
+        **{name: hex(getattr(header, name)) for name in numbers},
+        "flags": hex(header.flags),
+        "loaded": header.loaded,
+    }
+
+
+def _fact(fact: Fact[object]) -> dict[str, Any]:
+    match fact.value:
+        case bool() | None:
+            value: Any = fact.value
+        case int():
+            value = hex(fact.value)
+        case Segment(start=start, end=end):
+            value = [hex(start), hex(end)]
+        case PagingMode(name=name):
+            value = name
+        case _:
+            raise TypeError(fact.value)
+    return {"value": value, "source": fact.source}
+
+
+def _shown(value: object) -> str:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return hex(value)
+        case None:
+            return "-"
+        case Segment(start=start, end=end):
+            return f"{start:#x}->{end:#x}"
+        case PagingMode(title=title):
+            return title
+    return repr(value)
+
+
+def _with_overridden(notes: Sequence[XenNote]) -> Iterable[tuple[XenNote, bool]]:
+    """Each note, and whether a later one of its kind counts instead."""
+    last = {each.kind: each for each in notes if each.value is not None}
+    for each in notes:
+        yield each, each.kind not in (None, *_ADDED_UP) and last.get(each.kind, each) is not each
+
+
+def _access(flags: int) -> str:
+    return "".join(letter for bit, letter in _ACCESS if flags & bit)
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """The rows as lines, every column as wide as its longest entry, up to a sensible width."""
+    widths = [min(40, max(map(len, column))) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  " + "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()

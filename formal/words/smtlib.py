@@ -1,0 +1,77 @@
+"""The solver's reading of words: SMT-LIB 2 text, so that what is proved is what can be exported.
+
+A query asks whether conditions can all hold. It is written in QF_BV, one ``define-fun`` for each shared
+term, in a stable order: the same query is the same text, byte for byte. Z3 reads this text in a process
+of its own (``solver``); any other solver can read it too.
+
+Source: The SMT-LIB Standard 2.6, theory FixedSizeBitVectors.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final, cast
+
+from .word import Term, inputs, subterms
+
+OURS: Final = re.compile("t[0-9]+")
+"""The names that shared terms get."""
+
+
+def query_text(conditions: Iterable[Term], comments: Iterable[str] = ()) -> str:
+    """An SMT-LIB script that asserts every condition and asks whether they can hold together.
+
+    Raises ValueError for inputs whose names a solver could take for something else.
+    """
+    conditions = list(conditions)
+    _check_names([str(each.value) for each in inputs(conditions)])
+    uses = Counter(argument for each in subterms(conditions) for argument in each.arguments)
+    lines = [f"; {line}".rstrip() for comment in comments for line in comment.splitlines()]
+    lines.append("(set-logic QF_BV)")
+    lines.extend(f"(declare-const {symbol(each)} {_sort(each)})" for each in inputs(conditions))
+    texts: dict[Term, str] = {}
+    for each in subterms(conditions):
+        text = _text(each, texts)
+        if uses[each] > 1 and each.arguments:
+            name = f"t{len(texts)}"
+            lines.append(f"(define-fun {name} () {_sort(each)} {text})")
+            text = name
+        texts[each] = text
+    lines.extend(f"(assert {texts[each]})" for each in conditions)
+    lines.append("(check-sat)")
+    return "\n".join(lines) + "\n"
+
+
+def _check_names(names: list[str]) -> None:
+    """Names must be told apart, from each other and from those of shared terms, and end where they end."""
+    for name in names:
+        if names.count(name) > 1 or OURS.fullmatch(name) or "|" in name or "\\" in name:
+            raise ValueError(f"not an input's name in a query, or that of two: {name!r}")
+
+
+def symbol(term: Term) -> str:
+    """How an input is written; quoted, since names may hold any character but ``|`` and the backslash."""
+    return f"|{term.value}|"
+
+
+def _sort(term: Term) -> str:
+    return f"(_ BitVec {term.width})" if term.width else "Bool"
+
+
+def _constant(value: int, width: int) -> str:
+    if not width:
+        return "true" if value else "false"
+    return f"#x{value:0{width // 4}x}" if width % 4 == 0 else f"#b{value:0{width}b}"
+
+
+def _text(term: Term, texts: dict[Term, str]) -> str:
+    arguments = " ".join(texts[each] for each in term.arguments)
+    if term.operation == "constant":
+        return _constant(cast(int, term.value), term.width)
+    if term.operation == "input":
+        return symbol(term)
+    if term.operation == "zero_extend":
+        return f"((_ zero_extend {term.width - term.arguments[0].width}) {arguments})"
+    if term.operation == "truncate":
+        return f"((_ extract {term.width - 1} 0) {arguments})"
+    return f"({term.operation} {arguments})"

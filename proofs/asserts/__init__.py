@@ -1,0 +1,1 @@
+"""The family *Asserts*: the read-only walk, and what its asserts catch."""

@@ -1,0 +1,327 @@
+"""The family *Asserts*, continued: what the asserts make of a count that is too large, or too small.
+
+Notation of DOMAIN.md section 1: S = v_start, V = v_end, T = vpt_start, n = nr_pt_pages, f the count, as in `asserts`. The
+n that are set aside here are any, not those of the search.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Final
+
+from ...encodings import read_only_walk as walk
+from ...formal.layouts.paging import COMPAT, PAGE_SIZE, X86_64, PagingMode
+from ...formal.logic.claim import Claim, Expected, Part, claim
+from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps
+from ...formal.machine.builder import Domain, build, mark_read_only
+from ...formal.machine.replay import GENERATIONS, Report, with_frames
+from ...formal.words.word import TRUE, Truth, Word, all_of
+from ..builder.claims import (
+    above_4_gib,
+    below_4_gib,
+    consumed,
+    full_circle,
+    level_runs,
+    takes,
+    takes_at_least,
+)
+from ..builder.frame_claims import on_machine
+from ..builder.mapped_pages import (
+    below_tables,
+    frame_given,
+    initrd_len,
+    no_initrd,
+    on_pages,
+    region_bytes,
+    table_page,
+    v_end,
+    vinitrd_start,
+)
+from ..builder.root_limits import into_the_hole, walkable
+from ..count.claims import BOTH, ordinary
+from ..shared import region, replays
+from ..shared import search as loop
+from ..shared.region import n, v_start, vpt_start
+from ..shared.replays import Values
+from . import claims as asserts
+from .claims import FAMILY, PURPOSE, frame
+from .walk_pages import maps_nth, stands_at, visits, walk_comes_to
+
+STRONGER: Final = "check that the next table frame, mpt_alloc, ends up at the end of the tables: that catches every miscount"
+
+
+@cache
+def left_over_caught(mode: PagingMode) -> Lemma:
+    """The walk comes to every frame that is left over, and no generation's asserts hold of it."""
+    needed = loop.needed(mode, n)
+    left_over = Assumption(
+        "left-over",
+        (frame >= needed) & (frame < n),
+        "the frame is left over: f(S, V(n)) ≤ frame < n",
+    )
+    comes_to = walk_comes_to(mode)
+    return Lemma(
+        f"left-over-caught[{mode.name}]",
+        "f(S, V(n)) ≤ i < n ⇒ after i visits the walk is at the page T + 4096 i, by full entries, that maps the i-th "
+        "frame from the first table on, and it fails every generation's asserts",
+        Statement(
+            assumptions=(region.room(mode, n), on_pages(), below_tables(), walkable(mode), left_over),
+            runs=(*level_runs(), *visits(frame)),
+            goal=stands_at(mode, frame) & maps_nth(frame) & _caught(asserts.info_of(mode)),
+        ),
+        Steps(
+            uses=(takes(mode).at(), comes_to.at(index=frame)),
+            generalise=(
+                frame_given(table_page() + frame),
+                consumed(mode),
+                needed,
+                table_page() + frame,
+                region_bytes,
+                v_end,
+            ),
+        ),
+    )
+
+
+@cache
+def over_count_caught(mode: PagingMode) -> Lemma:
+    """Of every over-count a frame is left over: the last one."""
+    last, needed = n - 1, loop.needed(mode, n)
+    every = left_over_caught(mode)
+    over = Assumption("over", n > needed, "more are set aside than taken: n > f(S, V(n))")
+    return Lemma(
+        f"over-count-caught[{mode.name}]",
+        "n > f(S, V(n)) ⇒ after n - 1 visits the walk is at the page of frame n - 1, which fails every generation's "
+        "asserts",
+        Statement(
+            assumptions=(*every.statement.assumptions[:-1], over),
+            runs=(*level_runs(), *visits(last)),
+            goal=stands_at(mode, last) & maps_nth(last) & _caught(asserts.info_of(mode, last)),
+        ),
+        Steps(
+            uses=(every.at(frame=last),),
+            generalise=(
+                frame_given(table_page() + last),
+                needed,
+                consumed(mode),
+                table_page() + last,
+                region_bytes,
+                v_end,
+            ),
+        ),
+    )
+
+
+@claim(family=FAMILY, sentence=PURPOSE, source="thread (purpose)")
+def asserts_overcount() -> tuple[Part, ...]:
+    """For all S, T, n with room and n > f(S, V(n)), by however many: every left-over frame fails every generation.
+
+    And the walk comes to each of them: after i visits it is at the page T + 4096 i, by entries that the builder filled
+    and Xen didn't write over, and that page maps the i-th frame from the first table on. There is one, frame n - 1.
+    For S, T and any mapped initrd on pages; 64-bit, where the region doesn't run off the root; compat, where it ends
+    by 0xf5800000, from where on a 32-bit guest's addresses may be Xen's own.
+    """
+    parts = []
+    for mode in BOTH:
+        fewest = region.least_possible(mode) + 1
+        at_1_mib = (v_start == 0) & (vpt_start == 1 << 20) & no_initrd() & _an_l1()
+        without = {
+            "room": full_circle() & no_initrd() & (n == 8) & _an_l1(),
+            "pages": (v_start == PAGE_SIZE // 2)
+            & (vpt_start == 1 << 20)
+            & no_initrd()
+            & (n == fewest + 1)
+            & _an_l1(),
+            "initrd": (v_start == 0)
+            & (vpt_start == 1 << 20)
+            & (vinitrd_start == 2 << 20)
+            & (initrd_len == 2 << 20)
+            & (n == fewest + 1)
+            & _an_l1(),
+            "root": (v_start == -(4 << 20)) & (vpt_start == PAGE_SIZE) & no_initrd() & (n == 10) & _an_l1(),
+            "below": into_the_hole() & no_initrd() & (n == 12) & _an_l1(),
+        }
+        some = (v_start == 0) & (vpt_start == 2 * PAGE_SIZE) & no_initrd() & (n == fewest + 1) & _an_l1()
+        every, last = frame == n - 1, frame == 0
+        parts += [
+            Part(
+                name=f"every left-over frame, {mode.title}",
+                lemma=left_over_caught(mode),
+                least=(v_start, vpt_start, n, frame),
+                shape=some & every,
+                without={name: each & every for name, each in without.items()}
+                | {"left-over": at_1_mib & (n == fewest + 1) & (frame == 0)},
+                replay=on_machine(mode, _caught_at(lambda values: values["frame"])),
+            ),
+            Part(
+                name=f"there is one, {mode.title}",
+                lemma=over_count_caught(mode),
+                least=(v_start, vpt_start, n),
+                shape=some & last,
+                without=without | {"over": at_1_mib & (n == fewest)},
+                replay=on_machine(mode, _caught_at(lambda values: values["n"] - 1)),
+            ),
+        ]
+    return tuple(parts)
+
+
+@claim(family=FAMILY, sentence=PURPOSE, source="thread (purpose)", cure=STRONGER)
+def asserts_undercount() -> tuple[Part, ...]:
+    """There are S, T, n with room and n < f(S, V(n)), and a frame < n of which an assert fails. Refuted: all hold.
+
+    However small n is: all of these frames are tables. For a 32-bit dom0 with the asserts as fixed; the others fail
+    there whether the count is right or not. The walk comes to these frames, and to no other, where asserts-overcount
+    says so of any n. What does catch it, and every over-count too: T + 4096 f, where the next table would lie, is
+    the tables' end.
+    """
+    parts = []
+    for mode in BOTH:
+        generations = walk.GENERATIONS if mode is X86_64 else (walk.FIXED,)
+        names = tuple(each.name for each in generations)
+        needed = loop.needed(mode, n)
+        under = Assumption("under", n < needed, "fewer are set aside than taken: n < f(S, V(n))")
+        parts.append(
+            Part(
+                name=f"an under-count is caught, {mode.title}",
+                reached=True,
+                expected=Expected.REFUTED,
+                lemma=Lemma(
+                    f"under-count-caught[{mode.name}]",
+                    "n < f(S, V(n)), frame < n, and an assert fires at the frame",
+                    Statement(
+                        assumptions=(
+                            region.room(mode, n),
+                            under,
+                            asserts.is_walked(),
+                            asserts.some_level(mode),
+                        ),
+                        runs=level_runs(),
+                        goal=~all_of(each.passes(asserts.info_of(mode)) for each in generations),
+                    ),
+                    Steps(uses=(takes_at_least(mode).at(),), generalise=(consumed(mode), needed)),
+                ),
+                least=(v_start, vpt_start, frame, asserts.level, asserts.slot),
+                shape=asserts.few_frames() & (n + 1 == needed) & (asserts.slot < 4),
+                without={
+                    "room": _ends_at_its_start() & (frame == 1) & (asserts.level == 1),
+                    "under": asserts.few_frames() & (n == needed + 1) & (frame == needed) & _an_l1(),
+                },
+                replay=asserts.judged(mode, _any_fires(names)),
+            )
+        )
+    for mode in BOTH:
+        needed, took = loop.needed(mode, n), consumed(mode)
+        parts.append(
+            Part(
+                name=f"the stronger check catches every miscount, {mode.title}",
+                lemma=Lemma(
+                    f"stronger-check[{mode.name}]",
+                    "the next table would lie at T + 4096 n ⇔ n = f(S, V(n))",
+                    Statement(
+                        assumptions=(region.room(mode, n), *_below(mode)),
+                        runs=level_runs(),
+                        goal=walk.ends_with_tables(vpt_start, n, took) == (n == needed),
+                    ),
+                    Steps(
+                        uses=(takes(mode).at(), region.count_bounded(mode).at()),
+                        generalise=(took, needed, vpt_start - v_start, v_end),
+                    ),
+                ),
+                least=(v_start, vpt_start, n),
+                shape=ordinary()
+                & (v_start == 0)
+                & (vpt_start < 2 << 20)
+                & (n < asserts.FEW)
+                & (n + 1 == needed),
+                without={
+                    "room": _too_many(),
+                    "below": _fifth_l2(mode),
+                },
+                replay=asserts.judged(mode, _told_by_cursor(mode)),
+            )
+        )
+    return tuple(parts)
+
+
+CLAIMS: tuple[Claim, ...] = (asserts_overcount, asserts_undercount)
+
+
+def _an_l1() -> Truth:
+    """What a frame that isn't left over is a table of, for a witness: an L1 in the first slot."""
+    return (asserts.level == 1) & (asserts.slot == 0)
+
+
+def _ends_at_its_start() -> Truth:
+    """Where to look for a region that ends where it starts: nothing is mapped, and some blocks are counted."""
+    return (v_start == 4 << 20) & (vpt_start == 2 << 20) & (n == 2)
+
+
+def _too_many() -> Truth:
+    """Where to look for frames that are so many that their place wraps, and the region is a small one."""
+    return (
+        (v_start == 0)
+        & (vpt_start == 2 * PAGE_SIZE)
+        & (n & (asserts.FEW - 1) == n & ~(1 << 52))
+        & (n >= 1 << 52)
+    )
+
+
+def _below(mode: PagingMode) -> tuple[Assumption, ...]:
+    """What a 32-bit dom0's count rests on besides room."""
+    return (below_4_gib(),) if mode is COMPAT else ()
+
+
+def _caught(info: Word) -> Truth:
+    """No generation's asserts hold."""
+    result = TRUE
+    for each in walk.GENERATIONS:
+        result &= ~each.passes(info)
+    return result
+
+
+def _fifth_l2(mode: PagingMode) -> Truth:
+    """Where to look for a region above 4 GiB, with one frame set aside that isn't counted, and is taken."""
+    return above_4_gib() & (n == loop.needed(mode, n) + 1)
+
+
+def _any_fires(names: tuple[str, ...]) -> Callable[[Values, Report], tuple[bool, str]]:
+    def holds(_values: Values, report: Report) -> tuple[bool, str]:
+        frames = sorted({each.frame for each in report.fired if each.generation in names})
+        return bool(frames), (
+            f"{report.nr_pt_pages} frames are set aside and {report.consumed} taken; the asserts fire at: "
+            f"{frames or 'none'}; outside of what is set aside lie tables {list(report.stray_tables)}"
+        )
+
+    return holds
+
+
+def _told_by_cursor(mode: PagingMode) -> Callable[[Values, Report], tuple[bool, str]]:
+    """Whether the builder's cursor ends where the frames set aside do just where a walk needs as many."""
+
+    def holds(values: Values, report: Report) -> tuple[bool, str]:
+        right = replays.needed(mode, values, report.nr_pt_pages) == report.nr_pt_pages
+        at_end = report.consumed == report.nr_pt_pages
+        return at_end == right, (
+            f"the next table would be frame {report.consumed}, {report.nr_pt_pages} are set aside, and the count "
+            f"is {'right' if right else 'wrong'}"
+        )
+
+    return holds
+
+
+def _caught_at(at: Callable[[Values], int]) -> Callable[[Values, Domain], tuple[bool, str]]:
+    """Whether the machine's walk comes to the frame, by the pages from T on, and all asserts fire there."""
+
+    def holds(values: Values, domain: Domain) -> tuple[bool, str]:
+        index = at(values)
+        going = build(with_frames(domain.layout, index + 1))
+        mark_read_only(going, GENERATIONS)
+        fired = [each for each in going.fired if each.frame == index]
+        names = {each.generation for each in fired}
+        others = {each.mfn - going.pool_mfn for each in fired} - {index}
+        return not others and names == {each.name for each in GENERATIONS}, (
+            f"of {values['n']} frames {len(domain.order)} are taken; at page {index} of the tables fire the asserts of: "
+            f"{', '.join(sorted(names)) or 'no generation'}"
+            f"{''.join(f', and that page maps frame {each}' for each in others)}"
+        )
+
+    return holds

@@ -1,0 +1,406 @@
+"""Lemmas about the read-only walk, step by step: where its pointers stand, by induction over the pages visited.
+
+Notation of DOMAIN.md section 1: S = v_start, T = vpt_start. Before each visit the pointer into an L1 stands at the entry
+for the page T + 4096 c; let that be the p-th entry from S's own, then its table is the ⌊(o + p) / 512⌋-th L1, o being S's
+entry, and so on up: each pointer stands where dividing by 512 puts it. An entry that is followed leads to a table that
+was taken, since p is a page of the region.
+"""
+
+from functools import cache
+from typing import Final
+
+from ...encodings import dom0_builder
+from ...encodings import read_only_walk as walk
+from ...encodings.dom0_builder import ENTRIES, ENTRY_BITS, PAGES_IN_SPACE
+from ...formal.logic.theorem import Assumption, Induction, Lemma, Run, Statement, Steps, Use
+from ...formal.words.word import Truth, Word, all_of, choose, number, replaced, word
+from ..builder.claims import SHIFTS
+from ..builder.mapped_pages import table_page
+from ..shared.region import v_start, vpt_start
+
+visits, visited, empty = word("visits"), word("visited"), word("empty")
+pages, l1_tables, l2_tables, l3_tables = map(word, ("pages", "l1_tables", "l2_tables", "l3_tables"))
+l4_entry, l3_table, l3_entry = word("l4_entry"), word("l3_table"), word("l3_entry")
+l2_table, l2_entry, l1_table, l1_entry = map(word, ("l2_table", "l2_entry", "l1_table", "l1_entry"))
+STATE = walk.walking().state
+
+
+def entry_of(shift: int) -> Word:
+    """S's own entry in its table that maps 2**shift bytes."""
+    return dom0_builder.entry_of(v_start, shift)
+
+
+def rounded(shift: int, below: Word) -> Word:
+    """⌈(o + e) / 512⌉: the tables that a level takes for ``below`` of the level below."""
+    return (entry_of(shift) + below + (ENTRIES - 1)) >> ENTRY_BITS
+
+
+def walked(count: Word, l1: Word, l2: Word, l3: Word, whole: Word) -> Run:
+    """The walk over ``count`` pages, in a region of ``whole`` pages with so many tables."""
+    return Run(walk.walking(), (v_start, vpt_start, count, whole, l1, l2, l3), STATE)
+
+
+def standing(at: Word) -> Truth:
+    """Each pointer stands where the ``at``-th page from S's own has its entry, and its table is the one for it."""
+    x1 = entry_of(21) + at
+    x2 = entry_of(30) + l1_table
+    x3 = entry_of(39) + l2_table
+    return (
+        (l1_entry == x1 & (ENTRIES - 1))
+        & (l1_table == x1 >> ENTRY_BITS)
+        & (l2_entry == x2 & (ENTRIES - 1))
+        & (l2_table == x2 >> ENTRY_BITS)
+        & (l3_entry == x3 & (ENTRIES - 1))
+        & (l3_table == x3 >> ENTRY_BITS)
+        & (l4_entry == entry_of(48) + l3_table)
+    )
+
+
+own_entry, below, after = word("own_entry"), word("below"), word("after")
+table, entry = word("table"), word("entry")
+next_table, next_entry = word("next_table"), word("next_entry")
+LOW: Final = 1 << 56
+"""Numbers of tables and pages below this don't wrap when 512 is added."""
+
+
+def _number(table: Word, entry: Word) -> Word:
+    """Which table or page an entry leads to, from the one that ``own_entry`` leads to."""
+    return (table << ENTRY_BITS) + entry - own_entry
+
+
+def _stands(table: Word, entry: Word, at: Word) -> Truth:
+    """The pointer is at the entry that leads to the ``at``-th below."""
+    there = own_entry + at
+    return (table == there >> ENTRY_BITS) & (entry == there & (ENTRIES - 1))
+
+
+def _small_entry() -> Assumption:
+    return Assumption("entry", own_entry < ENTRIES, "S's entry is one of 512")
+
+
+@cache
+def leads_there() -> Lemma:
+    """A pointer that stands at the entry for the k-th leads to the k-th."""
+    return Lemma(
+        "leads-there",
+        "the entry for the k-th leads to the k-th",
+        Statement(
+            assumptions=(
+                _small_entry(),
+                Assumption("low", below <= LOW, "k ≤ 2^56"),
+                Assumption("stands", _stands(table, entry, below), "the pointer stands at the k-th"),
+            ),
+            goal=(_number(table, entry) == below) & (entry < ENTRIES) & (table < LOW),
+        ),
+    )
+
+
+@cache
+def pointer_goes_on() -> Lemma:
+    """A pointer that goes on by an entry, at the end of its table to the next one's start, stands at the next."""
+    past = (entry + 1) & (ENTRIES - 1) == 0
+    steps = (past & (next_table == table + 1) & (next_entry == 0)) | (
+        ~past & (next_table == table) & (next_entry == entry + 1)
+    )
+    stays = (next_table == table) & (next_entry == entry)
+    return Lemma(
+        "pointer-goes-on",
+        "from the k-th entry a pointer goes on to the next, at its table's end in the next table; or it stays",
+        Statement(
+            assumptions=(
+                _small_entry(),
+                Assumption("low", below < LOW, "k < 2^56"),
+                Assumption("stands", _stands(table, entry, below), "the pointer stands at the k-th"),
+                Assumption(
+                    "goes-on",
+                    (steps & (after == below + 1)) | (stays & (after == below)),
+                    "it goes on by an entry, or stays",
+                ),
+            ),
+            goal=_stands(next_table, next_entry, after),
+        ),
+    )
+
+
+@cache
+def has_a_table() -> Lemma:
+    """The entry for one that is there lies in a table that was taken."""
+    there, tables = word("there"), word("tables")
+    return Lemma(
+        "has-a-table",
+        "k < e ⇒ ⌊(o + k) / 512⌋ < ⌈(o + e) / 512⌉",
+        Statement(
+            assumptions=(
+                _small_entry(),
+                Assumption("there", (below < there) & (there <= LOW), "k < e"),
+                Assumption(
+                    "tables",
+                    tables == (own_entry + there + (ENTRIES - 1)) >> ENTRY_BITS,
+                    "the tables are ⌈(o + e) / 512⌉",
+                ),
+            ),
+            goal=((own_entry + below) >> ENTRY_BITS < tables) & (tables <= LOW),
+        ),
+    )
+
+
+@cache
+def small_entries() -> Lemma:
+    """S's entry in a table of any level is one of 512."""
+    return Lemma(
+        "small-entries",
+        "an entry is one of 512",
+        Statement(goal=all_of(entry_of(shift) < ENTRIES for shift in (21, 30, 39, 48))),
+    )
+
+
+@cache
+def root_goes_on() -> Lemma:
+    """The root's next entry leads to the next L3."""
+    return Lemma(
+        "root-goes-on",
+        "the root's entry after the one for the k-th L3 leads to the next",
+        Statement(goal=walk.leads_to(v_start, 48, number(0), (entry_of(48) + below) + 1) == below + 1),
+        Steps(generalise=(entry_of(48),)),
+    )
+
+
+AFTER = dict(zip((str(each.value) for each in STATE), walk.walking().step, strict=True))
+"""The state after a step, by name."""
+POINTERS: Final = {
+    39: ("l3", l3_table, l3_entry, l2_table),
+    30: ("l2", l2_table, l2_entry, l1_table),
+    21: ("l1", l1_table, l1_entry, table_page() + visited),
+}
+"""Each pointer by what its table maps: its name, its table and entry, and which one below it leads to."""
+
+
+def _past(shift: int) -> Truth:
+    """The pointer, and each below it, is at its table's end, and goes on to the next table."""
+    return all_of(
+        (found + 1) & (ENTRIES - 1) == 0 for each, (_, _, found, _) in POINTERS.items() if each <= shift
+    )
+
+
+def _next(shift: int) -> tuple[Word, Word]:
+    """The pointer's table and entry after a step."""
+    name = POINTERS[shift][0]
+    return AFTER[f"{name}_table"], AFTER[f"{name}_entry"]
+
+
+def _onward(shift: int) -> Word:
+    """Which one below the pointer leads to after a step."""
+    return table_page() + (visited + 1) if shift == 21 else _next(shift - ENTRY_BITS)[0]
+
+
+def _stood(*shifts: int) -> Assumption:
+    """Where the pointers stood before."""
+    return Assumption(
+        "stood",
+        all_of(
+            _stands_at(shift, table, entry, under) & (under < LOW)
+            for shift, (_, table, entry, under) in POINTERS.items()
+            if shift in shifts
+        )
+        & (l4_entry == entry_of(48) + l3_table),
+        "the pointers stand where dividing by 512 puts them",
+    )
+
+
+def _stands_at(shift: int, table: Word, entry: Word, at: Word) -> Truth:
+    return replaced(_stands(table, entry, at), {own_entry: entry_of(shift)})
+
+
+@cache
+def table_goes_on(shift: int) -> Lemma:
+    """The pointer's table stays, or the next one follows it where the pointer is past its end."""
+    name, table, _, _ = POINTERS[shift]
+    next_table = _next(shift)[0]
+    above = shift + ENTRY_BITS
+    uses: list[Use]
+    if shift == 39:
+        uses = [root_goes_on().at(below=l3_table)]
+        generalise: tuple[Word, ...] = (entry_of(48),)
+    else:
+        _, upper_table, upper_entry, _ = POINTERS[above]
+        to = table + 1
+        terms = {"own_entry": entry_of(above), "table": upper_table, "entry": upper_entry, "below": table}
+        upper = dict(zip(("next_table", "next_entry"), _next(above), strict=True))
+        uses = [
+            small_entries().at(),
+            table_goes_on(above).at(),
+            pointer_goes_on().wherever(**terms, after=to, **upper),
+            leads_there().wherever(
+                own_entry=entry_of(above), table=upper["next_table"], entry=upper["next_entry"], below=to
+            ),
+        ]
+        there = entry_of(above) + to
+        generalise = (
+            walk.leads_to(v_start, above, *_next(above)),
+            _next(above)[0],
+            there >> ENTRY_BITS,
+            there & (ENTRIES - 1),
+            entry_of(above),
+        )
+    return Lemma(
+        f"table-goes-on[{name}]",
+        f"past its table's end the {name.upper()} pointer goes on to the next table, else it stays in it",
+        Statement(
+            assumptions=(_stood(*(each for each in (39, 30) if each > shift)),),
+            goal=next_table == choose(_past(shift), table + 1, table),
+        ),
+        Steps(uses=tuple(uses), generalise=generalise),
+    )
+
+
+@cache
+def stands_on(shift: int) -> Lemma:
+    """After a step the pointer stands where the one below it is now."""
+    name, table, entry, under = POINTERS[shift]
+    next_table, next_entry = _next(shift)
+    onward = _onward(shift)
+    uses = [small_entries().at(), table_goes_on(shift).at()]
+    if shift > 21:
+        uses.append(table_goes_on(shift - ENTRY_BITS).at())
+    terms = {"own_entry": entry_of(shift), "table": table, "entry": entry, "below": under}
+    uses.append(
+        pointer_goes_on().wherever(**terms, next_table=next_table, next_entry=next_entry, after=onward)
+    )
+    there = entry_of(shift) + onward
+    return Lemma(
+        f"stands-on[{name}]",
+        f"after a step the {name.upper()} pointer stands where dividing by 512 puts it",
+        Statement(
+            assumptions=(_stood(*(each for each in POINTERS if each >= shift)),),
+            goal=_stands_at(shift, next_table, next_entry, onward),
+        ),
+        Steps(
+            uses=tuple(uses),
+            generalise=(
+                there >> ENTRY_BITS,
+                there & (ENTRIES - 1),
+                next_table,
+                *((onward,) if shift > 21 else (table_page(),)),
+                entry_of(shift),
+            ),
+        ),
+    )
+
+
+@cache
+def root_stands_on() -> Lemma:
+    """After a step the root's pointer stands at the entry for the L3 pointer's table."""
+    next_l3 = _next(39)[0]
+    return Lemma(
+        "root-stands-on",
+        "after a step the root's pointer is at the entry for the L3 pointer's table",
+        Statement(
+            assumptions=(_stood(39),),
+            goal=(AFTER["l4_entry"] == entry_of(48) + next_l3),
+        ),
+        Steps(
+            uses=(table_goes_on(39).at(),),
+            generalise=(next_l3, entry_of(48)),
+        ),
+    )
+
+
+def tables_taken() -> Assumption:
+    """What the walk rests on: the tables that `levels-rounded` says are taken."""
+    return Assumption(
+        "taken",
+        (l1_tables == rounded(21, pages))
+        & (l2_tables == rounded(30, l1_tables))
+        & (l3_tables == rounded(39, l2_tables)),
+        "each level has a table for every 512 of the level below, from S's entry on",
+    )
+
+
+@cache
+def tables_are_there() -> Lemma:
+    """For a page of the region there are all the tables on the way to it."""
+    at = word("at")
+    x1 = (entry_of(21) + at) >> ENTRY_BITS
+    x2 = (entry_of(30) + x1) >> ENTRY_BITS
+    x3 = (entry_of(39) + x2) >> ENTRY_BITS
+    return Lemma(
+        "tables-are-there",
+        "p < the region's pages ⇒ p's L1, L2 and L3 are among those taken",
+        Statement(
+            assumptions=(
+                Assumption("page", (at < pages) & (pages <= PAGES_IN_SPACE), "p is a page of the region"),
+                tables_taken(),
+            ),
+            goal=(x1 < l1_tables) & (x2 < l2_tables) & (x3 < l3_tables),
+        ),
+        Steps(
+            uses=(
+                small_entries().at(),
+                has_a_table().at(own_entry=entry_of(21), below=at, there=pages, tables=l1_tables),
+                has_a_table().at(own_entry=entry_of(30), below=x1, there=l1_tables, tables=l2_tables),
+                has_a_table().at(own_entry=entry_of(39), below=x2, there=l2_tables, tables=l3_tables),
+            ),
+            generalise=(
+                x3,
+                x2,
+                x1,
+                rounded(21, pages),
+                rounded(30, l1_tables),
+                rounded(39, l2_tables),
+                *(entry_of(shift) for shift in SHIFTS),
+            ),
+        ),
+    )
+
+
+def _step() -> Steps:
+    """All pointers together: none stands at, or goes through, an entry that is empty."""
+    here, onward = table_page() + visited, table_page() + (visited + 1)
+    nexts = [each for shift in SHIFTS for each in _next(shift)]
+    leaf = walk.leads_to(v_start, 21, l1_table, l1_entry)
+    return Steps(
+        uses=(
+            small_entries().at(),
+            leads_there().at(own_entry=entry_of(21), table=l1_table, entry=l1_entry, below=here),
+            tables_are_there().at(at=onward),
+            *(stands_on(shift).at() for shift in SHIFTS),
+            root_stands_on().at(),
+        ),
+        generalise=(
+            leaf,
+            *nexts[::-1],
+            *(entry_of(shift) for shift in (21, 30, 39, 48)),
+            table_page(),
+        ),
+    )
+
+
+@cache
+def walk_stands() -> Lemma:
+    """After so many visits the walk stands at the entry of the page so far above T, and used no empty one."""
+    here = table_page() + visited
+    return Lemma(
+        "walk-stands",
+        "c ≤ pages of the region above T ⇒ after c visits the walk stands at the page T + 4096 c, by full entries",
+        Statement(
+            assumptions=(
+                Assumption(
+                    "inside",
+                    (table_page() < pages) & (visits < pages - table_page()) & (pages <= PAGES_IN_SPACE),
+                    "c pages above T's is a page of the region",
+                ),
+                tables_taken(),
+                Assumption(
+                    "root", entry_of(48) + l3_tables <= ENTRIES, "the L3 have their entries in the root"
+                ),
+            ),
+            runs=(walked(visits, l1_tables, l2_tables, l3_tables, pages),),
+            goal=(visited == visits)
+            & (walk.leads_to(v_start, 21, l1_table, l1_entry) == table_page() + visits)
+            & (empty == 0),
+        ),
+        Induction(
+            invariant=(visited <= visits) & (empty == 0) & standing(here),
+            step=_step(),
+        ),
+    )

@@ -1,0 +1,1 @@
+"""The family *Builder*: the frames that the mapping loop takes, and what maps them."""

@@ -1,0 +1,431 @@
+"""The family *Builder*, continued: that the tables' pages map the tables, and that every frame is there.
+
+Notation of DOMAIN.md section 1, as in `mapped_pages`.
+"""
+
+from collections.abc import Callable
+from functools import cache
+
+from attrs import evolve
+
+from ...encodings import dom0_builder
+from ...encodings.allocation import order_pages
+from ...encodings.spans import spanned
+from ...formal.layouts.layout import ADDRESS_LIMIT, Layout, Segment
+from ...formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, X86_64, PagingMode
+from ...formal.logic.claim import Claim, Part, claim
+from ...formal.logic.theorem import Assumption, Induction, Lemma, Run, Statement, Steps
+from ...formal.logic.verdict import Replay
+from ...formal.machine.arrange import TooLarge
+from ...formal.machine.builder import (
+    INITRD_MFN,
+    PRESENT,
+    Domain,
+    ImpossibleLayout,
+    build,
+    empty_domain,
+    mfn_of,
+    slot_of,
+    table_entries,
+    table_offset,
+)
+from ...formal.machine.replay import replay
+from ...formal.words.word import Truth, Word, number, word
+from ..count.claims import BOTH, ordinary
+from ..shared import region, replays
+from ..shared import search as loop
+from ..shared.region import n, v_start, vpt_start
+from ..shared.replays import Values
+from .claims import FAMILY, QUESTION, full_circle
+from .mapped_pages import (
+    allocation,
+    below_tables,
+    counted_in_pages,
+    frame_given,
+    frame_of,
+    given_in_order,
+    initrd_count,
+    initrd_len,
+    initrd_page,
+    initrd_place,
+    is_initrds,
+    is_mapped,
+    mapped_frames,
+    mapping,
+    no_initrd,
+    on_pages,
+    own_bytes,
+    pages_inside,
+    region_bytes,
+    table_page,
+    tables_at,
+    v_end,
+    vinitrd_start,
+)
+from .page_lengths import before, less_as_many, order_least, page, size, whole_pages, within
+from .root_limits import into_the_hole, keeps, kept, walkable
+
+index = word("index")
+given, mpt_alloc = word("given"), word("mpt_alloc")
+
+
+def nth_taken(at: Word = index) -> Run:
+    """The cursor of the table frames, when ``at`` have been taken."""
+    first = dom0_builder.first_table(v_start, vpt_start, vinitrd_start, initrd_len)
+    return Run(dom0_builder.taking(), (first, at), (given, mpt_alloc))
+
+
+@cache
+def taken_in_order() -> Lemma:
+    """When i frames have been taken, the next one is the i-th from the first: they go up one by one."""
+    first, takes = word("first"), word("takes")
+    return Lemma(
+        "taken-in-order",
+        "the i-th frame taken lies at first + 4096 i",
+        Statement(
+            runs=(Run(dom0_builder.taking(), (first, takes), (given, mpt_alloc)),),
+            goal=mpt_alloc == first + takes * PAGE_SIZE,
+        ),
+        Induction(invariant=(given <= takes) & (mpt_alloc == first + given * PAGE_SIZE)),
+    )
+
+
+@cache
+def frame_address() -> Lemma:
+    """A frame's number and its place, for whole pages."""
+    own = word("own")
+    return Lemma(
+        "frame-address",
+        "d, L whole pages, p = d / 4096 + i ⇒ 4096 (p - L / 4096) = d - L + 4096 i",
+        Statement(
+            assumptions=(
+                Assumption("whole", (own | before) & (PAGE_SIZE - 1) == 0, "d and L are whole pages"),
+                Assumption("page", page == (before >> PAGE_SHIFT) + index, "p = d / 4096 + i"),
+            ),
+            goal=(page - (own >> PAGE_SHIFT)) << PAGE_SHIFT == (before - own) + index * PAGE_SIZE,
+        ),
+    )
+
+
+@cache
+def nth_mapped(mode: PagingMode) -> Lemma:
+    """The page T + 4096 i is mapped, and to the i-th frame that is taken; any initrd has frames of its own."""
+    nth, own_pages = table_page() + index, own_bytes >> PAGE_SHIFT
+    return Lemma(
+        f"nth-mapped[{mode.name}]",
+        "i < n ⇒ the page T + 4096 i is within the region and maps the i-th frame taken",
+        Statement(
+            assumptions=(
+                region.room(mode, n),
+                on_pages(),
+                below_tables(),
+                Assumption("index", index < n, "i < n"),
+            ),
+            runs=(mapping(nth), nth_taken()),
+            goal=(nth < dom0_builder.pages_of(v_start, v_end))
+            & ~is_initrds(nth)
+            & (frame_given(nth) << PAGE_SHIFT == mpt_alloc),
+        ),
+        Steps(
+            uses=(
+                counted_in_pages().at(),
+                pages_inside(mode).at(),
+                within().at(start=tables_at >> PAGE_SHIFT, count=n),
+                initrd_place().at(),
+                mapped_frames(mode).at(page=nth),
+                given_in_order().at(page=nth),
+                taken_in_order().at(first=tables_at - own_bytes, takes=index),
+                frame_address().at(before=tables_at, own=own_bytes, page=nth),
+            ),
+            generalise=(
+                frame_given(nth),
+                frame_of(nth),
+                nth - own_pages,
+                (tables_at - own_bytes) + index * PAGE_SIZE,
+                allocation,
+                initrd_page + initrd_count,
+                (tables_at >> PAGE_SHIFT) - initrd_page,
+                initrd_page,
+                initrd_count,
+                own_bytes,
+                table_page(),
+                region_bytes >> PAGE_SHIFT,
+                region_bytes,
+                tables_at,
+            ),
+        ),
+    )
+
+
+@cache
+def tables_reached(mode: PagingMode) -> Lemma:
+    """The page T + 4096 i maps the i-th frame taken, and nothing is written over the entries on the way there."""
+    nth, mapped = table_page() + index, nth_mapped(mode)
+    return Lemma(
+        f"tables-mapped[{mode.name}]",
+        "i < n ⇒ the page T + 4096 i is within the region and maps the i-th frame taken, by entries that are kept",
+        Statement(
+            assumptions=(*mapped.statement.assumptions, walkable(mode)),
+            runs=mapped.statement.runs,
+            goal=mapped.statement.goal & kept(mode, index),
+        ),
+        Steps(
+            uses=(mapped.at(), region.v_end_grows(mode).at(m=n), keeps(mode, index)),
+            generalise=(
+                frame_given(nth) << PAGE_SHIFT,
+                initrd_page + initrd_count,
+                initrd_page,
+                nth,
+                region_bytes >> PAGE_SHIFT,
+                spanned(v_start, v_end, 39),
+                region_bytes,
+                v_end,
+            ),
+        ),
+    )
+
+
+@cache
+def all_allocated(mode: PagingMode) -> Lemma:
+    """Whatever frame a page of the region maps is allocated for it, or the initrd's; and so is every table frame."""
+    first = dom0_builder.first_table(v_start, vpt_start, vinitrd_start, initrd_len) >> PAGE_SHIFT
+    own_pages, before_pages, region_pages = (
+        own_bytes >> PAGE_SHIFT,
+        tables_at >> PAGE_SHIFT,
+        region_bytes >> PAGE_SHIFT,
+    )
+    return Lemma(
+        f"allocation-suffices[{mode.name}]",
+        "p < (V - S) / 4096 ⇒ p's frame is one of the 2^order or the initrd's; first table + n ≤ 2^order",
+        Statement(
+            assumptions=(region.room(mode, n), below_tables(), is_mapped()),
+            runs=(mapping(page),),
+            goal=(
+                (is_initrds(page) & (frame_given(page) < initrd_count))
+                | (~is_initrds(page) & (frame_given(page) < allocation))
+            )
+            & (first + n <= allocation),
+        ),
+        Steps(
+            uses=(
+                pages_inside(mode).at(),
+                initrd_place().at(),
+                mapped_frames(mode).at(),
+                given_in_order().at(),
+                initrds_frames().at(start=initrd_page, pages=initrd_count),
+                whole_pages().at(before=tables_at, own=own_bytes),
+                less_as_many().at(lower=before_pages + n, higher=region_pages, less=own_pages),
+            ),
+            generalise=(
+                frame_given(page),
+                frame_of(page),
+                initrd_page + initrd_count,
+                before_pages - initrd_page,
+                region_pages - own_pages,
+                page - own_pages,
+                initrd_page,
+                allocation,
+                tables_at - own_bytes,
+                own_pages,
+                before_pages,
+                initrd_count,
+                region_pages,
+                own_bytes,
+                region_bytes,
+                tables_at,
+            ),
+        ),
+    )
+
+
+@cache
+def initrds_frames() -> Lemma:
+    """A page of the initrd's maps one of its frames."""
+    start, pages = word("start"), word("pages")
+    return Lemma(
+        "initrds-frames",
+        "a page of the initrd's maps a frame < w of it",
+        Statement(
+            goal=~dom0_builder.is_initrds(page, start, pages)
+            | (dom0_builder.frame_of(page, start, pages) < pages)
+        ),
+    )
+
+
+@claim(family=FAMILY, sentence=QUESTION, source="follows")
+def tables_mapped() -> tuple[Part, ...]:
+    """For all S, T, n with room, any initrd, i < n: the page T + 4096 i is mapped, and to the i-th frame taken.
+
+    S, T and the initrd are page-aligned; the initrd is mapped in the middle of the region, or it isn't. Frames are
+    taken in ascending order: the i-th is the first one and i. No entry on the way to the page is written over: 64-bit,
+    where the region doesn't run off the root; compat, where it ends by 0xf5800000, from where on a 32-bit guest's
+    addresses may be Xen's own.
+    """
+    return tuple(
+        Part(
+            name=f"{mode.title}, {name}",
+            lemma=tables_reached(mode),
+            least=(v_start, vpt_start, n, index, vinitrd_start),
+            shape=shape & (index + 1 == n),
+            without={
+                "room": _ends_below_tables() & no_initrd() & (index == 0),
+                "pages": (v_start == PAGE_SIZE // 2) & _few(mode) & no_initrd() & (index == 0),
+                "initrd": (v_start == 0) & _few(mode) & _initrd_too_long(),
+                "index": (v_start == 0) & _few(mode) & no_initrd() & (index == 1024),
+                "root": (v_start == -(4 << 20))
+                & (vpt_start == PAGE_SIZE)
+                & no_initrd()
+                & (n == 9)
+                & (index == 0),
+                "below": into_the_hole() & no_initrd() & (n == 11) & (index == 10),
+            },
+            replay=on_machine(mode, _nth_on_machine),
+        )
+        for mode in BOTH
+        for name, shape in _initrds(mode)
+    )
+
+
+@claim(family=FAMILY, sentence=QUESTION, source="follows")
+def allocation_suffices() -> tuple[Part, ...]:
+    """For all S, T, n with room, any initrd: each page of the region maps one of the 2^order frames, or the initrd's.
+
+    So kernel, p2m, start info, tables, stack and padding are all there, for they lie in the region; and so are the n
+    frames from the first table on. The order is the least for V - S, less an initrd that is mapped. (A p2m at
+    INIT_P2M is no part of the region: physmap-plus-3.)
+    """
+    order = Part(
+        name="2^order",
+        lemma=order_least(),
+        least=(size,),
+        shape=size == (5 << 20) + 1,
+        replay=_order_on_machine,
+    )
+    suffices = tuple(
+        Part(
+            name=f"{mode.title}, {name}",
+            lemma=all_allocated(mode),
+            least=(v_start, vpt_start, n, page, vinitrd_start),
+            shape=shape & (page + 1 == region_bytes >> PAGE_SHIFT),
+            without={
+                "room": full_circle() & no_initrd() & (n == 8) & (page == 0),
+                "initrd": (v_start == 0) & _few(mode) & _initrd_too_long() & (page == 0),
+                "page": (v_start == 0) & _few(mode) & no_initrd() & (page == 1024),
+            },
+            replay=on_machine(mode, _allocated_on_machine),
+        )
+        for mode in BOTH
+        for name, shape in _initrds(mode)
+    )
+    return (*suffices, order)
+
+
+CLAIMS: tuple[Claim, ...] = (tables_mapped, allocation_suffices)
+
+
+def _ends_below_tables() -> Truth:
+    """A region of 4 MiB, whose tables start at 8 MiB: with them it came full circle."""
+    return (v_start == 0) & (vpt_start == 8 << 20) & (n == (1 << 52) - (7 << 20 >> PAGE_SHIFT))
+
+
+def _three_pages() -> Truth:
+    """An initrd of not quite three pages."""
+    return initrd_len == 3 * PAGE_SIZE - 5
+
+
+def _initrd_too_long() -> Truth:
+    """An initrd that starts above the tables of `_few`, and is longer than all that lies below them."""
+    return (vinitrd_start == 2 << 20) & (initrd_len == 2 << 20)
+
+
+def _few(mode: PagingMode) -> Truth:
+    """Tables that start at 1 MiB, as many as a region of 4 MiB needs."""
+    return (vpt_start == 1 << 20) & (n == region.least_possible(mode) + 1)
+
+
+def _initrds(mode: PagingMode) -> tuple[tuple[str, Truth], ...]:
+    """Both ways of having an initrd, with where to look for an example."""
+    small = ordinary() & (v_start == 0) & (vpt_start < 1 << 20) & (n == loop.needed(mode, n)) & (n < 64)
+    mapped = (vinitrd_start >= PAGE_SIZE) & (vinitrd_start < 1 << 20) & _three_pages()
+    return (
+        ("an initrd mapped in the region", small & mapped),
+        ("an initrd that isn't mapped", small & (vinitrd_start == 0) & _three_pages()),
+    )
+
+
+def on_machine(mode: PagingMode, holds: Callable[[Values, Domain], tuple[bool, str]]) -> replays.Judge:
+    """Judges what the machine's builder makes of the region with n frames set aside and the initrd where it is said."""
+
+    def judge(values: Values) -> Replay:
+        given = (
+            replays.arranged(mode, values["v_start"], values["vpt_start"]) if values["n"] < 1 << 20 else None
+        )
+        if given is None:
+            return Replay(None, replays.TOO_LARGE)
+        layout = replays.resized(given, values, values["n"])
+        at, length = values["vinitrd_start"], values["initrd_len"]
+        layout = evolve(layout, initrd=Segment(at, (at + length) % ADDRESS_LIMIT) if at else None)
+        try:
+            domain = build(layout)
+        except (TooLarge, ImpossibleLayout):
+            return Replay(None, "no builder puts the initrd there")
+        verdict, says = holds(values, domain)
+        return Replay(verdict, says, (("the layout", layout, replay(layout)),))
+
+    return judge
+
+
+def _leaves(domain: Domain) -> list[int]:
+    """The frames that the pages of the region map, in order: those of the L1 tables, one after the other."""
+    tables = [frame for frame, level in enumerate(domain.order) if level == 1]
+    entries = [entry for frame in tables for entry in table_entries(domain, frame)]
+    return [mfn_of(entry) for entry in entries if entry & PRESENT]
+
+
+def _leaf(domain: Domain, address: int) -> int | None:
+    """The frame that an address is mapped to, by the tables from the root down; ``None`` if it isn't."""
+    slot: int | None = domain.root_slot
+    entry = 0
+    for level in reversed(domain.mode.levels):
+        if slot is None:
+            return None
+        entry = domain.memory[slot * domain.entries + table_offset(level, address)]
+        slot = slot_of(domain, entry)
+    return mfn_of(entry) if entry & PRESENT else None
+
+
+def _nth_on_machine(values: Values, domain: Domain) -> tuple[bool, str]:
+    address = (values["vpt_start"] + values["index"] * PAGE_SIZE) % ADDRESS_LIMIT
+    off = (values["vpt_start"] - values["v_start"]) % PAGE_SIZE
+    wanted, found = domain.pool_mfn + values["index"], _leaf(domain, address)
+    mapped = "can't be reached" if found is None else f"maps frame {found:#x}"
+    return found == wanted and not off, (
+        f"the page at {address:#x} {mapped}, frame {values['index']} taken is {wanted:#x}"
+        f"{f', {off} bytes off a page' if off else ''}"
+    )
+
+
+def _allocated_on_machine(values: Values, domain: Domain) -> tuple[bool, str]:
+    own = range(domain.alloc_mfn, domain.alloc_mfn + domain.allocation)
+    initrds = range(INITRD_MFN, INITRD_MFN + len(domain.initrd))
+    used = {*_leaves(domain), *(domain.pool_mfn + frame for frame in range(len(domain.order)))}
+    outside = [each for each in used if each not in own and each not in initrds]
+    there = values["page"] < len(_leaves(domain))
+    return there and not outside, (
+        f"{len(used)} frames are used, {len(outside)} of them neither of the {domain.allocation} allocated nor of the "
+        f"initrd's {len(domain.initrd)}; page {values['page']} is {'mapped' if there else 'not mapped'}"
+    )
+
+
+def _order_on_machine(values: Values) -> Replay:
+    """Judges the allocation for a region of so many bytes by the machine's own."""
+    length = values["size"]
+    tables = Segment(0, PAGE_SIZE)
+    try:
+        domain = empty_domain(Layout(mode=X86_64, page_tables=tables, total=Segment(0, length)))
+    except (TooLarge, ImpossibleLayout):
+        return Replay(None, replays.TOO_LARGE)
+    replays.agreed("frames", int(order_pages(number(length))), domain.allocation)
+    least = domain.allocation == 1 or domain.allocation * PAGE_SIZE < 2 * length
+    holds = domain.allocation * PAGE_SIZE >= length
+    return Replay(least and holds, f"{domain.allocation} frames are allocated for {length:#x} bytes")

@@ -1,0 +1,1 @@
+"""The family *Count*: what the search for ``nr_pt_pages`` finds, and that it ends."""

@@ -1,0 +1,1 @@
+"""The family *History*: older generations of the count."""

@@ -1,0 +1,1 @@
+"""What a kernel image is asked: the claims, with its addresses as numbers."""

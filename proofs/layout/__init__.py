@@ -1,0 +1,1 @@
+"""The family *Layout*: how the segments lie in the region."""

@@ -1,0 +1,241 @@
+"""Lemmas about rounding and spans: what every other family rests on.
+
+Each is small enough for a solver to settle at 64 bits in about a second. The names say the subject first
+and then what holds of it; a figure in brackets is the parameter. Nothing here knows of Xen.
+"""
+
+from functools import cache
+
+from ...encodings.spans import round_up, spanned
+from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps
+from ...formal.words.word import Truth, Word, number, subterms, word
+
+low, near, far = word("low"), word("near"), word("far")
+a, b, c, d = word("a"), word("b"), word("c"), word("d")
+
+SUM_LIMIT = 1 << 62
+"""Below this, sums of two do not wrap, with room to spare for sums of sums."""
+
+
+def span_limit(shift: int) -> int:
+    """The longest region, in bytes, whose 2**shift-sized blocks are counted right.
+
+    It is two blocks short of the address space, so that rounding both ends outwards doesn't come full circle.
+    """
+    return (1 << 64) - (2 << shift)
+
+
+def in_order(low: Word, near: Word, far: Word) -> Assumption:
+    """``near`` comes no later than ``far`` on the way up from ``low``, around 2**64 if need be."""
+    return Assumption("in-order", near - low <= far - low, "near comes no later than far, going up from low")
+
+
+def short(shift: int) -> Assumption:
+    """``far`` is no further above ``low`` than `span_limit`."""
+    return Assumption("short", far - low <= span_limit(shift), "not around the whole address space")
+
+
+@cache
+def spanned_from_low(shift: int) -> Lemma:
+    """N_s(low, far) = ((low mod 2**s) + (far - low) + 2**s - 1) >> s: the count as it grows with the length."""
+    mask = (1 << shift) - 1
+    return Lemma(
+        f"spanned-from-low[{shift}]",
+        f"N(low, far) = ((low mod 2^{shift}) + (far - low) + {mask:#x}) >> {shift}",
+        Statement(
+            assumptions=(short(shift),),
+            goal=spanned(low, far, shift) == ((low & mask) + (far - low) + mask) >> shift,
+        ),
+    )
+
+
+@cache
+def part_of_block(shift: int) -> Lemma:
+    """What ``low`` is past a multiple of 2**s is less than 2**s."""
+    mask = (1 << shift) - 1
+    return Lemma(
+        f"part-of-block[{shift}]", f"low mod 2^{shift} ≤ {mask:#x}", Statement(goal=low & mask <= mask)
+    )
+
+
+def from_low(name: str, meaning: str, assumptions: tuple[Assumption, ...], shift: int, goal: Truth) -> Lemma:
+    """A lemma on spans from ``low`` to ``far`` and, where they are mentioned, to ``near``; said by lengths."""
+    ends = [each for each in (near, far) if spanned(low, each, shift) in set(subterms([goal]))]
+    lengths = [each - low for each in ends]
+    return Lemma(
+        name,
+        meaning,
+        Statement(assumptions=(*assumptions, short(shift)), goal=goal),
+        Steps(
+            uses=(*(spanned_from_low(shift).at(far=each) for each in ends), part_of_block(shift).at()),
+            generalise=(*(spanned(low, each, shift) for each in ends), *lengths, low & ((1 << shift) - 1)),
+        ),
+    )
+
+
+@cache
+def spanned_grows(shift: int) -> Lemma:
+    """N_s(low, near) ≤ N_s(low, far) where near ≤ far, both counted from low."""
+    return from_low(
+        f"spanned-grows[{shift}]",
+        "N(low, near) ≤ N(low, far) for near ≤ far",
+        (in_order(low, near, far),),
+        shift,
+        spanned(low, near, shift) <= spanned(low, far, shift),
+    )
+
+
+@cache
+def spanned_positive(shift: int) -> Lemma:
+    """N_s(low, far) ≥ 1 where far is above low."""
+    return from_low(
+        f"spanned-positive[{shift}]",
+        "N(low, far) ≥ 1 for far above low",
+        (Assumption("not-empty", far - low > 0, "far is above low"),),
+        shift,
+        spanned(low, far, shift) >= 1,
+    )
+
+
+@cache
+def spanned_bounded(shift: int) -> Lemma:
+    """N_s < 2**(64 - s), whatever the range."""
+    return Lemma(
+        f"spanned-bounded[{shift}]",
+        f"N(low, far) < 2^{64 - shift}",
+        Statement(goal=spanned(low, far, shift) < 1 << (64 - shift)),
+    )
+
+
+@cache
+def spanned_at_most(shift: int, most: int) -> Lemma:
+    """A range of ``most`` bytes touches at most two blocks more than fit into it."""
+    return from_low(
+        f"spanned-at-most[{shift},{most:#x}]",
+        f"far - low ≤ {most:#x} ⇒ N(low, far) ≤ {(most >> shift) + 2}",
+        (Assumption("within", far - low <= most, f"far - low ≤ {most:#x}"),),
+        shift,
+        spanned(low, far, shift) <= (most >> shift) + 2,
+    )
+
+
+def distance(near: Word, far: Word) -> Word:
+    """How far ``far`` is above ``near``, as the difference of their lengths from ``low``."""
+    return (far - low) - (near - low)
+
+
+@cache
+def same_distance() -> Lemma:
+    """The difference of two lengths from ``low`` is that of their ends."""
+    return Lemma(
+        "same-distance",
+        "(far - low) - (near - low) = far - near",
+        Statement(goal=distance(near, far) == far - near),
+    )
+
+
+def most_blocks(shift: int, most: int) -> int:
+    """How many more blocks a range touches at most that ends ``most`` bytes further up."""
+    return -(-most >> shift)
+
+
+@cache
+def spanned_moves(shift: int, most: int) -> Lemma:
+    """When the end moves up by ``most`` bytes, N_s grows by ⌈most / 2**s⌉ at most."""
+    growth = most_blocks(shift, most)
+    return from_low(
+        f"spanned-moves[{shift},{most:#x}]",
+        f"far - near ≤ {most:#x} ⇒ N(low, far) ≤ N(low, near) + {growth}",
+        (
+            in_order(low, near, far),
+            Assumption("close", distance(near, far) <= most, f"far - near ≤ {most:#x}"),
+        ),
+        shift,
+        spanned(low, far, shift) <= spanned(low, near, shift) + growth,
+    )
+
+
+@cache
+def round_up_from_low(shift: int) -> Lemma:
+    """⌈far⌉ - low = ⌈(low mod 2**s) + (far - low)⌉ - (low mod 2**s): rounding up as it grows with the length."""
+    part = low & ((1 << shift) - 1)
+    return Lemma(
+        f"round-up-from-low[{shift}]",
+        f"⌈far⌉ - low = ⌈(low mod 2^{shift}) + (far - low)⌉ - (low mod 2^{shift})",
+        Statement(goal=round_up(far, shift) - low == round_up((far - low) + part, shift) - part),
+    )
+
+
+@cache
+def round_up_grows(shift: int, limit: int) -> Lemma:
+    """⌈near⌉ ≤ ⌈far⌉ ≤ limit, counted from low, where far stays a rounding short of the limit."""
+    return Lemma(
+        f"round-up-grows[{shift},{limit:#x}]",
+        "⌈near⌉ ≤ ⌈far⌉ ≤ limit, counted from low",
+        Statement(
+            assumptions=(
+                in_order(low, near, far),
+                Assumption("short", far - low <= limit - (1 << shift), "a rounding short of the limit"),
+            ),
+            goal=(round_up(near, shift) - low <= round_up(far, shift) - low)
+            & (round_up(far, shift) - low <= limit)
+            & (near - low <= round_up(near, shift) - low),
+        ),
+        Steps(
+            uses=(
+                *(round_up_from_low(shift).at(far=each) for each in (near, far)),
+                part_of_block(shift).at(),
+            ),
+            generalise=(
+                *(round_up(each, shift) - low for each in (near, far)),
+                *(each - low for each in (near, far)),
+                low & ((1 << shift) - 1),
+            ),
+        ),
+    )
+
+
+@cache
+def round_up_moves(shift: int, most: int) -> Lemma:
+    """When an address moves up by ``most`` bytes, what it is rounded up to moves up by ⌈most⌉ at most."""
+    moved = most_blocks(shift, most) << shift
+    return Lemma(
+        f"round-up-moves[{shift},{most:#x}]",
+        f"far - near ≤ {most:#x} ⇒ ⌈far⌉ - ⌈near⌉ ≤ {moved:#x}",
+        Statement(
+            assumptions=(Assumption("close", far - near <= most, f"far - near ≤ {most:#x}"),),
+            goal=round_up(far, shift) - round_up(near, shift) <= moved,
+        ),
+    )
+
+
+@cache
+def sums_grow() -> Lemma:
+    """a ≤ b and c ≤ d give a + c ≤ b + d, as long as nothing wraps."""
+    return Lemma(
+        "sums-grow",
+        "a ≤ b, c ≤ d ⇒ a + c ≤ b + d",
+        Statement(
+            assumptions=(
+                Assumption("grow", (a <= b) & (c <= d), "a ≤ b, c ≤ d"),
+                Assumption("small", (b <= SUM_LIMIT) & (d <= SUM_LIMIT), "b and d are small"),
+            ),
+            goal=a + c <= b + d,
+        ),
+    )
+
+
+@cache
+def moved_up(limit: int) -> Lemma:
+    """near ≤ far ≤ most gives near + c ≤ far + c ≤ limit, where most + c = limit."""
+    return Lemma(
+        f"moved-up[{limit:#x}]",
+        "near ≤ far ≤ limit - c ⇒ near + c ≤ far + c ≤ limit",
+        Statement(
+            assumptions=(
+                Assumption("room", c <= limit, "c is within the limit"),
+                Assumption("in-order", (near <= far) & (far <= number(limit) - c), "near ≤ far ≤ limit - c"),
+            ),
+            goal=(near + c <= far + c) & (far + c <= limit) & (near <= near + c),
+        ),
+    )

@@ -1,0 +1,267 @@
+"""Lemmas and the theorem that the count is exact for every rounding and every padding of the region's end.
+
+Notation of DOMAIN.md section 1; R = mask + 1 is the rounding, a power of two, and P the padding, so that V(n) is
+⌈E⌉ to R, or R more than that if it leaves less than P. What makes V grow with n is that V - E falls by no more
+than E grows.
+"""
+
+from functools import cache, partial
+from typing import Final
+
+from ...encodings.dom0_count import FIRST_TRIED, search_rounded, tables, tables_by_level
+from ...encodings.dom0_layout import rounded_end, stack_end
+from ...formal.layouts.layout import ADDRESS_LIMIT
+from ...formal.layouts.paging import PAGE_SIZE, PagingMode
+from ...formal.logic.theorem import Assumption, Induction, Lemma, Run, Statement, Steps, Use
+from ...formal.logic.verdict import Replay
+from ...formal.machine.arrange import TooLarge, region_end, touched
+from ...formal.words.word import Truth, Word, choose, number, word
+from ..shared import arithmetic, region, replays
+from ..shared.region import far, m, n, near, v_start, vpt_start
+from ..shared.replays import Values
+
+mask, padding = word("mask"), word("padding")
+
+MOST_ROUNDED: Final = 1 << 62
+"""The largest rounding, in bytes."""
+LONGEST: Final = region.HALF + PAGE_SIZE
+"""How long a region may be before it is rounded, in bytes: 2**16 times the half of
+the canonical addresses, nearly."""
+
+
+def power_of_two() -> Assumption:
+    """The assumption on the rounding: a power of two from 4 KiB to 2**62."""
+    condition = (mask & (mask + 1) == 0) & (mask >= PAGE_SIZE - 1) & (mask < MOST_ROUNDED)
+    return Assumption("power-of-two", condition, "the rounding is a power of two from 4096 to 2^62")
+
+
+def end_of(nr_pt_pages: Word) -> Word:
+    """V(n) for the rounding and the padding."""
+    return rounded_end(stack_end(vpt_start, nr_pt_pages), mask, padding)
+
+
+def needed(mode: PagingMode, nr_pt_pages: Word) -> Word:
+    """f(S, V(n)) for the rounding and the padding."""
+    return tables(mode, v_start, end_of(nr_pt_pages))
+
+
+def room(nr_pt_pages: Word) -> Assumption:
+    """The assumption that the region is shorter than half of the address space before it is rounded."""
+    return Assumption(
+        "room",
+        region.half_room(nr_pt_pages),
+        "going up from v_start one meets vpt_start and then the end of the stack within 2^63 - 2^50 bytes",
+    )
+
+
+def _gap(end: Word) -> Word:
+    """What rounding and padding add to the end of the stack."""
+    to_line = -1 * end & mask
+    return to_line + choose(to_line < padding, mask + 1, number(0))
+
+
+@cache
+def end_is_gap_above() -> Lemma:
+    """The region ends a gap above the stack, and the gap is less than two roundings; counted from low."""
+    low = arithmetic.low
+    return Lemma(
+        "end-is-gap-above",
+        "V - low = (E - low) + gap(E), gap(E) < 2 R",
+        Statement(
+            assumptions=(power_of_two(),),
+            goal=(rounded_end(near, mask, padding) - low == (near - low) + _gap(near))
+            & (_gap(near) <= 2 * mask + 1),
+        ),
+    )
+
+
+@cache
+def gap_falls_slowly() -> Lemma:
+    """Going up, the gap falls by no more than one goes up."""
+    return Lemma(
+        "gap-falls-slowly",
+        "gap(near) ≤ (far - near) + gap(far)",
+        Statement(
+            assumptions=(
+                power_of_two(),
+                Assumption("close", far - near < 1 << 63, "far is less than 2^63 above near"),
+            ),
+            goal=_gap(near) <= (far - near) + _gap(far),
+        ),
+    )
+
+
+@cache
+def gaps_add() -> Lemma:
+    """a ≤ b, p ≤ (b - a) + q gives a + p ≤ b + q, as long as nothing wraps: how lengths and gaps add up."""
+    a, b, p, q = arithmetic.a, arithmetic.b, arithmetic.c, arithmetic.d
+    return Lemma(
+        "gaps-add",
+        "a ≤ b, p ≤ (b - a) + q ⇒ a + p ≤ b + q",
+        Statement(
+            assumptions=(
+                Assumption("lengths", (a <= b) & (b <= LONGEST), "a ≤ b, and b is a length within the limit"),
+                Assumption("gaps", (p < 2 * MOST_ROUNDED) & (q < 2 * MOST_ROUNDED), "p and q are gaps"),
+                Assumption("slow", p <= (b - a) + q, "p ≤ (b - a) + q"),
+            ),
+            goal=(a + p <= b + q) & (b + q < LONGEST + 2 * MOST_ROUNDED) & (a <= a + p),
+        ),
+    )
+
+
+@cache
+def end_grows(mode: PagingMode) -> Lemma:
+    """near ≤ far, counted from S, gives V(near) ≤ V(far), counted from S, and neither comes full circle."""
+    limit = region.region_limit(mode)
+    lengths = [rounded_end(each, mask, padding) - v_start for each in (near, far)]
+    before = near - v_start, far - v_start
+    return Lemma(
+        f"rounded-end-grows[{mode.name}]",
+        "near ≤ far ⇒ V(near) ≤ V(far), counted from S",
+        Statement(
+            assumptions=(
+                power_of_two(),
+                arithmetic.in_order(v_start, near, far),
+                Assumption("short", far - v_start <= LONGEST, "far is less than 2^63 - 2^50 above S"),
+                Assumption("not-empty", near - v_start > 0, "near is above S"),
+            ),
+            goal=(lengths[0] <= lengths[1]) & (lengths[1] <= limit) & (lengths[0] > 0),
+        ),
+        Steps(
+            uses=(
+                arithmetic.same_distance().at(low=v_start),
+                gap_falls_slowly().at(),
+                end_is_gap_above().at(low=v_start),
+                end_is_gap_above().at(low=v_start, near=far),
+                gaps_add().at(a=before[0], b=before[1], c=_gap(near), d=_gap(far)),
+            ),
+            generalise=(*lengths, _gap(near), _gap(far), *before, far - near),
+        ),
+    )
+
+
+@cache
+def stack_grows() -> Lemma:
+    """n ≤ m gives E(n) ≤ E(m), counted from S, within `LONGEST`."""
+    ends = [stack_end(vpt_start, each) - v_start for each in (n, m)]
+    return Lemma(
+        "stack-grows",
+        "n ≤ m ⇒ E(n) ≤ E(m), counted from S",
+        Statement(
+            assumptions=(Assumption("in-order", n <= m, "n ≤ m"), room(m)),
+            goal=(ends[0] <= ends[1]) & (ends[1] <= LONGEST) & (ends[0] > 0),
+        ),
+        Steps(
+            uses=(
+                region.pages_fit(LONGEST - PAGE_SIZE).at(d=vpt_start - v_start),
+                _stack_from_start().at(),
+                _stack_from_start().at(n=m),
+            ),
+            generalise=(*ends, *((vpt_start - v_start) + each * PAGE_SIZE for each in (n, m))),
+        ),
+    )
+
+
+@cache
+def _stack_from_start() -> Lemma:
+    """E(n) - S = (T - S) + 4096 n + 4096: the same sum, put in order."""
+    return Lemma(
+        "stack-from-start",
+        "E - S = (T - S) + 4096 n + 4096",
+        Statement(
+            goal=stack_end(vpt_start, n) - v_start == (vpt_start - v_start) + n * PAGE_SIZE + PAGE_SIZE
+        ),
+    )
+
+
+@cache
+def count_grows(mode: PagingMode) -> Lemma:
+    """n ≤ m gives f(S, V(n)) ≤ f(S, V(m)), and f(S, V(n)) is no less than the fewest there are."""
+    ends = end_of(n), end_of(m)
+    least = region.least_possible(mode)
+    stacks = stack_end(vpt_start, n), stack_end(vpt_start, m)
+    spans = tables_by_level(mode, v_start, ends[0])
+    positive: list[Use] = []
+    for level in mode.counted_levels:
+        if level.fixed is None:
+            positive.append(arithmetic.spanned_positive(level.shift).at(low=v_start, far=ends[0]))
+            positive.append(arithmetic.spanned_bounded(level.shift).at(low=v_start, far=ends[0]))
+    return Lemma(
+        f"rounded-count-grows[{mode.name}]",
+        f"n ≤ m ⇒ {least} ≤ f(S, V(n)) ≤ f(S, V(m))",
+        Statement(
+            assumptions=(power_of_two(), Assumption("in-order", n <= m, "n ≤ m"), room(m)),
+            goal=(needed(mode, n) <= needed(mode, m)) & (needed(mode, n) >= least),
+        ),
+        Steps(
+            uses=(
+                stack_grows().at(),
+                end_grows(mode).at(near=stacks[0], far=stacks[1]),
+                region.tables_grow(mode).at(near=ends[0], far=ends[1]),
+                *positive,
+            ),
+            generalise=region.terms(needed(mode, m), *spans, *ends, *stacks),
+        ),
+    )
+
+
+@cache
+def exact(mode: PagingMode) -> Lemma:
+    """The search stops at an n with f(S, V(n)) = n, for every rounding and padding."""
+    one = number(FIRST_TRIED)
+    return Lemma(
+        f"any-rounding[{mode.name}]",
+        "the search from 2 stops at n ⇒ f(S, V(n)) = n",
+        Statement(
+            assumptions=(power_of_two(), room(n)),
+            runs=(Run(search_rounded(mode), (v_start, vpt_start, mask, padding), (n,)),),
+            goal=needed(mode, n) == n,
+        ),
+        Induction(
+            invariant=~(region.half_room(n) & power_of_two().condition) | (n <= needed(mode, n)),
+            base=Steps(uses=(count_grows(mode).wherever(n=one, m=one),), generalise=(needed(mode, one),)),
+            step=Steps(
+                uses=(count_grows(mode).wherever(m=n + 1),),
+                generalise=(needed(mode, n), needed(mode, n + 1)),
+            ),
+            end=Steps(generalise=(needed(mode, n),)),
+        ),
+    )
+
+
+def without(mode: PagingMode) -> dict[str, Truth]:
+    """Where to look for what each assumption keeps out: a mask that is none, a region that comes full circle."""
+    stops = (v_start == 0) & (n == region.fixed_tables(mode) + 1) & (needed(mode, n - 1) >= n)
+    aligned = vpt_start & (PAGE_SIZE - 1) == 0
+    return {"room": aligned & stops & (mask < 1 << 22), "power-of-two": aligned & stops}
+
+
+def judge(mode: PagingMode) -> replays.Judge:
+    """The machine's search with the rounding and padding of the values, region by region walked."""
+
+    def judged(values: Values) -> Replay:
+        rounding, padding = values["mask"] + 1, values["padding"]
+        start = values["v_start"]
+        if rounding & values["mask"] or not rounding:
+            return Replay(None, "the machine rounds to powers of two only")
+        stack = partial(_stack_end, values)
+        tried = FIRST_TRIED
+        try:
+            while (took := touched(mode, start, region_end(stack(tried), rounding, padding))) > tried:
+                tried += 1
+        except TooLarge:
+            return Replay(None, replays.TOO_LARGE)
+        if mode.bits == 32 and region_end(stack(tried), rounding, padding) > 1 << 32:
+            return Replay(None, replays.ABOVE_4_GIB)
+        replays.agreed("n", values["n"], tried)
+        return Replay(
+            took == tried, f"with that rounding the machine's search stops at {tried}, a walk touches {took}"
+        )
+
+    return judged
+
+
+def _stack_end(values: Values, frames: int) -> int:
+    """Where the boot stack ends, going up from S: not wrapped."""
+    before = (values["vpt_start"] - values["v_start"]) % ADDRESS_LIMIT
+    return values["v_start"] + before + (frames + 1) * PAGE_SIZE

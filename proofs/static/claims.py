@@ -1,0 +1,345 @@
+"""The family *Static calculation*: counting without a search, and what the rounding costs.
+
+Notation of DOMAIN.md section 1: S = v_start, V = v_end, T = vpt_start, n = nr_pt_pages, f the count; n_k is the
+static count after k raises: n_0 = f(S, V(0)), n_{k+1} = f(S, V(n_k)).
+"""
+
+from typing import Final
+
+from ...encodings.dom0_layout import PADDING, stack_end, v_end
+from ...encodings.static_count import raised
+from ...formal.layouts.layout import Layout
+from ...formal.layouts.paging import COMPAT, PAGE_SIZE, X86_64, PagingMode
+from ...formal.logic.claim import Claim, Expected, Part, claim
+from ...formal.logic.theorem import Lemma, Statement, Steps
+from ...formal.words.word import Truth, Word, number
+from ..count.claims import BOTH, ordinary
+from ..shared import region, replays
+from ..shared import search as loop
+from ..shared.region import m, n, v_start, vpt_start
+from ..shared.replays import Values
+from . import any_rounding as rounding
+from . import raises
+from . import rounding_cost as cost
+
+FAMILY = "Static calculation"
+STATICALLY = (
+    "We can calculate the pagetables needed for the virtual layout statically, possibly even including the "
+    "default 6/4, and use that for a lower bound."
+)
+ONCE_PER_LEVEL = (
+    "At most, we need to loop once per possibly-unpopulated pagetable level (so 1 for 32bit, 3 for 64bit) to "
+    "cover the cases of extra pagetables tipping over a page size boundary."
+)
+THREE_RAISES: Final = 506 << 40
+"""How far above S the tables may start, in bytes, so that three raises are enough. Each half of the canonical
+addresses has 128 TiB."""
+THREE_AT: Final = 0x10000373000
+"""A region for the search to look around: its tables start so far above 0 that three raises are needed."""
+FOUR_AT: Final = 0x200000036D000
+"""The same for four."""
+ONE_RAISE: Final = (2 << 30) - (32 << 20)
+"""The same for one raise."""
+COMPAT_SPAN: Final = 1 << 32
+"""A 32-bit guest's address space, in bytes."""
+
+
+def static(mode: PagingMode, count: int, start: int = 0) -> Word:
+    """n_count for the S and T of the statements here, counted from ``start`` frames."""
+    return raised(mode, v_start, vpt_start, count, start)
+
+
+@claim(family=FAMILY, sentence=STATICALLY, source="thread")
+def static_lower() -> tuple[Part, ...]:
+    """For all S, T with room: f(S, V(0)) ≤ n. And f(S, V(s)) ≤ n for the "default 6/4", s = 4 or, for compat, 6."""
+    return tuple(_lower(mode, start) for start in (0, None) for mode in BOTH)
+
+
+def _lower(mode: PagingMode, start: int | None) -> Part:
+    """The part for one start; ``None`` is the default."""
+    first = region.least_possible(mode) if start is None else start
+    least = (region.count_at_least(mode).at(),) if start is None else ()
+    return Part(
+        name=mode.title if start is not None else f"{mode.title}, from {first}",
+        lemma=Lemma(
+            f"static-lower[{mode.name}{f',from {first}' if first else ''}]",
+            f"f(S, V({first})) ≤ n",
+            Statement(
+                assumptions=(region.room(mode, n),),
+                runs=(loop.found(mode),),
+                goal=static(mode, 0, first) <= n,
+            ),
+            Steps(
+                uses=(loop.exact(mode).at(), *least, region.count_grows(mode).at(n=number(first), m=n)),
+                generalise=(loop.needed(mode, n), static(mode, 0, first)),
+            ),
+        ),
+        least=(v_start, vpt_start),
+        shape=ordinary(),
+        without={"room": ordinary() & (v_start == 0) & (n == region.fixed_tables(mode) + 1)},
+        replay=replays.region_case(mode, _bounded_below(first)),
+    )
+
+
+def _needs(mode: PagingMode, count: int, start: int = 0) -> Truth:
+    """Where to look for a region that needs ``count`` raises: the last one is a raise, and what it gives is n."""
+    return (static(mode, count - 1, start) < static(mode, count, start)) & (n == static(mode, count, start))
+
+
+def _around(address: int) -> Truth:
+    """Tables that start within the same 16 MiB as ``address``."""
+    return vpt_start >> 24 == address >> 24
+
+
+def _settled(mode: PagingMode, before: int | None, title: str, beyond: Truth, start: int = 0) -> Part:
+    """The part that says that the static count is n after as many raises as `raises.chain` says.
+
+    ``beyond`` is where to look for a region that needs more, once the bound on T - S is dropped.
+    """
+    count = raises.raises_enough(mode, before, start)
+    full_circle = ordinary() & (v_start == 0) & (n == region.fixed_tables(mode) + 1)
+    return Part(
+        name=f"{title}: {count} raise{'s' if count > 1 else ''}",
+        lemma=raises.static_is_exact(mode, before, start),
+        least=(vpt_start, v_start) if before else (v_start, vpt_start),
+        shape=ordinary() & (v_start < 1 << 30) & (vpt_start < 1 << 30),
+        without={"within": beyond, "room": full_circle},
+        replay=replays.region_case(mode, _reaches(count, start)),
+    )
+
+
+@claim(family=FAMILY, sentence=ONCE_PER_LEVEL, source='thread ("3 for 64bit")')
+def raises_64() -> tuple[Part, ...]:
+    """64-bit, T - S ≤ 506 TiB: n = n_3. T - S ≤ 2 GiB - 32 MiB: n = n_1. And three raises are needed somewhere.
+
+    From V(0); and n = n_3 from V(4), the "default 4", too.
+
+    Within a half of the canonical addresses, 128 TiB, that is always so. Further up a fourth is needed: the
+    counterexample that dropping `within` lets in.
+    """
+    low, default = _low(), region.least_possible(X86_64)
+    return (
+        _settled(X86_64, THREE_RAISES, "any region of an image", low & _around(FOUR_AT) & _needs(X86_64, 4)),
+        _settled(X86_64, ONE_RAISE, "in 2 GiB", low & (vpt_start < 4 << 30) & _needs(X86_64, 2)),
+        _settled(
+            X86_64,
+            THREE_RAISES,
+            f"any region of an image, from {default}",
+            low & _around(FOUR_AT) & _needs(X86_64, 4, default),
+            default,
+        ),
+        Part(
+            name="3 raises are needed",
+            reached=True,
+            lemma=Lemma(
+                "three-raises-needed",
+                "n_2 < n for some region",
+                Statement(
+                    assumptions=(raises.within(THREE_RAISES),),
+                    runs=(loop.found(X86_64),),
+                    goal=static(X86_64, 2) < n,
+                ),
+            ),
+            least=(vpt_start,),
+            shape=low & _around(THREE_AT) & _needs(X86_64, 3),
+            replay=replays.region_case(X86_64, _missed(2)),
+        ),
+    )
+
+
+@claim(
+    family=FAMILY,
+    sentence=ONCE_PER_LEVEL,
+    source='thread ("1 for 32bit")',
+    cure="allow two raises for a 32-bit dom0",
+)
+def raises_compat_1() -> tuple[Part, ...]:
+    """Compat, T - S ≤ 4 GiB: n = n_1. Refuted; n = n_2 is proved. From V(0), and from V(6), the "default 6"."""
+    default = region.least_possible(COMPAT)
+    return (
+        _one_raise(COMPAT, "in 4 GiB: 1 raise", 0),
+        _settled(COMPAT, COMPAT_SPAN, "in 4 GiB", _low() & _around(THREE_AT) & _needs(COMPAT, 3)),
+        _one_raise(COMPAT, f"in 4 GiB, from {default}: 1 raise", default),
+        _settled(
+            COMPAT,
+            COMPAT_SPAN,
+            f"in 4 GiB, from {default}",
+            _low() & _around(THREE_AT) & _needs(COMPAT, 3, default),
+            default,
+        ),
+    )
+
+
+def _low() -> Truth:
+    """A region from address 0 on."""
+    return ordinary() & (v_start == 0)
+
+
+def _one_raise(mode: PagingMode, title: str, start: int) -> Part:
+    """The part that says, wrongly, that one raise is enough."""
+    return Part(
+        name=title,
+        expected=Expected.REFUTED,
+        lemma=Lemma(
+            f"one-raise[{mode.name}{f',from {start}' if start else ''}]",
+            "n = n_1",
+            Statement(
+                assumptions=(raises.within(COMPAT_SPAN),),
+                runs=(loop.found(mode),),
+                goal=static(mode, 1, start) == n,
+            ),
+        ),
+        least=(vpt_start,),
+        shape=_low() & _needs(mode, 2, start),
+        replay=replays.region_case(mode, _reaches(1, start)),
+    )
+
+
+@claim(family=FAMILY, sentence=STATICALLY, source="the project's own")
+def closed_form() -> tuple[Part, ...]:
+    """For all S, T with room: n = n_5, six applications of the count, and no search.
+
+    Four are enough (raises-64) for every region within one half of the canonical addresses.
+    """
+    return tuple(_settled(mode, None, mode.title, ordinary()) for mode in BOTH)
+
+
+@claim(
+    family=FAMILY,
+    sentence="The rounding up of memory might be helpful for the traditional big VMs case, but it isn't correct or useful for other usecases.",
+    source="thread (small guests)",
+)
+def any_rounding() -> tuple[Part, ...]:
+    """For every rounding R = 2^r, 12 ≤ r ≤ 62, and every padding, all S, T with room: f(S, V(n)) = n.
+
+    V(n) is as the code has it, ⌈E⌉ to R, and R more if less than P is left; n is what the search finds.
+    """
+    return tuple(
+        Part(
+            name=mode.title,
+            lemma=rounding.exact(mode),
+            least=(rounding.mask, rounding.padding, v_start, vpt_start),
+            shape=ordinary() & (rounding.mask < 1 << 22),
+            without=rounding.without(mode),
+            replay=rounding.judge(mode),
+        )
+        for mode in BOTH
+    )
+
+
+@claim(
+    family=FAMILY,
+    sentence="The rounding up of memory might be helpful for the traditional big VMs case, but it isn't correct or useful for other usecases.",
+    source="thread (small guests)",
+)
+def rounding_cost() -> tuple[Part, ...]:
+    """T on a page, with room: n ≤ m + 4 (64-bit), m + 2 (32-bit below 4 GiB), and V(n) ≤ E(m) + 4 MiB + 508 KiB.
+
+    m is what the search finds when the region ends with the stack, rounded to a page and not padded; each of
+    the maxima is reached.
+    """
+    return tuple(part for mode in BOTH for part in _costs(mode))
+
+
+def _costs(mode: PagingMode) -> tuple[Part, ...]:
+    frames, longest = cost.most_frames(mode), cost.MOST_BYTES
+    e = stack_end(vpt_start, m)
+    border = (1 << 39) - (4 << 20) if mode.bits == 64 else 0
+    stopped = (n == loop.needed(mode, n)) & (m == cost.page_needed(mode)) & (m < 16) & (n < 16)
+    small = ordinary() & stopped & (vpt_start - v_start < 64 << 20)
+    reached = {
+        f"{frames} more frames": (
+            n == m + frames,
+            small & (v_start == border),
+            lambda more, _: more == frames,
+        ),
+        f"{longest:#x} more bytes": (
+            v_end(vpt_start, n) == e + longest,
+            small & (v_start == 0),
+            lambda _, longer: longer == longest,
+        ),
+    }
+    bound = Part(
+        name=f"at most, {mode.title}",
+        lemma=cost.cost(mode),
+        least=(v_start, vpt_start),
+        shape=small & (v_start == 0),
+        without={
+            # A stack that ends a byte too high for 512 KiB to be left up to 4 MiB.
+            "on-page": stopped & (v_start == 0) & (e == (4 << 20) - PADDING + 1),
+            "below": small & (v_start == (1 << 39) - (4 << 20)),
+            # A region that all but comes full circle: no block is counted, and both searches stop at once.
+            "room": (v_start == PAGE_SIZE) & (e == (1 << 64) - PADDING) & (n == 2) & (m == 2),
+        },
+        replay=cost.judge(mode, lambda more, longer: more <= frames and longer <= longest),
+    )
+    return bound, *(
+        Part(
+            name=f"{title} are reached, {mode.title}",
+            reached=True,
+            lemma=Lemma(
+                f"reached: {title} [{mode.name}]", f"{title} for some region", cost.statement(mode, goal)
+            ),
+            least=(v_start, vpt_start),
+            shape=shape,
+            replay=cost.judge(mode, holds),
+        )
+        for title, (goal, shape, holds) in reached.items()
+    )
+
+
+CLAIMS: tuple[Claim, ...] = (
+    static_lower,
+    raises_64,
+    raises_compat_1,
+    closed_form,
+    any_rounding,
+    rounding_cost,
+)
+
+
+def _static_count(mode: PagingMode, values: Values, count: int, start: int) -> int:
+    """n_count as the machine walks it, from ``start`` frames."""
+    frames = start
+    for _ in range(count + 1):
+        took = replays.needed(mode, values, frames)
+        assert took is not None, "the machine arranged this region"
+        frames = took
+    return frames
+
+
+def _bounded_below(start: int) -> replays.Holds:
+    """Whether the machine's first static count is no more than the n that its search finds."""
+
+    def holds(values: Values, layout: Layout) -> tuple[bool, str]:
+        first = _static_count(layout.mode, values, 0, start)
+        made = f"with {start} tables" if start else "without tables"
+        return (
+            first <= layout.nr_pt_pages,
+            f"{made} a walk touches {first}, the machine finds {layout.nr_pt_pages}",
+        )
+
+    return holds
+
+
+def _reaches(count: int, start: int = 0) -> replays.Holds:
+    """Whether the machine's static count after ``count`` raises is the n that its search finds."""
+
+    def holds(values: Values, layout: Layout) -> tuple[bool, str]:
+        steps = [_static_count(layout.mode, values, each, start) for each in range(count + 2)]
+        shown = ", ".join(map(str, dict.fromkeys(steps)))
+        return steps[
+            count
+        ] == layout.nr_pt_pages, f"the machine's static counts are {shown}, its search's {layout.nr_pt_pages}"
+
+    return holds
+
+
+def _missed(count: int) -> replays.Holds:
+    """Whether the machine's static count after ``count`` raises is not yet what its search finds."""
+
+    def holds(values: Values, layout: Layout) -> tuple[bool, str]:
+        reached, says = _reaches(count)(values, layout)
+        return not reached, says
+
+    return holds

@@ -1,0 +1,329 @@
+"""Lemmas about counting without a search: how fast f∘V can grow, and when it has stopped growing.
+
+Notation of DOMAIN.md section 1, and n_k for the static count after k raises (`encodings.static_count`).
+
+The argument. Setting X more frames aside moves the region's end by ⌈4096 X⌉ to 4 MiB at most, so it needs at
+most B(X) more tables, about X / 512. So the raises Δ_k = n_{k+1} - n_k fall by a factor of 512 each time.
+Once one is as small as `settling_raise`, it crosses one 4 MiB line at most, the next raise is a handful of
+tables, and these are too few to reach the next line: the one after that is 0.
+"""
+
+from functools import cache
+
+from ...encodings.dom0_count import FIRST_TRIED, tables, tables_by_level, tables_for
+from ...encodings.dom0_layout import ROUNDING_SHIFT, padded_end
+from ...encodings.static_count import raised
+from ...formal.layouts.paging import PAGE_SIZE, Level, PagingMode
+from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps, Use
+from ...formal.words.word import number, word
+from ..shared import arithmetic, region
+from ..shared import search as loop
+from ..shared.region import far, m, n, near, v_start, vpt_start
+
+l = word("l")  # noqa: E741 - the third of n, m, l
+LINE = 1 << ROUNDING_SHIFT
+"""What the region's end is rounded to, in bytes; its multiples are the lines that it can cross."""
+
+
+def pages_moved(frames: int) -> int:
+    """How far the region's end moves at most, in bytes, when so many frames more are set aside."""
+    return -(-frames * PAGE_SIZE // LINE) * LINE
+
+
+def _level_raise(level: Level, moved: int) -> int:
+    """How many more tables a level takes at most when the region's end moves so many bytes."""
+    return 0 if level.fixed is not None else arithmetic.most_blocks(level.shift, moved)
+
+
+def most_raise(mode: PagingMode, frames: int) -> int:
+    """B(X): how many more tables X more frames can need at most."""
+    return sum(_level_raise(level, pages_moved(frames)) for level in mode.counted_levels)
+
+
+def settling_raise(mode: PagingMode) -> int:
+    """The largest raise after which there can be one more at most: both stay within one line."""
+    return LINE // PAGE_SIZE - most_raise(mode, 1)
+
+
+@cache
+def v_end_moves(frames: int) -> Lemma:
+    """n ≤ m ≤ n + X gives V(m) ≤ V(n) + ⌈4096 X⌉ to 4 MiB."""
+    ends = padded_end(vpt_start, n), padded_end(vpt_start, m)
+    moved = region.padded(m) - region.padded(n)
+    return Lemma(
+        f"v-end-moves[{frames}]",
+        f"n ≤ m ≤ n + {frames} ⇒ V(m) - V(n) ≤ {pages_moved(frames):#x}",
+        Statement(
+            assumptions=(
+                Assumption("in-order", n <= m, "n ≤ m"),
+                Assumption("close", m - n <= frames, f"m ≤ n + {frames}"),
+            ),
+            goal=(ends[1] - ends[0] <= pages_moved(frames)),
+        ),
+        Steps(
+            uses=(
+                stack_moves().at(),
+                arithmetic.round_up_moves(ROUNDING_SHIFT, frames * PAGE_SIZE).at(
+                    near=region.padded(n), far=region.padded(m)
+                ),
+            ),
+            generalise=(*ends, moved, m - n),
+        ),
+    )
+
+
+@cache
+def stack_moves() -> Lemma:
+    """E(m) - E(n) = 4096 (m - n)."""
+    return Lemma(
+        "stack-moves",
+        "E(m) - E(n) = 4096 (m - n)",
+        Statement(goal=region.padded(m) - region.padded(n) == (m - n) * PAGE_SIZE),
+    )
+
+
+@cache
+def tables_move(mode: PagingMode, moved: int) -> Lemma:
+    """near ≤ far ≤ near + W gives f(S, far) ≤ f(S, near) + a raise: level by level."""
+    levels = [level for level in mode.counted_levels if level.fixed is None]
+    raises = tuple(_level_raise(level, moved) for level in mode.counted_levels[::-1])
+    per_level = [arithmetic.spanned_moves(level.shift, moved).at(low=v_start) for level in levels]
+    return region.summed(
+        mode,
+        name=f"tables-move[{mode.name},{moved:#x}]",
+        meaning=f"near ≤ far ≤ near + {moved:#x} ⇒ f(S, far) ≤ f(S, near) + {sum(raises)}",
+        assumptions=(Assumption("close", far - near <= moved, f"far - near ≤ {moved:#x}"),),
+        here=near,
+        there=far,
+        raises=raises,
+        per_level=[arithmetic.same_distance().at(low=v_start), *per_level],
+    )
+
+
+@cache
+def count_moves(mode: PagingMode, frames: int) -> Lemma:
+    """n ≤ m ≤ n + X gives f(S, V(m)) ≤ f(S, V(n)) + B(X)."""
+    ends = padded_end(vpt_start, n), padded_end(vpt_start, m)
+    counts = tuple(tables_for(mode, v_start, vpt_start, each) for each in (n, m))
+    padded = tuple(tables(mode, v_start, end) for end in ends)
+    return Lemma(
+        f"count-moves[{mode.name},{frames}]",
+        f"n ≤ m ≤ n + {frames} ⇒ f(S, V(m)) ≤ f(S, V(n)) + {most_raise(mode, frames)}",
+        Statement(
+            assumptions=(
+                Assumption("in-order", n <= m, "n ≤ m"),
+                Assumption("close", m - n <= frames, f"m ≤ n + {frames}"),
+                region.room(mode, m),
+            ),
+            goal=counts[1] <= counts[0] + most_raise(mode, frames),
+        ),
+        Steps(
+            uses=(
+                region.v_end_grows(mode).at(),
+                v_end_moves(frames).at(),
+                tables_move(mode, pages_moved(frames)).at(near=ends[0], far=ends[1]),
+                region.count_as_padded(mode).at(),
+                region.count_as_padded(mode).at(n=m),
+            ),
+            generalise=(*counts, *padded, *ends),
+        ),
+    )
+
+
+@cache
+def v_end_stays() -> Lemma:
+    """A region's end that has just moved does not move again within the same 1024 frames."""
+    ends = [padded_end(vpt_start, each) for each in (n, m, l)]
+    return Lemma(
+        "v-end-stays",
+        "n ≤ m ≤ l ≤ n + 1024, V(n) ≠ V(m) ⇒ V(m) = V(l)",
+        Statement(
+            assumptions=(
+                Assumption("in-order", (n <= m) & (m <= l), "n ≤ m ≤ l"),
+                Assumption("close", l - n <= LINE // PAGE_SIZE, "l ≤ n + 1024"),
+                Assumption("moved", ends[0] != ends[1], "the end moves between n and m"),
+            ),
+            goal=ends[1] == ends[2],
+        ),
+    )
+
+
+@cache
+def same_end() -> Lemma:
+    """Equal counts end the region at the same place."""
+    return Lemma(
+        "same-end",
+        "n = m ⇒ V(n) = V(m)",
+        Statement(
+            assumptions=(Assumption("equal", n == m, "n = m"),),
+            goal=padded_end(vpt_start, n) == padded_end(vpt_start, m),
+        ),
+    )
+
+
+@cache
+def same_tables(mode: PagingMode) -> Lemma:
+    """Regions that end at the same place take the same tables."""
+    return Lemma(
+        f"same-tables[{mode.name}]",
+        "near = far ⇒ f(S, near) = f(S, far)",
+        Statement(
+            assumptions=(Assumption("equal", near == far, "near = far"),),
+            goal=tables(mode, v_start, near) == tables(mode, v_start, far),
+        ),
+    )
+
+
+@cache
+def settles(mode: PagingMode) -> Lemma:
+    """Once a raise is small, f(S, V) of the next count but one is that count: m = f(S, V(n)) is close to n."""
+    counts = {each: tables_for(mode, v_start, vpt_start, each) for each in (n, m, l)}
+    ends = {each: padded_end(vpt_start, each) for each in (n, m, l)}
+    padded = {each: tables(mode, v_start, end) for each, end in ends.items()}
+    small = settling_raise(mode)
+    return Lemma(
+        f"settles[{mode.name}]",
+        f"n ≤ m = f(S, V(n)) ≤ n + {small}, l = f(S, V(m)) ⇒ f(S, V(l)) = l",
+        Statement(
+            assumptions=(
+                Assumption("close", (n <= m) & (m - n <= small), f"n ≤ m ≤ n + {small}"),
+                Assumption("raised", (counts[n] == m) & (counts[m] == l), "m = f(S, V(n)), l = f(S, V(m))"),
+                region.room(mode, l),
+                region.room(mode, m),
+            ),
+            goal=counts[l] == l,
+        ),
+        Steps(
+            uses=(
+                region.count_grows(mode).at(),
+                count_moves(mode, small).at(),
+                *(region.count_as_padded(mode).at(n=each) for each in (n, m, l)),
+                v_end_stays().wherever(),
+                same_end().wherever(n=m, m=l),
+                same_tables(mode).wherever(near=ends[n], far=ends[m]),
+                same_tables(mode).wherever(near=ends[m], far=ends[l]),
+            ),
+            generalise=(*counts.values(), *padded.values(), *ends.values()),
+        ),
+    )
+
+
+def _first_length(before: int, start: int) -> int:
+    """How far above S the region made for ``start`` frames ends at most, in bytes."""
+    return before + start * PAGE_SIZE + region.ABOVE_TABLES + LINE
+
+
+def first_bound(mode: PagingMode, before: int, start: int = 0) -> int:
+    """What bounds f(S, V(start)) when the tables start at most ``before`` bytes above S."""
+    return sum(
+        (_first_length(before, start) >> level.shift) + 2 if level.fixed is None else level.fixed
+        for level in mode.counted_levels
+    )
+
+
+@cache
+def first_bounded(mode: PagingMode, before: int, start: int = 0) -> Lemma:
+    """T - S ≤ L gives f(S, V(start)) ≤ about L / 2 MiB, for a few frames to start from."""
+    end = padded_end(vpt_start, number(start))
+    most = _first_length(before, start)
+    spans = tables_by_level(mode, v_start, end)
+    count = tables_for(mode, v_start, vpt_start, number(start))
+    return Lemma(
+        f"first-bounded[{mode.name},{before:#x}{_from(start)}]",
+        f"T - S ≤ {before:#x} ⇒ f(S, V({start})) ≤ {first_bound(mode, before, start)}",
+        Statement(
+            assumptions=(within(before),),
+            goal=count <= first_bound(mode, before, start),
+        ),
+        Steps(
+            uses=(
+                region.count_as_padded(mode).at(n=number(start)),
+                end_within(before, start).at(),
+                *(
+                    arithmetic.spanned_at_most(level.shift, most).at(low=v_start, far=end)
+                    for level in mode.counted_levels
+                    if level.fixed is None
+                ),
+            ),
+            generalise=region.terms(count, *spans, end),
+        ),
+    )
+
+
+def within(before: int) -> Assumption:
+    """The assumption that the tables start no further above S than ``before`` bytes."""
+    return Assumption("within", vpt_start - v_start <= before, f"vpt_start - v_start ≤ {before:#x}")
+
+
+@cache
+def end_within(before: int, start: int = 0) -> Lemma:
+    """T - S ≤ L gives V(start) - S ≤ L + 516 KiB + 4 MiB, and a page for each frame of the start."""
+    most = _first_length(before, start)
+    return Lemma(
+        f"end-within[{before:#x}{_from(start)}]",
+        f"T - S ≤ {before:#x} ⇒ V({start}) - S ≤ {most:#x}",
+        Statement(assumptions=(within(before),), goal=padded_end(vpt_start, number(start)) - v_start <= most),
+    )
+
+
+def _from(start: int) -> str:
+    """What tells a lemma's name for another start from that for 0."""
+    return f",from {start}" if start else ""
+
+
+def chain(mode: PagingMode, first: int) -> list[int]:
+    """Bounds of n_0, Δ_0, Δ_1, ... down to the first that settles, from a bound of n_0."""
+    bounds = [first]
+    while bounds[-1] > settling_raise(mode):
+        bounds.append(most_raise(mode, bounds[-1]))
+    return bounds
+
+
+def raises_enough(mode: PagingMode, before: int | None = None, start: int = 0) -> int:
+    """How many raises `static_is_exact` speaks of."""
+    first = region.most_tables(mode) if before is None else first_bound(mode, before, start)
+    return len(chain(mode, first))
+
+
+@cache
+def static_is_exact(mode: PagingMode, before: int | None = None, start: int = 0) -> Lemma:
+    """The static count, after as many raises as `chain` has bounds, is the n that the search stops at.
+
+    With ``before``, for tables that start no further than that above S; else for all. ``start`` is the count that it
+    starts from, no more than the least possible.
+    """
+    if before is None:
+        bounds = chain(mode, region.most_tables(mode))
+        bounded = region.count_bounded(mode).at(n=number(start))
+    else:
+        bounds = chain(mode, first_bound(mode, before, start))
+        bounded = first_bounded(mode, before, start).at()
+    counts = (raised(mode, v_start, vpt_start, raises, start) for raises in range(len(bounds) + 1))
+    steps = [number(start), *counts]
+    # n_0 ≤ n_1 ≤ ..., each raise within its bound, the last but one small: so the last count is a fixed point.
+    rising: list[Use] = [bounded, region.count_at_least(mode).at(n=number(start))]
+    for index, bound in enumerate(bounds):
+        low, high = steps[index], steps[index + 1]
+        rising.append(region.count_grows(mode).at(n=low, m=high))
+        rising.append(count_moves(mode, bound).at(n=low, m=high))
+    rising.append(settles(mode).at(n=steps[-3], m=steps[-2], l=steps[-1]))
+    # The search stops no higher than this fixed point, and each n_k is no higher than what it stops at.
+    rising.append(loop.stops_least(mode).at(m=steps[-1], first=number(FIRST_TRIED)))
+    least = [region.count_at_least(mode).at()] if start else []
+    below = [
+        loop.exact(mode).at(),
+        *least,
+        *(region.count_grows(mode).at(n=step, m=n) for step in steps[:-1]),
+    ]
+    uses = [*below, *rising] if before is None else [*rising, *below]
+    last = steps[-1]
+    return Lemma(
+        f"static-is-exact[{mode.name}" + (f",{before:#x}" if before is not None else "") + f"{_from(start)}]",
+        f"the search stops at n ⇒ n = n_{len(bounds)}, the static count after {len(bounds)} raises from {start}",
+        Statement(
+            assumptions=(region.room(mode, n) if before is None else within(before),),
+            runs=(loop.found(mode),),
+            goal=last == n,
+        ),
+        Steps(uses=tuple(uses), generalise=(loop.needed(mode, last), loop.needed(mode, n), *steps[:0:-1])),
+    )

@@ -1,0 +1,1 @@
+"""The family *Toolstack*: libxenguest's iteration against the hypervisor's search."""

@@ -1,0 +1,223 @@
+"""``ptproof certify``: what it prints, its statuses, the files it writes, and that kept proofs can be checked."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+import tiny_claims as tiny
+from ptproof.formal.certify import sat_oracle
+from ptproof.formal.certify.certificate import MANIFEST, read_manifest
+from ptproof.formal.logic import claim as claim_module
+from ptproof.formal.logic.claim import Claim, Expected
+from run_cli import Ran, assert_refused, run
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def _tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    install(monkeypatch, *tiny.GOOD)
+
+
+def install(monkeypatch: pytest.MonkeyPatch, *claims: Claim) -> None:
+    """Put claims in the place of those installed."""
+    monkeypatch.setattr(claim_module, "claims", lambda: claims)
+
+
+def test_all_certified(capsys: Capture) -> None:
+    """The counts, and how long the proofs are; status 0."""
+    ran = run(capsys, "certify", "--jobs", "2")
+    assert (ran.status, ran.err) == (0, "")
+    counts, satisfiable, proofs = ran.lines
+    assert counts == "4 obligations: certified 3, satisfiable 1, uncertified 0, refused 0"
+    assert satisfiable == "No proof rests on the one that is not certified: it is of a claim that is refuted."
+    assert proofs.startswith("3 proofs of ")
+    assert proofs.endswith(" steps were checked; solver: CaDiCaL 1.9.5 of python-sat 1.9.dev24")
+    assert not list(Path().iterdir())
+
+
+def test_one_and_several(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is told agrees with its number."""
+    needless = run(capsys, "certify", "needless").lines
+    assert needless[0] == "1 obligation: certified 1, satisfiable 0, uncertified 0, refused 0"
+    assert re.match(r"1 proof of (1 step|[\d,]+ steps) was checked; ", needless[1])
+    small = tiny.part(tiny.lemma("stays-small", tiny.x < 200), expected=Expected.REFUTED)
+    install(monkeypatch, tiny.REFUTED, tiny.claim("small", small))
+    several = run(capsys, "certify").lines
+    assert several[1] == "No proof rests on 2 that are not certified: they are of claims that are refuted."
+    assert several[2].startswith("0 proofs of 0 steps were checked; ")
+
+
+def test_a_proof_that_does_not_follow(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A claim that is expected to hold and doesn't: status 1, and the obligation is named."""
+    install(monkeypatch, tiny.PROVED, tiny.SURPRISE)
+    ran = run(capsys, "certify")
+    assert (ran.status, ran.lines[0]) == (1, "SATISFIABLE  shrinks/proof: it can be satisfied")
+    assert "3 obligations: certified 2, satisfiable 1, uncertified 0, refused 0" in ran.lines
+
+
+def test_nothing_to_certify(capsys: Capture) -> None:
+    """Claims that examples settle rest on no obligation: that isn't success."""
+    ran = run(capsys, "certify", "reached")
+    assert (ran.status, ran.out) == (5, "")
+    assert ran.err == "ptproof: no obligation is among what was selected: examples settle it\n"
+
+
+def test_names_that_name_nothing(capsys: Capture) -> None:
+    """As for every command."""
+    assert run(capsys, "certify", "nobody").status == 5
+
+
+def missing(name: str) -> NoReturn:
+    """What looking up a package's version does where it isn't installed."""
+    raise PackageNotFoundError(name)
+
+
+def test_without_python_sat(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line that says what to install, status 2; nothing is written."""
+    monkeypatch.setattr(sat_oracle, "version", missing)
+    ran = run(capsys, "certify", "--manifest", "m.json", "--out", "kept", "--json", "-")
+    assert_refused(ran, "python-sat, which is not installed: pip install 'ptproof[certify]'")
+    assert not list(Path().iterdir())
+
+
+def test_other_commands_do_not_load_it() -> None:
+    """Nor does this process, which only makes clauses."""
+    script = (
+        "import sys; from ptproof.formal.cli.main import main;"
+        "print(main(['list']), main(['certify', 'asserts-same-test']), 'pysolvers' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines()[-1] == "0 0 False"
+
+
+def test_as_json(capsys: Capture) -> None:
+    """What came of each obligation, with the hashes; and no text."""
+    found = json.loads(run(capsys, "certify", "--json", "-").out)
+    assert (found["schema"], found["status"]) == ("ptproof-certify/1", 0)
+    grades = {each["name"]: each["grade"] for each in found["obligations"]}
+    assert grades["helper/proof"] == "certified"
+    assert grades["grows/proof"] == "satisfiable"
+    for each in found["obligations"]:
+        assert (each["certificate"] is None) == (each["grade"] != "certified")
+    assert set(found["trusted"]) == {"bit_blaster", "proof_checker"}
+
+
+def test_the_manifest_is_the_same_each_time(capsys: Capture) -> None:
+    """Byte for byte, whoever of the two processes was quicker."""
+    assert run(capsys, "certify", "--manifest", "one.json", "--jobs", "2").status == 0
+    assert run(capsys, "certify", "--manifest", "other.json", "--jobs", "1").status == 0
+    assert Path("one.json").read_bytes() == Path("other.json").read_bytes()
+    assert len(read_manifest(Path("one.json").read_bytes(), "one.json")[1]) == 3
+
+
+@pytest.fixture
+def kept(capsys: Capture) -> Path:
+    """A folder with the proofs of the tiny claims."""
+    assert run(capsys, "certify", "--out", "kept").status == 0
+    return Path("kept")
+
+
+def checked(capsys: Capture, *more: str) -> Ran:
+    """Check the kept proofs."""
+    return run(capsys, "certify", "proved", "needless", "--check", "kept", *more)
+
+
+def test_kept_proofs_are_checked_without_a_solver(
+    capsys: Capture, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each query, its clauses and its proof are files; the proofs are checked where python-sat isn't installed."""
+    names = {each.name for each in kept.iterdir()}
+    certificates = read_manifest((kept / MANIFEST).read_bytes(), "kept")[1]
+    assert names == {MANIFEST} | {
+        f"{each.query}.{end}" for each in certificates for end in ("smt2", "cnf", "lrat")
+    }
+    monkeypatch.setattr(sat_oracle, "version", missing)
+    ran = checked(capsys)
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.lines[0] == "3 obligations: certified 3, satisfiable 0, uncertified 0, refused 0"
+    assert ran.lines[-1].endswith("solver: none; kept proofs of kept")
+
+
+def test_what_no_proof_rests_on_needs_no_kept_proof(capsys: Capture, kept: Path) -> None:
+    """A claim that is refuted has an obligation that can be met: nobody has a proof of it, with or without a solver."""
+    ran = run(capsys, "certify", "--check", str(kept))
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.lines[:2] == [
+        "4 obligations: certified 3, satisfiable 0, uncertified 1, refused 0",
+        "No proof rests on the one that is not certified: it is of a claim that is refuted.",
+    ]
+
+
+def proof_of(kept: Path, name: str) -> Path:
+    """The file of a kept proof."""
+    (query,) = (
+        each.query for each in read_manifest((kept / MANIFEST).read_bytes(), "kept")[1] if each.name == name
+    )
+    return kept / f"{query}.lrat"
+
+
+def test_a_kept_proof_that_is_missing(capsys: Capture, kept: Path) -> None:
+    """It stays uncertified, with status 3."""
+    proof_of(kept, "helper/proof").unlink()
+    ran = checked(capsys)
+    assert ran.status == 3
+    assert ran.lines[0].startswith("UNCERTIFIED  helper/proof: there is no proof kept/")
+    assert ran.lines[1] == "3 obligations: certified 2, satisfiable 0, uncertified 1, refused 0"
+
+
+def _cut(text: str) -> str:
+    return text[: len(text) // 2]
+
+
+def _emptied(_text: str) -> str:
+    return ""
+
+
+def _binary(_text: str) -> str:
+    return "a\0b\x80"
+
+
+@pytest.mark.parametrize("damage", [_cut, _emptied, _binary])
+def test_a_kept_proof_that_is_damaged(capsys: Capture, kept: Path, damage: Callable[[str], str]) -> None:
+    """It is refused, with status 70."""
+    file = proof_of(kept, "helper/proof")
+    file.write_text(damage(file.read_text(encoding="ascii")), encoding="latin-1")
+    ran = checked(capsys)
+    assert ran.status == 70
+    assert ran.lines[0].startswith("REFUSED  helper/proof: the proof was refused: ")
+
+
+def test_a_proof_of_another_query(capsys: Capture, kept: Path) -> None:
+    """Put in the place of the right one, it is refused."""
+    proof_of(kept, "helper/proof").write_bytes(proof_of(kept, "least-of-two/proof").read_bytes())
+    assert checked(capsys).lines[0].startswith("REFUSED  helper/proof: the proof was refused: ")
+
+
+def test_another_right_proof(capsys: Capture, kept: Path) -> None:
+    """A proof that is right, but not the one recorded, is refused, too."""
+    with proof_of(kept, "helper/proof").open("a", encoding="ascii") as file:
+        file.write("\n")
+    ran = checked(capsys)
+    assert ran.status == 70
+    assert ran.lines[0] == "REFUSED  helper/proof: the manifest has another CNF or another proof"
+
+
+def test_files_that_cannot_be_used(capsys: Capture) -> None:
+    """A folder without a manifest, a manifest that is none, names that can't be written: one line, status 2."""
+    assert_refused(run(capsys, "certify", "--check", "nowhere"), "nowhere/certificates.json: can't be read")
+    Path("kept").mkdir()
+    Path("kept", MANIFEST).write_text("{}", encoding="utf-8")
+    assert_refused(run(capsys, "certify", "--check", "kept"), "kept/certificates.json: expected a manifest")
+    Path("file").touch()
+    assert_refused(run(capsys, "certify", "--out", "file"), "file: can't be written to: ")
+    assert_refused(run(capsys, "certify", "--manifest", "no/m.json"), "no/m.json: can't be written")
+    assert_refused(run(capsys, "certify", "--out", "a", "--check", "b"), "not allowed with argument")
+    assert_refused(run(capsys, "certify", "--jobs", "0"), "argument --jobs: expected 1 to 0x100")

@@ -1,0 +1,86 @@
+"""``ptproof check``: what it prints, its statuses, and what it refuses."""
+
+import json
+from pathlib import Path
+
+import pytest
+import tiny_questions as tiny
+from ptproof.formal.images import image_questions as image_claims
+from ptproof.formal.images.image_questions import Questions
+from ptproof.formal.images.image_writer import image_of
+from ptproof.formal.layouts.layout import Configuration, Segment
+from run_cli import assert_refused, run
+
+Capture = pytest.CaptureFixture[str]
+ADDRESSES = Configuration(virt_base=0, kernel=Segment(0x100000, 0x300000), nr_pages=0)
+
+
+@pytest.fixture(name="kernel")
+def kernel_file(tmp_path: Path) -> str:
+    """An image, in a file."""
+    path = tmp_path / "vmlinuz"
+    path.write_bytes(image_of(ADDRESSES))
+    return str(path)
+
+
+def ask(monkeypatch: pytest.MonkeyPatch, asked: Questions | None) -> list[Configuration]:
+    """Have those questions asked; gives the images that they were asked of."""
+    images: list[Configuration] = []
+
+    def questions(configuration: Configuration) -> Questions | None:
+        images.append(configuration)
+        return asked
+
+    monkeypatch.setattr(image_claims, "questions", questions)
+    return images
+
+
+def test_answers(capsys: Capture, monkeypatch: pytest.MonkeyPatch, kernel: str, tmp_path: Path) -> None:
+    """What the image's addresses are decides; each question has its line, and the file the same as data."""
+    images = ask(monkeypatch, tiny.ALL)
+    written = tmp_path / "check.json"
+    ran = run(capsys, "check", kernel, "--json", str(written))
+    assert images == [ADDRESSES]
+    assert (ran.status, ran.err) == (1, "")
+    assert [line.split()[:2] for line in ran.lines if line[0] != " "][1:-1] == [
+        ["proved", "holds"],
+        ["breaks", "by-memory"],
+        ["breaks", "by-initrd"],
+        ["breaks", "by-both"],
+    ]
+    assert f"        ptproof layout {kernel} --nr-pages 300" in ran.lines
+    alone = run(capsys, "check", kernel, "--json", "-")
+    assert json.loads(alone.out) == json.loads(written.read_text())
+    assert alone.status == 1
+
+
+def test_all_well(capsys: Capture, monkeypatch: pytest.MonkeyPatch, kernel: str) -> None:
+    """Status 0 when all is proved, or what breaks is harmless."""
+    ask(monkeypatch, tiny.asked(tiny.HOLDS, tiny.BY_INITRD))
+    assert run(capsys, "check", kernel).status == 0
+
+
+def test_never_built(capsys: Capture, monkeypatch: pytest.MonkeyPatch, kernel: str) -> None:
+    """An image that Xen never builds is status 1, though nothing breaks."""
+    ask(monkeypatch, tiny.asked(tiny.HOLDS, boots=tiny.NEVER))
+    ran = run(capsys, "check", kernel)
+    assert ran.status == 1
+    assert ran.lines[0].startswith("Xen never builds this image, whatever its memory: ")
+
+
+def test_nothing_to_ask(capsys: Capture, monkeypatch: pytest.MonkeyPatch, kernel: str) -> None:
+    """Without any question installed nothing was checked, and that doesn't look like success."""
+    ask(monkeypatch, None)
+    ran = run(capsys, "check", kernel)
+    assert (ran.status, ran.out) == (5, "")
+    assert ran.err == "ptproof: nothing that is installed has a question for an image\n"
+
+
+def test_refused(capsys: Capture, kernel: str, tmp_path: Path) -> None:
+    """What isn't an image, isn't there, or would be written over."""
+    (tmp_path / "text").write_text("no image")
+    assert_refused(run(capsys, "check", str(tmp_path / "text")), "text: ")
+    assert_refused(run(capsys, "check", str(tmp_path / "none")), "none: can't be read: No such file")
+    assert_refused(run(capsys, "check"), "the following arguments are required: IMAGE")
+    assert_refused(run(capsys, "check", kernel, "--json", kernel), "is an input, too")
+    assert_refused(run(capsys, "check", kernel, "--json", str(tmp_path)), "can't be written: Is a directory")

@@ -1,0 +1,211 @@
+"""What every command writes as JSON is what its schema says, and no schema lets anything else pass."""
+
+import json
+from collections.abc import Iterator
+from copy import deepcopy
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny_claims as tiny
+import tiny_questions
+from jsonschema import Draft202012Validator
+from ptproof.formal.cli.command_line import commands
+from ptproof.formal.cli.main import command_line
+from ptproof.formal.images import image_questions as image_claims
+from ptproof.formal.images.image_writer import image_of
+from ptproof.formal.layouts.layout import Configuration, Segment
+from ptproof.formal.logic import claim as claim_module
+from ptproof.formal.solvers import solver
+from ptproof.formal.xen import booting, random_boots, real_xen
+from run_cli import run
+from test_boot_command import Boots, twice
+
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs/json.md"
+SCHEMAS = {
+    file.name.removesuffix("-1.json"): json.loads(file.read_text(encoding="utf-8"))
+    for file in files("ptproof.formal").joinpath("schemas").iterdir()
+}
+SMALL = ("--kernel", "0x100000", "0x300000", "--nr-pages", "16384")
+MISALIGNED = ("--virt-base", "0x800", "--kernel", "0x100000", "0x300000", "--nr-pages", "16384")
+PAST_THE_END = ("--virt-base", "0xffffffffffc00000", "--kernel", "0xffffffffffd00000", "0xfffffffffff00000")
+LOGS = ROOT / "tests/data/boot-logs"
+
+EXAMPLES: dict[str, tuple[tuple[str, ...], ...]] = {
+    "list": ((),),
+    "show": (("tiny",),),
+    "prove": ((), ("all-that-goes-wrong",)),
+    "counterexample": (("refuted",),),
+    "report": ((),),
+    "invariants": ((),),
+    "export": (("obligations", "tiny"),),
+    "certify": (("tiny", "--jobs", "1"),),
+    "layout": (SMALL, (*SMALL, "--entry", "0x100000", "--initrd-len", "5000")),
+    "replay": (
+        ("small.json",),
+        ("small.json", "--nr-pt-pages", "6"),
+        ("small.json", "--nr-pt-pages", "4"),
+        ("misaligned.json",),
+        ("past.json",),
+        ("counterexample.json",),
+    ),
+    "picture": (SMALL, ("--layout", "far.json", "--nr-pt-pages", "6")),
+    "check-log": (
+        *((str(each),) for each in sorted(LOGS.glob("*.log"))),
+        (str(LOGS.parent / "domu-layouts.jsonl"),),
+    ),
+    "image": (("kernel.elf",),),
+    "check": (("kernel.elf",),),
+    "boot": (SMALL, ("--random", "3"), ("--counterexample", "twice")),
+    "completion": (("bash",),),
+}
+"""What is run of each command. A new command has to be put here, with all that its output may have in it."""
+
+
+@pytest.fixture(autouse=True)
+def _prepared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The files that the examples read, small claims of every verdict, and recorded boots."""
+    boots = Boots()
+    monkeypatch.setattr(booting, "boot", boots.boot)
+    monkeypatch.setattr(random_boots, "boot", boots.boot)
+    monkeypatch.setattr(real_xen, "programs", boots.programs)
+    monkeypatch.setattr(solver, "RLIMIT", 100_000)
+    monkeypatch.setattr(image_claims, "questions", lambda _: tiny_questions.ALL)
+    monkeypatch.chdir(tmp_path)
+    wrong = (tiny.SURPRISE, tiny.VACUOUS, tiny.UNKNOWN, tiny.DISAGREES, tiny.MISCOUNTS, tiny.UNSOUND)
+    monkeypatch.setattr(claim_module, "claims", lambda: (*tiny.GOOD, *map(_wrong, wrong), twice()))
+    for name, options in (
+        ("small", SMALL),
+        ("misaligned", MISALIGNED),
+        ("past", (*PAST_THE_END, "--nr-pages", "4096")),
+        ("far", (*SMALL, "--init-p2m", "0x8000000000")),
+        ("far", (*SMALL, "--init-p2m", "0x8000000000")),
+    ):
+        run(capsys, "layout", *options, "--json", f"{name}.json")
+    run(capsys, "counterexample", "refuted", "--json", "counterexample.json")
+    kernel = Configuration(virt_base=0, kernel=Segment(0x100000, 0x300000), nr_pages=1)
+    Path("kernel.elf").write_bytes(image_of(kernel))
+
+
+def _wrong(claim: claim_module.Claim) -> claim_module.Claim:
+    return tiny.claim(claim.id, *claim.parts, family="All that goes wrong")
+
+
+Path_ = tuple[str | int, ...]
+OPTIONAL = {"example", "witness", "why", "hint", "queries", "frame", "level", "index"}
+"""Keys that some objects have and others haven't."""
+FREE = {("values",), ("taken",), ("reached",), ("answers",)}
+"""Objects whose keys are names of inputs, of levels or of solvers: any."""
+
+
+def closed(schema: Any) -> Any:
+    """The schema with no key allowed but those that it names: so that every key is one that it explains."""
+    if isinstance(schema, list):
+        return [closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: closed(each) for key, each in schema.items()}
+    if schema.get("type") == "object" and "properties" in schema:
+        found["additionalProperties"] = False
+    return found
+
+
+def written(capsys: pytest.CaptureFixture[str], command: str) -> Iterator[Any]:
+    """What the command writes for each of its examples."""
+    for argv in EXAMPLES[command]:
+        ran = run(capsys, command, *argv, "--json", "-")
+        assert ran.out.startswith("{"), ran
+        yield json.loads(ran.out)
+
+
+def mutations(value: Any) -> Iterator[tuple[str, Any]]:
+    """Each way to leave out one key, to add one, or to put another kind of value in; of a list, in its first item."""
+    for path in paths(value):
+        at = value
+        for step in path:
+            at = at[step]
+        yield f"{path}: of another kind", put(value, path, [[]] if isinstance(at, dict | str) else {"a": {}})
+        if isinstance(at, dict):
+            yield f"{path}: a key more", put(value, path, at | {"another key": {}})
+            free = path[-1:] in FREE and not isinstance(at.get("schema"), str)
+            for key in () if free else set(at) - OPTIONAL:
+                mutated = {name: each for name, each in at.items() if name != key}
+                yield f"{path}: without {key}", put(value, path, mutated)
+
+
+def paths(value: Any, path: Path_ = ()) -> Iterator[Path_]:
+    """The place of each value in a value."""
+    yield path
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from paths(each, (*path, key))
+    elif isinstance(value, list) and value:
+        yield from paths(value[0], (*path, 0))
+
+
+def put(value: Any, path: Path_, new: Any) -> Any:
+    """The value with another in its place."""
+    if not path:
+        return new
+    found = deepcopy(value)
+    at = found
+    for step in path[:-1]:
+        at = at[step]
+    at[path[-1]] = new
+    return found
+
+
+def test_every_command_has_an_example() -> None:
+    """A command whose output isn't held against a schema here would have none, or a stale one."""
+    there = {each.name for each in commands(command_line())}
+    assert there - set(EXAMPLES) == set(), (
+        "put an example of each into EXAMPLES, and its schema into formal/schemas"
+    )
+    assert set(EXAMPLES) - there == set()
+
+
+@pytest.mark.parametrize("command", EXAMPLES)
+def test_outputs_are_what_their_schema_says(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    """Every output names its schema, meets it, and has no key that the schema doesn't explain."""
+    outputs = list(written(capsys, command))
+    assert outputs
+    for output in outputs:
+        schema = SCHEMAS[output["schema"].removesuffix("/1")]
+        Draft202012Validator(closed(schema)).validate(output)
+
+
+@pytest.mark.parametrize("command", EXAMPLES)
+def test_no_schema_lets_another_output_pass(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    """An output with a key less, a key more, or a value of another kind doesn't meet its schema."""
+    for output in [*written(capsys, command)][:3]:
+        schema = SCHEMAS[output["schema"].removesuffix("/1")]
+        validator = Draft202012Validator(closed(schema))
+        passed = [what for what, mutated in mutations(output) if validator.is_valid(mutated)]
+        assert passed == []
+
+
+def test_schemas_are_schemas_and_named_by_what_they_are() -> None:
+    """Each is a valid schema, says which output it is of, and asks for that name in it."""
+    assert SCHEMAS
+    for name, schema in SCHEMAS.items():
+        Draft202012Validator.check_schema(schema)
+        assert schema["$id"] == schema["properties"]["schema"]["const"] == f"{name}/1"
+        assert schema["description"]
+        assert "schema" in schema["required"]
+
+
+def test_every_schema_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    """No schema is left over from a command that is gone."""
+    seen = {each["schema"].removesuffix("/1") for command in EXAMPLES for each in written(capsys, command)}
+    assert set(SCHEMAS) - seen == set()
+
+
+def test_the_page_tells_of_every_schema() -> None:
+    """docs/json.md names every schema and every command, and nothing that there is not."""
+    text = PAGE.read_text(encoding="utf-8")
+    rows = [line.split("|")[1:3] for line in text.splitlines() if line.startswith("| `ptproof")]
+    assert {schema.strip().strip("`") for _, schema in rows} == {f"{name}/1" for name in SCHEMAS}
+    told = {each.strip("` ").split()[1] for row, _ in rows for each in row.split(",")}
+    assert told == set(EXAMPLES)
