@@ -76,9 +76,9 @@ MUTANTS: Final = (
 COMPARISON: Final = """
 import json, sys
 from ptproof.encodings.dom0_arrangement import laid_out
-from ptproof.formal.arrange import arrange
-from ptproof.formal.layout import Configuration, Segment
-from ptproof.formal.paging import COMPAT, X86_64
+from ptproof.formal.machine.arrange import arrange
+from ptproof.formal.layouts.layout import Configuration, Segment
+from ptproof.formal.layouts.paging import COMPAT, X86_64
 given = [
     Configuration(
         mode=mode, virt_base=base, kernel=Segment(base + 0x100000, base + 0x100000 + size), nr_pages=0x10000,

@@ -7,25 +7,48 @@ import ast
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 FORMAL = sorted((ROOT / "formal").rglob("*.py"))
 ENCODINGS = sorted((ROOT / "encodings").rglob("*.py"))
 PROOFS = sorted((ROOT / "proofs").rglob("*.py"))
-MACHINE = (
-    "arrange",
-    "builder",
-    "domu",
-    "errors",
-    "layout",
+ROOMS = (
+    "edge",
+    "words",
+    "solvers",
+    "layouts",
     "machine",
-    "paging",
-    "type_info",
-    "xen_version",
+    "logic",
+    "certify",
+    "images",
+    "logs",
+    "xen",
+    "pictures",
+    "reports",
+    "cli",
 )
-"""The modules that the frame machine is made of, and the error for bad input."""
+"""The rooms of ``formal``, from the ground up: the order of the table in docs/structure.md."""
+FAMILIES = (
+    "shared",
+    "count",
+    "start",
+    "alignment",
+    "static",
+    "layout",
+    "builder",
+    "asserts",
+    "limits",
+    "history",
+    "toolstack",
+    "images",
+)
+"""The folders of ``proofs``, likewise."""
+MOST_MODULES = 12
+"""A room with more of them is two rooms."""
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -121,27 +144,72 @@ def test_the_tool_imports_neither_encodings_nor_proofs() -> None:
     assert importing(FORMAL, "ptproof.encodings", "ptproof.proofs") == []
 
 
-def test_the_machine_imports_only_itself() -> None:
-    """Of this project the frame machine imports nothing but its own modules: no words, so no formula."""
-    others = {f"ptproof.formal.{path.stem}" for path in FORMAL} - {
-        f"ptproof.formal.{each}" for each in MACHINE
-    }
-    machine = [ROOT / f"formal/{each}.py" for each in MACHINE]
+def upwards(top: str, rooms: Sequence[str]) -> list[str]:
+    """Which modules import a room above their own."""
+    return [
+        found
+        for place, room in enumerate(rooms)
+        for found in importing(
+            (ROOT / top / room).rglob("*.py"), *(f"ptproof.{top}.{above}" for above in rooms[place + 1 :])
+        )
+    ]
+
+
+def test_a_room_imports_only_rooms_below_it() -> None:
+    """Neither in ``formal`` nor in ``proofs`` does an import run upwards."""
+    assert upwards("formal", ROOMS) == []
+    assert upwards("proofs", FAMILIES) == []
+
+
+def test_an_import_upwards_is_seen() -> None:
+    """With the rooms turned round, there are many."""
+    assert any("ptproof.formal.words" in found for found in upwards("formal", ROOMS[::-1]))
+
+
+@pytest.mark.parametrize(("top", "rooms"), [("formal", ROOMS), ("proofs", FAMILIES)])
+def test_rooms_are_few_told_and_not_crowded(top: str, rooms: Sequence[str]) -> None:
+    """Each folder is a room that is listed, says what it is for, and has at most a dozen modules."""
+    folders = {path.parent for path in (ROOT / top).rglob("*.py")} - {ROOT / top}
+    assert {folder.relative_to(ROOT / top).parts[0] for folder in folders} - {"checker"} == set(rooms)
+    for room in rooms:
+        assert ast.get_docstring(ast.parse((ROOT / top / room / "__init__.py").read_text()))
+    for folder in folders:
+        assert len(list(folder.glob("*.py"))) - 1 <= MOST_MODULES, folder
+
+
+def test_the_map_shows_the_rooms() -> None:
+    """docs/structure.md lists the rooms in their order, each with what its ``__init__`` says."""
+    page = (ROOT / "docs/structure.md").read_text()
+    rows = [
+        f"| `{top}/{room}` | {ast.get_docstring(ast.parse((ROOT / top / room / '__init__.py').read_text()))} |".replace(
+            "``", "`"
+        )
+        for top, rooms in (("formal", ROOMS), ("proofs", FAMILIES))
+        for room in rooms
+    ]
+    places = [page.find(row) for row in rows]
+    assert -1 not in places, rows[places.index(-1)]
+    assert places == sorted(places)
+
+
+def test_the_machine_imports_no_formula() -> None:
+    """Of this project the frame machine imports its own room, data of layouts, and the error for bad input."""
+    machine = [path for path in (ROOT / "formal/machine").glob("*.py") if path.stem != "two_layouts"]
+    below = {"edge", "layouts", "machine"}
+    others = (f"ptproof.formal.{each}" for each in ROOMS if each not in below)
     assert importing(machine, "ptproof.encodings", "ptproof.proofs", *others) == []
+    assert importing((ROOT / "formal/layouts").glob("*.py"), "ptproof.formal.words") == []
 
 
 def test_encodings_do_not_import_the_machine() -> None:
     """No formula asks the machine, nor the proofs: what the two agree on, each found on its own."""
-    executing = [
-        f"ptproof.formal.{each}"
-        for each in ("arrange", "arranged", "builder", "domu", "machine", "type_info", "xen_version")
-    ]
-    assert importing(ENCODINGS, *executing, "ptproof.proofs") == []
+    forbidden = ("ptproof.formal.machine", "ptproof.formal.layouts.xen_version", "ptproof.proofs")
+    assert importing(ENCODINGS, *forbidden) == []
 
 
 def test_solvers_are_imported_by_their_processes_only() -> None:
     """A solver runs in a process that can be killed, and nothing else waits for it to be loaded."""
     solvers = ("z3", "cvc5", "bitwuzla")
-    asking = [f"formal/ask_{each}.py: {each}" for each in sorted(solvers)]
+    asking = [f"formal/solvers/ask_{each}.py: {each}" for each in sorted(solvers)]
     assert importing([*FORMAL, *ENCODINGS, *PROOFS], *solvers) == asking
-    assert importing(FORMAL, *(f"ptproof.formal.ask_{each}" for each in solvers)) == []
+    assert importing(FORMAL, *(f"ptproof.formal.solvers.ask_{each}" for each in solvers)) == []

@@ -3,7 +3,7 @@
 Each input becomes a variable for each bit; each operation becomes gates, and a gate a variable for its output
 with clauses that say what the output is. Only one direction matters for what is proved: **whatever the inputs,
 the values of the gates satisfy every clause of the gates.** Then words that meet all conditions would satisfy
-the whole CNF, so a CNF that nothing satisfies leaves no such words. ``tests/formal/test_bit_blaster.py`` shows this of
+the whole CNF, so a CNF that nothing satisfies leaves no such words. ``tests/formal/certify/test_bit_blaster.py`` shows this of
 every operation, on all words of a few bits, against the meaning that ``words`` gives it.
 
 Bits are literals as in DIMACS: a variable's number, or its negative. The literal 1 is true, by the first clause.

@@ -29,10 +29,9 @@ def run(arguments: argparse.Namespace) -> int:
     from ..edge.files import write_json
     from ..logic.claim import claims
     from .command_line import as_dict, commands
-    from .main import command_line
     from .shell_completion import script
 
-    found = commands(command_line())
+    found = commands(arguments.parser)
     if arguments.json is not None:
         write_json(arguments.json, as_dict(found))
     if arguments.json != "-":

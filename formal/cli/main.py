@@ -106,7 +106,7 @@ class _Version(argparse.Action):
     """Prints the installed version; looking it up takes its time, so not before it is asked for."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        from importlib.metadata import version  # noqa: PLC0415 - slow, and seldom asked for
+        from importlib.metadata import version
 
         print(f"ptproof {version('ptproof')}")
         parser.exit()
@@ -125,6 +125,7 @@ def command_line() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
         command.add_parser(subparsers)
+    parser.set_defaults(parser=parser)  # for the command that tells of all others
     return parser
 
 

@@ -4,7 +4,7 @@ A `Word` is a term over named inputs: an unsigned bitvector of a fixed width. A 
 over words. Encodings are plain functions over words. Applied to inputs they give a formula; applied to
 numbers they give a number, for operations on constants are carried out at once. There are two more
 readings: `compiled` turns terms into a Python function over integers, and ``smtlib`` prints them for a
-solver. ``tests/formal/test_words.py`` evaluates random expressions all ways.
+solver. ``tests/formal/words/test_word.py`` evaluates random expressions all ways.
 
 All operations are those of SMT-LIB's FixedSizeBitVectors, the unsigned ones throughout: ``>>`` shifts
 in zeros, ``<`` compares without sign, ``+``, ``-`` and ``*`` are modulo 2**width, and a shift by the

@@ -19,7 +19,7 @@ from ptproof.formal.logic.prover import ProofRun
 from ptproof.formal.reports.proof_report import LOUD, summary
 from ptproof.formal.solvers import solver as solver_module
 from run_cli import assert_refused, run
-from test_places import decided as imagined
+from test_source_comments import decided as imagined
 
 Capture = pytest.CaptureFixture[str]
 Install = Callable[..., None]
