@@ -67,10 +67,13 @@ class BitBlaster:
     words: dict[Term, Bits] = field(factory=dict)
 
     def bits_of(self, term: Term) -> Bits:
-        """The bits of a term, low bit first; of a truth, the one."""
+        """The bits of a term, low bit first; of a truth, the one. Raises ValueError where widths don't fit."""
         for each in subterms([term]):
             if each not in self.words:
-                self.words[each] = self._bits(each)
+                bits = self._bits(each)
+                if len(bits) != (each.width or 1):
+                    raise ValueError(f"{each.operation} of {each.width} bits came to {len(bits)}")
+                self.words[each] = bits
         return self.words[term]
 
     def _bits(self, term: Term) -> Bits:  # noqa: PLR0911, PLR0912, C901 - one for each operation
@@ -88,11 +91,13 @@ class BitBlaster:
             case "bvmul":
                 return self._product(a, b)
             case "bvand" | "and":
-                return tuple(map(self._and, a, b))
+                return tuple(self._and(one, other) for one, other in zip(a, b, strict=True))
             case "bvor" | "or":
-                return _negated(map(self._and, _negated(a), _negated(b)))
+                return _negated(
+                    self._and(one, other) for one, other in zip(_negated(a), _negated(b), strict=True)
+                )
             case "bvxor":
-                return tuple(map(self._xor, a, b))
+                return tuple(self._xor(one, other) for one, other in zip(a, b, strict=True))
             case "bvnot" | "not":
                 return _negated(a)
             case "bvshl":

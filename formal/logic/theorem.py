@@ -1,5 +1,8 @@
 """What is claimed, and how it is proved: statements, lemmas and the steps between them, as data.
 
+Whatever a value is made of is copied when it is made: a generator that is read twice, or a list or a mapping that
+changes later, would say one thing to the proof and another to those who use it.
+
 Nothing here proves anything. ``rule`` turns a lemma into obligations for a solver, ``prover`` has them
 discharged, ``proofs`` (another package) holds the statements.
 
@@ -7,10 +10,33 @@ The notions are those of DESIGN.md, "The one rule of composition".
 """
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from attrs import evolve, field, frozen
 
 from ..words.word import Truth, Word, all_of, inputs
+
+
+def _terms(given: Iterable[Word]) -> tuple[Word, ...]:
+    """A copy that nobody changes later."""
+    return tuple(given)
+
+
+def _terms_or_none(given: Iterable[Word] | None) -> tuple[Word, ...] | None:
+    return None if given is None else tuple(given)
+
+
+def _assumptions(given: "Iterable[Assumption]") -> "tuple[Assumption, ...]":
+    return tuple(given)
+
+
+def _runs(given: "Iterable[Run]") -> "tuple[Run, ...]":
+    return tuple(given)
+
+
+def _instance(given: Mapping[Word, Word]) -> Mapping[Word, Word]:
+    """A copy that can't be written to: each variable with the one term that was put for it at first."""
+    return MappingProxyType(dict(given.items()))
 
 
 @frozen(eq=False)
@@ -34,13 +60,13 @@ class Loop:
     """
 
     name: str
-    parameters: tuple[Word, ...]
-    state: tuple[Word, ...]
-    start: tuple[Word, ...]
+    parameters: tuple[Word, ...] = field(converter=_terms)
+    state: tuple[Word, ...] = field(converter=_terms)
+    start: tuple[Word, ...] = field(converter=_terms)
     goes_on: Truth
-    step: tuple[Word, ...]
-    leap: tuple[Word, ...] | None = None
-    free: tuple[Word, ...] = ()
+    step: tuple[Word, ...] = field(converter=_terms)
+    leap: tuple[Word, ...] | None = field(default=None, converter=_terms_or_none)
+    free: tuple[Word, ...] = field(default=(), converter=_terms)
 
 
 @frozen(eq=False)
@@ -48,8 +74,8 @@ class Run:
     """Says that ``loop``, run on ``arguments``, stops, and does so in the state ``result``."""
 
     loop: Loop
-    arguments: tuple[Word, ...]
-    result: tuple[Word, ...]
+    arguments: tuple[Word, ...] = field(converter=_terms)
+    result: tuple[Word, ...] = field(converter=_terms)
 
 
 @frozen(eq=False, kw_only=True)
@@ -60,8 +86,8 @@ class Statement:
     """
 
     goal: Truth
-    assumptions: tuple[Assumption, ...] = ()
-    runs: tuple[Run, ...] = ()
+    assumptions: tuple[Assumption, ...] = field(default=(), converter=_assumptions)
+    runs: tuple[Run, ...] = field(default=(), converter=_runs)
     stops: bool = False
 
     @property
@@ -85,7 +111,7 @@ class Use:
     """
 
     lemma: "Lemma"
-    at: Mapping[Word, Word] = field(factory=dict)
+    at: Mapping[Word, Word] = field(factory=dict, converter=_instance)
     implied: bool = False
 
 
@@ -102,7 +128,7 @@ class Steps:
     """
 
     uses: tuple[Use, ...] = field(default=(), converter=_fixed)
-    generalise: tuple[Word, ...] = ()
+    generalise: tuple[Word, ...] = field(default=(), converter=_terms)
 
 
 @frozen(eq=False, kw_only=True)

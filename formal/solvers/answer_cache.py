@@ -12,6 +12,7 @@ Sources: the XDG Base Directory Specification, for the place.
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -38,8 +39,9 @@ class Cache:
         """The answer kept for a question, or ``None``."""
         key = _key(question)
         try:
-            with self._file(key).open("rb") as file:
-                if os.fstat(file.fileno()).st_uid != os.geteuid():
+            with open(self._file(key), "rb", opener=_without_waiting) as file:
+                status = os.fstat(file.fileno())
+                if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
                     return None
                 entry = json.loads(file.read(MOST_BYTES))
             answer = entry["answer"]
@@ -75,6 +77,11 @@ class Cache:
 
     def _file(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key[2:]}.json"
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Opens no link, and doesn't wait for the other end of a pipe."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def users_cache() -> Cache | None:

@@ -149,7 +149,7 @@ class Solver:
         """The answer to a line, or None when the time is up."""
         if self._process is None:
             self._process = subprocess.Popen(  # noqa: S603 - this Python, and a name of our own
-                [sys.executable, "-m", "ptproof.formal.solvers.solver_process", self.name],
+                [sys.executable, "-P", "-m", "ptproof.formal.solvers.solver_process", self.name],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -161,8 +161,13 @@ class Solver:
             process.kill()
         assert process.stdin is not None
         assert process.stdout is not None
-        backstop = threading.Timer(self.seconds, process.kill)
-        began = time.monotonic()
+        too_late = threading.Event()
+
+        def end() -> None:
+            too_late.set()
+            process.kill()
+
+        backstop = threading.Timer(self.seconds, end)
         backstop.start()
         try:
             process.stdin.write(line + "\n")
@@ -172,10 +177,12 @@ class Solver:
             answer = ""
         finally:
             backstop.cancel()
-        if answer:
+            backstop.join()  # it has fired, or never will: it can't end the process in the middle of the next question
+        whole = answer.endswith("\n")
+        if too_late.is_set() or not whole:
+            self.close()
+        if whole:
             return dict(json.loads(answer))
-        late = time.monotonic() - began >= self.seconds
-        self.close()
-        if late:
+        if too_late.is_set():
             return None
         raise SolverDied(f"the process of {self.name} ended without an answer")

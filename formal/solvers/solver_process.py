@@ -6,13 +6,25 @@ answer has ``status`` (sat, unsat, unknown), ``model`` by input name, ``why`` fo
 the budget. A process of its own can be killed, which is what makes a time limit certain. Only Z3 gives models.
 """
 
+import ctypes
 import json
+import signal
 import sys
 from importlib import import_module
+
+PR_SET_PDEATHSIG = 1
+"""Linux, prctl(2): which signal a process gets when its parent ends, whatever that ended of."""
+
+
+def _die_with_the_parent() -> None:
+    """End when the parent does, also in the middle of a question; where the system can't, when standard input ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def main(solver: str) -> None:
     """Answer questions until standard input ends."""
+    _die_with_the_parent()
     asked = import_module(f"{__package__}.ask_{solver}")
     for line in sys.stdin:
         sys.stdout.write(json.dumps(asked.answer(json.loads(line))) + "\n")

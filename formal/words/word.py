@@ -241,6 +241,8 @@ def number(value: int, width: int = WIDTH) -> Word:
     >>> number(-1, 8)
     0xff
     """
+    if width < 1:
+        raise TypeError(f"a word has one bit at least, not {width}")
     return _interned(Word, "constant", width, (), value % (1 << width))
 
 
@@ -255,6 +257,8 @@ FALSE: Final = truth(False)  # noqa: FBT003
 
 def word(name: str, width: int = WIDTH) -> Word:
     """The input called ``name``. Two inputs of one name and width are the same term."""
+    if width < 1:
+        raise TypeError(f"a word has one bit at least, not {width}")
     return _interned(Word, "input", width, (), name)
 
 
@@ -266,12 +270,16 @@ def choose(condition: Truth, then: Word, otherwise: Word) -> Word:
 
 
 def zero_extended(value: Word, width: int) -> Word:
-    """The same number as a wider word."""
+    """The same number as a wider word. Raises TypeError for a narrower one."""
+    if width < value.width:
+        raise TypeError(f"a word of {value.width} bits isn't extended to {width}")
     return value if width == value.width else _word("zero_extend", value, width=width)
 
 
 def truncated(value: Word, width: int) -> Word:
-    """The number modulo 2**width, as a narrower word."""
+    """The number modulo 2**width, as a narrower word. Raises TypeError for a wider one, and for one of no bits."""
+    if not 0 < width <= value.width:
+        raise TypeError(f"a word of {value.width} bits isn't truncated to {width}")
     return value if width == value.width else _word("truncate", value, width=width)
 
 
@@ -308,8 +316,14 @@ def inputs(terms: Iterable[Term]) -> tuple[Word, ...]:
 
 
 def replaced(term: AnyTerm, replacements: Mapping[Word, Word]) -> AnyTerm:
-    """``term`` with every occurrence of each key replaced, all at once, outermost first."""
+    """``term`` with every occurrence of each key replaced, all at once, outermost first.
+
+    Raises TypeError where a term is put for one of another width.
+    """
     done: dict[Term, Term] = dict(replacements.items())
+    for old, new in done.items():
+        if old.width != new.width:
+            raise TypeError(f"{new!r} of {new.width} bits can't stand for {old!r} of {old.width}")
     stack: list[Term] = [term]
     while stack:
         each = stack[-1]
