@@ -2,6 +2,9 @@
 
 import sys
 
-from .cli.main import main
+if not sys.flags.safe_path and sys.path:
+    del sys.path[0]  # the folder one stands in: nothing is imported from there
+
+from .cli.main import main  # noqa: E402 - once the path is safe
 
 sys.exit(main())

@@ -12,13 +12,15 @@ for nothing.
 
 import hashlib
 import json
+import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from functools import cache, partial
 from importlib.metadata import entry_points, version
 from importlib.resources import files
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +29,7 @@ from attrs.validators import ge, instance_of, matches_re
 
 from ..edge.errors import InputError
 from ..edge.exit_status import Status
+from ..edge.children import end_with, safe_path
 from ..edge.files import read_input, write_bytes
 from ..logic.claim import GROUP, Claim, Expected
 from ..logic.rule import Obligation, lemmas_of, obligations
@@ -115,8 +118,8 @@ def certify(
         first.setdefault(text, each)
     proof_of = partial(_kept_proof, kept) if kept else _new_proof
     found: dict[str, Outcome] = {}
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_let_interrupt)
-    with pool:
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_begin_worker, initargs=(os.getpid(),))
+    with safe_path(), _ended_at_once(pool):
         running: dict[Future[Outcome], str] = {}
         for text, obligation in [*first.items(), ("", None)]:
             while running and (obligation is None or len(running) >= 2 * jobs):
@@ -219,8 +222,22 @@ def _named(outcome: Outcome, name: str, *, needed: bool) -> Outcome:
     return evolve(outcome, name=name, needed=needed, certificate=certificate)
 
 
-def _let_interrupt() -> None:
-    """Let Ctrl-C end a process of the pool without a word; the main one tells."""
+@contextmanager
+def _ended_at_once(pool: ProcessPoolExecutor) -> Iterator[None]:
+    """The pool for so long; where something goes wrong nobody waits for what it is at work on."""
+    try:
+        yield
+    except BaseException:
+        for each in active_children():
+            each.kill()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _begin_worker(parent: int) -> None:
+    """Let Ctrl-C, and the end of the main process, end a process of the pool without a word."""
+    end_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 

@@ -42,7 +42,7 @@ def plain_text(data: bytes | str) -> LogText:
     """The text with plain line ends and plain arrows, and without what no log means to say."""
     text = data.decode("utf-8", errors="replace") if isinstance(data, bytes) else data
     text = _COLOUR.sub("", text.replace("\0", "").replace(_JOINT, " "))
-    text = re.sub(r"\r+\n", "\n", text) if "\n" in text else text.replace("\r", "\n")
+    text = re.sub(r"(?<!\r)\r+\n", "\n", text) if "\n" in text else text.replace("\r", "\n")
     text = _unencoded(text.replace("\r", " "))
     text = _ARROW.sub("->", _WRITTEN_OUT.sub(" ", text))
     return _without_joints(re.sub("&gt;|&#62;", ">", text))

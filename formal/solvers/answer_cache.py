@@ -12,6 +12,7 @@ Sources: the XDG Base Directory Specification, for the place.
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -38,8 +39,12 @@ class Cache:
         """The answer kept for a question, or ``None``."""
         key = _key(question)
         try:
-            with self._file(key).open("rb") as file:
-                if os.fstat(file.fileno()).st_uid != os.geteuid():
+            # A FIFO must not keep us waiting, and a link may lead to another's file.
+            flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+            with os.fdopen(os.open(self._file(key), flags), "rb") as file:
+                found = os.fstat(file.fileno())
+                own = stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
+                if not own or found.st_size > MOST_BYTES:
                     return None
                 entry = json.loads(file.read(MOST_BYTES))
             answer = entry["answer"]
