@@ -27,9 +27,9 @@ from typing import Any, Final
 from attrs import asdict, evolve, field, frozen
 from attrs.validators import ge, instance_of, matches_re
 
+from ..edge.children import end_with, safe_path
 from ..edge.errors import InputError
 from ..edge.exit_status import Status
-from ..edge.children import end_with, safe_path
 from ..edge.files import read_input, write_bytes
 from ..logic.claim import GROUP, Claim, Expected
 from ..logic.rule import Obligation, lemmas_of, obligations
@@ -118,8 +118,7 @@ def certify(
         first.setdefault(text, each)
     proof_of = partial(_kept_proof, kept) if kept else _new_proof
     found: dict[str, Outcome] = {}
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_begin_worker, initargs=(os.getpid(),))
-    with safe_path(), _ended_at_once(pool):
+    with safe_path(), _workers(jobs) as pool:
         running: dict[Future[Outcome], str] = {}
         for text, obligation in [*first.items(), ("", None)]:
             while running and (obligation is None or len(running) >= 2 * jobs):
@@ -223,10 +222,12 @@ def _named(outcome: Outcome, name: str, *, needed: bool) -> Outcome:
 
 
 @contextmanager
-def _ended_at_once(pool: ProcessPoolExecutor) -> Iterator[None]:
-    """The pool for so long; where something goes wrong nobody waits for what it is at work on."""
+def _workers(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """So many processes; where something goes wrong nobody waits for what they are at work on."""
+    context = get_context("spawn")
+    pool = ProcessPoolExecutor(jobs, context, initializer=_begin_worker, initargs=(os.getpid(),))
     try:
-        yield
+        yield pool
     except BaseException:
         for each in active_children():
             each.kill()

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from typing import Final
 
 SAFE_PATH: Final = "PYTHONSAFEPATH"
+_WARNINGS: Final = "PYTHONWARNINGS"
+_QUIET: Final = "ignore::UserWarning:multiprocessing.resource_tracker"
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -23,16 +25,22 @@ def python(module: str, *arguments: str) -> list[str]:
 
 @contextmanager
 def safe_path() -> Iterator[None]:
-    """Whatever Python is started meanwhile, workers of ``multiprocessing`` included, has a safe path."""
-    before = os.environ.get(SAFE_PATH)
-    os.environ[SAFE_PATH] = "1"
+    """Whatever Python is started meanwhile, workers of ``multiprocessing`` included, has a safe path.
+
+    And the process in which ``multiprocessing`` keeps books is quiet when this one is killed.
+    """
+    warnings = ",".join(filter(None, (os.environ.get(_WARNINGS), _QUIET)))
+    ours = {SAFE_PATH: "1", _WARNINGS: warnings}
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[SAFE_PATH]
-        else:
-            os.environ[SAFE_PATH] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def end_with(parent: int) -> None:
