@@ -12,19 +12,22 @@ for nothing.
 
 import hashlib
 import json
+import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from functools import cache, partial
 from importlib.metadata import entry_points, version
 from importlib.resources import files
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any, Final
 
 from attrs import asdict, evolve, field, frozen
 from attrs.validators import ge, instance_of, matches_re
 
+from ..edge.children import end_with, safe_path
 from ..edge.errors import InputError
 from ..edge.exit_status import Status
 from ..edge.files import read_input, write_bytes
@@ -115,8 +118,7 @@ def certify(
         first.setdefault(text, each)
     proof_of = partial(_kept_proof, kept) if kept else _new_proof
     found: dict[str, Outcome] = {}
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_let_interrupt)
-    with pool:
+    with safe_path(), _workers(jobs) as pool:
         running: dict[Future[Outcome], str] = {}
         for text, obligation in [*first.items(), ("", None)]:
             while running and (obligation is None or len(running) >= 2 * jobs):
@@ -219,8 +221,24 @@ def _named(outcome: Outcome, name: str, *, needed: bool) -> Outcome:
     return evolve(outcome, name=name, needed=needed, certificate=certificate)
 
 
-def _let_interrupt() -> None:
-    """Let Ctrl-C end a process of the pool without a word; the main one tells."""
+@contextmanager
+def _workers(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """So many processes; where something goes wrong nobody waits for what they are at work on."""
+    context = get_context("spawn")
+    pool = ProcessPoolExecutor(jobs, context, initializer=_begin_worker, initargs=(os.getpid(),))
+    try:
+        yield pool
+    except BaseException:
+        for each in active_children():
+            each.kill()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _begin_worker(parent: int) -> None:
+    """Let Ctrl-C, and the end of the main process, end a process of the pool without a word."""
+    end_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 

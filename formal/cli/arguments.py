@@ -73,8 +73,10 @@ def no_dash(text: str) -> str:
 
 
 def check_json_apart(json: str | None, *inputs: str) -> None:
-    """Refuse to write over a file that is read. Raises `InputError`."""
-    if json not in (None, "-") and json in inputs:
+    """Refuse to write over a file that is read, under whatever name. Raises `InputError`."""
+    from ..edge.files import same_file
+
+    if json not in (None, "-") and any(same_file(json, each) for each in inputs):
         raise InputError(f"argument --json: {json} is an input, too")
 
 

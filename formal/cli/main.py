@@ -41,10 +41,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    if sys.stdout is None:
+        return _failed("standard output: expected one that is open, found it closed", Status.BAD_INPUT)
     try:
         status = _run(argv)
-        if sys.stdout:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except InputError as error:
         return _failed(str(error), Status.BAD_INPUT)
     except KeyboardInterrupt:
@@ -130,7 +131,8 @@ def command_line() -> argparse.ArgumentParser:
 
 
 def _failed(message: str, status: int) -> int:
-    print(f"ptproof: {one_line(message)}", file=sys.stderr)
+    if sys.stderr is not None:
+        print(f"ptproof: {one_line(message)}", file=sys.stderr)
     return status
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import stat
 import sys
+import tempfile
 
 from .errors import InputError
 
@@ -51,12 +52,51 @@ def write_json(name: str, value: object) -> None:
 
 
 def write_bytes(name: str, data: bytes) -> None:
-    """Write a file. Raises `InputError` when that fails."""
+    """Write a file: beside it and then renamed, so that a run that is killed leaves the old one.
+
+    Through a link the file that it leads to is written; a device or a pipe is written as it is. Raises `InputError`
+    when that fails.
+    """
     try:
-        with open(name, "wb") as file:  # noqa: PTH123 - as above
-            file.write(data)
+        place = os.path.realpath(name)
+        regular = not os.path.lexists(name) or stat.S_ISREG(os.stat(place).st_mode)  # noqa: PTH116 - as above
+        if name and regular and os.access(os.path.dirname(place), os.W_OK | os.X_OK):  # noqa: PTH120
+            _write_beside(place, data)
+        else:
+            with open(name, "wb") as file:  # noqa: PTH123 - as above
+                file.write(data)
     except (OSError, ValueError) as error:
         raise _unwritable(name, error) from error
+
+
+def _write_beside(place: str, data: bytes) -> None:
+    """Put a file in a regular file's place, or where none is, with the permissions that it has or would get."""
+    try:
+        mode = stat.S_IMODE(os.stat(place).st_mode)  # noqa: PTH116 - as above
+        if not os.access(place, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except FileNotFoundError:
+        os.umask(mask := os.umask(0o077))
+        mode = 0o666 & ~mask
+    handle, beside = tempfile.mkstemp(prefix=".ptproof-", dir=os.path.dirname(place))  # noqa: PTH120
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            os.fchmod(file.fileno(), mode)
+        os.replace(beside, place)  # noqa: PTH105 - as above
+    except BaseException:
+        os.unlink(beside)  # noqa: PTH108 - as above
+        raise
+
+
+def same_file(one: str, other: str) -> bool:
+    """Whether two names, neither of them ``-``, are of one file, whatever links there are."""
+    if "-" in (one, other):
+        return False
+    try:
+        return os.path.realpath(one) == os.path.realpath(other) or os.path.samefile(one, other)  # noqa: PTH121
+    except (OSError, ValueError):  # one isn't there, or can't be
+        return False
 
 
 def check_writable(*names: str | None) -> None:
@@ -64,13 +104,26 @@ def check_writable(*names: str | None) -> None:
 
     ``None`` is no file, and ``-`` is standard output. Raises `InputError` as `write_bytes` does.
     """
+    written: list[str] = []
     for name in names:
         if name is None or name == "-":
             continue
+        for other in written:
+            if same_file(name, other) and not _is_device(name):
+                raise InputError(f"{name}: two outputs can't go to one file")
+        written.append(name)
         try:
             _check_place(name)
         except (OSError, ValueError) as error:
             raise _unwritable(name, error) from error
+
+
+def _is_device(name: str) -> bool:
+    """Whether the name is of something that keeps nothing, such as /dev/null."""
+    try:
+        return not stat.S_ISREG(os.stat(name).st_mode)  # noqa: PTH116 - as above
+    except (OSError, ValueError):
+        return False
 
 
 def _check_place(name: str) -> None:

@@ -9,13 +9,13 @@ Facts: DOMAIN.md sections 4 and 9.
 from collections.abc import Iterator
 
 from ..layouts.count_rule import CountRule
-from ..layouts.layout import ADDRESS_LIMIT
+from ..layouts.layout import ADDRESS_LIMIT, Layout
 from ..layouts.paging import PAGE_SIZE
 from ..layouts.xen_version import version_of_rule
 from ..logic.verdict import MachineDisagreesError
 from ..machine.replay import ImpossibleLayout, TooLarge, replay
 from .boot_log import Boot, layout_of
-from .check_log_findings import Finding, note
+from .check_log_findings import Finding, differs, note
 
 
 def builder(boot: Boot, rule: CountRule | None) -> Iterator[Finding]:
@@ -38,6 +38,15 @@ def builder(boot: Boot, rule: CountRule | None) -> Iterator[Finding]:
         return
     expected = None if rule.consumed is None else rule.consumed(layout.v_start, layout.v_end)
     if expected not in (None, report.consumed):
+        if not _of_a_boot(layout, rule):
+            yield differs(
+                boot,
+                "page_tables",
+                f"no boot has these figures: its builder would take {report.consumed} frames, where the rule "
+                f"{rule.name!r} counts {expected}",
+                involves=("page_tables.start", "total.start", "total.end"),
+            )
+            return
         raise MachineDisagreesError(
             f"{boot.source}:{boot.line}: the frame machine takes {report.consumed} frames, the rule {rule.name!r} "
             f"says {expected}"
@@ -51,6 +60,14 @@ def builder(boot: Boot, rule: CountRule | None) -> Iterator[Finding]:
     if report.stray_tables:
         says += f"; {len(report.stray_tables)} more lie above them"
     yield note(boot, "page_tables", says)
+
+
+def _of_a_boot(layout: Layout, rule: CountRule) -> bool:
+    """Whether the rule lays out a region just like this one: what is left may then only be blamed on us."""
+    count = rule.nr_pt_pages(layout.v_start, layout.vpt_start)
+    if (layout.v_start | layout.vpt_start) % PAGE_SIZE or count is None or count != layout.nr_pt_pages:
+        return False
+    return rule.v_end(layout.vpt_start, count) == layout.v_end
 
 
 def _address(vpt_start: int, frame: int) -> str:

@@ -154,6 +154,9 @@ def judge(record: Record) -> DomuJudgement:
         MachineDisagreesError: the machine counts tables that it then doesn't build or reach.
     """
     mode = X86_64 if record.width == 64 else COMPAT
+    off_a_page = tuple(_off_a_page(record))
+    if off_a_page:
+        return DomuJudgement(record=record, toolstack=None, compared=off_a_page)
     domus = [
         Domu(mode=mode, v_start=record.virt_base, alloc_end=record.pt_base, toolstack=each)
         for each in TOOLSTACKS
@@ -180,6 +183,19 @@ def judge(record: Record) -> DomuJudgement:
             )
         )
     return DomuJudgement(record=record, toolstack=toolstack if fitting else None, compared=tuple(compared))
+
+
+def _off_a_page(record: Record) -> Iterator[Compared]:
+    """The addresses that lie on a page in every domU, and don't here: there is nothing to build then."""
+    for figure in ("virt_base", "pt_base"):
+        found: int = getattr(record, figure)
+        if found % PAGE_SIZE:
+            yield Compared(
+                figure=figure,
+                found=found,
+                expected=found - found % PAGE_SIZE,
+                source="the page that it is in",
+            )
 
 
 def _before_the_tables(record: Record, p2m_entry: int) -> Iterator[Compared]:

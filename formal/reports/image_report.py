@@ -9,6 +9,7 @@ image does not give is ``null``. Each of ``facts`` is an object of ``value`` and
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
+from ..edge.errors import one_line
 from ..images.image import Fact, Image, ProgramHeader
 from ..images.image_notes import Note, XenNote
 from ..layouts.layout import Segment
@@ -79,13 +80,13 @@ def report(image: Image) -> str:
         for each in image.segments
     ]
     notes = [
-        (note.name, _shown(note.value), note.place + (", overridden" if overridden else ""))
+        (one_line(note.name), _shown(note.value), note.place + (", overridden" if overridden else ""))
         for note, overridden in _with_overridden(image.notes)
     ]
     facts = [(name, _shown(fact.value), fact.source) for name in FACTS for fact in (getattr(image, name),)]
     return "\n".join(
         (
-            f"file:      {image.source}",
+            f"file:      {one_line(image.source)}",
             f"container: {image.container}",
             f"ELF size:  {image.size} bytes",
             "",

@@ -39,9 +39,12 @@ class Cache:
         """The answer kept for a question, or ``None``."""
         key = _key(question)
         try:
-            with open(self._file(key), "rb", opener=_without_waiting) as file:
-                status = os.fstat(file.fileno())
-                if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+            # A FIFO must not keep us waiting, and a link may lead to another's file.
+            flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+            with os.fdopen(os.open(self._file(key), flags), "rb") as file:
+                found = os.fstat(file.fileno())
+                own = stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
+                if not own or found.st_size > MOST_BYTES:
                     return None
                 entry = json.loads(file.read(MOST_BYTES))
             answer = entry["answer"]
@@ -77,11 +80,6 @@ class Cache:
 
     def _file(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key[2:]}.json"
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Opens no link, and doesn't wait for the other end of a pipe."""
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def users_cache() -> Cache | None:

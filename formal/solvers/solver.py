@@ -6,8 +6,8 @@ limit is the backstop for a solver that doesn't stop, and kills it. Bitwuzla has
 
 import hashlib
 import json
+import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -15,10 +15,12 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from attrs import Factory, define, frozen
 
+from ..edge.children import python
 from ..edge.errors import InputError
 from ..words.smtlib import query_text
 from ..words.word import Truth, Word, inputs, word
@@ -74,6 +76,15 @@ def _asking(solver: str) -> str:
     return hashlib.sha256(files(__package__).joinpath(f"ask_{solver}.py").read_bytes()).hexdigest()
 
 
+@cache
+def _module(solver: str) -> str:
+    """The SHA-256 of the module that is imported under the solver's name; empty where there is none."""
+    found = find_spec(solver)
+    if found is None or found.origin is None or not Path(found.origin).is_file():
+        return ""
+    return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()
+
+
 class SolverDied(RuntimeError):
     """The solver process ended by itself, which it never should."""
 
@@ -113,6 +124,7 @@ class Solver:
             "solver": self.name,
             "version": version_of(self.name),
             "asking": _asking(self.name),
+            "module": _module(self.name),
             "models": self.name == Z3,
         }
         self.asked += 1
@@ -148,8 +160,10 @@ class Solver:
     def _exchange(self, line: str) -> dict[str, Any] | None:
         """The answer to a line, or None when the time is up."""
         if self._process is None:
+            if find_spec(self.name) is None:
+                raise InputError(f"{PACKAGES[self.name]} is not installed: pip install {PACKAGES[self.name]}")
             self._process = subprocess.Popen(  # noqa: S603 - this Python, and a name of our own
-                [sys.executable, "-P", "-m", "ptproof.formal.solvers.solver_process", self.name],
+                python("ptproof.formal.solvers.solver_process", self.name, str(os.getpid())),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,

@@ -44,8 +44,9 @@ def query_text(conditions: Iterable[Term], comments: Iterable[str] = ()) -> str:
 
 def _check_names(names: list[str]) -> None:
     """Names must be told apart, from each other and from those of shared terms, and end where they end."""
+    counts = Counter(names)
     for name in names:
-        if names.count(name) > 1 or OURS.fullmatch(name) or "|" in name or "\\" in name:
+        if counts[name] > 1 or OURS.fullmatch(name) or "|" in name or "\\" in name:
             raise ValueError(f"not an input's name in a query, or that of two: {name!r}")
 
 

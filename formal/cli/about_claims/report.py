@@ -32,14 +32,14 @@ def run(arguments: argparse.Namespace) -> int:
     import sys
 
     from ...edge.errors import InputError
-    from ...edge.files import check_writable, write_bytes, write_json
+    from ...edge.files import check_writable, same_file, write_bytes, write_json
     from ...logic.claim import claims
     from ...logic.selection import select
     from ...reports.invariants import meanings
     from ...reports.proof_report import as_dict
     from ...reports.report_page import report_page
 
-    if arguments.output != "-" and arguments.output == arguments.json:
+    if arguments.json is not None and same_file(arguments.output, arguments.json):
         raise InputError(f"argument --output: {arguments.output} is taken already")
     chosen = select(claims(), arguments.names)
     check_writable(arguments.json, arguments.output)

@@ -83,10 +83,12 @@ def run(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> None:
     """Refuse what doesn't go together."""
     from ...edge.errors import InputError
+    from ...edge.files import same_file
 
     inputs = tuple(filter(None, (arguments.image, arguments.initrd)))
     check_json_apart(arguments.json, *inputs)
-    if arguments.record is not None and arguments.record in (arguments.json, *inputs):
+    others = filter(None, (arguments.json, *inputs))
+    if arguments.record is not None and any(same_file(arguments.record, each) for each in others):
         raise InputError(f"argument --record: {arguments.record} is taken already")
     for name, given in (("shim", arguments.shim), ("entry", arguments.entry is not None)):
         if given:

@@ -37,6 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ...edge.exit_status import Status
     from ...edge.files import read_input, title, write_json
     from ...layouts.count_rule import count_rules
+    from ...logic.verdict import MachineDisagreesError
     from ...logs.boot_log import LIMIT, read_boots
     from ...logs.check_log import Judgement, as_dict, as_lines, check_boot
     from ...logs.domu_records import DomuJudgement, judge, looks_like_records, read_records
@@ -46,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     judgements: list[Judgement] = []
     domus: list[DomuJudgement] = []
     complaints: list[str] = []
+    disagrees = False
     for name in arguments.files:
         lines: list[list[str]] = []
         try:
@@ -61,6 +63,10 @@ def run(arguments: argparse.Namespace) -> int:
         except InputError as error:
             complaints.append(str(error))
             print(f"ptproof: {one_line(str(error))}", file=sys.stderr)
+        except MachineDisagreesError as error:
+            disagrees = True
+            complaints.append(str(error))
+            print(f"ptproof: the machine disagrees: {one_line(str(error))}", file=sys.stderr)
         if arguments.json != "-":
             for each in lines:
                 print("\n".join(map(one_line, each[-1:] if arguments.quiet else each)))
@@ -74,7 +80,8 @@ def run(arguments: argparse.Namespace) -> int:
         _sum_up("boots", [each.outcome for each in judgements])
         _sum_up("domUs", [each.outcome for each in domus])
     statuses = [each.status for each in judgements] + [each.status for each in domus]
-    return max([*statuses, *(Status.BAD_INPUT for _ in complaints)])
+    told = Status.FAILED if disagrees else Status.BAD_INPUT
+    return max([*statuses, *(told for _ in complaints)])
 
 
 def _sum_up(what: str, outcomes: "list[Outcome]") -> None:

@@ -80,8 +80,9 @@ def run(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace, inputs: tuple[str, ...]) -> None:
     """Refuse what doesn't go together."""
     from ...edge.errors import InputError
+    from ...edge.files import same_file
 
-    if arguments.output != "-" and arguments.output in (*inputs, arguments.json):
+    if any(same_file(arguments.output, each) for each in (*inputs, arguments.json) if each is not None):
         raise InputError(f"argument --output: {arguments.output} is taken already")
     if arguments.boot is not None and arguments.log is None:
         raise InputError("argument --boot: not allowed without argument --log")

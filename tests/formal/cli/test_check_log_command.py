@@ -4,10 +4,15 @@ import io
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from log_rules import INDEX, LOGS
+from ptproof.formal.layouts.count_rule import CountRule
+from ptproof.formal.logic.verdict import MachineDisagreesError
+from ptproof.formal.logs import check_log
+from ptproof.formal.logs.boot_log import Boot
 from run_cli import assert_refused, run
 
 Capture = pytest.CaptureFixture[str]
@@ -137,3 +142,19 @@ def test_names_with_line_breaks(capsys: Capture, tmp_path: Path) -> None:
     file.write_text((LOGS / "033.log").read_text())
     ran = run(capsys, "check-log", str(file))
     assert all(r"a\nb.log:" in line for line in ran.lines)
+
+
+def test_a_disagreement_hides_no_other_file(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the machine disagrees in one file the others are judged all the same, and the status tells."""
+    first, second = str(LOGS / "030.log"), str(LOGS / "001.log")
+    judge = check_log.check_boot
+
+    def disagreeing(boot: Boot, rules: Sequence[CountRule]) -> check_log.Judgement:
+        if boot.source == first:
+            raise MachineDisagreesError("figures")
+        return judge(boot, rules)
+
+    monkeypatch.setattr(check_log, "check_boot", disagreeing)
+    ran = run(capsys, "check-log", "--quiet", first, second)
+    assert (ran.status, ran.err) == (70, "ptproof: the machine disagrees: figures\n")
+    assert "AGREES: n = 33" in ran.out

@@ -220,3 +220,12 @@ def test_an_interruption_while_solvers_work(seconds: float) -> None:
         os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (130, "", "ptproof: interrupted\n")
+
+
+def test_a_standard_output_that_is_closed() -> None:
+    """It is told in one line: nothing that was not shown looks like success."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{PTPROOF} list >&-"], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert done.stderr == "ptproof: standard output: expected one that is open, found it closed\n"

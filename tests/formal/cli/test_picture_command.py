@@ -147,6 +147,7 @@ def test_hostile_names(capsys: Capture, tmp_path: Path) -> None:
         ((*SMALL, "--boot", "1"), "argument --boot: not allowed without argument --log"),
         ((*SMALL, "-o", "x", "--json", "x"), "argument --output: x is taken already"),
         (("--layout", "x", "-o", "x"), "argument --output: x is taken already"),
+        (("--layout", "x", "-o", "./x"), "argument --output: ./x is taken already"),
         (("--layout", "x", "--json", "x"), "argument --json: x is an input, too"),
         ((*SMALL, "-o", "/no/such/folder/x.svg"), "/no/such/folder/x.svg: can't be written"),
     ],

@@ -66,3 +66,8 @@ def test_anything(data: bytes) -> None:
     assert list(read.breaks) == sorted(read.breaks)
     assert read.line(len(read.text)) == len(read.breaks) + 1
     assert read.line(len(read.text)) <= data.count(b"\n") + data.count(b"\r") + 1
+
+
+def test_a_million_carriage_returns() -> None:
+    """They are passed over once, and not once for each place that they might begin at: else this takes minutes."""
+    assert plain_text("\r" * (1 << 20) + "x\r\r\n").text == " " * (1 << 20) + "x\n"

@@ -134,3 +134,22 @@ def test_bad_records_are_refused(capsys: Capture, monkeypatch: pytest.MonkeyPatc
     assert_refused(
         run(capsys, "check-log", "-"), "standard input: line 1: width: expected 64 or 32, found None"
     )
+
+
+@pytest.mark.parametrize("figure", ["virt_base", "pt_base"])
+def test_a_damaged_address(figure: str) -> None:
+    """An address that lies on a page in every domU and not here is a finding; the tool itself has not failed."""
+    (record,) = read_records(line(**{figure: "0x234567"}), "x")
+    judgement = judge(record)
+    assert (judgement.status, judgement.toolstack) == (1, None)
+    assert [(each.figure, each.expected) for each in judgement.compared] == [(figure, 0x234000)]
+
+
+def test_a_damaged_file_hides_no_other(capsys: Capture, tmp_path: Path) -> None:
+    """The files behind it are judged, too."""
+    damaged = tmp_path / "damaged.jsonl"
+    damaged.write_bytes(line(pt_base="0x23a00f"))
+    ran = run(capsys, "check-log", str(damaged), str(FILE))
+    assert ran.status == 1
+    assert "pt_base" in ran.out
+    assert ran.lines[-1].startswith("9 domUs: ")

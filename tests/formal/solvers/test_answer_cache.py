@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import tiny_claims as tiny
+from ptproof.formal.edge.errors import InputError
 from ptproof.formal.logic import claim as claim_module
 from ptproof.formal.logic.prover import prove
 from ptproof.formal.solvers import answer_cache as verdict_cache
@@ -289,3 +290,11 @@ def test_python_callers_ask_anew(place: Path) -> None:
 def test_tests_do_not_touch_the_users_cache() -> None:
     """The whole suite runs with a cache that takes nothing."""
     assert os.environ["XDG_CACHE_HOME"] == "/dev/null"
+
+
+def test_a_missing_solver_is_told_in_one_line(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without Z3 nothing is started, and one line tells how to get it."""
+    monkeypatch.setattr(solver_module, "find_spec", lambda _name: None)
+    with pytest.raises(InputError, match="pip install z3-solver"):
+        Solver().ask([word("x", 8) == 1])
+    assert capsys.readouterr() == ("", "")

@@ -1,0 +1,51 @@
+"""How processes of ours are started: nothing from the current folder runs in them, and none outlives its parent.
+
+Facts: Python's ``-P`` and ``PYTHONSAFEPATH`` (3.11 on), which keep the current folder off ``sys.path``; Linux's
+prctl(2), ``PR_SET_PDEATHSIG``.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+SAFE_PATH: Final = "PYTHONSAFEPATH"
+_WARNINGS: Final = "PYTHONWARNINGS"
+_QUIET: Final = "ignore::UserWarning:multiprocessing.resource_tracker"
+_PR_SET_PDEATHSIG: Final = 1
+
+
+def python(module: str, *arguments: str) -> list[str]:
+    """The command line that runs a module of ours in a process of its own."""
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
+@contextmanager
+def safe_path() -> Iterator[None]:
+    """Whatever Python is started meanwhile, workers of ``multiprocessing`` included, has a safe path.
+
+    And the process in which ``multiprocessing`` keeps books is quiet when this one is killed.
+    """
+    warnings = ",".join(filter(None, (os.environ.get(_WARNINGS), _QUIET)))
+    ours = {SAFE_PATH: "1", _WARNINGS: warnings}
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def end_with(parent: int) -> None:
+    """Have this process killed when its parent, of that process id, ends of whatever cause."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it ended before
+        os._exit(0)

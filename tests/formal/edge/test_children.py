@@ -1,0 +1,61 @@
+"""Children run nothing of the current folder, and none outlives its parent."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PLANTED = "import os; open(os.environ['PLANTED'], 'a').write(__name__ + '\\n'); os._exit(9)\n"
+MODULES = ("z3", "json", "multiprocessing", "ctypes", "attrs", "pysolvers")
+
+
+@pytest.mark.parametrize("command", [["prove", "--no-cache"], ["certify", "--jobs", "1"]])
+def test_nothing_of_the_current_folder_runs(command: list[str], tmp_path: Path) -> None:
+    for each in MODULES:
+        (tmp_path / f"{each}.py").write_text(PLANTED)
+    ran = tmp_path / "ran"
+    done = subprocess.run(
+        [Path(sys.executable).with_name("ptproof"), *command, "v-end-closed"],
+        cwd=tmp_path,
+        env=os.environ | {"PLANTED": str(ran)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert not ran.exists(), ran.read_text()
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize("command", [["prove", "--no-cache"], ["certify"]])
+def test_children_end_with_their_parent(command: list[str], number: signal.Signals) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", "ptproof.formal", *command, "Count"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    ) as process:
+        children: list[str] = []
+        while process.poll() is None and not children:
+            tasks = Path(f"/proc/{process.pid}/task").glob("*/children")
+            children = [child for each in tasks for child in each.read_text().split()]
+            time.sleep(0.05)
+        time.sleep(1)
+        tasks = Path(f"/proc/{process.pid}/task").glob("*/children")
+        children = [child for each in tasks for child in each.read_text().split()]
+        process.send_signal(number)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (-number, "", "")
+    until = time.monotonic() + 2
+    while (
+        left := [each for each in children if Path(f"/proc/{each}").exists()]
+    ) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert children
+    assert not left
