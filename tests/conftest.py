@@ -1,6 +1,11 @@
-"""What all tests share: none of them reads or writes the cache of whoever runs them."""
+"""What all tests share: none reads or writes the cache of whoever runs them, and what they start can be interrupted."""
 
 import os
+import signal
+
+# A job in the background ignores Ctrl-C, and so would every child that a test sends it to.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 os.environ["XDG_CACHE_HOME"] = "/dev/null"
 """A place that takes no files: tests that are about the cache give it one of their own."""
