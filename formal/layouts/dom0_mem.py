@@ -143,6 +143,8 @@ def out_of_reach(nr_pages: int, option: Dom0Mem, available: int | None) -> str |
 _SIZE: Final = re.compile(r"(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)([bkmgtBKMGT]?)")
 _LONGEST: Final = 200
 _SHIFTS: Final = {"b": 0, "": 10, "k": 10, "m": 20, "g": 30, "t": 40}
+_BYTES: Final = ("", "b", "B")
+"""The suffixes that leave a percentage as it is: Xen reads it by the parser of sizes, so ``50b%`` is 50%."""
 
 
 def _amount(text: str, option: str) -> Amount:
@@ -157,7 +159,13 @@ def _amount(text: str, option: str) -> Amount:
         pages = (_number(found[1]) << _SHIFTS[found[2].lower()]) % ADDRESS_LIMIT >> PAGE_SHIFT
     if parts:
         found = _SIZE.fullmatch(parts[0].removesuffix("%"))
-        if len(parts) > 1 or not parts[0].endswith("%") or not found or found[2] or _number(found[1]) > 99:
+        if (
+            len(parts) > 1
+            or not parts[0].endswith("%")
+            or not found
+            or found[2] not in _BYTES
+            or _number(found[1]) > 99
+        ):
             raise _refused(text, option)
         percent = _number(found[1])
     return Amount(pages, percent, less)

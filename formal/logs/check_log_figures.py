@@ -381,6 +381,9 @@ def allocation(boot: Boot) -> Iterator[Finding]:
     holds = [boot.total.size - each for each in own]
     sizes = [1 << max((each - 1).bit_length(), 12) for each in holds if each > 0]
     fits = boot.alloc.size in sizes
+    whole = 1 << max((boot.total.size - 1).bit_length(), 12)
+    without_initrd = boot.alloc.size != whole if 0 in own and fits else own[0] > 0
+    less = ", less the initrd" if without_initrd else ""
     if boot.initrd is None and boot.initrd_image is None and 0 < boot.alloc.size < min(sizes, default=0):
         yield unchecked(boot, "alloc", "too small for the region, as if a mapped ramdisk's line were missing")
         return
@@ -390,7 +393,7 @@ def allocation(boot: Boot) -> Iterator[Finding]:
         line=boot.lines.get("alloc"),
         message=f"{boot.alloc.size:#x} bytes"
         + ("" if fits else f", expected {' or '.join(hex(each) for each in sizes[:1])}")
-        + f": the least power of two for a region of {boot.total.size:#x}",
+        + f": the least power of two for a region of {boot.total.size:#x}{less}",
         expected=None if fits or not sizes else sizes[0],
         found=boot.alloc.size,
         involves=frozenset({"alloc.start", "alloc.end", "total.start", "total.end"}),

@@ -24,6 +24,8 @@ TOP = ADDRESS_LIMIT - (2 << 30)
         ("1G+10%,max:-1G", Amount(GIB, 10), Amount(), Amount(GIB, less=True)),
         ("-1G+99%", Amount(GIB, 99, less=True), Amount(), Amount(UNLIMITED)),
         ("1G,2G,min:1G,min:2G", Amount(2 * GIB), Amount(2 * GIB), Amount(UNLIMITED)),
+        ("50b%", Amount(percent=50), Amount(), Amount(UNLIMITED)),
+        ("1G+50B%", Amount(GIB, 50), Amount(), Amount(UNLIMITED)),
         ("0x10%", Amount(percent=16), Amount(), Amount(UNLIMITED)),
         ("4095B", Amount(0), Amount(), Amount(UNLIMITED)),
     ],

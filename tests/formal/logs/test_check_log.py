@@ -498,3 +498,26 @@ def test_any_figures(figures: dict[str, Segment | None], number: int | None, wid
     began = time.process_time()
     assert as_lines(check_boot(boot, RULES))[-1].startswith("x:1: ")
     assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("009.log", "the least power of two for a region of 0x16400000, less the initrd"),
+        ("001.log", "the least power of two for a region of 0x3c00000"),
+    ],
+)
+def test_what_the_allocation_holds(name: str, says: str) -> None:
+    """A mapped initrd has pages of its own, and the line says that they are taken off."""
+    (found,) = [each for each in judged(TEXTS[name]).findings if each.figure == "alloc"]
+    assert found.message.endswith(f": {says}")
+
+
+@pytest.mark.parametrize("name", INDEX)
+def test_what_is_incomplete_says_why(name: str) -> None:
+    """A line that can't be read makes a log incomplete, and no verdict says that nothing is missing."""
+    damaged = re.sub(r"(Dom0 alloc\.: +)[0-9a-f]+", r"\1zzzz", TEXTS[name])
+    verdict = judged(damaged).verdict
+    assert " 0 couldn't be made" not in verdict
+    if damaged != TEXTS[name]:
+        assert "1 in the log couldn't be read" in verdict
