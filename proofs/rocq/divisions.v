@@ -86,70 +86,65 @@ Proof.
   repeat split; Z.to_euclidean_division_equations; lia.
 Qed.
 
-(* The three divisions give what the search finds, neither more nor less. *)
-Theorem closed_form_64 r : search x86_64 S T 2 r -> r = n_64 v_64.
+(* What both widths share: the count at the first line with room is what the search finds. `leaves` is what the lines
+   up to w leave for pages that are no tables. *)
+Section First_line.
+Variables (m : mode) (count leaves : Z -> Z) (K v : Z).
+Hypothesis usual_m : usual m.
+Hypothesis at_line : forall n w, V T n = w * 4194304 -> f m S T n = count w.
+Hypothesis leaves_rest : forall w, leaves w = 1024 * w + K - count w.
+Hypothesis leaves_grows : forall u w, u <= w -> leaves u <= leaves w.
+Hypothesis count_grows : forall u w, u <= w -> count u <= count w.
+Hypothesis first : 1 <= v /\ b + K <= leaves v /\ (v = 1 \/ leaves (v - 1) < b + K).
+Hypothesis some_count : 0 <= count v.
+
+Lemma found_at_first_line r : search m S T 2 r -> r = count v.
 Proof.
   intros found.
-  pose proof (exact x86_64 S T usual_x86_64 above r found) as fixed_point.
-  pose proof (search_goes_up x86_64 S T 2 r found).
-  destruct (V_is_a_line r) as [w line]. pose proof (f_at_line_64 r w line) as r_is.
+  pose proof (exact m S T usual_m above r found) as fixed_point.
+  pose proof (search_goes_up m S T 2 r found).
+  destruct (V_is_a_line r) as [w line]. pose proof (at_line r w line) as r_is.
   pose proof (proj2 (V_in_lines r w) line) as at_w.
-  destruct v_first_64 as (some & fits & first).
-  set (v := v_64) in *. clearbody v.
+  destruct first as (some & fits & none_before).
   assert (1 <= w) by (pose proof (V_bounds T r) as ends; unfold stack_end, MiB, KiB in ends; lia).
+  pose proof (leaves_rest v). pose proof (leaves_rest w). pose proof (leaves_rest (v - 1)).
   (* No line before v has room, so w is no earlier. *)
   assert (v <= w).
   { destruct (Z_le_gt_dec v w) as [| before]; [assumption | exfalso].
-    destruct first as [one | short]; [lia |].
-    pose proof (h_grows_64 w (v - 1) ltac:(lia)).
-    unfold h_64 in *. unfold n_64 in r_is. lia. }
+    destruct none_before as [one | short]; [lia |].
+    pose proof (leaves_grows w (v - 1) ltac:(lia)). lia. }
   (* There v is a fixed point itself, so the search does not go past it. *)
-  assert (0 <= n_64 v).
-  { clear - not_below_0 above some fits. unfold h_64, n_64, K_64, b in *.
-    Z.to_euclidean_division_equations; lia. }
-  assert (V T (n_64 v) = v * 4194304) as line'.
-  { apply V_in_lines. unfold h_64 in *. split.
-    - destruct first as [-> | short].
-      + unfold b. Z.to_euclidean_division_equations; lia.
-      + unfold n_64. Z.to_euclidean_division_equations; lia.
-    - unfold n_64. lia. }
-  pose proof (f_at_line_64 _ _ line') as itself.
-  pose proof (least x86_64 S T usual_x86_64 above r (n_64 v) found ltac:(lia) ltac:(lia)).
-  assert (n_64 v <= n_64 w) by (unfold n_64; Z.to_euclidean_division_equations; lia).
-  lia.
+  assert (V T (count v) = v * 4194304) as line'.
+  { apply V_in_lines. split; [| lia]. destruct none_before as [one | short].
+    - rewrite one in *. unfold b. Z.to_euclidean_division_equations; lia.
+    - pose proof (count_grows (v - 1) v ltac:(lia)). lia. }
+  pose proof (at_line _ _ line') as itself.
+  pose proof (least m S T usual_m above r (count v) found ltac:(lia) ltac:(lia)).
+  pose proof (count_grows v w ltac:(lia)). lia.
+Qed.
+
+End First_line.
+
+(* The three divisions give what the search finds, neither more nor less. *)
+Theorem closed_form_64 r : search x86_64 S T 2 r -> r = n_64 v_64.
+Proof.
+  pose proof v_first_64 as first.
+  apply (found_at_first_line x86_64 n_64 h_64 K_64); auto using usual_x86_64, f_at_line_64, h_grows_64.
+  - intros. unfold h_64, n_64. lia.
+  - intros. unfold n_64. Z.to_euclidean_division_equations; lia.
+  - set (v := v_64) in *. clearbody v. unfold h_64, n_64, K_64, b in *.
+    Z.to_euclidean_division_equations; lia.
 Qed.
 
 (* And the two divisions of a 32-bit guest what its search finds. *)
 Theorem closed_form_compat r : search compat S T 2 r -> r = n_compat v_compat.
 Proof.
-  intros found.
-  pose proof (exact compat S T usual_compat above r found) as fixed_point.
-  pose proof (search_goes_up compat S T 2 r found).
-  destruct (V_is_a_line r) as [w line]. pose proof (f_at_line_compat r w line) as r_is.
-  pose proof (proj2 (V_in_lines r w) line) as at_w.
-  destruct v_first_compat as (some & fits & first).
-  set (v := v_compat) in *. clearbody v.
-  assert (1 <= w) by (pose proof (V_bounds T r) as ends; unfold stack_end, MiB, KiB in ends; lia).
-  (* No line before v has room, so w is no earlier. *)
-  assert (v <= w).
-  { destruct (Z_le_gt_dec v w) as [| before]; [assumption | exfalso].
-    destruct first as [one | short]; [lia |].
-    pose proof (h_grows_compat w (v - 1) ltac:(lia)).
-    unfold h_compat in *. unfold n_compat in r_is. lia. }
-  (* There v is a fixed point itself, so the search does not go past it. *)
-  assert (0 <= n_compat v).
-  { clear - not_below_0 above some fits. unfold h_compat, n_compat, K_compat, b in *.
-    Z.to_euclidean_division_equations; lia. }
-  assert (V T (n_compat v) = v * 4194304) as line'.
-  { apply V_in_lines. unfold h_compat in *. split.
-    - destruct first as [-> | short].
-      + unfold b. Z.to_euclidean_division_equations; lia.
-      + unfold n_compat. Z.to_euclidean_division_equations; lia.
-    - unfold n_compat. lia. }
-  pose proof (f_at_line_compat _ _ line') as itself.
-  pose proof (least compat S T usual_compat above r (n_compat v) found ltac:(lia) ltac:(lia)).
-  assert (n_compat v <= n_compat w) by (unfold n_compat; Z.to_euclidean_division_equations; lia).
-  lia.
+  pose proof v_first_compat as first.
+  apply (found_at_first_line compat n_compat h_compat K_compat); auto using usual_compat, f_at_line_compat, h_grows_compat.
+  - intros. unfold h_compat, n_compat. lia.
+  - intros. unfold n_compat. Z.to_euclidean_division_equations; lia.
+  - set (v := v_compat) in *. clearbody v. unfold h_compat, n_compat, K_compat, b in *.
+    Z.to_euclidean_division_equations; lia.
 Qed.
 
 End Divisions.

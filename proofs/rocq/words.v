@@ -203,38 +203,35 @@ Proof.
 Qed.
 
 (* The claim `exact`, of words: under room, what Xen's search finds is just what the region takes. *)
-Theorem word_exact_64 r : word_search x86_64 2 r -> room S T r -> word_f x86_64 S T r = r.
+Lemma word_exact m r : usual m -> agrees m -> word_search m 2 r -> room S T r -> word_f m S T r = r.
 Proof.
-  intros found has_room. pose proof (result_is_above _ _ _ found).
-  rewrite word_f_is_f_64 by (auto; lia).
-  apply (exact x86_64 S (unwrapped S T) usual_x86_64 unwrapped_above).
-  apply word_search_is_search; auto; [exact word_f_is_f_64 | lia].
-Qed.
-
-Theorem word_exact_compat r : word_search compat 2 r -> room S T r -> word_f compat S T r = r.
-Proof.
-  intros found has_room. pose proof (result_is_above _ _ _ found).
-  rewrite word_f_is_f_compat by (auto; lia).
-  apply (exact compat S (unwrapped S T) usual_compat unwrapped_above).
-  apply word_search_is_search; auto; [exact word_f_is_f_compat | lia].
+  intros usual_m same found has_room. pose proof (result_is_above _ _ _ found).
+  rewrite same by (auto; lia). apply (exact m S (unwrapped S T) usual_m unwrapped_above).
+  apply word_search_is_search; auto; lia.
 Qed.
 
 (* The claim `least`, of words: no count with room is smaller and enough. *)
+Lemma word_least m r k : usual m -> agrees m -> word_search m 2 r -> room S T r -> 0 <= k -> room S T k ->
+  word_f m S T k <= k -> r <= k.
+Proof.
+  intros usual_m same found has_room some has_room' enough. rewrite same in enough by auto.
+  apply (least m S (unwrapped S T) usual_m unwrapped_above); auto.
+  apply word_search_is_search; auto; lia.
+Qed.
+
+Theorem word_exact_64 r : word_search x86_64 2 r -> room S T r -> word_f x86_64 S T r = r.
+Proof. apply word_exact; [exact usual_x86_64 | exact word_f_is_f_64]. Qed.
+
+Theorem word_exact_compat r : word_search compat 2 r -> room S T r -> word_f compat S T r = r.
+Proof. apply word_exact; [exact usual_compat | exact word_f_is_f_compat]. Qed.
+
 Theorem word_least_64 r k : word_search x86_64 2 r -> room S T r -> 0 <= k -> room S T k ->
   word_f x86_64 S T k <= k -> r <= k.
-Proof.
-  intros found has_room some has_room' enough. rewrite word_f_is_f_64 in enough by auto.
-  apply (least x86_64 S (unwrapped S T) usual_x86_64 unwrapped_above); auto.
-  apply word_search_is_search; auto; [exact word_f_is_f_64 | lia].
-Qed.
+Proof. apply word_least; [exact usual_x86_64 | exact word_f_is_f_64]. Qed.
 
 Theorem word_least_compat r k : word_search compat 2 r -> room S T r -> 0 <= k -> room S T k ->
   word_f compat S T k <= k -> r <= k.
-Proof.
-  intros found has_room some has_room' enough. rewrite word_f_is_f_compat in enough by auto.
-  apply (least compat S (unwrapped S T) usual_compat unwrapped_above); auto.
-  apply word_search_is_search; auto; [exact word_f_is_f_compat | lia].
-Qed.
+Proof. apply word_least; [exact usual_compat | exact word_f_is_f_compat]. Qed.
 
 End Words.
 
