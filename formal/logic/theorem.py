@@ -16,6 +16,8 @@ from attrs import evolve, field, frozen
 
 from ..words.word import Truth, Word, all_of, inputs
 
+# A converter for each type: mypy doesn't see through a generic one.
+
 
 def _terms(given: Iterable[Word]) -> tuple[Word, ...]:
     """A copy that nobody changes later."""

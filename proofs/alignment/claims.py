@@ -18,8 +18,7 @@ from ...formal.machine.arrange import TooLarge, arrange, region_end
 from ...formal.machine.replay import ImpossibleLayout, replay
 from ...formal.words.word import Truth, Word, all_of, word
 from ..count.claims import BOTH, ordinary
-from ..shared import configurations, region, replays
-from ..shared import search as loop
+from ..shared import configurations, region, replays, search
 from ..shared.configurations import CHOICES, Choice, arranged, kernel_end, kernel_start, virt_base
 from ..shared.region import n, v_start, vpt_start
 from ..shared.replays import Values
@@ -141,10 +140,10 @@ def unaligned_superpage() -> tuple[Part, ...]:
                         Assumption("off", v_start & (SUPERPAGE - 1) != 0, "S is not a multiple of 2 MiB"),
                         region.room(mode, n),
                     ),
-                    runs=(loop.found(mode),),
-                    goal=loop.needed(mode, n) != n,
+                    runs=(search.found(mode),),
+                    goal=search.needed(mode, n) != n,
                 ),
-                Steps(uses=(loop.exact(mode).at(),), generalise=(loop.needed(mode, n),)),
+                Steps(uses=(search.exact(mode).at(),), generalise=(search.needed(mode, n),)),
             ),
             least=(v_start, vpt_start),
             shape=ordinary() & (v_start < 1 << 30),

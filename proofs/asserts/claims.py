@@ -32,8 +32,7 @@ from ...formal.machine.replay import (
 from ...formal.words.word import Truth, Word, word
 from ..builder.claims import consumed, full_circle, region_runs, takes_at_least
 from ..count.claims import BOTH, ordinary
-from ..shared import region, replays
-from ..shared import search as loop
+from ..shared import region, replays, search
 from ..shared.region import n, v_start, vpt_start
 from ..shared.replays import Values
 
@@ -84,14 +83,14 @@ def _passes(mode: PagingMode, generation: Generation) -> Lemma:
             goal=generation.passes(info_of(mode)),
         ),
         Steps(
-            uses=(loop.exact(mode).at(), takes_at_least(mode).at()),
-            generalise=(consumed(mode), loop.needed(mode, n)),
+            uses=(search.exact(mode).at(), takes_at_least(mode).at()),
+            generalise=(consumed(mode), search.needed(mode, n)),
         ),
     )
 
 
 def _hold(mode: PagingMode, generation: Generation, expected: Expected = Expected.PROVED) -> Part:
-    small = few_frames() & (n == loop.needed(mode, n)) & (slot < 4)
+    small = few_frames() & (n == search.needed(mode, n)) & (slot < 4)
     return Part(
         name=f"{generation.name}, {mode.title}",
         expected=expected,
@@ -132,7 +131,7 @@ def asserts_posted_compat() -> tuple[Part, ...]:
         meaning="the search stops at n, frame < n is not the L2 in slot 3 ⇒ the asserts as posted hold of the frame",
         statement=evolve(lemma.statement, assumptions=(*lemma.statement.assumptions, but)),
     )
-    small = few_frames() & (n == loop.needed(COMPAT, n)) & (slot < 4)
+    small = few_frames() & (n == search.needed(COMPAT, n)) & (slot < 4)
     return (
         _hold(COMPAT, walk.POSTED, Expected.REFUTED),
         _hold(COMPAT, walk.COMMITTED, Expected.REFUTED),

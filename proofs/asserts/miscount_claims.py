@@ -38,8 +38,7 @@ from ..builder.mapped_pages import (
 )
 from ..builder.root_limits import into_the_hole, walkable
 from ..count.claims import BOTH, ordinary
-from ..shared import region, replays
-from ..shared import search as loop
+from ..shared import region, replays, search
 from ..shared.region import n, v_start, vpt_start
 from ..shared.replays import Values
 from . import claims as asserts
@@ -52,7 +51,7 @@ STRONGER: Final = "check that the next table frame, mpt_alloc, ends up at the en
 @cache
 def left_over_caught(mode: PagingMode) -> Lemma:
     """The walk comes to every frame that is left over, and no generation's asserts hold of it."""
-    needed = loop.needed(mode, n)
+    needed = search.needed(mode, n)
     left_over = Assumption(
         "left-over",
         (frame >= needed) & (frame < n),
@@ -85,7 +84,7 @@ def left_over_caught(mode: PagingMode) -> Lemma:
 @cache
 def over_count_caught(mode: PagingMode) -> Lemma:
     """Of every over-count a frame is left over: the last one."""
-    last, needed = n - 1, loop.needed(mode, n)
+    last, needed = n - 1, search.needed(mode, n)
     every = left_over_caught(mode)
     over = Assumption("over", n > needed, "more are set aside than taken: n > f(S, V(n))")
     return Lemma(
@@ -177,7 +176,7 @@ def asserts_undercount() -> tuple[Part, ...]:
     for mode in BOTH:
         generations = walk.GENERATIONS if mode is X86_64 else (walk.FIXED,)
         names = tuple(each.name for each in generations)
-        needed = loop.needed(mode, n)
+        needed = search.needed(mode, n)
         under = Assumption("under", n < needed, "fewer are set aside than taken: n < f(S, V(n))")
         parts.append(
             Part(
@@ -209,7 +208,7 @@ def asserts_undercount() -> tuple[Part, ...]:
             )
         )
     for mode in BOTH:
-        needed, took = loop.needed(mode, n), consumed(mode)
+        needed, took = search.needed(mode, n), consumed(mode)
         parts.append(
             Part(
                 name=f"the stronger check catches every miscount, {mode.title}",
@@ -280,7 +279,7 @@ def _caught(info: Word) -> Truth:
 
 def _fifth_l2(mode: PagingMode) -> Truth:
     """Where to look for a region above 4 GiB, with one frame set aside that isn't counted, and is taken."""
-    return above_4_gib() & (n == loop.needed(mode, n) + 1)
+    return above_4_gib() & (n == search.needed(mode, n) + 1)
 
 
 def _any_fires(names: tuple[str, ...]) -> Callable[[Values, Report], tuple[bool, str]]:

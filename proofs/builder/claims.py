@@ -24,8 +24,7 @@ from ...formal.logic.verdict import Replay
 from ...formal.machine.replay import replay
 from ...formal.words.word import Truth, Word, number, word
 from ..count.claims import ordinary
-from ..shared import arithmetic, region, replays
-from ..shared import search as loop
+from ..shared import arithmetic, region, replays, search
 from ..shared.region import n, v_start, vpt_start
 from ..shared.replays import Values
 
@@ -115,7 +114,7 @@ def level_up(shift: int) -> Lemma:
 
 def region_runs(mode: PagingMode) -> tuple[Run, ...]:
     """The search, and the three levels of the loop, for the region that it found."""
-    return (loop.found(mode), *level_runs())
+    return (search.found(mode), *level_runs())
 
 
 def level_runs() -> tuple[Run, ...]:
@@ -251,7 +250,7 @@ def takes(mode: PagingMode) -> Lemma:
         Statement(
             assumptions=counted_right(mode),
             runs=level_runs(),
-            goal=consumed(mode) == loop.needed(mode, n),
+            goal=consumed(mode) == search.needed(mode, n),
         ),
         Steps(
             uses=(
@@ -259,7 +258,7 @@ def takes(mode: PagingMode) -> Lemma:
                 *by_mode,
                 *(level_takes(shift).at() for shift in SHIFTS),
             ),
-            generalise=(loop.needed(mode, n), *spans_of(mode), spanned(v_start, end, 30), end),
+            generalise=(search.needed(mode, n), *spans_of(mode), spanned(v_start, end, 30), end),
         ),
     )
 
@@ -279,7 +278,7 @@ def takes_at_least(mode: PagingMode) -> Lemma:
         Statement(
             assumptions=(region.room(mode, n),),
             runs=level_runs(),
-            goal=consumed(mode) >= loop.needed(mode, n),
+            goal=consumed(mode) >= search.needed(mode, n),
         ),
         Steps(
             uses=(
@@ -290,7 +289,7 @@ def takes_at_least(mode: PagingMode) -> Lemma:
                 four_l2_or_more().at(taken=took(30)),
                 few_missing().at(taken=took(30)),
             ),
-            generalise=(loop.needed(mode, n), *spans, l2, end, missing),
+            generalise=(search.needed(mode, n), *spans, l2, end, missing),
         ),
     )
 
@@ -318,15 +317,15 @@ def takes_n(mode: PagingMode) -> Lemma:
             goal=consumed(mode) == n,
         ),
         Steps(
-            uses=(loop.exact(mode).at(), takes(mode).at()),
-            generalise=(loop.needed(mode, n), padded_end(vpt_start, n)),
+            uses=(search.exact(mode).at(), takes(mode).at()),
+            generalise=(search.needed(mode, n), padded_end(vpt_start, n)),
         ),
     )
 
 
 def _small(mode: PagingMode) -> Truth:
     results = [each for shift in SHIFTS for each in states(shift)]
-    shape = ordinary() & (v_start == 0) & (vpt_start < 1 << 30) & (n == loop.needed(mode, n)) & (n < 64)
+    shape = ordinary() & (v_start == 0) & (vpt_start < 1 << 30) & (n == search.needed(mode, n)) & (n < 64)
     for each in results:
         shape &= each < 1 << 20
     return shape

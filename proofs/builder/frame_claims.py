@@ -32,8 +32,7 @@ from ...formal.machine.builder import (
 from ...formal.machine.replay import replay
 from ...formal.words.word import Truth, Word, number, word
 from ..count.claims import BOTH, ordinary
-from ..shared import region, replays
-from ..shared import search as loop
+from ..shared import region, replays, search
 from ..shared.region import n, v_start, vpt_start
 from ..shared.replays import Values
 from .claims import FAMILY, QUESTION, full_circle
@@ -345,7 +344,7 @@ def _few(mode: PagingMode) -> Truth:
 
 def _initrds(mode: PagingMode) -> tuple[tuple[str, Truth], ...]:
     """Both ways of having an initrd, with where to look for an example."""
-    small = ordinary() & (v_start == 0) & (vpt_start < 1 << 20) & (n == loop.needed(mode, n)) & (n < 64)
+    small = ordinary() & (v_start == 0) & (vpt_start < 1 << 20) & (n == search.needed(mode, n)) & (n < 64)
     mapped = (vinitrd_start >= PAGE_SIZE) & (vinitrd_start < 1 << 20) & _three_pages()
     return (
         ("an initrd mapped in the region", small & mapped),

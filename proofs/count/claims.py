@@ -12,8 +12,7 @@ from ...formal.logic.theorem import Assumption, Lemma, Statement
 from ...formal.logic.verdict import Replay
 from ...formal.machine.arrange import PADDING, region_end
 from ...formal.words.word import Truth, Word, choose, number, word, zero_extended
-from ..shared import region, replays
-from ..shared import search as loop
+from ..shared import region, replays, search
 from ..shared.region import m, n, v_start, vpt_start
 from ..shared.replays import Values
 
@@ -49,7 +48,7 @@ def exact() -> tuple[Part, ...]:
     return tuple(
         Part(
             name=mode.title,
-            lemma=loop.exact(mode),
+            lemma=search.exact(mode),
             least=(v_start, vpt_start),
             shape=ordinary(),
             without={"room": _stops_at_the_end(mode)},
@@ -69,7 +68,7 @@ def least() -> tuple[Part, ...]:
     return tuple(
         Part(
             name=mode.title,
-            lemma=loop.least(mode),
+            lemma=search.least(mode),
             least=(v_start, vpt_start, m),
             shape=ordinary(),
             without={
@@ -98,16 +97,18 @@ def unique() -> tuple[Part, ...]:
                 "f(S, V(m)) = m ⇒ m = n",
                 Statement(
                     assumptions=(
-                        Assumption("fixed", loop.needed(mode, m) == m, "m is a fixed point: f(S, V(m)) = m"),
+                        Assumption(
+                            "fixed", search.needed(mode, m) == m, "m is a fixed point: f(S, V(m)) = m"
+                        ),
                         region.room(mode, m),
                     ),
-                    runs=(loop.found(mode),),
+                    runs=(search.found(mode),),
                     goal=m == n,
                 ),
             ),
             expected=Expected.REFUTED,
             least=(v_start, vpt_start, n, m),
-            shape=small() & (loop.needed(mode, n) == n) & (n < m) & (m < 64),
+            shape=small() & (search.needed(mode, n) == n) & (n < m) & (m < 64),
             replay=replays.also_with_m(replays.region_case(mode, _only_one(mode))),
         )
         for mode in BOTH
@@ -123,7 +124,7 @@ def terminates() -> tuple[Part, ...]:
     return tuple(
         Part(
             name=mode.title,
-            lemma=loop.stops(mode),
+            lemma=search.stops(mode),
             least=(v_start, vpt_start),
             shape=ordinary(),
             replay=replays.region_case(
@@ -209,7 +210,7 @@ def _counted(_values: Values, layout: Layout) -> tuple[bool, str]:
 
 def _stops_at_the_end(mode: PagingMode) -> Truth:
     """Where to look for a region that comes full circle: it does so at the first count that is too many."""
-    return on_pages() & (n == region.fixed_tables(mode) + 1) & (loop.needed(mode, n - 1) >= n)
+    return on_pages() & (n == region.fixed_tables(mode) + 1) & (search.needed(mode, n - 1) >= n)
 
 
 def _no_less(values: Values, layout: Layout) -> tuple[bool, str]:

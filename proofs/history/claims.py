@@ -25,8 +25,7 @@ from ...formal.machine.replay import replay
 from ...formal.words.word import Word, number
 from ..builder.claims import above_4_gib, below_4_gib, consumed, full_circle, level_runs, takes
 from ..count.claims import on_pages, ordinary
-from ..shared import region, replays
-from ..shared import search as loop
+from ..shared import region, replays, search
 from ..shared.region import n, v_start, vpt_start
 from ..shared.replays import Values
 from .older_counts import END, counted_exactly, first_half, found, rounded_start, same_blocks, short_of_all
@@ -158,7 +157,7 @@ def compat_l4_counted_exact() -> tuple[Part, ...]:
     """For all S, T with room and V(n) ≤ 4 GiB: the builder of that Xen takes n frames. Refuted: n - 1, always."""
     took = consumed(COMPAT)
     exactly = counted_exactly(L4_COUNTED, COMPAT, 1)
-    small = ordinary() & (v_start == 0) & (vpt_start < 1 << 30) & (n == 1 + loop.needed(COMPAT, n))
+    small = ordinary() & (v_start == 0) & (vpt_start < 1 << 30) & (n == 1 + search.needed(COMPAT, n))
     statement = Statement(
         assumptions=(region.room(COMPAT, n), below_4_gib()),
         runs=(found(L4_COUNTED), *level_runs()),
@@ -183,7 +182,7 @@ def compat_l4_counted_exact() -> tuple[Part, ...]:
                 evolve(statement, goal=took + 1 == n),
                 Steps(
                     uses=(exactly.at(), takes(COMPAT).at()),
-                    generalise=(took, loop.needed(COMPAT, n), padded_end(vpt_start, n)),
+                    generalise=(took, search.needed(COMPAT, n), padded_end(vpt_start, n)),
                 ),
             ),
             least=(v_start, vpt_start),
@@ -219,8 +218,10 @@ def i386_exact() -> tuple[Part, ...]:
                 Steps(uses=(counted_exactly(version, mode, 0).at(),), generalise=_spans(mode)),
             ),
             least=(v_start, vpt_start),
-            shape=ordinary() & (vpt_start < 1 << 30) & (v_start == 0x1FF000) & (n == loop.needed(mode, n)),
-            without={"room": (n == region.fixed_tables(mode) + 1) & (loop.needed(mode, n) < n) & on_pages()},
+            shape=ordinary() & (vpt_start < 1 << 30) & (v_start == 0x1FF000) & (n == search.needed(mode, n)),
+            without={
+                "room": (n == region.fixed_tables(mode) + 1) & (search.needed(mode, n) < n) & on_pages()
+            },
             replay=_built(name, 0),
         )
         for name, version, mode in (

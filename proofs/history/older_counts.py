@@ -15,8 +15,7 @@ from ...formal.layouts.paging import Level, PagingMode
 from ...formal.logic.theorem import Assumption, Induction, Lemma, Run, Statement, Steps
 from ...formal.machine.arrange import ROUNDING
 from ...formal.words.word import Word, number, word
-from ..shared import region
-from ..shared import search as loop
+from ..shared import region, search
 from ..shared.region import n, v_start, vpt_start
 
 END: Final = word("end")
@@ -33,7 +32,7 @@ def counted_exactly(version: history.Version, mode: PagingMode, more: int) -> Le
 
     n ≤ ``more`` + f(S, V(n)) until then, by induction.
     """
-    needed, bounded = loop.needed(mode, n), region.count_bounded(mode)
+    needed, bounded = search.needed(mode, n), region.count_bounded(mode)
     theirs = {each: history.needed_for(version, v_start, vpt_start, each) for each in (n, n + 1)}
     # By length, what is needed is the mode's only by a lemma; else it is the very same term.
     same = () if more else tuple(counts_the_same(version, mode).at(n=each) for each in theirs)
@@ -47,11 +46,11 @@ def counted_exactly(version: history.Version, mode: PagingMode, more: int) -> Le
             invariant=~region.has_room(mode, n) | (n <= more + needed),
             base=Steps(
                 uses=(region.count_at_least(mode).wherever(n=first), bounded.at(n=first)),
-                generalise=(loop.needed(mode, first),),
+                generalise=(search.needed(mode, first),),
             ),
             step=Steps(
                 uses=(*same, region.count_grows(mode).wherever(m=n + 1), bounded.at(), bounded.at(n=n + 1)),
-                generalise=region.terms(*hidden, needed, loop.needed(mode, n + 1)),
+                generalise=region.terms(*hidden, needed, search.needed(mode, n + 1)),
             ),
             end=Steps(uses=(*same[:1], bounded.at()), generalise=region.terms(*hidden[:1], needed)),
         ),
@@ -67,7 +66,7 @@ def counts_the_same(version: history.Version, mode: PagingMode) -> Lemma:
     return Lemma(
         f"counts-the-same[{version.name}]",
         "the version's f(S, V(n)) = f(S, V(n))",
-        Statement(goal=history.needed_for(version, v_start, vpt_start, n) == loop.needed(mode, n)),
+        Statement(goal=history.needed_for(version, v_start, vpt_start, n) == search.needed(mode, n)),
         Steps(
             uses=(
                 region.v_end_closed().at(),

@@ -13,8 +13,7 @@ from ...encodings.dom0_layout import ROUNDING_SHIFT, padded_end, v_end
 from ...formal.layouts.paging import PAGE_SIZE, PagingMode
 from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps
 from ...formal.words.word import AnyTerm, Word, number, replaced, word
-from ..shared import arithmetic, region
-from ..shared import search as loop
+from ..shared import arithmetic, region, search
 from ..shared.region import ABOVE_TABLES, m, n, v_start, vpt_start
 
 later = word("later")
@@ -145,7 +144,7 @@ def fewer_fit(mode: PagingMode) -> Lemma:
 @cache
 def at_most(mode: PagingMode) -> Lemma:
     """A count m that is enough from a later T' on bounds what the search finds, and where its region ends."""
-    needed = loop.needed(mode, n), loop.needed(mode, m), at_later(loop.needed(mode, m))
+    needed = search.needed(mode, n), search.needed(mode, m), at_later(search.needed(mode, m))
     ends = v_end(vpt_start, n), v_end(later, m)
     return Lemma(
         f"at-most[{mode.name}]",
@@ -158,13 +157,13 @@ def at_most(mode: PagingMode) -> Lemma:
                 ),
                 _room(mode, m),
             ),
-            runs=(loop.found(mode),),
+            runs=(search.found(mode),),
             goal=(n <= m) & (ends[0] - v_start <= ends[1] - v_start) & region.has_room(mode, n),
         ),
         Steps(
             uses=(
                 count_moves_on(mode).at(n=m),
-                loop.stops_least(mode).at(first=number(FIRST_TRIED)),
+                search.stops_least(mode).at(first=number(FIRST_TRIED)),
                 count_moves_on(mode).at(),
                 fewer_fit(mode).at(),
             ),
@@ -179,7 +178,7 @@ def at_least(mode: PagingMode) -> Lemma:
 
     Here T is the earlier one, and the search is that of T'; ``m`` is what it finds, and n the k.
     """
-    needed = loop.needed(mode, n), at_later(loop.needed(mode, m))
+    needed = search.needed(mode, n), at_later(search.needed(mode, m))
     ends = v_end(vpt_start, n), v_end(later, m)
     lengths = later - v_start
     closed = padded_end(later, m)
@@ -188,7 +187,7 @@ def at_least(mode: PagingMode) -> Lemma:
         "T ≤ T', the search of T' stops at m ≥ n ⇒ f(S, V(n)) ≤ m, V(n) ≤ V'(m)",
         Statement(
             assumptions=(_later(), Assumption("in-order", n <= m, "n ≤ m"), _room(mode, m)),
-            runs=(evolve(loop.found(mode, m), arguments=(v_start, later, number(FIRST_TRIED))),),
+            runs=(evolve(search.found(mode, m), arguments=(v_start, later, number(FIRST_TRIED))),),
             goal=(needed[0] <= m)
             & (ends[0] - v_start <= ends[1] - v_start)
             & (lengths + (m * PAGE_SIZE + ABOVE_TABLES) <= ends[1] - v_start),
@@ -196,7 +195,7 @@ def at_least(mode: PagingMode) -> Lemma:
         Steps(
             uses=(
                 count_moves_on(mode).at(),
-                loop.exact(mode).at(vpt_start=later, n=m),
+                search.exact(mode).at(vpt_start=later, n=m),
                 end_moves_on(mode).at(vpt_start=later, n=m),
                 region.v_end_closed().at(vpt_start=later, n=m),
             ),

@@ -29,7 +29,7 @@ from ..shared import region
 from ..shared import search as loop
 from ..shared.configurations import initrd_len, nr_pages
 from ..shared.region import n, vpt_start
-from . import growth_with_tables as later_tables
+from . import growth_with_tables
 
 WINDOW = 1 << 12
 """How many more frames than the least a witness may have: to keep the solver from far-fetched ones."""
@@ -242,7 +242,7 @@ class Kernel:
 
     def at_most(self, length: int) -> Use:
         """That n and V are no more than those of tables ``length`` above S, where T is no further up."""
-        return later_tables.at_most(self.mode).wherever(
+        return growth_with_tables.at_most(self.mode).wherever(
             v_start=number(self.start),
             vpt_start=self.tables,
             later=number(self.start + length),
@@ -257,7 +257,7 @@ class Kernel:
         frames, needed = self.found(length)[0], 0
         start, earlier = number(self.start), number(self.start + length)
         while True:
-            yield later_tables.at_least(self.mode).wherever(
+            yield growth_with_tables.at_least(self.mode).wherever(
                 v_start=start, vpt_start=earlier, later=self.tables, n=number(needed), m=n
             )
             if needed >= frames:
@@ -325,7 +325,7 @@ class Kernel:
             self.at_most(most),
             *(() if last is None or last == most else (self.at_most(last),)),
             *self.at_least(self.least_length),
-            later_tables.at_least(self.mode).wherever(
+            growth_with_tables.at_least(self.mode).wherever(
                 v_start=number(self.start), vpt_start=self.tables, later=self.tables, m=n
             ),
             *(() if last is None or last == most else self.at_least(last + PAGE_SIZE)),

@@ -18,7 +18,7 @@ from ...formal.machine.refusals import moves_xens_part
 from ...formal.words.word import FALSE, TRUE, Truth, number, truth, word
 from ..shared.configurations import initrd_len, nr_pages
 from ..shared.region import n
-from . import image_replays as replays
+from . import image_replays
 from .image_space import NOTHING, Kernel
 
 SUPERPAGE = 2 << 20
@@ -126,7 +126,7 @@ def _built(kernel: Kernel, limits: Limits, name: str) -> Part:
         reached=True,
         least=LEAST,
         shape=FALSE if kernel.too_long(limits) else kernel.shape(limits, None),
-        replay=replays.located(kernel, replays.built),
+        replay=image_replays.located(kernel, image_replays.built),
     )
 
 
@@ -142,7 +142,7 @@ def _exact(kernel: Kernel, limits: Limits) -> Part:
         least=LEAST,
         shape=kernel.shape(limits, None),
         without=_unasked("host", "initrd", *(each.name for each in also)),
-        replay=replays.counted(kernel),
+        replay=image_replays.counted(kernel),
     )
 
 
@@ -157,7 +157,9 @@ def _in_space(kernel: Kernel, limits: Limits) -> Part:
     after = kernel.tables + n * PAGE_SIZE
     lowest = number(min(kernel.start + kernel.least_length, ADDRESS_LIMIT - 1))
     goal = (lowest <= kernel.tables) & (kernel.tables <= after) & (after <= kernel.end - 1)
-    return _region(kernel, limits, "in-space", goal, ADDRESS_LIMIT - kernel.start, replays.ends_in_space)
+    return _region(
+        kernel, limits, "in-space", goal, ADDRESS_LIMIT - kernel.start, image_replays.ends_in_space
+    )
 
 
 def _off_xens(kernel: Kernel, limits: Limits) -> Part:
@@ -170,7 +172,7 @@ def _off_xens(kernel: Kernel, limits: Limits) -> Part:
         goal, space = address < overlap.COMPAT_HOLE, overlap.COMPAT_HOLE - kernel.start
     else:
         goal, space = ~overlap.in_xens_slots(address), _before_xens_slots(kernel.start)
-    return _region(kernel, limits, "off-xens-area", goal, space, replays.off_xens_area, (inside,))
+    return _region(kernel, limits, "off-xens-area", goal, space, image_replays.off_xens_area, (inside,))
 
 
 def _off_the_hosts(kernel: Kernel, limits: Limits, inside: Assumption) -> Part:
@@ -190,11 +192,11 @@ def _off_the_hosts(kernel: Kernel, limits: Limits, inside: Assumption) -> Part:
         "off-xens-area",
         address < hole,
         overlap.COMPAT_HOLE - kernel.start,
-        replays.off_xens_area,
+        image_replays.off_xens_area,
         (inside, host),
         beside=Steps(uses=(_no_lower().at(),), generalise=(hole,)),
     )
-    return evolve(part, least=(*LEAST, max_page), replay=replays.off_the_hosts(kernel))
+    return evolve(part, least=(*LEAST, max_page), replay=image_replays.off_the_hosts(kernel))
 
 
 @cache
@@ -216,7 +218,7 @@ def _canonical(kernel: Kernel, limits: Limits) -> Part:
     last = kernel.end - 1
     goal = TRUE if upper else (last >= kernel.start) & (last < overlap.HALF)
     space = ADDRESS_LIMIT if upper else overlap.HALF - kernel.start
-    return _region(kernel, limits, "canonical", goal, space, replays.canonical)
+    return _region(kernel, limits, "canonical", goal, space, image_replays.canonical)
 
 
 def _before_xens_slots(start: int) -> int:
@@ -231,7 +233,12 @@ def _aligned(kernel: Kernel, limits: Limits, name: str, value: int, unit: int) -
     """A number is a multiple of another: so for every memory, or for none with which Xen builds."""
     holds = value % unit == 0
     return _region(
-        kernel, limits, f"on-{name}", truth(holds), ADDRESS_LIMIT if holds else 0, replays.aligned(name, unit)
+        kernel,
+        limits,
+        f"on-{name}",
+        truth(holds),
+        ADDRESS_LIMIT if holds else 0,
+        image_replays.aligned(name, unit),
     )
 
 
@@ -241,7 +248,7 @@ def _region(
     name: str,
     goal: Truth,
     longest: int,
-    judge: replays.Holds,
+    judge: image_replays.Holds,
     also: tuple[Assumption, ...] = (),
     *,
     beside: Steps = NOTHING,
@@ -254,7 +261,7 @@ def _region(
         least=LEAST,
         shape=kernel.shape(limits, last),
         without=_unasked("host", "initrd", "builds", *(each.name for each in also)),
-        replay=replays.located(kernel, judge),
+        replay=image_replays.located(kernel, judge),
     )
 
 
@@ -270,7 +277,7 @@ def _lowers(kernel: Kernel, limits: Limits) -> Part:
         ),
         least=LEAST,
         without=_unasked("host", "initrd"),
-        replay=replays.lowered(kernel),
+        replay=image_replays.lowered(kernel),
     )
 
 

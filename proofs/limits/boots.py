@@ -23,8 +23,7 @@ from ...formal.machine.loading import Fate, Unmodelled, load
 from ...formal.machine.refusals import too_little
 from ...formal.machine.replay import ImpossibleLayout
 from ...formal.words.word import Truth, Word, number
-from ..shared import replays
-from ..shared import search as loop
+from ..shared import replays, search
 from ..shared.configurations import kernel_end, kernel_start, virt_base
 from ..shared.replays import Values
 
@@ -57,7 +56,7 @@ def builds(pages: Word, end: Word, initrd_len: Word | None = None) -> Assumption
 
 def found(start: Word, tables: Word) -> Run:
     """The 64-bit search stops at n."""
-    return evolve(loop.found(X86_64), arguments=(start, tables, number(FIRST_TRIED)))
+    return evolve(search.found(X86_64), arguments=(start, tables, number(FIRST_TRIED)))
 
 
 def on_pages(*addresses: Word) -> Truth:

@@ -21,8 +21,7 @@ from ..shared import replays
 from ..shared.configurations import initrd_len, kernel_end, kernel_start, nr_pages, virt_base
 from ..shared.region import n
 from ..shared.replays import Values
-from . import boots as limits
-from . import cap_room
+from . import boots, cap_room
 from .boots import FAMILY, LINUX, MIB, found, image, on_pages
 
 CAP = "The cap on dom0's memory leaves a kernel that maps its p2m in the region enough address space."
@@ -54,7 +53,7 @@ def cap_prevents_wrap() -> tuple[Part, ...]:
     tables = cap_room.tables_at(pages)
     end = v_end(tables, n)
     statement = Statement(
-        assumptions=(image(), _memory(), limits.builds(pages, end, initrd_len)),
+        assumptions=(image(), _memory(), boots.builds(pages, end, initrd_len)),
         runs=(found(virt_base, tables),),
         goal=~overlap.passes_end(virt_base, end),
     )
@@ -254,19 +253,19 @@ CLAIMS: tuple[Claim, ...] = (cap_prevents_wrap, cap_only_lowers)
 
 def _after_cap(values: Values) -> Replay:
     """Judges the machine's layout of a 64-bit configuration with the memory that the cap leaves it."""
-    return limits.judged(*limits.capped_boot(X86_64, values), limits.ends_in_space)
+    return boots.judged(*boots.capped_boot(X86_64, values), boots.ends_in_space)
 
 
 def _built_after_cap(values: Values) -> Replay:
     """The same of a boot that Xen builds."""
-    return limits.judged(*limits.capped_boot(X86_64, values), limits.ends_in_space, builds=True)
+    return boots.judged(*boots.capped_boot(X86_64, values), boots.ends_in_space, builds=True)
 
 
 def _lowered(mode: PagingMode) -> replays.Judge:
     def judge(values: Values) -> Replay:
-        given, says = limits.capped_boot(mode, values)
+        given, says = boots.capped_boot(mode, values)
         lowered = given.nr_pages <= values["nr_pages"]
-        replay = limits.judged(given, says, lambda layout: (lowered, _p2m(layout)))
+        replay = boots.judged(given, says, lambda layout: (lowered, _p2m(layout)))
         return replay if replay.holds is not None else Replay(lowered, says)
 
     return judge
@@ -280,7 +279,7 @@ def _as_said(mode: PagingMode) -> replays.Judge:
     """Judges whether the cap lowers just where it should, by numbers that don't wrap."""
 
     def judge(values: Values) -> Replay:
-        given, says = limits.capped_boot(mode, values)
+        given, says = boots.capped_boot(mode, values)
         lowered = given.nr_pages <= values["nr_pages"]
         pages = -(-values["kernel_end"] // PAGE_SIZE) + -(-values["initrd_len"] // PAGE_SIZE)
         reached = pages * PAGE_SIZE + 2 * mode.p2m_entry * values["nr_pages"]

@@ -17,8 +17,7 @@ from ...formal.layouts.layout import ADDRESS_LIMIT, START_INFO_SIZE, VGA_CONSOLE
 from ...formal.layouts.paging import PAGE_SIZE, X86_64, PagingMode
 from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps
 from ...formal.words.word import Truth, Word, number, word
-from ..shared import arithmetic, region
-from ..shared import search as loop
+from ..shared import arithmetic, region, search
 from ..shared.configurations import KERNEL, initrd_len, kernel_end, nr_pages, virt_base
 from ..shared.region import n, v_start, vpt_start
 from .boots import LINUX, MIB
@@ -163,7 +162,7 @@ def few_tables() -> Lemma:
     most = 2 << 30
     shifts = region.spanned_shifts(X86_64)
     end = padded_end(vpt_start, n)
-    counted = loop.needed(X86_64, n)
+    counted = search.needed(X86_64, n)
     spans = [each for each in tables_by_level(X86_64, v_start, end) if each.operation != "constant"]
     return Lemma(
         "few-tables",
@@ -193,20 +192,20 @@ def high_region_ends() -> Lemma:
         f"S ≤ T ≤ {BELOW}, the search stops at n ⇒ S ≤ T ≤ T + 4096 n < V(n)",
         Statement(
             assumptions=_high(),
-            runs=(loop.found(X86_64),),
+            runs=(search.found(X86_64),),
             goal=in_space(v_start, vpt_start),
         ),
         Steps(
             uses=(
                 few_tables().at(n=enough),
-                loop.stops_least(X86_64).at(m=enough, first=number(FIRST_TRIED)),
+                search.stops_least(X86_64).at(m=enough, first=number(FIRST_TRIED)),
                 high_end(ENOUGH).at(),
                 region.v_end_closed().at(),
                 pages_below().at(),
             ),
             generalise=(
-                loop.needed(X86_64, enough),
-                loop.needed(X86_64, n),
+                search.needed(X86_64, enough),
+                search.needed(X86_64, n),
                 end,
                 padded_end(vpt_start, n),
                 vpt_start + n * PAGE_SIZE,

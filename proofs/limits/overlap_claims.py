@@ -22,7 +22,7 @@ from ...formal.words.word import TRUE, Truth, Word, number, word, zero_extended
 from ..shared import configurations, replays
 from ..shared.configurations import kernel_end, kernel_start, nr_pages, virt_base
 from ..shared.region import n, v_start
-from . import boots as limits
+from . import boots
 from .boots import FAMILY, MIB, found, image, on_pages
 
 OVERLAP = "A region that Xen's own addresses don't allow is refused."
@@ -39,7 +39,7 @@ address: Final = word("address")
 def _space_statement() -> tuple[Word, Statement]:
     """T, and what is said of a 64-bit region without a mapped initrd whose memory is given."""
     tables = configurations.arranged(configurations.CHOICES[0]).vpt_start
-    assumptions = (image(), limits.builds(nr_pages, v_end(tables, n)))
+    assumptions = (image(), boots.builds(nr_pages, v_end(tables, n)))
     return tables, Statement(assumptions=assumptions, runs=(found(virt_base, tables),), goal=TRUE)
 
 
@@ -94,7 +94,7 @@ def wrap_caught() -> tuple[Part, ...]:
             ),
             least=(nr_pages, kernel_end),
             shape=_small(ADDRESS_LIMIT - 4 * MIB, tables),
-            replay=limits.located(_wrap_refused),
+            replay=boots.located(_wrap_refused),
         ),
         Part(
             name="what does catch it: V - 1 < S",
@@ -165,7 +165,7 @@ def overlap_complete() -> tuple[Part, ...]:
             ),
             least=(nr_pages, kernel_end, address),
             shape=_small(overlap.HALF - 4 * MIB, tables) & on_pages(address),
-            replay=limits.located(_slots_refused),
+            replay=boots.located(_slots_refused),
         ),
         Part(
             name="a region in one half of the canonical addresses",
@@ -212,7 +212,7 @@ Judged = Callable[[Layout, Mapping[str, int]], tuple[bool, str]]
 
 
 def _wrap_refused(layout: Layout) -> tuple[bool, str]:
-    ends, _ = limits.ends_in_space(layout)
+    ends, _ = boots.ends_in_space(layout)
     refused = overlaps_xen(layout)
     return ends or refused, (
         f"the region ends at {layout.v_start + layout.total.size:#x}, printed as {layout.v_end:#x}, "
@@ -223,8 +223,8 @@ def _wrap_refused(layout: Layout) -> tuple[bool, str]:
 def _slots_refused(layout: Layout) -> tuple[bool, str]:
     """Whether the machine's region, walked by root entries, stays off Xen's slots or is refused."""
     end = layout.v_start + layout.total.size
-    slots = limits.root_slots(layout.mode, layout.v_start, layout.total.size)
-    hit = limits.in_xens(layout.mode, slots)
+    slots = boots.root_slots(layout.mode, layout.v_start, layout.total.size)
+    hit = boots.in_xens(layout.mode, slots)
     refused = overlaps_xen(layout)
     return not hit or refused, (
         f"the region {layout.v_start:#x} to {end:#x} lies in root slots {slots}, Xen's among them: {hit}; "
@@ -237,7 +237,7 @@ def _bare(mode: PagingMode, holds: Judged) -> replays.Judge:
 
     def judge(values: Mapping[str, int]) -> Replay:
         start, end = values.get("v_start", 0), values["end"]
-        verdict, says = holds(limits.region_alone(Segment(start, end), mode=mode), values)
+        verdict, says = holds(boots.region_alone(Segment(start, end), mode=mode), values)
         return Replay(verdict, says)
 
     return judge
@@ -246,7 +246,7 @@ def _bare(mode: PagingMode, holds: Judged) -> replays.Judge:
 def _wraps_as_said(layout: Layout, _values: Mapping[str, int]) -> tuple[bool, str]:
     """Whether V - 1 < S just where the region passes 2^64, in numbers that don't wrap."""
     says = (layout.v_end - 1) % ADDRESS_LIMIT < layout.v_start
-    ends, seen = limits.ends_in_space(layout)
+    ends, seen = boots.ends_in_space(layout)
     return says is not ends, f"V - 1 < S is {'true' if says else 'false'}, and {seen}"
 
 
@@ -267,8 +267,8 @@ def _refused_below_the_hole(layout: Layout, values: Mapping[str, int]) -> tuple[
 
 
 def _slot_refused(layout: Layout, values: Mapping[str, int]) -> tuple[bool, str]:
-    slots = limits.root_slots(layout.mode, values["address"], 1)
+    slots = boots.root_slots(layout.mode, values["address"], 1)
     refused = overlaps_xen(layout)
-    return not limits.in_xens(layout.mode, slots) or refused, (
+    return not boots.in_xens(layout.mode, slots) or refused, (
         f"{values['address']:#x} lies in root slot {slots[0]}; the region is {'refused' if refused else 'not refused'}"
     )

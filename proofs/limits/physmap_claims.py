@@ -37,8 +37,7 @@ from ..shared import configurations, replays
 from ..shared.configurations import init_p2m, kernel_end, kernel_start, virt_base
 from ..shared.region import n
 from ..shared.replays import Values
-from . import boots as limits
-from . import physmap_lemmas
+from . import boots, physmap_lemmas
 from .boots import FAMILY, LINUX, MIB, found, image, on_pages
 from .physmap_blocks import LEVELS, placed, short
 
@@ -231,7 +230,7 @@ def p2m_checked() -> tuple[Part, ...]:
                     assumptions=(
                         image(),
                         Assumption("kernel", kernel, "libelf accepts INIT_P2M: it is not within the kernel"),
-                        limits.builds(configurations.nr_pages, end),
+                        boots.builds(configurations.nr_pages, end),
                         Assumption(
                             "room",
                             physmap.enough(
@@ -319,7 +318,7 @@ def _mapped(values: Values, nr_pages: int, before: int, superpages: Superpages) 
     if (end - start) % ADDRESS_LIMIT > 1 << 33 or region.size > 1 << 30:
         return None
     given = Configuration(virt_base=region.start, kernel=region, nr_pages=nr_pages, init_p2m=start)
-    layout = limits.region_alone(region, Segment(start, end))
+    layout = boots.region_alone(region, Segment(start, end))
     kinds = frozenset(shift for shift in SHIFTS if superpages.spare(shift))
     return map_p2m(given, layout, before, kinds)
 
@@ -358,26 +357,26 @@ def _tables_taken(superpages: Superpages) -> replays.Judge:
 
 def _p2m_refused(values: Values) -> Replay:
     """Judges a boot with a p2m in Xen's area: the machine goes on up to where Xen would write into its own tables."""
-    given = limits.configuration(X86_64, values)
+    given = boots.configuration(X86_64, values)
 
     def holds(layout: Layout) -> tuple[bool, str]:
         assert layout.p2m is not None
-        hit = limits.in_xens(X86_64, limits.root_slots(X86_64, layout.p2m.start, layout.p2m.size))
+        hit = boots.in_xens(X86_64, boots.root_slots(X86_64, layout.p2m.start, layout.p2m.size))
         refused = p2m_touches(layout)
         return not hit or refused, (
             f"the p2m lies in root slots of Xen's: {hit or 'none'}, and is {'refused' if refused else 'not refused'}"
         )
 
-    return limits.judged(given, limits.asked_for(given), holds, builds=True)
+    return boots.judged(given, boots.asked_for(given), holds, builds=True)
 
 
 def _p2m_noticed(values: Values) -> Replay:
     """Judges whether the check that the region gets would notice a p2m."""
     p2m = Segment(values["p2m_start"], values["p2m_end"])
-    noticed = overlaps_xen(limits.region_alone(p2m))
-    slots = limits.root_slots(X86_64, values["address"], 1)
+    noticed = overlaps_xen(boots.region_alone(p2m))
+    slots = boots.root_slots(X86_64, values["address"], 1)
     return Replay(
-        noticed or not limits.in_xens(X86_64, slots),
+        noticed or not boots.in_xens(X86_64, slots),
         f"{values['address']:#x} lies in root slot {slots[0]}; the check of the region would "
         f"{'refuse' if noticed else 'not refuse'} the p2m",
     )

@@ -14,8 +14,7 @@ from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps
 from ...formal.machine.arrange import touched
 from ...formal.words.word import number
 from ..count.claims import BOTH, on_pages, ordinary
-from ..shared import region, replays
-from ..shared import search as loop
+from ..shared import region, replays, search
 from ..shared.region import m, n, v_start, vpt_start
 from ..shared.replays import Values
 
@@ -45,21 +44,21 @@ def two_too_small() -> tuple[Part, ...]:
                 "f(S, V(2)) > 2",
                 Statement(
                     assumptions=(region.room(mode, number(FIRST_TRIED)),),
-                    goal=loop.needed(mode, number(FIRST_TRIED)) > FIRST_TRIED,
+                    goal=search.needed(mode, number(FIRST_TRIED)) > FIRST_TRIED,
                 ),
                 Steps(
                     uses=(region.count_at_least(mode).at(n=number(FIRST_TRIED)),),
-                    generalise=(loop.needed(mode, number(FIRST_TRIED)),),
+                    generalise=(search.needed(mode, number(FIRST_TRIED)),),
                 ),
             )
             if region.fixed_tables(mode) <= FIRST_TRIED
             else Lemma(
                 f"two-too-small[{mode.name}]",
                 "f(S, V(2)) > 2, room or not",
-                Statement(goal=loop.needed(mode, number(FIRST_TRIED)) > FIRST_TRIED),
+                Statement(goal=search.needed(mode, number(FIRST_TRIED)) > FIRST_TRIED),
                 Steps(
                     uses=(region.count_above_fixed(mode).at(n=number(FIRST_TRIED)),),
-                    generalise=(loop.needed(mode, number(FIRST_TRIED)),),
+                    generalise=(search.needed(mode, number(FIRST_TRIED)),),
                 ),
             ),
             least=(v_start, vpt_start),
@@ -79,18 +78,18 @@ def _no_less(mode: PagingMode, least: int, expected: Expected = Expected.PROVED)
         lemma=Lemma(
             f"no-less-than-{least}[{mode.name}]",
             f"the search stops at n ⇒ n ≥ {least}",
-            Statement(assumptions=(region.room(mode, n),), runs=(loop.found(mode),), goal=n >= least),
+            Statement(assumptions=(region.room(mode, n),), runs=(search.found(mode),), goal=n >= least),
             Steps(
-                uses=(region.count_at_least(mode).at(), loop.exact(mode).at()),
-                generalise=(loop.needed(mode, n),),
+                uses=(region.count_at_least(mode).at(), search.exact(mode).at()),
+                generalise=(search.needed(mode, n),),
             ),
         )
         if fixed + 1 < least
         else Lemma(
             f"no-less-than-{least}[{mode.name}]",
             f"the search stops at n ⇒ n ≥ {least}, room or not",
-            Statement(runs=(loop.found(mode),), goal=n >= least),
-            Steps(uses=(loop.starts_at_two(mode).at(),), generalise=(loop.needed(mode, n),)),
+            Statement(runs=(search.found(mode),), goal=n >= least),
+            Steps(uses=(search.starts_at_two(mode).at(),), generalise=(search.needed(mode, n),)),
         ),
         expected=expected,
         least=(v_start, vpt_start),
@@ -108,10 +107,10 @@ def _is_reached(mode: PagingMode, least: int) -> Part:
         lemma=Lemma(
             f"reached-{least}[{mode.name}]",
             f"some search stops at {least}",
-            Statement(assumptions=(region.room(mode, n),), runs=(loop.found(mode),), goal=n == least),
+            Statement(assumptions=(region.room(mode, n),), runs=(search.found(mode),), goal=n == least),
         ),
         least=(v_start, vpt_start),
-        shape=ordinary() & (v_start < 1 << 30) & (n == loop.needed(mode, n)),
+        shape=ordinary() & (v_start < 1 << 30) & (n == search.needed(mode, n)),
         replay=replays.region_case(
             mode,
             lambda _values, layout: (
@@ -143,14 +142,14 @@ def min_compat_3() -> tuple[Part, ...]:
         lemma=Lemma(
             "three-reached[compat]",
             "some search stops at 3 or below",
-            Statement(assumptions=(region.room(COMPAT, n),), runs=(loop.found(COMPAT),), goal=n <= 3),
+            Statement(assumptions=(region.room(COMPAT, n),), runs=(search.found(COMPAT),), goal=n <= 3),
             Steps(
-                uses=(region.count_at_least(COMPAT).at(), loop.exact(COMPAT).at()),
-                generalise=(loop.needed(COMPAT, n),),
+                uses=(region.count_at_least(COMPAT).at(), search.exact(COMPAT).at()),
+                generalise=(search.needed(COMPAT, n),),
             ),
         ),
         least=(n, v_start, vpt_start),
-        shape=ordinary() & (v_start < 1 << 30) & (n == loop.needed(COMPAT, n)) & (n < 8),
+        shape=ordinary() & (v_start < 1 << 30) & (n == search.needed(COMPAT, n)) & (n < 8),
         replay=replays.region_case(COMPAT, _at_most_three),
     )
     return few, _no_less(COMPAT, 6), _is_reached(COMPAT, 6)
@@ -203,7 +202,7 @@ def _same_result(mode: PagingMode, first: int) -> Statement:
     """The statement that a search from ``first``, which stops at m, finds the same as one from 2."""
     return Statement(
         assumptions=(region.room(mode, n),),
-        runs=(loop.found(mode), loop.found(mode, m, first)),
+        runs=(search.found(mode), search.found(mode, m, first)),
         goal=m == n,
     )
 
@@ -216,14 +215,14 @@ def start_6_4() -> tuple[Part, ...]:
         statement = _same_result(mode, first_of(mode))
         proof = Steps(
             uses=(
-                loop.exact(mode).at(),
+                search.exact(mode).at(),
                 region.count_at_least(mode).at(),
-                loop.stops_least(mode).at(n=m, m=n, first=number(first_of(mode))),
-                loop.stops_exactly(mode).at(n=m, first=number(first_of(mode))),
+                search.stops_least(mode).at(n=m, m=n, first=number(first_of(mode))),
+                search.stops_exactly(mode).at(n=m, first=number(first_of(mode))),
                 region.count_at_least(mode).at(n=m),
-                loop.stops_least(mode).at(first=number(FIRST_TRIED)),
+                search.stops_least(mode).at(first=number(FIRST_TRIED)),
             ),
-            generalise=(loop.needed(mode, n), loop.needed(mode, m)),
+            generalise=(search.needed(mode, n), search.needed(mode, m)),
         )
         parts.append(
             Part(
@@ -270,7 +269,11 @@ def start_higher() -> tuple[Part, ...]:
                     statement,
                 ),
                 least=(v_start, vpt_start),
-                shape=ordinary() & (v_start < 1 << 30) & (loop.needed(mode, n) == n) & (n < m) & (m == first),
+                shape=ordinary()
+                & (v_start < 1 << 30)
+                & (search.needed(mode, n) == n)
+                & (n < m)
+                & (m == first),
                 replay=replays.also_with_m(replays.region_case(mode, _same_count)),
             )
         )

@@ -14,8 +14,7 @@ from ...formal.logic.claim import Claim, Expected, Part, claim
 from ...formal.logic.theorem import Lemma, Statement, Steps
 from ...formal.words.word import Truth, Word, number
 from ..count.claims import BOTH, ordinary
-from ..shared import region, replays
-from ..shared import search as loop
+from ..shared import region, replays, search
 from ..shared.region import m, n, v_start, vpt_start
 from ..shared.replays import Values
 from . import any_rounding as rounding
@@ -66,12 +65,12 @@ def _lower(mode: PagingMode, start: int | None) -> Part:
             f"f(S, V({first})) ≤ n",
             Statement(
                 assumptions=(region.room(mode, n),),
-                runs=(loop.found(mode),),
+                runs=(search.found(mode),),
                 goal=static(mode, 0, first) <= n,
             ),
             Steps(
-                uses=(loop.exact(mode).at(), *least, region.count_grows(mode).at(n=number(first), m=n)),
-                generalise=(loop.needed(mode, n), static(mode, 0, first)),
+                uses=(search.exact(mode).at(), *least, region.count_grows(mode).at(n=number(first), m=n)),
+                generalise=(search.needed(mode, n), static(mode, 0, first)),
             ),
         ),
         least=(v_start, vpt_start),
@@ -136,7 +135,7 @@ def raises_64() -> tuple[Part, ...]:
                 "n_2 < n for some region",
                 Statement(
                     assumptions=(raises.within(THREE_RAISES),),
-                    runs=(loop.found(X86_64),),
+                    runs=(search.found(X86_64),),
                     goal=static(X86_64, 2) < n,
                 ),
             ),
@@ -185,7 +184,7 @@ def _one_raise(mode: PagingMode, title: str, start: int) -> Part:
             "n = n_1",
             Statement(
                 assumptions=(raises.within(COMPAT_SPAN),),
-                runs=(loop.found(mode),),
+                runs=(search.found(mode),),
                 goal=static(mode, 1, start) == n,
             ),
         ),
@@ -245,7 +244,7 @@ def _costs(mode: PagingMode) -> tuple[Part, ...]:
     frames, longest = cost.most_frames(mode), cost.MOST_BYTES
     e = stack_end(vpt_start, m)
     border = (1 << 39) - (4 << 20) if mode.bits == 64 else 0
-    stopped = (n == loop.needed(mode, n)) & (m == cost.page_needed(mode)) & (m < 16) & (n < 16)
+    stopped = (n == search.needed(mode, n)) & (m == cost.page_needed(mode)) & (m < 16) & (n < 16)
     small = ordinary() & stopped & (vpt_start - v_start < 64 << 20)
     reached = {
         f"{frames} more frames": (

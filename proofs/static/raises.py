@@ -16,8 +16,7 @@ from ...encodings.static_count import raised
 from ...formal.layouts.paging import PAGE_SIZE, Level, PagingMode
 from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps, Use
 from ...formal.words.word import number, word
-from ..shared import arithmetic, region
-from ..shared import search as loop
+from ..shared import arithmetic, region, search
 from ..shared.region import far, m, n, near, v_start, vpt_start
 
 l = word("l")  # noqa: E741 - the third of n, m, l
@@ -308,10 +307,10 @@ def static_is_exact(mode: PagingMode, before: int | None = None, start: int = 0)
         rising.append(count_moves(mode, bound).at(n=low, m=high))
     rising.append(settles(mode).at(n=steps[-3], m=steps[-2], l=steps[-1]))
     # The search stops no higher than this fixed point, and each n_k is no higher than what it stops at.
-    rising.append(loop.stops_least(mode).at(m=steps[-1], first=number(FIRST_TRIED)))
+    rising.append(search.stops_least(mode).at(m=steps[-1], first=number(FIRST_TRIED)))
     least = [region.count_at_least(mode).at()] if start else []
     below = [
-        loop.exact(mode).at(),
+        search.exact(mode).at(),
         *least,
         *(region.count_grows(mode).at(n=step, m=n) for step in steps[:-1]),
     ]
@@ -322,8 +321,10 @@ def static_is_exact(mode: PagingMode, before: int | None = None, start: int = 0)
         f"the search stops at n ⇒ n = n_{len(bounds)}, the static count after {len(bounds)} raises from {start}",
         Statement(
             assumptions=(region.room(mode, n) if before is None else within(before),),
-            runs=(loop.found(mode),),
+            runs=(search.found(mode),),
             goal=last == n,
         ),
-        Steps(uses=tuple(uses), generalise=(loop.needed(mode, last), loop.needed(mode, n), *steps[:0:-1])),
+        Steps(
+            uses=tuple(uses), generalise=(search.needed(mode, last), search.needed(mode, n), *steps[:0:-1])
+        ),
     )

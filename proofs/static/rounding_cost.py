@@ -20,8 +20,7 @@ from ...formal.layouts.paging import PAGE_SIZE, PagingMode
 from ...formal.logic.theorem import Assumption, Lemma, Run, Statement, Steps
 from ...formal.machine.arrange import region_end, touched
 from ...formal.words.word import Truth, Word, choose, number
-from ..shared import arithmetic, region, replays
-from ..shared import search as loop
+from ..shared import arithmetic, region, replays, search
 from ..shared.region import m, n, v_start, vpt_start
 from ..shared.replays import Values
 from . import any_rounding, raises
@@ -251,7 +250,7 @@ def statement(mode: PagingMode, goal: Truth) -> Statement:
     """A statement on what the two searches, for the same S and T, find."""
     return Statement(
         assumptions=(_on_page(), _room(mode)),
-        runs=(loop.found(mode), page_search(mode)),
+        runs=(search.found(mode), page_search(mode)),
         goal=goal,
     )
 
@@ -288,10 +287,10 @@ def cost(mode: PagingMode) -> Lemma:
         uses += [
             region.count_as_padded(mode).at(n=candidate),
             raises.same_tables(mode).wherever(near=found, far=line),
-            loop.stops_least(mode).wherever(m=candidate, first=number(FIRST_TRIED)),
+            search.stops_least(mode).wherever(m=candidate, first=number(FIRST_TRIED)),
             region.v_end_grows(mode).wherever(m=candidate),
         ]
-    counts = [loop.needed(mode, each) for each in candidates]
+    counts = [search.needed(mode, each) for each in candidates]
     at_ends = [tables(mode, v_start, each) for each in (page, e, up, up + LINE, *ends)]
     return Lemma(
         f"rounding-cost[{mode.name}]",

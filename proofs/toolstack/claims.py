@@ -15,8 +15,7 @@ from ...formal.machine import domu as machine
 from ...formal.machine.arrange import FIRST_TRIED, TooLarge, region_end, touched
 from ...formal.words.word import Truth, number
 from ..count.claims import ordinary
-from ..shared import replays
-from ..shared import search as loop
+from ..shared import replays, search
 from ..shared.region import n, v_start, vpt_start
 from ..shared.replays import Values
 from . import mappings
@@ -32,7 +31,7 @@ SOURCE = "follows: two builders for one guest"
 def _small(mode: PagingMode) -> Truth:
     stopped = vpt_start + (toolstacks(mode) + domu.EXTRA) * PAGE_SIZE <= end()
     few = (n < 64) & (pages < 64 + domu.EXTRA) & (pages >= domu.EXTRA)
-    return ordinary() & (vpt_start - v_start < 16 << 20) & few & stopped & (n == loop.needed(mode, n))
+    return ordinary() & (vpt_start - v_start < 16 << 20) & few & stopped & (n == search.needed(mode, n))
 
 
 @claim(

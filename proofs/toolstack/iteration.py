@@ -19,8 +19,7 @@ from ...encodings.spans import round_up, spanned
 from ...formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, X86_64, PagingMode
 from ...formal.logic.theorem import Assumption, Induction, Lemma, Run, Statement, Steps
 from ...formal.words.word import Truth, Word, number, word
-from ..shared import arithmetic, region
-from ..shared import search as loop
+from ..shared import arithmetic, region, search
 from ..shared.region import far, m, n, near, v_start, vpt_start
 from ..static import raises
 from .mappings import LINE, SMALL_START, same_tables, top
@@ -369,12 +368,12 @@ def agree(mode: PagingMode) -> Lemma:
     return Lemma(
         f"toolstack-agrees[{mode.name}]",
         "the search stops at n, the iteration at p ⇒ its tables are n, and it ends the region at V(n)",
-        Statement(assumptions=ours(mode), runs=(loop.found(mode), found(mode)), goal=same(mode)),
+        Statement(assumptions=ours(mode), runs=(search.found(mode), found(mode)), goal=same(mode)),
         Steps(
             uses=(
                 room_here(mode).at(),
                 region.v_end_grows(mode).at(m=n),
-                loop.exact(mode).at(),
+                search.exact(mode).at(),
                 region.count_as_padded(mode).at(),
                 region.count_at_least(mode).at(),
                 stays_below(mode).at(),
@@ -389,14 +388,14 @@ def agree(mode: PagingMode) -> Lemma:
                 region.tables_grow(mode).at(near=theirs_end, far=after),
                 region.count_as_padded(mode).at(n=counted),
                 region.count_at_least(mode).at(n=counted),
-                loop.stops_least(mode).at(m=counted, first=number(FIRST_TRIED)),
+                search.stops_least(mode).at(m=counted, first=number(FIRST_TRIED)),
                 raises.same_end().wherever(n=counted, m=n),
                 region.v_end_closed().at(),
             ),
             generalise=(
                 vpt_start + goes_to * PAGE_SIZE,
-                loop.needed(mode, n),
-                loop.needed(mode, counted),
+                search.needed(mode, n),
+                search.needed(mode, counted),
                 tables(mode, v_start, region_end),
                 tables(mode, v_start, theirs_end),
                 tables(mode, v_start, after),

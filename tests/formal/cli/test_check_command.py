@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import tiny_questions as tiny
-from ptproof.formal.images import image_questions as image_claims
+from ptproof.formal.images import image_questions
 from ptproof.formal.images.image_questions import Questions
 from ptproof.formal.images.image_writer import image_of
 from ptproof.formal.layouts.layout import Configuration, Segment
@@ -31,7 +31,7 @@ def ask(monkeypatch: pytest.MonkeyPatch, asked: Questions | None) -> list[Config
         images.append(configuration)
         return asked
 
-    monkeypatch.setattr(image_claims, "questions", questions)
+    monkeypatch.setattr(image_questions, "questions", questions)
     return images
 
 

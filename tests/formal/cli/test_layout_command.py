@@ -9,7 +9,7 @@ from attrs import evolve
 from log_rules import LOGS
 from ptproof.formal.layouts.arrangement import HEADING
 from ptproof.formal.layouts.layout import Configuration, Layout, Segment
-from ptproof.formal.machine import two_layouts as arranged
+from ptproof.formal.machine import two_layouts
 from ptproof.formal.machine.arrange import arrange
 from ptproof.formal.machine.two_layouts import Disagreement
 from run_cli import assert_refused, run
@@ -376,7 +376,7 @@ def test_disagreement_is_loud(capsys: Capture, monkeypatch: pytest.MonkeyPatch) 
         layout = arrange(configuration)
         return evolve(layout, total=Segment(0, 0x800000))
 
-    monkeypatch.setattr(arranged, "formulas", lambda: (wrong,))
+    monkeypatch.setattr(two_layouts, "formulas", lambda: (wrong,))
     ran = run(capsys, "layout", *XTF)
     assert ran.status == 70
     assert ran.out == ""
@@ -384,7 +384,7 @@ def test_disagreement_is_loud(capsys: Capture, monkeypatch: pytest.MonkeyPatch) 
     assert " TOTAL:         0000000000000000->0000000000400000" in ran.err
     assert " TOTAL:         0000000000000000->0000000000800000" in ran.err
     with pytest.raises(Disagreement):
-        arranged.arranged(Configuration(kernel=Segment(0x100000, 0x112000), nr_pages=1024))
+        two_layouts.arranged(Configuration(kernel=Segment(0x100000, 0x112000), nr_pages=1024))
 
 
 def test_json_is_what_replay_reads(capsys: Capture, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import tiny_questions
 from jsonschema import Draft202012Validator
 from ptproof.formal.cli.command_line import commands
 from ptproof.formal.cli.main import command_line
-from ptproof.formal.images import image_questions as image_claims
+from ptproof.formal.images import image_questions
 from ptproof.formal.images.image_writer import image_of
 from ptproof.formal.layouts.layout import Configuration, Segment
 from ptproof.formal.logic import claim as claim_module
@@ -72,7 +72,7 @@ def _prepared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Ca
     monkeypatch.setattr(random_boots, "boot", boots.boot)
     monkeypatch.setattr(real_xen, "programs", boots.programs)
     monkeypatch.setattr(solver, "RLIMIT", 100_000)
-    monkeypatch.setattr(image_claims, "questions", lambda _: tiny_questions.ALL)
+    monkeypatch.setattr(image_questions, "questions", lambda _: tiny_questions.ALL)
     monkeypatch.chdir(tmp_path)
     wrong = (tiny.SURPRISE, tiny.VACUOUS, tiny.UNKNOWN, tiny.DISAGREES, tiny.MISCOUNTS, tiny.UNSOUND)
     monkeypatch.setattr(claim_module, "claims", lambda: (*tiny.GOOD, *map(_wrong, wrong), twice()))

@@ -15,7 +15,7 @@ from ptproof.formal.logs.boot_log import layout_of, read_log
 from ptproof.formal.logs.check_log import check_boot
 from ptproof.formal.logs.check_log_builder import builder
 from ptproof.formal.logs.check_log_findings import Kind
-from ptproof.formal.machine import two_layouts as arranged
+from ptproof.formal.machine import two_layouts
 from ptproof.formal.machine.arrange import arrange
 from ptproof.formal.machine.replay import Report, replay
 from ptproof.formal.machine.two_layouts import Disagreement, arranged_by
@@ -174,12 +174,12 @@ def test_a_count_that_the_machine_contradicts(monkeypatch: pytest.MonkeyPatch) -
     """A rule whose count isn't what the machine walks to is loud."""
     version = xen_version("2-level")
     wrong = evolve(RULE["2-level"], nr_pt_pages=lambda *_: 99)
-    monkeypatch.setattr(arranged, "count_rules", lambda: (wrong,))
+    monkeypatch.setattr(two_layouts, "count_rules", lambda: (wrong,))
     configuration = configurations(version, 1)[0]
     assert configuration.mode is TWO_LEVEL
     with pytest.raises(Disagreement, match="99"):
         arranged_by(version, configuration)
-    monkeypatch.setattr(arranged, "count_rules", tuple)
+    monkeypatch.setattr(two_layouts, "count_rules", tuple)
     with pytest.raises(InputError, match="no counting rule '2-level' is installed"):
         arranged_by(version, configuration)
 

@@ -5,7 +5,7 @@ from attrs import evolve
 from ptproof.formal.layouts.dom0_mem import RESERVE, capped, parse_dom0_mem
 from ptproof.formal.layouts.paging import X86_64
 from ptproof.formal.machine.builder import XEN_AREA
-from ptproof.proofs.limits import boots as limits
+from ptproof.proofs.limits import boots
 from ptproof.proofs.limits.physmap_claims import p2m_checked
 
 GIB = 1 << 30
@@ -29,7 +29,7 @@ RAISED = {
 
 def test_a_capped_boot_is_what_the_option_gives() -> None:
     """The option told has no absolute amount, gives the memory before the cap, and the cap is taken from there."""
-    given, says = limits.capped_boot(X86_64, LARGE | {"min_pages": 512})
+    given, says = boots.capped_boot(X86_64, LARGE | {"min_pages": 512})
     option = parse_dom0_mem(says.split("dom0_mem=")[1].split(" ")[0])
     assert not option.amount.positive
     assert option.minimum.pages == 512
@@ -42,7 +42,7 @@ def test_a_capped_boot_is_what_the_option_gives() -> None:
 
 def test_a_boot_whose_memory_is_raised_has_no_maximum() -> None:
     """Xen allocates nothing past a maximum: what is raised is told of a host that has it, and of an option without one."""
-    given, says = limits.capped_boot(X86_64, RAISED)
+    given, says = boots.capped_boot(X86_64, RAISED)
     option = parse_dom0_mem(says.split("dom0_mem=")[1].split(" ")[0])
     assert given.nr_pages > RAISED["nr_pages"]
     assert option.nr_pages(given.nr_pages) == RAISED["nr_pages"]
@@ -56,11 +56,11 @@ def test_a_boot_whose_memory_is_raised_has_no_maximum() -> None:
 def test_a_boot_is_told_to_its_end() -> None:
     """What Xen makes of the memory comes after what is asked, and then how the boot ends."""
     small = {"virt_base": LINUX, "kernel_end": LINUX + (1 << 20), "nr_pages": 2048}
-    assert limits.located(limits.ends_in_space)(small).says == (
+    assert boots.located(boots.ends_in_space)(small).says == (
         "with dom0_mem=8192K and no initrd; the region ends 0x7fc00000 bytes short of 2^64; "
         "Xen can allocate the region and builds it; in the end dom0 runs"
     )
-    assert limits.located(limits.ends_in_space)(small | {"nr_pages": 1023}).says.endswith(
+    assert boots.located(boots.ends_in_space)(small | {"nr_pages": 1023}).says.endswith(
         "Xen refuses the boot: the region takes 1024 pages and the initrd 0, and dom0 has 1023"
     )
 
@@ -71,8 +71,8 @@ def test_a_boot_is_told_to_its_end() -> None:
 def test_a_boot_that_xen_gives_up_is_no_case(pages: int, asked: bool, holds: bool | None) -> None:
     """Of boots that Xen builds nothing is said by one that dom0's memory is too small for."""
     values = {"virt_base": LINUX, "kernel_end": LINUX + (1 << 20), "nr_pages": pages}
-    given = limits.configuration(X86_64, values)
-    assert limits.judged(given, "", limits.ends_in_space, builds=asked).holds is holds
+    given = boots.configuration(X86_64, values)
+    assert boots.judged(given, "", boots.ends_in_space, builds=asked).holds is holds
 
 
 @pytest.mark.parametrize(("pages", "holds"), [(2048, False), (1024, None)])
@@ -87,10 +87,10 @@ def test_a_p2m_without_room_is_no_case(pages: int, holds: bool | None) -> None:
 def test_an_unaligned_region_takes_the_pages_that_xen_reckons() -> None:
     """A region that starts within a page takes the page that it starts in: its pages are rounded up."""
     inside = {"virt_base": LINUX - 0x800, "kernel_end": LINUX + (1 << 20), "nr_pages": 1024}
-    assert "the region takes 2048 pages" in limits.located(limits.ends_in_space)(inside).says
+    assert "the region takes 2048 pages" in boots.located(boots.ends_in_space)(inside).says
 
 
 def test_a_boot_too_large_is_not_judged() -> None:
     """What can't be arranged is not judged at all."""
     far = {"virt_base": 0, "kernel_end": 1 << 50, "nr_pages": 1 << 20}
-    assert limits.located(limits.ends_in_space)(far).holds is None
+    assert boots.located(boots.ends_in_space)(far).holds is None

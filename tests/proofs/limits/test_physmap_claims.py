@@ -8,7 +8,7 @@ from ptproof.encodings.physmap import SHIFTS, Superpages
 from ptproof.formal.layouts.layout import Configuration, Segment
 from ptproof.formal.machine.loading import Fate, load, map_p2m
 from ptproof.formal.words.word import number
-from ptproof.proofs.limits import boots as limits
+from ptproof.proofs.limits import boots
 from ptproof.proofs.limits.physmap_claims import CLAIMS
 
 MIB, GIB = 1 << 20, 1 << 30
@@ -48,7 +48,7 @@ def test_the_closed_form_is_what_the_machine_takes(superpages: Superpages, seed:
             continue
         p2m = Segment(start, start + length)
         given = Configuration(virt_base=base, kernel=region, nr_pages=1 << 40, init_p2m=start)
-        loaded = map_p2m(given, limits.region_alone(region, p2m), 1024, kinds(superpages))
+        loaded = map_p2m(given, boots.region_alone(region, p2m), 1024, kinds(superpages))
         if loaded.fate is Fate.P2M_OVERLAPS:
             refused += 1
             continue
