@@ -15,6 +15,7 @@ MODULES = ("z3", "json", "multiprocessing", "ctypes", "attrs", "pysolvers")
 
 @pytest.mark.parametrize("command", [["prove", "--no-cache"], ["certify", "--jobs", "1"]])
 def test_nothing_of_the_current_folder_runs(command: list[str], tmp_path: Path) -> None:
+    """Modules that are called as those that the tool or its children need are left alone."""
     for each in MODULES:
         (tmp_path / f"{each}.py").write_text(PLANTED)
     ran = tmp_path / "ran"
@@ -31,9 +32,16 @@ def test_nothing_of_the_current_folder_runs(command: list[str], tmp_path: Path) 
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def children_of(process: "subprocess.Popen[str]") -> list[str]:
+    """The ids of the processes that it has started, by Linux's /proc."""
+    tasks = Path(f"/proc/{process.pid}/task").glob("*/children")
+    return [child for each in tasks for child in each.read_text().split()]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 @pytest.mark.parametrize("command", [["prove", "--no-cache"], ["certify"]])
 def test_children_end_with_their_parent(command: list[str], number: signal.Signals) -> None:
+    """Within two seconds, and without a word."""
     with subprocess.Popen(
         [sys.executable, "-P", "-m", "ptproof.formal", *command, "Count"],
         stdout=subprocess.PIPE,
@@ -41,14 +49,10 @@ def test_children_end_with_their_parent(command: list[str], number: signal.Signa
         text=True,
         process_group=0,
     ) as process:
-        children: list[str] = []
-        while process.poll() is None and not children:
-            tasks = Path(f"/proc/{process.pid}/task").glob("*/children")
-            children = [child for each in tasks for child in each.read_text().split()]
+        while process.poll() is None and not children_of(process):
             time.sleep(0.05)
         time.sleep(1)
-        tasks = Path(f"/proc/{process.pid}/task").glob("*/children")
-        children = [child for each in tasks for child in each.read_text().split()]
+        children = children_of(process)
         process.send_signal(number)
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (-number, "", "")

@@ -38,3 +38,36 @@ def test_what_can_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     check_writable(None, "-", "file", "new", str(tmp_path / "other"), "/dev/null")
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
     assert Path("file").read_text() == "kept"
+
+
+def test_two_outputs_in_one_file_are_refused(tmp_path: Path) -> None:
+    """By whatever names; of what keeps nothing there may be two."""
+    with pytest.raises(InputError, match="one file"):
+        check_writable(str(tmp_path / "a"), f"{tmp_path}/./a")
+    check_writable("/dev/null", "/dev/null", "-", "-", None)
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nothing lies beside it."""
+    file = tmp_path / "a"
+    file.write_bytes(b"old")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(InputError, match="No space left"):
+        write_bytes(str(file), b"new")
+    assert file.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_link_and_permissions_stay(tmp_path: Path) -> None:
+    """Through a link the file is written that it leads to."""
+    file, link = tmp_path / "a", tmp_path / "link"
+    file.write_bytes(b"old")
+    file.chmod(0o640)
+    link.symlink_to(file)
+    write_bytes(str(link), b"new")
+    assert link.is_symlink()
+    assert (file.read_bytes(), file.stat().st_mode & 0o777) == (b"new", 0o640)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ptproof.formal.edge.errors import InputError
 from ptproof.formal.layouts.layout import Layout, Segment
-from ptproof.formal.layouts.layout_json import SCHEMA, LayoutFile, as_dict, read_layout
+from ptproof.formal.layouts.layout_json import SCHEMA, LayoutFile, as_dict, parsed, read_layout
 from ptproof.formal.layouts.paging import PAGE_SIZE, PAGING_MODES, X86_64
 
 GOOD: dict[str, Any] = {
@@ -211,3 +211,10 @@ def test_anything_is_read_or_refused(changes: dict[str, object]) -> None:
     except InputError as error:
         message = str(error)
     assert message.startswith("x.json: ") or not message
+
+
+def test_a_key_that_is_there_twice_among_many() -> None:
+    """Looked for one by one in all the others, it would take minutes."""
+    pairs = ",".join(f'"{each}":0' for each in range(100_000))
+    with pytest.raises(InputError, match="'99999' is there twice"):
+        parsed(f'{{{pairs},"99999":1}}', "keys")

@@ -71,3 +71,4 @@ def test_anything(data: bytes) -> None:
 def test_a_million_carriage_returns() -> None:
     """They are passed over once, and not once for each place that they might begin at: else this takes minutes."""
     assert plain_text("\r" * (1 << 20) + "x\r\r\n").text == " " * (1 << 20) + "x\n"
+    assert plain_text("\n" + "\r" * (1 << 20)).text.strip() == ""

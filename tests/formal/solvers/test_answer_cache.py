@@ -11,7 +11,7 @@ import tiny_claims as tiny
 from ptproof.formal.edge.errors import InputError
 from ptproof.formal.logic import claim as claim_module
 from ptproof.formal.logic.prover import prove
-from ptproof.formal.solvers import answer_cache as verdict_cache
+from ptproof.formal.solvers import answer_cache
 from ptproof.formal.solvers import solver as solver_module
 from ptproof.formal.solvers.answer_cache import Cache, users_cache
 from ptproof.formal.solvers.solver import Solver
@@ -151,7 +151,7 @@ def test_what_is_no_answer_is_not_believed(cache: Cache, answer: dict[str, Any])
     cache.put(QUESTION, answer | {"status": "unsat"} if answer["status"] == "unknown" else answer)
     text = json.loads(entry(cache).read_text())
     text["answer"] = answer
-    text["check"] = verdict_cache._check(text["key"], answer)
+    text["check"] = answer_cache._check(text["key"], answer)
     entry(cache).write_text(json.dumps(text))
     assert cache.get(QUESTION) is None
 
@@ -298,3 +298,22 @@ def test_a_missing_solver_is_told_in_one_line(capsys: Capture, monkeypatch: pyte
     with pytest.raises(InputError, match="pip install z3-solver"):
         Solver().ask([word("x", 8) == 1])
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("kind", ["fifo", "link", "large"])
+def test_a_cache_entry_of_another_kind_is_passed_over(kind: str, tmp_path: Path) -> None:
+    """A pipe, on which nobody would ever answer, a link, and what is larger than an entry can be."""
+    cache = Cache(tmp_path / "cache")
+    question = {"text": "", "inputs": [], "models": False}
+    cache.put(question, {"status": "unsat", "model": {}, "why": "", "spent": 0})
+    assert cache.get(question) is not None
+    (entry,) = (each for each in cache.folder.rglob("*.json"))
+    if kind == "large":
+        entry.write_bytes(entry.read_bytes() + b" " * (1 << 20))
+    else:
+        entry.rename(tmp_path / "moved")
+        if kind == "fifo":
+            os.mkfifo(entry)
+        else:
+            entry.symlink_to(tmp_path / "moved")
+    assert cache.get(question) is None
