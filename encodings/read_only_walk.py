@@ -130,8 +130,10 @@ def walking() -> Loop:
     v_start, vpt_start, visits = word("v_start"), word("vpt_start"), word("visits")
     pages, l1_tables, l2_tables, l3_tables = map(word, ("pages", "l1_tables", "l2_tables", "l3_tables"))
     visited, empty = word("visited"), word("empty")
-    l4_entry, l3_table, l3_entry = word("l4_entry"), word("l3_table"), word("l3_entry")
-    l2_table, l2_entry, l1_table, l1_entry = map(word, ("l2_table", "l2_entry", "l1_table", "l1_entry"))
+    pl4e_entry, pl3e_table, pl3e_entry = word("pl4e_entry"), word("pl3e_table"), word("pl3e_entry")
+    pl2e_table, pl2e_entry, pl1e_table, pl1e_entry = map(
+        word, ("pl2e_table", "pl2e_entry", "pl1e_table", "pl1e_entry")
+    )
 
     first_l3 = leads_to(v_start, 48, number(0), entry_of(vpt_start, 48))
     first_l2 = leads_to(v_start, 39, first_l3, entry_of(vpt_start, 39))
@@ -140,18 +142,18 @@ def walking() -> Loop:
         _lacking(first_l3, l3_tables) + _lacking(first_l2, l2_tables) + _lacking(first_l1, l1_tables)
     )
 
-    past_l1 = (l1_entry + 1) & (ENTRIES - 1) == 0
-    past_l2 = past_l1 & ((l2_entry + 1) & (ENTRIES - 1) == 0)
-    past_l3 = past_l2 & ((l3_entry + 1) & (ENTRIES - 1) == 0)
-    next_l4_entry = choose(past_l3, l4_entry + 1, l4_entry)
-    next_l3 = choose(past_l3, leads_to(v_start, 48, number(0), next_l4_entry), l3_table)
-    next_l3_entry = choose(past_l3, number(0), choose(past_l2, l3_entry + 1, l3_entry))
-    next_l2 = choose(past_l2, leads_to(v_start, 39, next_l3, next_l3_entry), l2_table)
-    next_l2_entry = choose(past_l2, number(0), choose(past_l1, l2_entry + 1, l2_entry))
-    next_l1 = choose(past_l1, leads_to(v_start, 30, next_l2, next_l2_entry), l1_table)
-    next_l1_entry = choose(past_l1, number(0), l1_entry + 1)
+    past_l1 = (pl1e_entry + 1) & (ENTRIES - 1) == 0
+    past_l2 = past_l1 & ((pl2e_entry + 1) & (ENTRIES - 1) == 0)
+    past_l3 = past_l2 & ((pl3e_entry + 1) & (ENTRIES - 1) == 0)
+    next_l4_entry = choose(past_l3, pl4e_entry + 1, pl4e_entry)
+    next_l3 = choose(past_l3, leads_to(v_start, 48, number(0), next_l4_entry), pl3e_table)
+    next_l3_entry = choose(past_l3, number(0), choose(past_l2, pl3e_entry + 1, pl3e_entry))
+    next_l2 = choose(past_l2, leads_to(v_start, 39, next_l3, next_l3_entry), pl2e_table)
+    next_l2_entry = choose(past_l2, number(0), choose(past_l1, pl2e_entry + 1, pl2e_entry))
+    next_l1 = choose(past_l1, leads_to(v_start, 30, next_l2, next_l2_entry), pl1e_table)
+    next_l1_entry = choose(past_l1, number(0), pl1e_entry + 1)
     lacking = (
-        _lacking(leads_to(v_start, 21, l1_table, l1_entry), pages)
+        _lacking(leads_to(v_start, 21, pl1e_table, pl1e_entry), pages)
         + choose(past_l3, _lacking(next_l3, l3_tables), number(0))
         + choose(past_l2, _lacking(next_l2, l2_tables), number(0))
         + choose(past_l1, _lacking(next_l1, l1_tables), number(0))
@@ -159,7 +161,17 @@ def walking() -> Loop:
     return Loop(
         name="read-only walk",
         parameters=(v_start, vpt_start, visits, pages, l1_tables, l2_tables, l3_tables),
-        state=(visited, l4_entry, l3_table, l3_entry, l2_table, l2_entry, l1_table, l1_entry, empty),
+        state=(
+            visited,
+            pl4e_entry,
+            pl3e_table,
+            pl3e_entry,
+            pl2e_table,
+            pl2e_entry,
+            pl1e_table,
+            pl1e_entry,
+            empty,
+        ),
         start=(
             number(0),
             entry_of(vpt_start, 48),

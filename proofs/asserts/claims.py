@@ -2,9 +2,8 @@
 
 Notation of DOMAIN.md section 1: S = v_start, V = v_end, T = vpt_start, n = nr_pt_pages, f the count. The builder takes
 frames as tables from T on: as many as its loop takes when n are set aside, whatever n; that these are f(S, V(n)) is
-proved (`builder.takes`). The walk looks at n frames from T on (walk-visits-tables); what it makes of a count that is
-wrong is in `miscounts`. Of a frame that is a table nothing
-is known here but that it has some level and some slot: so what is said holds in whatever order they are taken.
+proved (`frames_taken.takes`). Which level each of them was taken for is what the loop left in memory. The walk looks at
+n frames from T on (walk-visits-tables); what it makes of a count that is wrong is in `miscount_claims`.
 """
 
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from ...encodings import read_only_walk as walk
 from ...encodings.read_only_walk import Generation
 from ...formal.layouts.paging import COMPAT, X86_64, PagingMode
 from ...formal.logic.claim import Claim, Expected, Part, claim
-from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps
+from ...formal.logic.theorem import Assumption, Lemma, Run, Statement, Steps
 from ...formal.logic.verdict import Replay
 from ...formal.machine.replay import (
     COMMITTED,
@@ -29,8 +28,11 @@ from ...formal.machine.replay import (
     replay,
     with_frames,
 )
-from ...formal.words.word import Truth, Word, word
-from ..builder.claims import consumed, full_circle, region_runs, takes_at_least
+from ...formal.words.word import Truth, Word, choose, number, word
+from ..builder.frames_taken import consumed, full_circle, takes_at_least
+from ..builder.mapped_pages import at, built, no_initrds_frame
+from ..builder.table_entries import every_table
+from ..builder.table_places import ITS
 from ..count.claims import BOTH, ordinary
 from ..shared import region, replays, search
 from ..shared.region import n, v_start, vpt_start
@@ -45,14 +47,24 @@ PURPOSE = (
 FIX = "The asserts allow for PGT_pae_xen_l2, which the L2 in slot 3 of a 32-bit dom0 has."
 THREAD = "thread, first mail"
 
-frame, level, slot = word("frame"), word("level"), word("slot")
+frame, slot = word("frame"), word("slot")
 FEW: Final = 64
 """Few enough frames for a witness to be read."""
 
 
+def level_of(mode: PagingMode, at: Word = frame) -> Word:
+    """The level of the table that the builder took a frame for: what its loop left there, or an L2 that fills the L3."""
+    return ITS.level if mode is X86_64 else choose(at < ITS.next_table, ITS.level, number(2))
+
+
 def info_of(mode: PagingMode, at: Word = frame) -> Word:
-    """The type_info of a frame, counted from T, when n are set aside and the loop took what it takes then."""
-    return walk.frame_info(mode, at, consumed(mode), level, slot)
+    """The type_info of a frame, counted from T, when n are set aside and the builder took what it takes then."""
+    return walk.frame_info(mode, at, consumed(mode), level_of(mode, at), slot)
+
+
+def building(mode: PagingMode, at: Word = frame) -> Run:
+    """The mapping loop, looking at a frame, counted from T."""
+    return built(mode, table=at, entry=number(0))
 
 
 def is_walked() -> Assumption:
@@ -60,15 +72,11 @@ def is_walked() -> Assumption:
     return Assumption("walked", frame < n, "the frame is one of those that are set aside: frame < n")
 
 
-def some_level(mode: PagingMode) -> Assumption:
-    """A frame that is a table is of one of the mode's levels."""
-    top = len(mode.counted_levels)
-    return Assumption("level", (level >= 1) & (level <= top), f"a table is of a level from 1 to {top}")
-
-
 def few_frames() -> Truth:
     """A region from 0 on whose tables start below 2 MiB, a few frames set aside: for figures that can be read."""
-    return ordinary() & (v_start == 0) & (vpt_start < 2 << 20) & (n < FEW) & (frame < FEW)
+    return (
+        ordinary() & (v_start == 0) & (vpt_start < 2 << 20) & (n < FEW) & (frame < FEW) & no_initrds_frame()
+    )
 
 
 @cache
@@ -78,12 +86,16 @@ def _passes(mode: PagingMode, generation: Generation) -> Lemma:
         f"asserts-hold[{mode.name},{generation.name}]",
         f"the search stops at n, frame < n ⇒ the asserts as {generation.name} hold of the frame",
         Statement(
-            assumptions=(region.room(mode, n), is_walked(), some_level(mode)),
-            runs=region_runs(mode),
+            assumptions=(region.room(mode, n), is_walked()),
+            runs=(search.found(mode), building(mode)),
             goal=generation.passes(info_of(mode)),
         ),
         Steps(
-            uses=(search.exact(mode).at(), takes_at_least(mode).at()),
+            uses=(
+                search.exact(mode).at(),
+                takes_at_least(mode).at(table=frame, entry=number(0)),
+                at(every_table(), mode, table=frame, entry=number(0)),
+            ),
             generalise=(consumed(mode), search.needed(mode, n)),
         ),
     )
@@ -95,9 +107,9 @@ def _hold(mode: PagingMode, generation: Generation, expected: Expected = Expecte
         name=f"{generation.name}, {mode.title}",
         expected=expected,
         lemma=_passes(mode, generation),
-        least=(v_start, vpt_start, frame, level, slot),
+        least=(v_start, vpt_start, frame, slot),
         shape=small & (frame + 1 == n),
-        without={"walked": small, "level": small, "room": full_circle() & (level == 1)},
+        without={"walked": small, "room": full_circle() & no_initrds_frame() & (frame == 7)},
         replay=judged(mode, lambda _values, report: _silent(report, generation.name)),
     )
 
@@ -122,7 +134,7 @@ def asserts_posted_compat() -> tuple[Part, ...]:
     lemma = _passes(COMPAT, walk.POSTED)
     but = Assumption(
         "not-xens",
-        (level != 2) | (slot != walk.XENS_SLOT),
+        (level_of(COMPAT) != 2) | (slot != walk.XENS_SLOT),
         "the frame is not the L2 in slot 3",
     )
     others = evolve(
@@ -138,13 +150,12 @@ def asserts_posted_compat() -> tuple[Part, ...]:
         Part(
             name="posted, every frame but the L2 in slot 3",
             lemma=others,
-            least=(v_start, vpt_start, frame, level, slot),
+            least=(v_start, vpt_start, frame, slot),
             shape=small,
             without={
                 "walked": small,
-                "level": small,
                 "not-xens": small,
-                "room": full_circle() & (level == 1),
+                "room": full_circle() & no_initrds_frame() & (frame == 7),
             },
             replay=judged(COMPAT, _silent_but_once),
         ),
@@ -199,8 +210,6 @@ def judged(
     def judge(values: Values) -> Replay:
         wanted = values["n"]
         walked = max(wanted, values.get("frame", 0) + 1)
-        if not 1 <= values.get("level", 1) <= len(mode.counted_levels):
-            return Replay(None, f"no builder makes a table of level {values['level']}")
         found = replays.arranged(mode, values["v_start"], values["vpt_start"]) if walked < 1 << 20 else None
         if found is None:
             return Replay(None, replays.TOO_LARGE)
@@ -215,12 +224,19 @@ def judged(
             return Replay(None, replays.TOO_LARGE)
         took = replays.needed(mode, values, wanted)
         assert took is not None
+        if "frame" in values and values["frame"] < report.consumed:
+            replays.agreed("level", _level(values), int(report.order[values["frame"]][1:]))
         verdict, says = holds(values, report)
         if verdict:
             replays.agreed("tables taken", took, report.consumed)
         return Replay(verdict, says, ((f"{walked} frames set aside", with_frames(layout, walked), report),))
 
     return judge
+
+
+def _level(values: Values) -> int:
+    """`level_of`, of the values of a case."""
+    return values["level"] if values["frame"] < values["next_table"] else 2
 
 
 def _fired(report: Report, name: str) -> list[int]:
@@ -236,7 +252,7 @@ def _silent_but_once(values: Values, report: Report) -> tuple[bool, str]:
     """Nothing fires at another frame than the L2 in slot 3, as the tables have it; and the values aren't about that."""
     frames = _fired(report, POSTED.name)
     xens = [each.frame for each in report.tree if (each.level, each.address >> 30) == ("L2", walk.XENS_SLOT)]
-    about_it = (values["level"], values["slot"]) == (2, walk.XENS_SLOT)
+    about_it = (_level(values), values["slot"]) == (2, walk.XENS_SLOT)
     return (
         set(frames) <= set(xens) and not about_it,
         f"the asserts as posted fire at {frames} of {report.nr_pt_pages} frames; the L2 in slot 3 is {xens}",

@@ -14,22 +14,24 @@ from ...formal.logic.claim import Claim, Expected, Part, claim
 from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps
 from ...formal.machine.builder import Domain, build, mark_read_only
 from ...formal.machine.replay import GENERATIONS, Report, with_frames
-from ...formal.words.word import TRUE, Truth, Word, all_of
-from ..builder.claims import (
+from ...formal.words.word import TRUE, Truth, Word, all_of, number
+from ..builder.frame_claims import maps_nth, on_machine
+from ..builder.frames_taken import (
     above_4_gib,
     below_4_gib,
     consumed,
+    ends_at_its_start,
     full_circle,
-    level_runs,
+    looking_at_nothing,
     takes,
     takes_at_least,
 )
-from ..builder.frame_claims import on_machine
 from ..builder.mapped_pages import (
+    at,
     below_tables,
-    frame_given,
+    built,
     initrd_len,
-    no_initrd,
+    no_initrds_frame,
     on_pages,
     region_bytes,
     table_page,
@@ -37,13 +39,15 @@ from ..builder.mapped_pages import (
     vinitrd_start,
 )
 from ..builder.root_limits import into_the_hole, walkable
+from ..builder.table_entries import every_table
+from ..builder.table_places import ITS
 from ..count.claims import BOTH, ordinary
 from ..shared import region, replays, search
 from ..shared.region import n, v_start, vpt_start
 from ..shared.replays import Values
 from . import claims as asserts
 from .claims import FAMILY, PURPOSE, frame
-from .walk_pages import maps_nth, stands_at, visits, walk_comes_to
+from .walk_pages import stands_at, visits, walk_comes_to
 
 STRONGER: Final = "check that the next table frame, mpt_alloc, ends up at the end of the tables: that catches every miscount"
 
@@ -64,13 +68,15 @@ def left_over_caught(mode: PagingMode) -> Lemma:
         "frame from the first table on, and it fails every generation's asserts",
         Statement(
             assumptions=(region.room(mode, n), on_pages(), below_tables(), walkable(mode), left_over),
-            runs=(*level_runs(), *visits(frame)),
+            runs=visits(mode, frame, table=frame, entry=number(0)),
             goal=stands_at(mode, frame) & maps_nth(frame) & _caught(asserts.info_of(mode)),
         ),
         Steps(
-            uses=(takes(mode).at(), comes_to.at(index=frame)),
+            uses=(
+                takes(mode).at(table=frame, entry=number(0)),
+                comes_to.at(index=frame, table=frame, entry=number(0)),
+            ),
             generalise=(
-                frame_given(table_page() + frame),
                 consumed(mode),
                 needed,
                 table_page() + frame,
@@ -93,13 +99,12 @@ def over_count_caught(mode: PagingMode) -> Lemma:
         "asserts",
         Statement(
             assumptions=(*every.statement.assumptions[:-1], over),
-            runs=(*level_runs(), *visits(last)),
+            runs=visits(mode, last, table=last, entry=number(0)),
             goal=stands_at(mode, last) & maps_nth(last) & _caught(asserts.info_of(mode, last)),
         ),
         Steps(
             uses=(every.at(frame=last),),
             generalise=(
-                frame_given(table_page() + last),
                 needed,
                 consumed(mode),
                 table_page() + last,
@@ -122,24 +127,35 @@ def asserts_overcount() -> tuple[Part, ...]:
     parts = []
     for mode in BOTH:
         fewest = region.least_possible(mode) + 1
-        at_1_mib = (v_start == 0) & (vpt_start == 1 << 20) & no_initrd() & _an_l1()
+        at_1_mib = (v_start == 0) & (vpt_start == 1 << 20) & no_initrds_frame() & _any_slot()
         without = {
-            "room": full_circle() & no_initrd() & (n == 8) & _an_l1(),
+            "room": full_circle() & no_initrds_frame() & (n == 8) & _any_slot(),
             "pages": (v_start == PAGE_SIZE // 2)
             & (vpt_start == 1 << 20)
-            & no_initrd()
+            & no_initrds_frame()
             & (n == fewest + 1)
-            & _an_l1(),
+            & _any_slot(),
             "initrd": (v_start == 0)
             & (vpt_start == 1 << 20)
             & (vinitrd_start == 2 << 20)
             & (initrd_len == 2 << 20)
+            & (ITS.initrd_frame == 0)
             & (n == fewest + 1)
-            & _an_l1(),
-            "root": (v_start == -(4 << 20)) & (vpt_start == PAGE_SIZE) & no_initrd() & (n == 10) & _an_l1(),
-            "below": into_the_hole() & no_initrd() & (n == 12) & _an_l1(),
+            & _any_slot(),
+            "root": (v_start == -(4 << 20))
+            & (vpt_start == PAGE_SIZE)
+            & no_initrds_frame()
+            & (n == 10)
+            & _any_slot(),
+            "below": into_the_hole() & no_initrds_frame() & (n == 12) & _any_slot(),
         }
-        some = (v_start == 0) & (vpt_start == 2 * PAGE_SIZE) & no_initrd() & (n == fewest + 1) & _an_l1()
+        some = (
+            (v_start == 0)
+            & (vpt_start == 2 * PAGE_SIZE)
+            & no_initrds_frame()
+            & (n == fewest + 1)
+            & _any_slot()
+        )
         every, last = frame == n - 1, frame == 0
         parts += [
             Part(
@@ -191,18 +207,23 @@ def asserts_undercount() -> tuple[Part, ...]:
                             region.room(mode, n),
                             under,
                             asserts.is_walked(),
-                            asserts.some_level(mode),
                         ),
-                        runs=level_runs(),
+                        runs=(asserts.building(mode),),
                         goal=~all_of(each.passes(asserts.info_of(mode)) for each in generations),
                     ),
-                    Steps(uses=(takes_at_least(mode).at(),), generalise=(consumed(mode), needed)),
+                    Steps(
+                        uses=(
+                            takes_at_least(mode).at(table=frame, entry=number(0)),
+                            at(every_table(), mode, table=frame, entry=number(0)),
+                        ),
+                        generalise=(consumed(mode), needed),
+                    ),
                 ),
-                least=(v_start, vpt_start, frame, asserts.level, asserts.slot),
+                least=(v_start, vpt_start, frame, asserts.slot),
                 shape=asserts.few_frames() & (n + 1 == needed) & (asserts.slot < 4),
                 without={
-                    "room": _ends_at_its_start() & (frame == 1) & (asserts.level == 1),
-                    "under": asserts.few_frames() & (n == needed + 1) & (frame == needed) & _an_l1(),
+                    "room": ends_at_its_start() & no_initrds_frame() & (frame == 1),
+                    "under": asserts.few_frames() & (n == needed + 1) & (frame == needed) & _any_slot(),
                 },
                 replay=asserts.judged(mode, _any_fires(names)),
             )
@@ -217,7 +238,7 @@ def asserts_undercount() -> tuple[Part, ...]:
                     "the next table would lie at T + 4096 n ⇔ n = f(S, V(n))",
                     Statement(
                         assumptions=(region.room(mode, n), *_below(mode)),
-                        runs=level_runs(),
+                        runs=(built(mode),),
                         goal=walk.ends_with_tables(vpt_start, n, took) == (n == needed),
                     ),
                     Steps(
@@ -230,9 +251,10 @@ def asserts_undercount() -> tuple[Part, ...]:
                 & (v_start == 0)
                 & (vpt_start < 2 << 20)
                 & (n < asserts.FEW)
-                & (n + 1 == needed),
+                & (n + 1 == needed)
+                & looking_at_nothing(),
                 without={
-                    "room": _too_many(),
+                    "room": _too_many() & looking_at_nothing(),
                     "below": _fifth_l2(mode),
                 },
                 replay=asserts.judged(mode, _told_by_cursor(mode)),
@@ -244,14 +266,9 @@ def asserts_undercount() -> tuple[Part, ...]:
 CLAIMS: tuple[Claim, ...] = (asserts_overcount, asserts_undercount)
 
 
-def _an_l1() -> Truth:
-    """What a frame that isn't left over is a table of, for a witness: an L1 in the first slot."""
-    return (asserts.level == 1) & (asserts.slot == 0)
-
-
-def _ends_at_its_start() -> Truth:
-    """Where to look for a region that ends where it starts: nothing is mapped, and some blocks are counted."""
-    return (v_start == 4 << 20) & (vpt_start == 2 << 20) & (n == 2)
+def _any_slot() -> Truth:
+    """The slot of a frame that isn't left over, for a witness: the first."""
+    return asserts.slot == 0
 
 
 def _too_many() -> Truth:
@@ -279,7 +296,7 @@ def _caught(info: Word) -> Truth:
 
 def _fifth_l2(mode: PagingMode) -> Truth:
     """Where to look for a region above 4 GiB, with one frame set aside that isn't counted, and is taken."""
-    return above_4_gib() & (n == search.needed(mode, n) + 1)
+    return above_4_gib() & looking_at_nothing() & (n == search.needed(mode, n) + 1)
 
 
 def _any_fires(names: tuple[str, ...]) -> Callable[[Values, Report], tuple[bool, str]]:

@@ -8,37 +8,38 @@ from functools import cache
 from typing import Final
 
 from ...encodings import read_only_walk as walk
+from ...encodings.builder_loop import NO_TABLE
 from ...formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, X86_64, PagingMode
 from ...formal.logic.claim import Claim, Part, claim
 from ...formal.logic.theorem import Lemma, Statement, Steps
 from ...formal.machine.builder import Domain, build, mark_read_only
 from ...formal.machine.replay import with_frames
 from ...formal.machine.type_info import Asserts, Condition
-from ...formal.words.word import Truth
-from ..builder.claims import consumed, full_circle, region_runs, takes_n
-from ..builder.frame_claims import index, on_machine
+from ...formal.words.word import Truth, number
+from ..builder.frame_claims import index, nth_page, on_machine
+from ..builder.frames_taken import consumed, full_circle, takes_n
 from ..builder.mapped_pages import (
-    frame_given,
     initrd_len,
-    no_initrd,
+    no_initrds_frame,
     region_bytes,
-    table_page,
     v_end,
     vinitrd_start,
 )
 from ..builder.root_limits import into_the_hole
+from ..builder.table_places import ITS
 from ..count.claims import BOTH
+from ..shared import search
 from ..shared.region import n, v_start, vpt_start
 from ..shared.replays import Values
 from . import claims as asserts
 from .walk_pages import visits, walk_comes_to
-from .walk_steps import l1_entry, l1_table
+from .walk_steps import pl1e_entry, pl1e_table
 
 
 @cache
 def walk_visits(mode: PagingMode) -> Lemma:
     """The walk comes to the page T + 4096 i after i visits, and that maps the i-th frame taken."""
-    nth = table_page() + index
+    nth = nth_page()
     comes_to = walk_comes_to(mode)
     return Lemma(
         f"walk-visits-tables[{mode.name}]",
@@ -46,14 +47,16 @@ def walk_visits(mode: PagingMode) -> Lemma:
         "and for i < n the page maps the i-th of the n frames taken",
         Statement(
             assumptions=comes_to.statement.assumptions,
-            runs=(*region_runs(mode), *visits(index)),
+            runs=(search.found(mode), *visits(mode, index, number(NO_TABLE), number(0))),
             goal=comes_to.statement.goal & (consumed(mode) == n),
         ),
         Steps(
-            uses=(takes_n(mode).at(), comes_to.at()),
+            uses=(
+                takes_n(mode).at(table=number(NO_TABLE), entry=number(0)),
+                comes_to.at(table=number(NO_TABLE), entry=number(0)),
+            ),
             generalise=(
-                frame_given(nth) << PAGE_SHIFT,
-                walk.leads_to(v_start, 21, l1_table, l1_entry),
+                walk.leads_to(v_start, 21, pl1e_table, pl1e_entry),
                 consumed(mode),
                 (v_start >> PAGE_SHIFT) + nth,
                 nth,
@@ -84,18 +87,25 @@ def walk_visits_tables() -> tuple[Part, ...]:
             name=mode.title,
             lemma=walk_visits(mode),
             least=(v_start, vpt_start),
-            shape=_crossing(mode) & no_initrd() & (index == n) & (n < asserts.FEW),
+            shape=_crossing(mode) & no_initrds_frame() & (index == n) & (n < asserts.FEW),
             without={
-                "room": full_circle() & no_initrd() & (index == 0),
-                "pages": (v_start == PAGE_SIZE // 2) & (vpt_start == 1 << 20) & no_initrd() & (index == 0),
+                "room": full_circle() & no_initrds_frame() & (index == 0),
+                "pages": (v_start == PAGE_SIZE // 2)
+                & (vpt_start == 1 << 20)
+                & no_initrds_frame()
+                & (index == 0),
                 "initrd": (v_start == 0)
                 & (vpt_start == 1 << 20)
                 & (vinitrd_start == 2 << 20)
                 & (initrd_len == 2 << 20)
+                & (ITS.initrd_frame == 0)
                 & (index == 0),
-                "root": (v_start == -(4 << 20)) & (vpt_start == PAGE_SIZE) & no_initrd() & (index == 1),
-                "below": into_the_hole() & no_initrd() & (n == 11) & (index == n),
-                "index": (v_start == 0) & (vpt_start == 1 << 20) & no_initrd() & (index == 1024),
+                "root": (v_start == -(4 << 20))
+                & (vpt_start == PAGE_SIZE)
+                & no_initrds_frame()
+                & (index == 1),
+                "below": into_the_hole() & no_initrds_frame() & (n == 11) & (index == n),
+                "index": (v_start == 0) & (vpt_start == 1 << 20) & no_initrds_frame() & (index == 1024),
             },
             replay=on_machine(mode, _visits),
         )

@@ -9,20 +9,22 @@ from functools import cache
 
 from ...encodings import dom0_builder
 from ...encodings import read_only_walk as walk
-from ...encodings.dom0_builder import ENTRY_BITS
+from ...encodings.builder_loop import place, root_of
 from ...encodings.spans import spanned
 from ...formal.layouts.paging import COMPAT, PAGE_SHIFT, PagingMode
 from ...formal.logic.theorem import Assumption, Lemma, Run, Statement, Steps
-from ...formal.words.word import Truth, Word, replaced
-from ..builder.claims import SHIFTS, fills, level_runs, level_takes, not_all_around, states, took
-from ..builder.frame_claims import index, mpt_alloc, nth_mapped, nth_taken
+from ...formal.words.word import Truth, Word, all_of, replaced
+from ..builder.frame_claims import index, maps_nth, nth_frame, nth_mapped, nth_page
+from ..builder.frames_taken import levels_take, not_all_around
+from ..builder.loop_steps import tables_counted
 from ..builder.mapped_pages import (
+    arguments,
+    at,
     below_tables,
+    built,
     counted_in_pages,
-    frame_given,
-    initrd_count,
-    initrd_page,
-    mapping,
+    frame_of,
+    initrd_ends,
     on_pages,
     own_bytes,
     pages_inside,
@@ -31,19 +33,24 @@ from ..builder.mapped_pages import (
     tables_at,
     v_end,
 )
+from ..builder.page_lengths import order_bounded
 from ..builder.root_limits import keeps, kept, root_holds, walkable
+from ..builder.table_places import ITS, same_place, small_entries
+from ..builder.walk_down import AT, RESULTS, content, entry_under, looks, under, walk_down
 from ..shared import region
 from ..shared.region import n, v_start
 from .walk_steps import (
+    IN_TABLES,
+    POINTERS,
+    SHIFTS,
     empty,
     entry_of,
-    l1_entry,
-    l1_table,
     l1_tables,
     l2_tables,
     l3_tables,
     pages,
-    small_entries,
+    pl1e_entry,
+    pl1e_table,
     tables_taken,
     visited,
     walk_stands,
@@ -52,68 +59,71 @@ from .walk_steps import (
 
 
 @cache
-def levels_rounded() -> Lemma:
+def levels_rounded(mode: PagingMode) -> Lemma:
     """The tables that the builder took at each level are one for every 512 of the level below."""
     whole = dom0_builder.pages_of(v_start, v_end)
-    filled = [
-        fills().at(
-            offset=entry_of(shift),
-            events=whole if shift == 21 else took(shift - ENTRY_BITS),
-            **dict(zip(("done", "cursor", "taken"), states(shift), strict=True)),
-        )
-        for shift in SHIFTS
-    ]
     return Lemma(
-        "levels-rounded",
+        f"levels-rounded[{mode.name}]",
         "each level took ⌈(o + e) / 512⌉ tables, e at the level below",
         Statement(
             assumptions=(not_all_around(),),
-            runs=level_runs(),
+            runs=(built(mode),),
             goal=replaced(
                 tables_taken().condition,
-                {pages: whole, l1_tables: took(21), l2_tables: took(30), l3_tables: took(39)},
+                {
+                    pages: whole,
+                    l1_tables: ITS.taken[1],
+                    l2_tables: ITS.taken[2],
+                    l3_tables: ITS.taken[3],
+                },
             ),
         ),
         Steps(
-            uses=(small_entries().at(), *filled),
+            uses=(small_entries().at(), at(tables_counted(), mode)),
             generalise=(region_bytes, *(entry_of(shift) for shift in SHIFTS)),
         ),
     )
 
 
-def visits(at: Word) -> tuple[Run, ...]:
-    """The walk over ``at`` pages from T on, the mapping loop up to the next one, and the ``at``-th table frame."""
+def visits(
+    mode: PagingMode, visits: Word, table: Word = ITS.table, entry: Word = ITS.entry
+) -> tuple[Run, ...]:
+    """The builder's loop, the walk over so many pages from T on, and what memory holds where its pointers are then."""
     whole = dom0_builder.pages_of(v_start, v_end)
     return (
-        walked(at, took(21), took(30), took(39), whole),
-        mapping(table_page() + at),
-        nth_taken(at),
+        built(mode, table, entry),
+        walked(visits, ITS.taken[1], ITS.taken[2], ITS.taken[3], whole),
+        *looks(arguments() | {ITS.root: root_of(mode)}, POINTERS),
     )
 
 
-def stands_at(mode: PagingMode, at: Word) -> Truth:
-    """After ``at`` visits the walk is at the page T + 4096 ``at``, and used no entry that is empty or Xen's own."""
-    there = table_page() + at
-    full = (empty == 0) & kept(mode, at) if mode is COMPAT else empty == 0
-    return (visited == at) & (walk.leads_to(v_start, 21, l1_table, l1_entry) == there) & full
+def stands_at(mode: PagingMode, visits: Word) -> Truth:
+    """After ``visits`` visits the walk is at the page T + 4096 ``visits``, by entries that aren't empty or Xen's own.
 
-
-def maps_nth(at: Word) -> Truth:
-    """The page T + 4096 ``at`` maps the frame that the cursor gives out after ``at`` tables."""
-    return frame_given(table_page() + at) << PAGE_SHIFT == mpt_alloc
+    And in memory, too, the entry that each of its pointers is at leads to the table that the next one is in.
+    """
+    there = table_page() + visits
+    full = (empty == 0) & kept(mode, visits) if mode is COMPAT else empty == 0
+    by_memory = all_of(
+        (content(level + 1) == place(v_start, root_of(mode), level, table) + 1)
+        & (RESULTS[level]["level"] == level)
+        for level, table in IN_TABLES.items()
+    )
+    at_page = walk.leads_to(v_start, 21, pl1e_table, pl1e_entry) == there
+    return (visited == visits) & at_page & full & by_memory
 
 
 @cache
 def walk_comes_to(mode: PagingMode) -> Lemma:
     """The walk comes to the page T + 4096 i after i visits, and that maps the i-th frame from the first table on."""
-    nth = table_page() + index
+    nth = nth_page()
     whole = dom0_builder.pages_of(v_start, v_end)
     compat = mode is COMPAT
     address_page = (v_start >> PAGE_SHIFT) + nth
     return Lemma(
         f"walk-comes-to[{mode.name}]",
-        "i ≤ n ⇒ after i visits the walk is at the page T + 4096 i, it used no empty entry and none of Xen's own, "
-        "and for i < n the page maps the i-th frame from the first table on",
+        "i ≤ n ⇒ after i visits the walk is at the page T + 4096 i, it used no empty entry and none of Xen's own, its "
+        "pointers are where memory leads to, and for i < n the page maps the i-th frame from the first table on",
         Statement(
             assumptions=(
                 region.room(mode, n),
@@ -122,7 +132,7 @@ def walk_comes_to(mode: PagingMode) -> Lemma:
                 walkable(mode),
                 Assumption("index", index <= n, "i ≤ n"),
             ),
-            runs=(*level_runs(), *visits(index)),
+            runs=visits(mode, index),
             goal=stands_at(mode, index) & ((index == n) | maps_nth(index)),
         ),
         Steps(
@@ -130,23 +140,41 @@ def walk_comes_to(mode: PagingMode) -> Lemma:
                 region.v_end_grows(mode).at(m=n),
                 pages_inside(mode).at(),
                 counted_in_pages().at(),
-                levels_rounded().at(),
-                level_takes(39).at(),
+                levels_rounded(mode).at(),
+                levels_take(mode).at(),
                 root_holds().at(end=v_end),
                 walk_stands().at(
-                    visits=index, pages=whole, l1_tables=took(21), l2_tables=took(30), l3_tables=took(39)
+                    visits=index,
+                    pages=whole,
+                    l1_tables=ITS.taken[1],
+                    l2_tables=ITS.taken[2],
+                    l3_tables=ITS.taken[3],
                 ),
                 nth_mapped(mode).wherever(),
                 *((keeps(mode, index),) if compat else ()),
+                initrd_ends().at(),
+                order_bounded().at(size=region_bytes - own_bytes),
+                at(
+                    walk_down(),
+                    mode,
+                    page=nth,
+                    **{str(AT[level].value): entry for level, entry in POINTERS.items()},
+                ),
+                *(
+                    same_place(level).wherever(a=under(level, nth), b=table, root=root_of(mode))
+                    for level, table in IN_TABLES.items()
+                ),
             ),
             generalise=(
-                frame_given(nth) << PAGE_SHIFT,
-                walk.leads_to(v_start, 21, l1_table, l1_entry),
+                frame_of(nth),
+                walk.leads_to(v_start, 21, pl1e_table, pl1e_entry),
+                *(place(v_start, root_of(mode), level, table) for level, table in IN_TABLES.items()),
+                *(place(v_start, root_of(mode), level, under(level, nth)) for level in IN_TABLES),
+                *(entry_under(level, nth) for level in POINTERS),
+                *(under(level, nth) for level in IN_TABLES),
                 spanned(v_start, v_end, 39),
-                initrd_page + initrd_count,
-                initrd_page,
-                initrd_count,
                 *((address_page,) if compat else ()),
+                nth_frame(),
                 *(entry_of(shift) for shift in (21, 30, 39, 48)),
                 table_page(),
                 region_bytes,

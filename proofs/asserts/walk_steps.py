@@ -11,17 +11,23 @@ from typing import Final
 
 from ...encodings import dom0_builder
 from ...encodings import read_only_walk as walk
+from ...encodings.builder_loop import LEVELS, shift_of
 from ...encodings.dom0_builder import ENTRIES, ENTRY_BITS, PAGES_IN_SPACE
 from ...formal.logic.theorem import Assumption, Induction, Lemma, Run, Statement, Steps, Use
 from ...formal.words.word import Truth, Word, all_of, choose, number, replaced, word
-from ..builder.claims import SHIFTS
 from ..builder.mapped_pages import table_page
+from ..builder.table_places import small_entries
+from ..builder.walk_down import entry_under, under
 from ..shared.region import v_start, vpt_start
 
+SHIFTS: Final = tuple(shift_of(level) for level in LEVELS)
+"""The levels from L1 up, by what one of their tables maps."""
 visits, visited, empty = word("visits"), word("visited"), word("empty")
 pages, l1_tables, l2_tables, l3_tables = map(word, ("pages", "l1_tables", "l2_tables", "l3_tables"))
-l4_entry, l3_table, l3_entry = word("l4_entry"), word("l3_table"), word("l3_entry")
-l2_table, l2_entry, l1_table, l1_entry = map(word, ("l2_table", "l2_entry", "l1_table", "l1_entry"))
+pl4e_entry, pl3e_table, pl3e_entry = word("pl4e_entry"), word("pl3e_table"), word("pl3e_entry")
+pl2e_table, pl2e_entry, pl1e_table, pl1e_entry = map(
+    word, ("pl2e_table", "pl2e_entry", "pl1e_table", "pl1e_entry")
+)
 STATE = walk.walking().state
 
 
@@ -43,16 +49,29 @@ def walked(count: Word, l1: Word, l2: Word, l3: Word, whole: Word) -> Run:
 def standing(at: Word) -> Truth:
     """Each pointer stands where the ``at``-th page from S's own has its entry, and its table is the one for it."""
     x1 = entry_of(21) + at
-    x2 = entry_of(30) + l1_table
-    x3 = entry_of(39) + l2_table
+    x2 = entry_of(30) + pl1e_table
+    x3 = entry_of(39) + pl2e_table
     return (
-        (l1_entry == x1 & (ENTRIES - 1))
-        & (l1_table == x1 >> ENTRY_BITS)
-        & (l2_entry == x2 & (ENTRIES - 1))
-        & (l2_table == x2 >> ENTRY_BITS)
-        & (l3_entry == x3 & (ENTRIES - 1))
-        & (l3_table == x3 >> ENTRY_BITS)
-        & (l4_entry == entry_of(48) + l3_table)
+        (pl1e_entry == x1 & (ENTRIES - 1))
+        & (pl1e_table == x1 >> ENTRY_BITS)
+        & (pl2e_entry == x2 & (ENTRIES - 1))
+        & (pl2e_table == x2 >> ENTRY_BITS)
+        & (pl3e_entry == x3 & (ENTRIES - 1))
+        & (pl3e_table == x3 >> ENTRY_BITS)
+        & (pl4e_entry == entry_of(48) + pl3e_table)
+    )
+
+
+IN_TABLES: Final = {3: pl3e_table, 2: pl2e_table, 1: pl1e_table}
+"""The table that each of the walk's pointers is in, counted in the order taken at its level."""
+POINTERS: Final = {4: pl4e_entry, 3: pl3e_entry, 2: pl2e_entry, 1: pl1e_entry}
+"""The entry that each of them is at."""
+
+
+def on_the_way_to(page: Word) -> Truth:
+    """The pointers are at the tables and entries that lead down to a page."""
+    return all_of(each == under(level, page) for level, each in IN_TABLES.items()) & all_of(
+        each == entry_under(level, page) for level, each in POINTERS.items()
     )
 
 
@@ -145,16 +164,6 @@ def has_a_table() -> Lemma:
 
 
 @cache
-def small_entries() -> Lemma:
-    """S's entry in a table of any level is one of 512."""
-    return Lemma(
-        "small-entries",
-        "an entry is one of 512",
-        Statement(goal=all_of(entry_of(shift) < ENTRIES for shift in (21, 30, 39, 48))),
-    )
-
-
-@cache
 def root_goes_on() -> Lemma:
     """The root's next entry leads to the next L3."""
     return Lemma(
@@ -167,10 +176,10 @@ def root_goes_on() -> Lemma:
 
 AFTER = dict(zip((str(each.value) for each in STATE), walk.walking().step, strict=True))
 """The state after a step, by name."""
-POINTERS: Final = {
-    39: ("l3", l3_table, l3_entry, l2_table),
-    30: ("l2", l2_table, l2_entry, l1_table),
-    21: ("l1", l1_table, l1_entry, table_page() + visited),
+BY_SHIFT: Final = {
+    39: ("l3", pl3e_table, pl3e_entry, pl2e_table),
+    30: ("l2", pl2e_table, pl2e_entry, pl1e_table),
+    21: ("l1", pl1e_table, pl1e_entry, table_page() + visited),
 }
 """Each pointer by what its table maps: its name, its table and entry, and which one below it leads to."""
 
@@ -178,14 +187,14 @@ POINTERS: Final = {
 def _past(shift: int) -> Truth:
     """The pointer, and each below it, is at its table's end, and goes on to the next table."""
     return all_of(
-        (found + 1) & (ENTRIES - 1) == 0 for each, (_, _, found, _) in POINTERS.items() if each <= shift
+        (found + 1) & (ENTRIES - 1) == 0 for each, (_, _, found, _) in BY_SHIFT.items() if each <= shift
     )
 
 
 def _next(shift: int) -> tuple[Word, Word]:
     """The pointer's table and entry after a step."""
-    name = POINTERS[shift][0]
-    return AFTER[f"{name}_table"], AFTER[f"{name}_entry"]
+    name = BY_SHIFT[shift][0]
+    return AFTER[f"p{name}e_table"], AFTER[f"p{name}e_entry"]
 
 
 def _onward(shift: int) -> Word:
@@ -199,10 +208,10 @@ def _stood(*shifts: int) -> Assumption:
         "stood",
         all_of(
             _stands_at(shift, table, entry, under) & (under < LOW)
-            for shift, (_, table, entry, under) in POINTERS.items()
+            for shift, (_, table, entry, under) in BY_SHIFT.items()
             if shift in shifts
         )
-        & (l4_entry == entry_of(48) + l3_table),
+        & (pl4e_entry == entry_of(48) + pl3e_table),
         "the pointers stand where dividing by 512 puts them",
     )
 
@@ -214,15 +223,15 @@ def _stands_at(shift: int, table: Word, entry: Word, at: Word) -> Truth:
 @cache
 def table_goes_on(shift: int) -> Lemma:
     """The pointer's table stays, or the next one follows it where the pointer is past its end."""
-    name, table, _, _ = POINTERS[shift]
+    name, table, _, _ = BY_SHIFT[shift]
     next_table = _next(shift)[0]
     above = shift + ENTRY_BITS
     uses: list[Use]
     if shift == 39:
-        uses = [root_goes_on().at(below=l3_table)]
+        uses = [root_goes_on().at(below=pl3e_table)]
         generalise: tuple[Word, ...] = (entry_of(48),)
     else:
-        _, upper_table, upper_entry, _ = POINTERS[above]
+        _, upper_table, upper_entry, _ = BY_SHIFT[above]
         to = table + 1
         terms = {"own_entry": entry_of(above), "table": upper_table, "entry": upper_entry, "below": table}
         upper = dict(zip(("next_table", "next_entry"), _next(above), strict=True))
@@ -256,7 +265,7 @@ def table_goes_on(shift: int) -> Lemma:
 @cache
 def stands_on(shift: int) -> Lemma:
     """After a step the pointer stands where the one below it is now."""
-    name, table, entry, under = POINTERS[shift]
+    name, table, entry, under = BY_SHIFT[shift]
     next_table, next_entry = _next(shift)
     onward = _onward(shift)
     uses = [small_entries().at(), table_goes_on(shift).at()]
@@ -271,7 +280,7 @@ def stands_on(shift: int) -> Lemma:
         f"stands-on[{name}]",
         f"after a step the {name.upper()} pointer stands where dividing by 512 puts it",
         Statement(
-            assumptions=(_stood(*(each for each in POINTERS if each >= shift)),),
+            assumptions=(_stood(*(each for each in BY_SHIFT if each >= shift)),),
             goal=_stands_at(shift, next_table, next_entry, onward),
         ),
         Steps(
@@ -296,7 +305,7 @@ def root_stands_on() -> Lemma:
         "after a step the root's pointer is at the entry for the L3 pointer's table",
         Statement(
             assumptions=(_stood(39),),
-            goal=(AFTER["l4_entry"] == entry_of(48) + next_l3),
+            goal=(AFTER["pl4e_entry"] == entry_of(48) + next_l3),
         ),
         Steps(
             uses=(table_goes_on(39).at(),),
@@ -357,11 +366,11 @@ def _step() -> Steps:
     """All pointers together: none stands at, or goes through, an entry that is empty."""
     here, onward = table_page() + visited, table_page() + (visited + 1)
     nexts = [each for shift in SHIFTS for each in _next(shift)]
-    leaf = walk.leads_to(v_start, 21, l1_table, l1_entry)
+    leaf = walk.leads_to(v_start, 21, pl1e_table, pl1e_entry)
     return Steps(
         uses=(
             small_entries().at(),
-            leads_there().at(own_entry=entry_of(21), table=l1_table, entry=l1_entry, below=here),
+            leads_there().at(own_entry=entry_of(21), table=pl1e_table, entry=pl1e_entry, below=here),
             tables_are_there().at(at=onward),
             *(stands_on(shift).at() for shift in SHIFTS),
             root_stands_on().at(),
@@ -396,7 +405,8 @@ def walk_stands() -> Lemma:
             ),
             runs=(walked(visits, l1_tables, l2_tables, l3_tables, pages),),
             goal=(visited == visits)
-            & (walk.leads_to(v_start, 21, l1_table, l1_entry) == table_page() + visits)
+            & (walk.leads_to(v_start, 21, pl1e_table, pl1e_entry) == table_page() + visits)
+            & on_the_way_to(table_page() + visits)
             & (empty == 0),
         ),
         Induction(

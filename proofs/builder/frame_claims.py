@@ -10,11 +10,12 @@ from attrs import evolve
 
 from ...encodings import dom0_builder
 from ...encodings.allocation import order_pages
+from ...encodings.builder_loop import root_of, shift_of
 from ...encodings.spans import spanned
 from ...formal.layouts.layout import ADDRESS_LIMIT, Layout, Segment
 from ...formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, X86_64, PagingMode
 from ...formal.logic.claim import Claim, Part, claim
-from ...formal.logic.theorem import Assumption, Induction, Lemma, Run, Statement, Steps
+from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps
 from ...formal.logic.verdict import Replay
 from ...formal.machine.arrange import TooLarge
 from ...formal.machine.builder import (
@@ -30,20 +31,24 @@ from ...formal.machine.builder import (
     table_offset,
 )
 from ...formal.machine.replay import replay
-from ...formal.words.word import Truth, Word, number, word
+from ...formal.words.word import Truth, Word, all_of, number, word
 from ..count.claims import BOTH, ordinary
 from ..shared import region, replays, search
 from ..shared.region import n, v_start, vpt_start
 from ..shared.replays import Values
-from .claims import FAMILY, QUESTION, full_circle
+from .claims import FAMILY, QUESTION
+from .frames_taken import full_circle
 from .mapped_pages import (
     allocation,
+    arguments,
+    at,
     below_tables,
     counted_in_pages,
     frame_given,
     frame_of,
     given_in_order,
     initrd_count,
+    initrd_ends,
     initrd_len,
     initrd_page,
     initrd_place,
@@ -51,7 +56,7 @@ from .mapped_pages import (
     is_mapped,
     mapped_frames,
     mapping,
-    no_initrd,
+    no_initrds_frame,
     on_pages,
     own_bytes,
     pages_inside,
@@ -61,32 +66,31 @@ from .mapped_pages import (
     v_end,
     vinitrd_start,
 )
-from .page_lengths import before, less_as_many, order_least, page, size, whole_pages, within
+from .page_lengths import (
+    before,
+    less_as_many,
+    order_bounded,
+    order_least,
+    page,
+    size,
+    whole_pages,
+    within,
+)
 from .root_limits import into_the_hole, keeps, kept, walkable
+from .table_places import ITS
+from .walk_down import AT, RESULTS, content, entries_by_address, entry_under, looks, page_in_root, walk_down
 
 index = word("index")
-given, mpt_alloc = word("given"), word("mpt_alloc")
 
 
-def nth_taken(at: Word = index) -> Run:
-    """The cursor of the table frames, when ``at`` have been taken."""
-    first = dom0_builder.first_table(v_start, vpt_start, vinitrd_start, initrd_len)
-    return Run(dom0_builder.taking(), (first, at), (given, mpt_alloc))
+def nth_frame(at: Word = index) -> Word:
+    """Where the ``at``-th table frame lies, counted from the first, in bytes from the allocation's start."""
+    return dom0_builder.first_table(v_start, vpt_start, vinitrd_start, initrd_len) + at * PAGE_SIZE
 
 
-@cache
-def taken_in_order() -> Lemma:
-    """When i frames have been taken, the next one is the i-th from the first: they go up one by one."""
-    first, takes = word("first"), word("takes")
-    return Lemma(
-        "taken-in-order",
-        "the i-th frame taken lies at first + 4096 i",
-        Statement(
-            runs=(Run(dom0_builder.taking(), (first, takes), (given, mpt_alloc)),),
-            goal=mpt_alloc == first + takes * PAGE_SIZE,
-        ),
-        Induction(invariant=(given <= takes) & (mpt_alloc == first + given * PAGE_SIZE)),
-    )
+def nth_page(at: Word = index) -> Word:
+    """Which page of the region the ``at``-th page of the tables is."""
+    return table_page() + at
 
 
 @cache
@@ -108,11 +112,11 @@ def frame_address() -> Lemma:
 
 @cache
 def nth_mapped(mode: PagingMode) -> Lemma:
-    """The page T + 4096 i is mapped, and to the i-th frame that is taken; any initrd has frames of its own."""
-    nth, own_pages = table_page() + index, own_bytes >> PAGE_SHIFT
+    """The page T + 4096 i is one of the region's, no initrd's, and its frame is the i-th from the first table on."""
+    nth, own_pages = nth_page(), own_bytes >> PAGE_SHIFT
     return Lemma(
         f"nth-mapped[{mode.name}]",
-        "i < n ⇒ the page T + 4096 i is within the region and maps the i-th frame taken",
+        "i < n ⇒ the page T + 4096 i is within the region, and its frame is the i-th from the first table on",
         Statement(
             assumptions=(
                 region.room(mode, n),
@@ -120,10 +124,10 @@ def nth_mapped(mode: PagingMode) -> Lemma:
                 below_tables(),
                 Assumption("index", index < n, "i < n"),
             ),
-            runs=(mapping(nth), nth_taken()),
             goal=(nth < dom0_builder.pages_of(v_start, v_end))
             & ~is_initrds(nth)
-            & (frame_given(nth) << PAGE_SHIFT == mpt_alloc),
+            & (frame_of(nth) << PAGE_SHIFT == nth_frame())
+            & (frame_of(nth) < allocation),
         ),
         Steps(
             uses=(
@@ -132,12 +136,9 @@ def nth_mapped(mode: PagingMode) -> Lemma:
                 within().at(start=tables_at >> PAGE_SHIFT, count=n),
                 initrd_place().at(),
                 mapped_frames(mode).at(page=nth),
-                given_in_order().at(page=nth),
-                taken_in_order().at(first=tables_at - own_bytes, takes=index),
                 frame_address().at(before=tables_at, own=own_bytes, page=nth),
             ),
             generalise=(
-                frame_given(nth),
                 frame_of(nth),
                 nth - own_pages,
                 (tables_at - own_bytes) + index * PAGE_SIZE,
@@ -156,30 +157,80 @@ def nth_mapped(mode: PagingMode) -> Lemma:
     )
 
 
+def by_address(at: Word = index) -> dict[int, Word]:
+    """The entries that a processor looks at for the page T + 4096 ``at``, by level: the bits of the address say which."""
+    address = vpt_start + at * PAGE_SIZE
+    return {level: dom0_builder.entry_of(address, shift_of(level)) for level in AT}
+
+
+def maps_nth(at: Word = index) -> Truth:
+    """The entry of the L1 that is looked at maps the ``at``-th frame from the first table on."""
+    return (content(1) != 0) & ((content(1) - 1) << PAGE_SHIFT == nth_frame(at))
+
+
 @cache
 def tables_reached(mode: PagingMode) -> Lemma:
-    """The page T + 4096 i maps the i-th frame taken, and nothing is written over the entries on the way there."""
-    nth, mapped = table_page() + index, nth_mapped(mode)
+    """From the root down, an address of the tables leads to the i-th frame, by entries that nothing is written over."""
+    nth, mapped = nth_page(), nth_mapped(mode)
+    address = vpt_start + index * PAGE_SIZE
     return Lemma(
         f"tables-mapped[{mode.name}]",
-        "i < n ⇒ the page T + 4096 i is within the region and maps the i-th frame taken, by entries that are kept",
+        "i < n ⇒ from the root down the address T + 4096 i leads to an L3, an L2, an L1 and the i-th frame taken, by "
+        "entries that are kept",
         Statement(
             assumptions=(*mapped.statement.assumptions, walkable(mode)),
-            runs=mapped.statement.runs,
-            goal=mapped.statement.goal & kept(mode, index),
+            runs=looks(arguments() | {ITS.root: root_of(mode)}, by_address()),
+            goal=maps_nth() & all_of(RESULTS[level]["level"] == level for level in AT) & kept(mode, index),
         ),
         Steps(
-            uses=(mapped.at(), region.v_end_grows(mode).at(m=n), keeps(mode, index)),
+            uses=(
+                mapped.at(),
+                region.v_end_grows(mode).at(m=n),
+                keeps(mode, index),
+                pages_inside(mode).at(),
+                page_in_root().at(page=nth, end=v_end),
+                initrd_ends().at(),
+                order_bounded().at(size=region_bytes - own_bytes),
+                same_address().at(),
+                entries_by_address().at(page=nth, address=address),
+                at(
+                    walk_down(),
+                    mode,
+                    page=nth,
+                    **{str(AT[level].value): entry for level, entry in by_address().items()},
+                ),
+            ),
             generalise=(
-                frame_given(nth) << PAGE_SHIFT,
-                initrd_page + initrd_count,
+                frame_of(nth),
+                *(entry for entry in by_address().values()),
+                *(entry_under(level, nth) for level in AT),
+                address,
+                nth_frame(),
+                allocation,
                 initrd_page,
+                initrd_count,
+                own_bytes,
                 nth,
-                region_bytes >> PAGE_SHIFT,
                 spanned(v_start, v_end, 39),
                 region_bytes,
+                tables_at,
                 v_end,
             ),
+        ),
+    )
+
+
+@cache
+def same_address() -> Lemma:
+    """The pages of the tables are pages of the region."""
+    return Lemma(
+        "same-address",
+        "S, T whole pages ⇒ T + 4096 i = S + 4096 p, p being T's page and i",
+        Statement(
+            assumptions=(
+                Assumption("pages", (v_start | vpt_start) & (PAGE_SIZE - 1) == 0, "S and T are whole pages"),
+            ),
+            goal=vpt_start + index * PAGE_SIZE == v_start + nth_page() * PAGE_SIZE,
         ),
     )
 
@@ -265,18 +316,18 @@ def tables_mapped() -> tuple[Part, ...]:
             name=f"{mode.title}, {name}",
             lemma=tables_reached(mode),
             least=(v_start, vpt_start, n, index, vinitrd_start),
-            shape=shape & (index + 1 == n),
+            shape=shape & (index + 1 == n) & (ITS.initrd_frame == 0),
             without={
-                "room": _ends_below_tables() & no_initrd() & (index == 0),
-                "pages": (v_start == PAGE_SIZE // 2) & _few(mode) & no_initrd() & (index == 0),
+                "room": _ends_below_tables() & no_initrds_frame() & (index == 0),
+                "pages": (v_start == PAGE_SIZE // 2) & _few(mode) & no_initrds_frame() & (index == 0),
                 "initrd": (v_start == 0) & _few(mode) & _initrd_too_long(),
-                "index": (v_start == 0) & _few(mode) & no_initrd() & (index == 1024),
+                "index": (v_start == 0) & _few(mode) & no_initrds_frame() & (index == 1024),
                 "root": (v_start == -(4 << 20))
                 & (vpt_start == PAGE_SIZE)
-                & no_initrd()
+                & no_initrds_frame()
                 & (n == 9)
                 & (index == 0),
-                "below": into_the_hole() & no_initrd() & (n == 11) & (index == 10),
+                "below": into_the_hole() & no_initrds_frame() & (n == 11) & (index == 10),
             },
             replay=on_machine(mode, _nth_on_machine),
         )
@@ -305,11 +356,11 @@ def allocation_suffices() -> tuple[Part, ...]:
             name=f"{mode.title}, {name}",
             lemma=all_allocated(mode),
             least=(v_start, vpt_start, n, page, vinitrd_start),
-            shape=shape & (page + 1 == region_bytes >> PAGE_SHIFT),
+            shape=shape & (page + 1 == region_bytes >> PAGE_SHIFT) & (ITS.initrd_frame == 0),
             without={
-                "room": full_circle() & no_initrd() & (n == 8) & (page == 0),
+                "room": full_circle() & no_initrds_frame() & (n == 8) & (page == 0),
                 "initrd": (v_start == 0) & _few(mode) & _initrd_too_long() & (page == 0),
-                "page": (v_start == 0) & _few(mode) & no_initrd() & (page == 1024),
+                "page": (v_start == 0) & _few(mode) & no_initrds_frame() & (page == 1024),
             },
             replay=on_machine(mode, _allocated_on_machine),
         )

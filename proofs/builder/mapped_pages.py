@@ -8,19 +8,18 @@ from functools import cache
 
 from ...encodings import dom0_builder
 from ...encodings.allocation import initrd_pages
+from ...encodings.builder_loop import NO_TABLE, building, root_of
 from ...encodings.dom0_layout import padded_end
 from ...encodings.spans import round_up
 from ...formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
-from ...formal.logic.theorem import Assumption, Lemma, Run, Statement, Steps
-from ...formal.words.word import Truth, Word, word
+from ...formal.logic.theorem import Assumption, Lemma, Run, Statement, Steps, Use
+from ...formal.words.word import Truth, Word, number, word
 from ..shared import arithmetic, region
 from ..shared.region import ABOVE_TABLES, n, v_start, vpt_start
-from . import page_lengths
+from .frame_cursors import mapped_in_order
 from .page_lengths import (
     fits_below,
     fits_between,
-    next_frame,
-    next_initrds,
     order_bounded,
     order_holds,
     page,
@@ -30,6 +29,7 @@ from .page_lengths import (
     starts_below,
     whole_pages,
 )
+from .table_places import ITS
 
 vinitrd_start, initrd_len = word("vinitrd_start"), word("initrd_len")
 v_end = padded_end(vpt_start, n)
@@ -46,14 +46,42 @@ def frame_of(page: Word) -> Word:
     return dom0_builder.frame_of(page, initrd_page, initrd_count)
 
 
+def arguments(pages: Word | None = None) -> dict[Word, Word]:
+    """What the loop's words stand for where it builds the region, or its first pages; the root stays open."""
+    return {
+        ITS.pages: dom0_builder.pages_of(v_start, v_end) if pages is None else pages,
+        ITS.initrd_page: initrd_page,
+        ITS.initrd_pages: initrd_count,
+    }
+
+
+def at(lemma: Lemma, mode: PagingMode | None = None, pages: Word | None = None, **terms: Word) -> Use:
+    """A lemma on the loop, said of the region's, and of a root of the mode's."""
+    known = {str(each.value) for each in lemma.statement.variables}
+    given = {str(each.value): term for each, term in arguments(pages).items()}
+    given |= {} if mode is None else {"root": root_of(mode)}
+    return lemma.at(**{name: term for name, term in (given | terms).items() if name in known})
+
+
+def built(mode: PagingMode, table: Word = ITS.table, entry: Word = ITS.entry) -> Run:
+    """The mapping loop for the region that n frames make, looking at a table and an entry of it."""
+    return _run(arguments() | {ITS.root: root_of(mode), ITS.table: table, ITS.entry: entry})
+
+
 def mapping(page: Word) -> Run:
-    """The mapping loop, up to a page of the region."""
-    return page_lengths.mapping(page, initrd_page, initrd_count)
+    """The mapping loop, up to a page of the region, looking at nothing."""
+    nothing = {ITS.table: number(NO_TABLE), ITS.entry: number(0)}
+    return _run(arguments(page) | {ITS.root: number(0)} | nothing)
+
+
+def _run(given: dict[Word, Word]) -> Run:
+    loop = building()
+    return Run(loop, tuple(given.get(each, each) for each in loop.parameters), loop.state)
 
 
 def frame_given(page: Word) -> Word:
     """The frame that a page of the region gets in the `mapping` loop."""
-    return dom0_builder.frame_given(page, initrd_page, initrd_count, next_frame, next_initrds)
+    return dom0_builder.frame_given(page, initrd_page, initrd_count, ITS.next_frame, ITS.next_initrds)
 
 
 def is_initrds(page: Word) -> Truth:
@@ -69,6 +97,11 @@ def table_page() -> Word:
 def no_initrd() -> Truth:
     """Where to look for what has nothing to do with an initrd: there is none."""
     return (vinitrd_start == 0) & (initrd_len == 0)
+
+
+def no_initrds_frame() -> Truth:
+    """The same for what has to do with the loop, which has a place for the initrd's frames, too."""
+    return no_initrd() & (ITS.initrd_frame == 0)
 
 
 def on_pages() -> Assumption:
@@ -285,6 +318,25 @@ def initrd_few() -> Lemma:
 
 
 @cache
+def initrd_ends() -> Lemma:
+    """The initrd's pages don't wrap, mapped or not."""
+    return Lemma(
+        "initrd-ends",
+        "i ≤ i + w",
+        Statement(assumptions=(below_tables(),), goal=initrd_page <= initrd_page + initrd_count),
+        Steps(
+            uses=(
+                initrd_place().at(),
+                fits_below().wherever(start=initrd_page, pages=initrd_count, tables=tables_at >> PAGE_SHIFT),
+                order_bounded().at(size=region_bytes - own_bytes),
+                initrd_few().at(),
+            ),
+            generalise=(initrd_page, initrd_count, allocation, own_bytes, tables_at),
+        ),
+    )
+
+
+@cache
 def given_in_order() -> Lemma:
     """Each page of the region maps what its number says: the cursors go up by one where they are used."""
     before_pages = tables_at >> PAGE_SHIFT
@@ -296,11 +348,8 @@ def given_in_order() -> Lemma:
         ),
         Steps(
             uses=(
-                initrd_place().at(),
-                fits_below().wherever(start=initrd_page, pages=initrd_count, tables=before_pages),
-                order_bounded().at(size=region_bytes - own_bytes),
-                initrd_few().at(),
-                page_lengths.mapped_in_order().at(start=initrd_page, pages=initrd_count),
+                initrd_ends().at(),
+                at(mapped_in_order(), pages=page, root=number(0), table=number(NO_TABLE), entry=number(0)),
             ),
             generalise=(
                 frame_given(page),

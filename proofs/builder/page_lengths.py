@@ -1,7 +1,7 @@
 """Lemmas about pages counted from an address: lengths in pages, what is left out of them, and what holds them.
 
-Small ones, mostly about order, that `mapped_pages` puts its terms into. Those about the builder's two cursors and its
-allocation say what the code does of any region: DOMAIN.md section 4.
+Small ones, mostly about order, that `mapped_pages` puts its terms into. Those about the builder's allocation
+say what the code does of any region: DOMAIN.md section 4.
 """
 
 from functools import cache
@@ -9,13 +9,12 @@ from functools import cache
 from ...encodings import dom0_builder
 from ...encodings.allocation import order_pages
 from ...formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE
-from ...formal.logic.theorem import Assumption, Induction, Lemma, Run, Statement, Steps
-from ...formal.words.word import Word, choose, number, word
+from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps
+from ...formal.words.word import Word, word
 from ..shared.region import n
 
 page = word("page")
 before, size = word("before"), word("size")
-mapped, next_frame, next_initrds = word("mapped"), word("next_frame"), word("next_initrds")
 
 
 @cache
@@ -240,30 +239,3 @@ def order_holds() -> Lemma:
 def order_bounded() -> Lemma:
     """No order is for more pages than there are addresses for."""
     return Lemma("order-bounded", "2^order(L) ≤ 2^52", Statement(goal=order_pages(size) <= 1 << 52))
-
-
-def mapping(page: Word, initrd_page: Word, initrd_pages: Word) -> Run:
-    """The mapping loop, up to a page, and where its two cursors stand then."""
-    return Run(dom0_builder.mapping(), (page, initrd_page, initrd_pages), (mapped, next_frame, next_initrds))
-
-
-@cache
-def mapped_in_order() -> Lemma:
-    """The frame that the cursors give a page, each going up by one where it is used."""
-    start, pages = word("start"), word("pages")
-    end = start + pages
-    left_out = choose(mapped < start, number(0), choose(mapped < end, mapped - start, pages))
-    return Lemma(
-        "mapped-in-order",
-        "the p-th page maps the frame p below i, the initrd's p - i up to i + w, and p - w from there on",
-        Statement(
-            assumptions=(Assumption("order", start <= end, "i ≤ i + w"),),
-            runs=(mapping(page, start, pages),),
-            goal=dom0_builder.frame_given(page, start, pages, next_frame, next_initrds)
-            == dom0_builder.frame_of(page, start, pages),
-        ),
-        Induction(
-            invariant=(end < start)
-            | ((mapped <= page) & (next_initrds == left_out) & (next_frame == mapped - left_out))
-        ),
-    )

@@ -23,7 +23,7 @@ ROOT_SHIFT: Final = 48
 """What the root table maps, as a shift."""
 
 
-def _below_one_root(end: Word) -> Truth:
+def below_one_root(end: Word) -> Truth:
     """S and the byte below ``end``, above it, agree above what the root table maps."""
     return (v_start <= end - 1) & (v_start >> ROOT_SHIFT == (end - 1) >> ROOT_SHIFT)
 
@@ -47,7 +47,7 @@ def root_holds() -> Lemma:
                 ),
                 Assumption(
                     "within",
-                    _below_one_root(end),
+                    below_one_root(end),
                     "S ≤ V - 1, and they agree from bit 48 up",
                 ),
             ),
@@ -66,7 +66,7 @@ def walkable(mode: PagingMode) -> Assumption:
         )
     return Assumption(
         "root",
-        _below_one_root(v_end),
+        below_one_root(v_end),
         "v_start and the region's last byte, above it, agree from bit 48 up: the builder doesn't run off the root",
     )
 

@@ -23,7 +23,8 @@ from ...formal.logic.verdict import Replay
 from ...formal.machine.arrange import PADDING, ROUNDING, TooLarge, arrange, touched
 from ...formal.machine.replay import replay
 from ...formal.words.word import Word, number
-from ..builder.claims import above_4_gib, below_4_gib, consumed, full_circle, level_runs, takes
+from ..builder.frames_taken import above_4_gib, below_4_gib, consumed, full_circle, looking_at_nothing, takes
+from ..builder.mapped_pages import built
 from ..count.claims import on_pages, ordinary
 from ..shared import region, replays, search
 from ..shared.region import n, v_start, vpt_start
@@ -157,10 +158,16 @@ def compat_l4_counted_exact() -> tuple[Part, ...]:
     """For all S, T with room and V(n) ≤ 4 GiB: the builder of that Xen takes n frames. Refuted: n - 1, always."""
     took = consumed(COMPAT)
     exactly = counted_exactly(L4_COUNTED, COMPAT, 1)
-    small = ordinary() & (v_start == 0) & (vpt_start < 1 << 30) & (n == 1 + search.needed(COMPAT, n))
+    small = (
+        ordinary()
+        & (v_start == 0)
+        & (vpt_start < 1 << 30)
+        & (n == 1 + search.needed(COMPAT, n))
+        & looking_at_nothing()
+    )
     statement = Statement(
         assumptions=(region.room(COMPAT, n), below_4_gib()),
-        runs=(found(L4_COUNTED), *level_runs()),
+        runs=(found(L4_COUNTED), built(COMPAT)),
         goal=took == n,
     )
     return (
@@ -187,7 +194,10 @@ def compat_l4_counted_exact() -> tuple[Part, ...]:
             ),
             least=(v_start, vpt_start),
             shape=small,
-            without={"room": full_circle(), "below": above_4_gib()},
+            without={
+                "room": full_circle() & looking_at_nothing(),
+                "below": above_4_gib() & looking_at_nothing(),
+            },
             replay=_built("compat-l4-counted", 1),
         ),
     )

@@ -1,15 +1,12 @@
 """The dom0 builder's loops and frames by formula, against the machine's builder, entry by entry."""
 
 import pytest
-from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from ptproof.encodings import dom0_builder
 from ptproof.encodings.allocation import initrd_pages
-from ptproof.encodings.dom0_builder import ENTRIES
 from ptproof.formal.layouts.layout import Layout, Segment
 from ptproof.formal.layouts.paging import COMPAT, PAGE_SHIFT, PAGE_SIZE, X86_64, PagingMode
-from ptproof.formal.logic.search import run
 from ptproof.formal.machine.builder import (
     INITRD_MFN,
     PRESENT,
@@ -19,62 +16,10 @@ from ptproof.formal.machine.builder import (
     mfn_of,
     table_entries,
 )
-from ptproof.formal.machine.replay import replay
 from ptproof.formal.words.word import compiled, number, word
-from ptproof.proofs.builder.claims import SHIFTS
 
 MIB, GIB = 1 << 20, 1 << 30
 MODES = pytest.mark.parametrize("mode", [X86_64, COMPAT], ids=lambda mode: mode.name)
-
-
-@given(st.integers(0, ENTRIES - 1), st.integers(0, 3 * ENTRIES))
-def test_the_loop_leaps_to_where_its_steps_end(offset: int, events: int) -> None:
-    """Run on numbers, the loop's leap gives what its steps give."""
-    loop = dom0_builder.filling()
-    assert run(loop, (offset, events)) == run(evolve(loop, leap=None), (offset, events))
-
-
-@given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40))
-def test_the_mapping_leaps_to_where_its_steps_end(page: int, initrd_page: int, initrd_pages: int) -> None:
-    """So does the mapping loop's."""
-    loop = dom0_builder.mapping()
-    given_to = (page, initrd_page, initrd_pages)
-    assert run(loop, given_to) == run(evolve(loop, leap=None), given_to)
-
-
-def taken(start: int, end: int) -> list[int]:
-    """The tables that each level takes by the loop, from the L1 up."""
-    words = number(start), number(end)
-    events = int(dom0_builder.pages_of(*words))
-    found = []
-    for shift in SHIFTS:
-        stopped = run(dom0_builder.filling(), (int(dom0_builder.entry_of(words[0], shift)), events))
-        assert stopped is not None
-        events = stopped[2]
-        found.append(events)
-    return found
-
-
-@MODES
-@pytest.mark.parametrize(
-    ("start", "end"),
-    [
-        (0, 4 * MIB),
-        (0x1FF000, 4 * MIB),
-        (GIB - 4096, GIB + 4 * MIB),
-        (GIB - 8 * MIB, GIB),
-        (3 * GIB - 4096, 3 * GIB + 4 * MIB),
-        (3 * GIB, 3 * GIB + 12 * MIB),
-    ],
-)
-def test_the_loop_takes_what_the_machine_takes(mode: PagingMode, start: int, end: int) -> None:
-    """Level by level the loop of formulas takes the tables that the machine's builder takes."""
-    layout = Layout(mode=mode, page_tables=Segment(start, start + 0x6000), total=Segment(start, end))
-    l1, l2, l3 = taken(start, end)
-    if mode is COMPAT:
-        l2 += int(dom0_builder.missing_l2(number(start), number(l2)))
-    report = replay(layout)
-    assert (report.taken["L1"], report.taken["L2"], report.taken["L3"]) == (l1, l2, l3)
 
 
 def with_initrd(start: int, size: int, place: int, length: int, mode: PagingMode = X86_64) -> Layout:
@@ -101,29 +46,20 @@ def leaves(domain: Domain) -> list[int]:
     ids=["none", "not mapped", "at the start", "in the middle", "up to the tables"],
 )
 def test_each_page_maps_the_machines_frame(mode: PagingMode, place: int, length: int) -> None:
-    """The mapping loop's cursors, and the formula, give every page of the region what the machine maps there."""
+    """The formula gives every page of the region what the machine maps there."""
     size = 4 * MIB
     domain = build(with_initrd(GIB, size, place, length, mode))
     pages = int(initrd_pages(number(length)))
     allocation = dom0_builder.allocated(number(GIB), number(GIB + size), number(place), number(length))
     at = int(dom0_builder.initrds_page(number(GIB), number(place), allocation))
     inputs = page, start, count = word("page"), word("start"), word("count")
-    cursors = word("next_frame"), word("next_initrds")
-    formula = compiled(
-        [dom0_builder.frame_of(*inputs), dom0_builder.frame_given(*inputs, *cursors)], [*inputs, *cursors]
-    )
+    formula = compiled([dom0_builder.frame_of(*inputs)], inputs)
     is_initrds = compiled([dom0_builder.is_initrds(page, start, count)], inputs)
-    loop = dom0_builder.mapping()
-    step = compiled(loop.step, (*loop.parameters, *loop.state))
     mapped = leaves(domain)
     assert len(mapped) == size >> PAGE_SHIFT
-    state: tuple[int, ...] = (0, 0, 0)
     for each, mfn in enumerate(mapped):
         from_ = INITRD_MFN if is_initrds(each, at, pages)[0] else domain.alloc_mfn
-        assert formula(each, at, pages, *state[1:]) == (mfn - from_, mfn - from_)
-        state = step(len(mapped), at, pages, *state)
-    assert run(loop, (len(mapped), at, pages)) == state
-    assert state[1:] == (len(mapped) - len(domain.initrd), len(domain.initrd))
+        assert formula(each, at, pages) == (mfn - from_,)
 
 
 def test_the_frames_of_the_pages_around_an_initrd() -> None:
@@ -157,7 +93,6 @@ def test_the_allocation_is_the_machines(at: int, length: int, mapped: bool, size
     assert int(allocation) == domain.allocation
     first = int(dom0_builder.first_table(number(start), number(tables), *words))
     assert first >> PAGE_SHIFT == domain.pool_mfn - domain.alloc_mfn
-    assert run(dom0_builder.taking(), (first, 3)) == (3, first + 3 * PAGE_SIZE)
     assert int(dom0_builder.initrds_page(number(start), words[0], allocation)) == (
         at if mapped else domain.allocation
     )

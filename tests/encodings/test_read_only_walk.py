@@ -1,8 +1,9 @@
 """The walk of formulas on numbers, against the tables that the machine built: each pointer, before every visit."""
 
 import pytest
-from ptproof.encodings import dom0_builder
+from ptproof.encodings import builder_loop
 from ptproof.encodings import read_only_walk as walk
+from ptproof.encodings.dom0_builder import entry_of
 from ptproof.formal.layouts.layout import Layout, Segment
 from ptproof.formal.layouts.paging import COMPAT, PAGE_SHIFT, PAGE_SIZE, X86_64, PagingMode
 from ptproof.formal.logic.search import run
@@ -35,14 +36,12 @@ def built(mode: PagingMode, v_start: int, vpt_start: int) -> Domain:
 
 def stopped(domain: Domain, visits: int) -> tuple[int, ...]:
     """Where the walk of formulas stops after so many visits, through as many tables as the machine took by its loop."""
-    start = number(domain.layout.v_start)
-    below, tables = domain.pages, []
-    for shift in (21, 30, 39):
-        filled = run(dom0_builder.filling(), (int(dom0_builder.entry_of(start, shift)), below))
-        assert filled is not None
-        below = filled[2]
-        tables.append(below)
     layout = domain.layout
+    below, tables = domain.pages, []
+    for level in builder_loop.LEVELS:
+        own = entry_of(number(layout.v_start), builder_loop.shift_of(level))
+        below = int(builder_loop.tables_for(own, number(below)))
+        tables.append(below)
     found = run(walk.walking(), (layout.v_start, layout.vpt_start, visits, domain.pages, *tables))
     assert found is not None
     return found
@@ -57,10 +56,10 @@ def test_each_pointer_is_at_the_machines_entry(mode: PagingMode, v_start: int, v
     }
     before = (vpt_start - v_start) >> PAGE_SHIFT
     for visits in range(FRAMES + 1):
-        visited, l4_entry, l3, l3_entry, l2, l2_entry, l1, l1_entry, empty = stopped(domain, visits)
+        visited, pl4e_entry, l3, pl3e_entry, l2, pl2e_entry, l1, pl1e_entry, empty = stopped(domain, visits)
         assert (visited, empty) == (visits, 0)
-        entry = domain.memory[domain.root_slot * domain.entries + l4_entry]
-        for level, table, index in ((3, l3, l3_entry), (2, l2, l2_entry), (1, l1, l1_entry)):
+        entry = domain.memory[domain.root_slot * domain.entries + pl4e_entry]
+        for level, table, index in ((3, l3, pl3e_entry), (2, l2, pl2e_entry), (1, l1, pl1e_entry)):
             slot = slot_of(domain, entry)
             assert slot is not None
             assert table_index(slot) == of_level[level][table]

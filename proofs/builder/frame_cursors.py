@@ -1,0 +1,79 @@
+"""Lemmas on the frames that the mapping loop maps: its two cursors, of the allocation and of the initrd.
+
+An initrd of w pages that starts at page i has frames of its own; every other page takes the allocation's next one.
+"""
+
+from functools import cache
+
+from ...encodings.dom0_builder import frame_given, frame_of, is_initrds, left_out
+from ...formal.logic.theorem import Assumption, Induction, Lemma, Statement, Steps
+from ...formal.words.word import Truth, Word, choose
+from ..shared.arithmetic import a, b
+from .loop_steps import after, looking
+from .table_places import ITS
+
+
+def frame_now() -> Word:
+    """The frame that the step maps."""
+    initrds = is_initrds(ITS.mapped, ITS.initrd_page, ITS.initrd_pages)
+    return choose(initrds, ITS.initrd_frame + ITS.next_initrds, ITS.next_frame)
+
+
+def frame_at(page: Word) -> Word:
+    """The frame that a page maps, among those of the initrd or of the allocation."""
+    initrds = is_initrds(page, ITS.initrd_page, ITS.initrd_pages)
+    frame = frame_of(page, ITS.initrd_page, ITS.initrd_pages)
+    return choose(initrds, ITS.initrd_frame + frame, frame)
+
+
+def cursors() -> Truth:
+    """The frames' cursors: those of the initrd count its pages, and the allocation's all others."""
+    past = left_out(ITS.mapped, ITS.initrd_page, ITS.initrd_pages)
+    return (ITS.next_initrds == past) & (ITS.next_frame == ITS.mapped - past)
+
+
+def initrd_in_order() -> Assumption:
+    """The initrd's pages don't wrap."""
+    return Assumption("order", ITS.initrd_page <= ITS.initrd_page + ITS.initrd_pages, "i ≤ i + w")
+
+
+@cache
+def cursors_go_on() -> Lemma:
+    """A step keeps the frames' cursors, and maps the frame that they say."""
+    return Lemma(
+        "cursors-go-on",
+        "the cursors count the initrd's pages and the others, and the page p maps the frame for it",
+        Statement(
+            assumptions=(
+                initrd_in_order(),
+                Assumption("cursors", cursors() & (ITS.mapped < ITS.pages), "so before"),
+            ),
+            goal=after(cursors()) & (frame_now() == frame_at(ITS.mapped)),
+        ),
+    )
+
+
+@cache
+def same_frame() -> Lemma:
+    """The same page maps the same frame."""
+    return Lemma(
+        "same-frame",
+        "p = q ⇒ they map the same frame",
+        Statement(assumptions=(Assumption("same", a == b, "p = q"),), goal=frame_at(a) == frame_at(b)),
+    )
+
+
+@cache
+def mapped_in_order() -> Lemma:
+    """The frame that the cursors give a page, each going up by one where it is used."""
+    given = frame_given(ITS.pages, ITS.initrd_page, ITS.initrd_pages, ITS.next_frame, ITS.next_initrds)
+    return Lemma(
+        "mapped-in-order",
+        "the p-th page maps the frame p below i, the initrd's p - i up to i + w, and p - w from there on",
+        Statement(
+            assumptions=(initrd_in_order(),),
+            runs=(looking(),),
+            goal=given == frame_of(ITS.pages, ITS.initrd_page, ITS.initrd_pages),
+        ),
+        Induction(invariant=(ITS.mapped <= ITS.pages) & cursors(), step=Steps(uses=(cursors_go_on().at(),))),
+    )
