@@ -52,15 +52,15 @@ MUTANTS: Final[tuple[tuple[str, str, str, str, str], ...]] = (
     (
         "walk-stays-in-its-l2",
         "encodings/read_only_walk.py",
-        "    next_l2 = choose(past_l2, leads_to(v_start, 39, next_l3, next_l3_entry), l2_table)",
-        "    next_l2 = l2_table",
+        "    next_l2 = choose(past_l2, leads_to(v_start, 39, next_l3, next_l3_entry), pl2e_table)",
+        "    next_l2 = pl2e_table",
         "walk-visits-tables",
     ),
     (
         "walk-follows-the-entry-before",
         "encodings/read_only_walk.py",
-        "leads_to(v_start, 30, next_l2, next_l2_entry), l1_table)",
-        "leads_to(v_start, 30, l2_table, l2_entry), l1_table)",
+        "leads_to(v_start, 30, next_l2, next_l2_entry), pl1e_table)",
+        "leads_to(v_start, 30, pl2e_table, pl2e_entry), pl1e_table)",
         "walk-visits-tables",
     ),
     (

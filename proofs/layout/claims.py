@@ -155,7 +155,10 @@ def _disjoint(choice: Choice) -> Lemma:
     uses += [
         each
         for index, ((_, facts), (one, other)) in enumerate(zip(path, pairwise(borders), strict=True))
-        for each in (*facts, _above(index).at(low=virt_base, x=one, y=other))
+        for each in (
+            *facts,
+            _above().wherever(low=virt_base, x=one, y=other, most=number((index + 1) * STEP)),
+        )
     ]
     lengths = dict.fromkeys(border - virt_base for border in (kernel_start, *borders))
     return Lemma(
@@ -237,19 +240,23 @@ def _start_info_page() -> Lemma:
 x, y = word("x"), word("y")
 
 
+STEP = 2 * LONG
+"""No border is further above the one before it, in bytes."""
+
+
 @cache
-def _above(index: int) -> Lemma:
-    """x - low ≤ k 2^57, y - x ≤ 2^57 gives x - low ≤ y - low ≤ (k + 1) 2^57."""
-    limit, low = 2 * LONG, arithmetic.low
+def _above() -> Lemma:
+    """x - low ≤ W, y - x ≤ 2^57 gives x - low ≤ y - low ≤ W + 2^57."""
+    low, most = arithmetic.low, arithmetic.most
     return Lemma(
-        f"above[{index}]",
-        f"x - low ≤ {index + 1} · 2^57, y - x ≤ 2^57 ⇒ x - low ≤ y - low",
+        "above",
+        "x - low ≤ W ≤ 2^62, y - x ≤ 2^57 ⇒ x - low ≤ y - low ≤ W + 2^57",
         Statement(
             assumptions=(
-                Assumption("within", x - low <= (index + 1) * limit, "x is not far above low"),
-                Assumption("step", y - x <= limit, "y is not far above x"),
+                Assumption("within", (x - low <= most) & (most <= 1 << 62), "x is not far above low"),
+                Assumption("step", y - x <= STEP, "y is not far above x"),
             ),
-            goal=(x - low <= y - low) & (y - low <= (index + 2) * limit),
+            goal=(x - low <= y - low) & (y - low <= most + STEP),
         ),
     )
 

@@ -175,7 +175,10 @@ def few_tables() -> Lemma:
             uses=(
                 region.count_as_padded(X86_64).at(),
                 high_end(ENOUGH).at(),
-                *(arithmetic.spanned_at_most(shift, most).at(low=v_start, far=end) for shift in shifts),
+                *(
+                    arithmetic.spanned_at_most(shift).at(low=v_start, far=end, most=number(most))
+                    for shift in shifts
+                ),
             ),
             generalise=(counted, *spans, end),
         ),

@@ -13,6 +13,8 @@ from ...formal.words.word import Truth, Word, number, subterms, word
 low, near, far = word("low"), word("near"), word("far")
 a, b, c, d = word("a"), word("b"), word("c"), word("d")
 
+most = word("most")
+
 SUM_LIMIT = 1 << 62
 """Below this, sums of two do not wrap, with room to spare for sums of sums."""
 
@@ -108,12 +110,12 @@ def spanned_bounded(shift: int) -> Lemma:
 
 
 @cache
-def spanned_at_most(shift: int, most: int) -> Lemma:
-    """A range of ``most`` bytes touches at most two blocks more than fit into it."""
+def spanned_at_most(shift: int) -> Lemma:
+    """A range of W bytes touches at most two blocks more than fit into it, whatever W."""
     return from_low(
-        f"spanned-at-most[{shift},{most:#x}]",
-        f"far - low ≤ {most:#x} ⇒ N(low, far) ≤ {(most >> shift) + 2}",
-        (Assumption("within", far - low <= most, f"far - low ≤ {most:#x}"),),
+        f"spanned-at-most[{shift}]",
+        f"far - low ≤ W ⇒ N(low, far) ≤ W / 2^{shift} + 2",
+        (Assumption("within", far - low <= most, "far - low ≤ W"),),
         shift,
         spanned(low, far, shift) <= (most >> shift) + 2,
     )
@@ -134,24 +136,29 @@ def same_distance() -> Lemma:
     )
 
 
-def most_blocks(shift: int, most: int) -> int:
-    """How many more blocks a range touches at most that ends ``most`` bytes further up."""
-    return -(-most >> shift)
+MOVES_LIMIT = 1 << 62
+"""The longest way that an end is moved by, in bytes, where it is said what moves with it."""
+
+
+def blocks_in(shift: int, bytes_: Word) -> Word:
+    """⌈bytes / 2**s⌉: how many more blocks a range touches at most that ends so many bytes further up."""
+    return (bytes_ + ((1 << shift) - 1)) >> shift
+
+
+def moved_by(distance: Word) -> Assumption:
+    """The end moves up by ``most`` bytes at most."""
+    return Assumption("close", (distance <= most) & (most <= MOVES_LIMIT), "far - near ≤ W ≤ 2^62")
 
 
 @cache
-def spanned_moves(shift: int, most: int) -> Lemma:
-    """When the end moves up by ``most`` bytes, N_s grows by ⌈most / 2**s⌉ at most."""
-    growth = most_blocks(shift, most)
+def spanned_moves(shift: int) -> Lemma:
+    """When the end moves up by W bytes at most, N_s grows by ⌈W / 2**s⌉ at most, whatever W."""
     return from_low(
-        f"spanned-moves[{shift},{most:#x}]",
-        f"far - near ≤ {most:#x} ⇒ N(low, far) ≤ N(low, near) + {growth}",
-        (
-            in_order(low, near, far),
-            Assumption("close", distance(near, far) <= most, f"far - near ≤ {most:#x}"),
-        ),
+        f"spanned-moves[{shift}]",
+        f"far - near ≤ W ⇒ N(low, far) ≤ N(low, near) + ⌈W / 2^{shift}⌉",
+        (in_order(low, near, far), moved_by(distance(near, far))),
         shift,
-        spanned(low, far, shift) <= spanned(low, near, shift) + growth,
+        spanned(low, far, shift) <= spanned(low, near, shift) + blocks_in(shift, most),
     )
 
 
@@ -196,15 +203,14 @@ def round_up_grows(shift: int, limit: int) -> Lemma:
 
 
 @cache
-def round_up_moves(shift: int, most: int) -> Lemma:
-    """When an address moves up by ``most`` bytes, what it is rounded up to moves up by ⌈most⌉ at most."""
-    moved = most_blocks(shift, most) << shift
+def round_up_moves(shift: int) -> Lemma:
+    """When an address moves up by W bytes at most, what it is rounded up to moves up by ⌈W⌉ at most, whatever W."""
     return Lemma(
-        f"round-up-moves[{shift},{most:#x}]",
-        f"far - near ≤ {most:#x} ⇒ ⌈far⌉ - ⌈near⌉ ≤ {moved:#x}",
+        f"round-up-moves[{shift}]",
+        "far - near ≤ W ⇒ ⌈far⌉ - ⌈near⌉ ≤ ⌈W⌉",
         Statement(
-            assumptions=(Assumption("close", far - near <= most, f"far - near ≤ {most:#x}"),),
-            goal=round_up(far, shift) - round_up(near, shift) <= moved,
+            assumptions=(moved_by(far - near),),
+            goal=round_up(far, shift) - round_up(near, shift) <= round_up(most, shift),
         ),
     )
 

@@ -6,8 +6,9 @@ exception: only one that comes full circle is.
 """
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, reduce
 from itertools import accumulate
+from operator import add
 
 from ...encodings.dom0_count import tables, tables_by_level, tables_for
 from ...encodings.dom0_layout import PADDING, ROUNDING_SHIFT, padded_end, stack_end, v_end
@@ -182,6 +183,10 @@ def terms(*words: Word) -> tuple[Word, ...]:
     return tuple(dict.fromkeys(each for each in words if each.operation != "constant"))
 
 
+def _total(raises: Sequence[Word]) -> Word:
+    return reduce(add, raises)
+
+
 def summed(
     mode: PagingMode,
     *,
@@ -189,7 +194,7 @@ def summed(
     meaning: str,
     here: Word,
     there: Word,
-    raises: Sequence[int],
+    raises: Sequence[Word],
     per_level: Sequence[Use],
     assumptions: tuple[Assumption, ...] = (),
 ) -> Lemma:
@@ -206,7 +211,7 @@ def summed(
         if level.fixed is None
     ]
     for index in range(1, len(levels)):
-        before = sum(raises[:index])
+        before = _total(raises[:index])
         uses.append(
             arithmetic.sums_grow().at(
                 a=sums[1][index - 1],
@@ -226,7 +231,7 @@ def summed(
                 ),
                 *assumptions,
             ),
-            goal=tables(mode, v_start, there) <= tables(mode, v_start, here) + sum(raises),
+            goal=tables(mode, v_start, there) <= tables(mode, v_start, here) + _total(raises),
         ),
         Steps(uses=(*per_level, *uses), generalise=terms(*least, *most)),
     )
@@ -241,7 +246,7 @@ def tables_grow(mode: PagingMode) -> Lemma:
         meaning="near ≤ far ⇒ f(S, near) ≤ f(S, far), counted from S",
         here=far,
         there=near,
-        raises=[0] * len(mode.counted_levels),
+        raises=[number(0)] * len(mode.counted_levels),
         per_level=[
             arithmetic.spanned_grows(level.shift).at(low=v_start)
             for level in mode.counted_levels

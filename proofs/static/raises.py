@@ -8,14 +8,16 @@ Once one is as small as `settling_raise`, it crosses one 4 MiB line at most, the
 tables, and these are too few to reach the next line: the one after that is 0.
 """
 
-from functools import cache
+from functools import cache, reduce
+from operator import add
 
 from ...encodings.dom0_count import FIRST_TRIED, tables, tables_by_level, tables_for
 from ...encodings.dom0_layout import ROUNDING_SHIFT, padded_end
+from ...encodings.spans import round_up
 from ...encodings.static_count import raised
 from ...formal.layouts.paging import PAGE_SIZE, Level, PagingMode
 from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps, Use
-from ...formal.words.word import number, word
+from ...formal.words.word import Word, number, word
 from ..shared import arithmetic, region, search
 from ..shared.region import far, m, n, near, v_start, vpt_start
 
@@ -24,19 +26,29 @@ LINE = 1 << ROUNDING_SHIFT
 """What the region's end is rounded to, in bytes; its multiples are the lines that it can cross."""
 
 
-def pages_moved(frames: int) -> int:
+MOST_RAISED = 1 << 48
+"""The largest raise that is spoken of, in frames."""
+frames = word("frames")
+
+
+def end_moved(raised_by: Word) -> Word:
     """How far the region's end moves at most, in bytes, when so many frames more are set aside."""
-    return -(-frames * PAGE_SIZE // LINE) * LINE
+    return round_up(raised_by * PAGE_SIZE, ROUNDING_SHIFT)
 
 
-def _level_raise(level: Level, moved: int) -> int:
+def level_raise(level: Level, moved: Word) -> Word:
     """How many more tables a level takes at most when the region's end moves so many bytes."""
-    return 0 if level.fixed is not None else arithmetic.most_blocks(level.shift, moved)
+    return number(0) if level.fixed is not None else arithmetic.blocks_in(level.shift, moved)
 
 
-def most_raise(mode: PagingMode, frames: int) -> int:
+def raise_of(mode: PagingMode, raised_by: Word) -> Word:
     """B(X): how many more tables X more frames can need at most."""
-    return sum(_level_raise(level, pages_moved(frames)) for level in mode.counted_levels)
+    return reduce(add, (level_raise(level, end_moved(raised_by)) for level in mode.counted_levels[::-1]))
+
+
+def most_raise(mode: PagingMode, raised_by: int) -> int:
+    """`raise_of`, of a number."""
+    return int(raise_of(mode, number(raised_by)))
 
 
 def settling_raise(mode: PagingMode) -> int:
@@ -44,26 +56,28 @@ def settling_raise(mode: PagingMode) -> int:
     return LINE // PAGE_SIZE - most_raise(mode, 1)
 
 
+def _raised_by() -> Assumption:
+    """From n to m the count is raised by X at most."""
+    return Assumption("close", (m - n <= frames) & (frames <= MOST_RAISED), "m ≤ n + X, X ≤ 2^48")
+
+
 @cache
-def v_end_moves(frames: int) -> Lemma:
+def v_end_moves() -> Lemma:
     """n ≤ m ≤ n + X gives V(m) ≤ V(n) + ⌈4096 X⌉ to 4 MiB."""
     ends = padded_end(vpt_start, n), padded_end(vpt_start, m)
     moved = region.padded(m) - region.padded(n)
     return Lemma(
-        f"v-end-moves[{frames}]",
-        f"n ≤ m ≤ n + {frames} ⇒ V(m) - V(n) ≤ {pages_moved(frames):#x}",
+        "v-end-moves",
+        "n ≤ m ≤ n + X ⇒ V(m) - V(n) ≤ ⌈4096 X⌉ to 4 MiB",
         Statement(
-            assumptions=(
-                Assumption("in-order", n <= m, "n ≤ m"),
-                Assumption("close", m - n <= frames, f"m ≤ n + {frames}"),
-            ),
-            goal=(ends[1] - ends[0] <= pages_moved(frames)),
+            assumptions=(Assumption("in-order", n <= m, "n ≤ m"), _raised_by()),
+            goal=ends[1] - ends[0] <= end_moved(frames),
         ),
         Steps(
             uses=(
                 stack_moves().at(),
-                arithmetic.round_up_moves(ROUNDING_SHIFT, frames * PAGE_SIZE).at(
-                    near=region.padded(n), far=region.padded(m)
+                arithmetic.round_up_moves(ROUNDING_SHIFT).at(
+                    near=region.padded(n), far=region.padded(m), most=frames * PAGE_SIZE
                 ),
             ),
             generalise=(*ends, moved, m - n),
@@ -82,16 +96,16 @@ def stack_moves() -> Lemma:
 
 
 @cache
-def tables_move(mode: PagingMode, moved: int) -> Lemma:
+def tables_move(mode: PagingMode) -> Lemma:
     """near ≤ far ≤ near + W gives f(S, far) ≤ f(S, near) + a raise: level by level."""
     levels = [level for level in mode.counted_levels if level.fixed is None]
-    raises = tuple(_level_raise(level, moved) for level in mode.counted_levels[::-1])
-    per_level = [arithmetic.spanned_moves(level.shift, moved).at(low=v_start) for level in levels]
+    raises = tuple(level_raise(level, arithmetic.most) for level in mode.counted_levels[::-1])
+    per_level = [arithmetic.spanned_moves(level.shift).at(low=v_start) for level in levels]
     return region.summed(
         mode,
-        name=f"tables-move[{mode.name},{moved:#x}]",
-        meaning=f"near ≤ far ≤ near + {moved:#x} ⇒ f(S, far) ≤ f(S, near) + {sum(raises)}",
-        assumptions=(Assumption("close", far - near <= moved, f"far - near ≤ {moved:#x}"),),
+        name=f"tables-move[{mode.name}]",
+        meaning="near ≤ far ≤ near + W ⇒ f(S, far) ≤ f(S, near) + Σ ⌈W / 2^s⌉",
+        assumptions=(arithmetic.moved_by(far - near),),
         here=near,
         there=far,
         raises=raises,
@@ -100,27 +114,23 @@ def tables_move(mode: PagingMode, moved: int) -> Lemma:
 
 
 @cache
-def count_moves(mode: PagingMode, frames: int) -> Lemma:
-    """n ≤ m ≤ n + X gives f(S, V(m)) ≤ f(S, V(n)) + B(X)."""
+def count_moves(mode: PagingMode) -> Lemma:
+    """n ≤ m ≤ n + X gives f(S, V(m)) ≤ f(S, V(n)) + B(X), whatever X."""
     ends = padded_end(vpt_start, n), padded_end(vpt_start, m)
     counts = tuple(tables_for(mode, v_start, vpt_start, each) for each in (n, m))
     padded = tuple(tables(mode, v_start, end) for end in ends)
     return Lemma(
-        f"count-moves[{mode.name},{frames}]",
-        f"n ≤ m ≤ n + {frames} ⇒ f(S, V(m)) ≤ f(S, V(n)) + {most_raise(mode, frames)}",
+        f"count-moves[{mode.name}]",
+        "n ≤ m ≤ n + X ⇒ f(S, V(m)) ≤ f(S, V(n)) + B(X)",
         Statement(
-            assumptions=(
-                Assumption("in-order", n <= m, "n ≤ m"),
-                Assumption("close", m - n <= frames, f"m ≤ n + {frames}"),
-                region.room(mode, m),
-            ),
-            goal=counts[1] <= counts[0] + most_raise(mode, frames),
+            assumptions=(Assumption("in-order", n <= m, "n ≤ m"), _raised_by(), region.room(mode, m)),
+            goal=counts[1] <= counts[0] + raise_of(mode, frames),
         ),
         Steps(
             uses=(
                 region.v_end_grows(mode).at(),
-                v_end_moves(frames).at(),
-                tables_move(mode, pages_moved(frames)).at(near=ends[0], far=ends[1]),
+                v_end_moves().at(),
+                tables_move(mode).at(near=ends[0], far=ends[1], most=end_moved(frames)),
                 region.count_as_padded(mode).at(),
                 region.count_as_padded(mode).at(n=m),
             ),
@@ -195,7 +205,7 @@ def settles(mode: PagingMode) -> Lemma:
         Steps(
             uses=(
                 region.count_grows(mode).at(),
-                count_moves(mode, small).at(),
+                count_moves(mode).at(frames=number(small)),
                 *(region.count_as_padded(mode).at(n=each) for each in (n, m, l)),
                 v_end_stays().wherever(),
                 same_end().wherever(n=m, m=l),
@@ -239,7 +249,7 @@ def first_bounded(mode: PagingMode, before: int, start: int = 0) -> Lemma:
                 region.count_as_padded(mode).at(n=number(start)),
                 end_within(before, start).at(),
                 *(
-                    arithmetic.spanned_at_most(level.shift, most).at(low=v_start, far=end)
+                    arithmetic.spanned_at_most(level.shift).at(low=v_start, far=end, most=number(most))
                     for level in mode.counted_levels
                     if level.fixed is None
                 ),
@@ -304,7 +314,7 @@ def static_is_exact(mode: PagingMode, before: int | None = None, start: int = 0)
     for index, bound in enumerate(bounds):
         low, high = steps[index], steps[index + 1]
         rising.append(region.count_grows(mode).at(n=low, m=high))
-        rising.append(count_moves(mode, bound).at(n=low, m=high))
+        rising.append(count_moves(mode).at(n=low, m=high, frames=number(bound)))
     rising.append(settles(mode).at(n=steps[-3], m=steps[-2], l=steps[-1]))
     # The search stops no higher than this fixed point, and each n_k is no higher than what it stops at.
     rising.append(search.stops_least(mode).at(m=steps[-1], first=number(FIRST_TRIED)))

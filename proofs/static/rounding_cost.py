@@ -38,7 +38,7 @@ PAGE_MASK: Final = number(PAGE_SIZE - 1)
 def most_frames(mode: PagingMode) -> int:
     """The most table frames that Xen's region needs more: 4 for a 64-bit guest, 2 for a 32-bit one."""
     return sum(
-        arithmetic.most_blocks(level.shift, LINE)
+        int(arithmetic.blocks_in(level.shift, number(LINE)))
         for level in mode.counted_levels
         if level.fixed is None and not _is_one(mode, level.shift)
     )
@@ -129,14 +129,16 @@ def tables_above(mode: PagingMode) -> Lemma:
                 [one_l3(level.shift).at(low=v_start, far=at) for at in (UP, far)]
                 if _is_one(mode, level.shift)
                 else [
-                    arithmetic.spanned_moves(level.shift, LINE).at(low=v_start, near=UP, far=far),
+                    arithmetic.spanned_moves(level.shift).at(
+                        low=v_start, near=UP, far=far, most=number(LINE)
+                    ),
                     arithmetic.spanned_bounded(level.shift).at(low=v_start, far=UP),
                 ]
             )
         ]
     else:
         spans = [tables(mode, v_start, at) for at in (UP, far)]
-        uses = [raises.tables_move(mode, LINE).at(near=UP, far=far)]
+        uses = [raises.tables_move(mode).at(near=UP, far=far, most=number(LINE))]
     return Lemma(
         f"tables-above[{mode.name}]",
         f"f(S, ⌈e⌉ + 4 MiB) ≤ f(S, ⌈e⌉) + {most_frames(mode)}",
