@@ -313,8 +313,8 @@ def static_is_exact(mode: PagingMode, before: int | None = None, start: int = 0)
     rising: list[Use] = [bounded, region.count_at_least(mode).at(n=number(start))]
     for index, bound in enumerate(bounds):
         low, high = steps[index], steps[index + 1]
-        rising.append(region.count_grows(mode).at(n=low, m=high))
-        rising.append(count_moves(mode).at(n=low, m=high, frames=number(bound)))
+        rising.append(region.count_grows(mode).wherever(n=low, m=high))
+        rising.append(count_moves(mode).wherever(n=low, m=high, frames=number(bound)))
     rising.append(settles(mode).at(n=steps[-3], m=steps[-2], l=steps[-1]))
     # The search stops no higher than this fixed point, and each n_k is no higher than what it stops at.
     rising.append(search.stops_least(mode).at(m=steps[-1], first=number(FIRST_TRIED)))
@@ -322,7 +322,7 @@ def static_is_exact(mode: PagingMode, before: int | None = None, start: int = 0)
     below = [
         search.exact(mode).at(),
         *least,
-        *(region.count_grows(mode).at(n=step, m=n) for step in steps[:-1]),
+        *(region.count_grows(mode).wherever(n=step, m=n) for step in steps[:-1]),
     ]
     uses = [*below, *rising] if before is None else [*rising, *below]
     last = steps[-1]
