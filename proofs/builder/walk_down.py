@@ -128,7 +128,7 @@ def leads_down(level: int) -> Lemma:
                 small_entries().at(),
                 _of_run(tables_counted(), level),
                 *(
-                    has_its_entry().at(
+                    has_its_entry().wherever(
                         own=own_entry(each),
                         below=under(each - 1),
                         count=counts[each - 1],

@@ -186,7 +186,7 @@ def _path(choice: Choice) -> Iterator[tuple[Word, tuple[Use, ...]]]:
     if not choice.shim:
         yield info.end, (_adds().at(x=without_vga, y=number(VGA_CONSOLE_INFO_SIZE)),)
         # The tables start above the whole start info, though its VGA part was left out.
-        whole = _start_info_page().at(
+        whole = _start_info_page().wherever(
             start_info=info.start, size=number(START_INFO_SIZE), extra=number(VGA_CONSOLE_INFO_SIZE)
         )
         yield found.vpt_start, (_rounds_up().at(x=info.end), whole)

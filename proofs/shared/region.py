@@ -150,16 +150,16 @@ def v_end_grows(mode: PagingMode) -> Lemma:
         ),
         Steps(
             uses=(
-                pages_fit(tables_limit(mode)).at(d=vpt_start - v_start),
-                arithmetic.moved_up(limit - (1 << ROUNDING_SHIFT)).at(
+                pages_fit(tables_limit(mode)).wherever(d=vpt_start - v_start),
+                arithmetic.moved_up(limit - (1 << ROUNDING_SHIFT)).wherever(
                     near=_from_start(n), far=_from_start(m), c=number(ABOVE_TABLES)
                 ),
-                arithmetic.moved_up(limit - (1 << ROUNDING_SHIFT)).at(
+                arithmetic.moved_up(limit - (1 << ROUNDING_SHIFT)).wherever(
                     near=number(0), far=_from_start(n), c=number(ABOVE_TABLES)
                 ),
                 counted_from_start().at(),
                 counted_from_start().at(n=m),
-                arithmetic.round_up_grows(ROUNDING_SHIFT, limit).at(
+                arithmetic.round_up_grows(ROUNDING_SHIFT, limit).wherever(
                     low=v_start, near=padded(n), far=padded(m)
                 ),
             ),
@@ -213,7 +213,7 @@ def summed(
     for index in range(1, len(levels)):
         before = _total(raises[:index])
         uses.append(
-            arithmetic.sums_grow().at(
+            arithmetic.sums_grow().wherever(
                 a=sums[1][index - 1],
                 b=sums[0][index - 1] + before,
                 c=most[index],
@@ -248,7 +248,7 @@ def tables_grow(mode: PagingMode) -> Lemma:
         there=near,
         raises=[number(0)] * len(mode.counted_levels),
         per_level=[
-            arithmetic.spanned_grows(level.shift).at(low=v_start)
+            arithmetic.spanned_grows(level.shift).wherever(low=v_start)
             for level in mode.counted_levels
             if level.fixed is None
         ],
@@ -328,7 +328,7 @@ def count_at_least(mode: PagingMode) -> Lemma:
     uses: list[Use] = [count_as_padded(mode).at(), v_end_grows(mode).at(m=n)]
     for level in mode.counted_levels[::-1]:
         if level.fixed is None:
-            uses.append(arithmetic.spanned_positive(level.shift).at(low=v_start, far=end))
+            uses.append(arithmetic.spanned_positive(level.shift).wherever(low=v_start, far=end))
             uses.append(arithmetic.spanned_bounded(level.shift).at(low=v_start, far=end))
     return Lemma(
         f"count-at-least[{mode.name}]",

@@ -100,7 +100,7 @@ def tables_move(mode: PagingMode) -> Lemma:
     """near ≤ far ≤ near + W gives f(S, far) ≤ f(S, near) + a raise: level by level."""
     levels = [level for level in mode.counted_levels if level.fixed is None]
     raises = tuple(level_raise(level, arithmetic.most) for level in mode.counted_levels[::-1])
-    per_level = [arithmetic.spanned_moves(level.shift).at(low=v_start) for level in levels]
+    per_level = [arithmetic.spanned_moves(level.shift).wherever(low=v_start) for level in levels]
     return region.summed(
         mode,
         name=f"tables-move[{mode.name}]",
@@ -249,7 +249,7 @@ def first_bounded(mode: PagingMode, before: int, start: int = 0) -> Lemma:
                 region.count_as_padded(mode).at(n=number(start)),
                 end_within(before, start).at(),
                 *(
-                    arithmetic.spanned_at_most(level.shift).at(low=v_start, far=end, most=number(most))
+                    arithmetic.spanned_at_most(level.shift).wherever(low=v_start, far=end, most=number(most))
                     for level in mode.counted_levels
                     if level.fixed is None
                 ),
