@@ -31,6 +31,7 @@ from ..edge.children import end_with, safe_path
 from ..edge.errors import InputError
 from ..edge.exit_status import Status
 from ..edge.files import read_input, write_bytes
+from ..edge.limits import RAISED, most
 from ..logic.claim import GROUP, Claim, Expected
 from ..logic.rule import Obligation, lemmas_of, obligations
 from ..logic.theorem import Lemma
@@ -43,8 +44,10 @@ from .sat_oracle import NotRefuted, Satisfiable, refutation
 SCHEMA: Final = "ptproof-certificates/1"
 MANIFEST: Final = "certificates.json"
 """The manifest's file, in the package that the claims are in, and among proofs that were kept."""
-MOST_BYTES: Final = 1 << 30
-"""No proof and no manifest is larger."""
+PROOF_BYTES: Final = most(seconds=5e-8, memory=15)
+"""The largest kept proof that is checked, in bytes."""
+MANIFEST_BYTES: Final = most(seconds=5e-8, memory=25)
+"""The largest manifest that is read, in bytes."""
 
 Progress = Callable[[int, int, tuple[str, ...]], None]
 ProofOf = Callable[[str, Cnf], str]
@@ -104,11 +107,13 @@ def certify(
     kept: Path | None = None,
     keep: Path | None = None,
     jobs: int = 2,
+    times: int = 1,
     progress: Progress | None = None,
 ) -> tuple[Outcome, ...]:
     """Certify every obligation of the claims' lemmas, ``jobs`` at a time; one text is proved once.
 
-    Proofs come from the SAT solver, or from the folder ``kept``. The folder ``keep`` gets them.
+    Proofs come from the SAT solver, or from the folder ``kept``, none larger than ``times`` the limit. The folder
+    ``keep`` gets them.
     Raises `InputError` when there is no SAT solver, or a folder can't be used.
     """
     wanted = tuple(_wanted(claims))
@@ -116,7 +121,7 @@ def certify(
     first: dict[str, Obligation] = {}
     for each, text in texts.items():
         first.setdefault(text, each)
-    proof_of = partial(_kept_proof, kept) if kept else _new_proof
+    proof_of = partial(_kept_proof, kept, times * PROOF_BYTES) if kept else _new_proof
     found: dict[str, Outcome] = {}
     with safe_path(), _workers(jobs) as pool:
         running: dict[Future[Outcome], str] = {}
@@ -266,11 +271,14 @@ def _new_proof(_query: str, cnf: Cnf) -> str:
     return refutation(cnf.clauses)
 
 
-def _kept_proof(folder: Path, query: str, _cnf: Cnf) -> str:
+def _kept_proof(folder: Path, limit: int, query: str, _cnf: Cnf) -> str:
     file = folder / f"{query}.lrat"
     if not file.is_file():
         raise NotRefuted(f"there is no proof {file}")
-    return read_input(str(file), MOST_BYTES).decode("ascii", "replace")
+    try:
+        return read_input(str(file), limit, RAISED).decode("ascii", "replace")
+    except InputError as error:
+        raise NotRefuted(str(error)) from error
 
 
 def _sha256(text: str) -> str:

@@ -55,6 +55,17 @@ def add_json(parser: argparse.ArgumentParser, what: str) -> None:
     )
 
 
+def add_limit(parser: argparse.ArgumentParser) -> None:
+    """Add the option ``--limit``."""
+    parser.add_argument(
+        "--limit",
+        metavar="N",
+        type=number(1, 1000),
+        default=1,
+        help="take on inputs that need N times 2 seconds and 500 MB, as reckoned beforehand (default: 1)",
+    )
+
+
 def add_version(parser: argparse.ArgumentParser, what: str) -> None:
     """Add the option ``--version``, which names a generation of the dom0 builder."""
     parser.add_argument(

@@ -10,11 +10,11 @@ import tempfile
 from .errors import InputError
 
 
-def read_input(name: str, limit: int) -> bytes:
+def read_input(name: str, limit: int, raised: str = "") -> bytes:
     """What the file holds; ``-`` is standard input.
 
     Raises `InputError` when it can't be read, or has more than ``limit`` bytes (so that no device and no
-    mistaken name keeps the tool busy for ever).
+    mistaken name keeps the tool busy for ever); ``raised`` tells how that can be raised.
     """
     try:
         if name == "-":
@@ -26,7 +26,7 @@ def read_input(name: str, limit: int) -> bytes:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise InputError(f"{title(name)}: can't be read: {reason}") from error
     if len(data) > limit:
-        raise InputError(f"{title(name)}: expected at most {limit >> 20} MiB, found more")
+        raise InputError(f"{title(name)}: expected at most {limit >> 20} MiB, found more{raised}")
     return data
 
 

@@ -11,7 +11,6 @@ after a panic, which Xen ends with a reset.
 """
 
 import contextlib
-import gzip
 import json
 import os
 import re
@@ -21,7 +20,6 @@ import socket
 import subprocess
 import tempfile
 import time
-import zlib
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +29,8 @@ from typing import Any, Final
 from attrs import define, field, frozen
 
 from ..edge.errors import InputError
+from ..edge.files import read_input
+from ..images.kernel_payload import PACKED_LIMIT, payload
 from ..layouts.arrangement import ENTRY
 from ..layouts.layout import ADDRESS_LIMIT
 from ..layouts.paging import PAGE_SHIFT, PAGE_SIZE
@@ -145,13 +145,7 @@ def _numbers(name: str) -> list[int]:
 
 def _multiboot(path: Path) -> bytes:
     """What the file holds, unpacked. Raises `InputError` if QEMU couldn't load that."""
-    try:
-        data = path.read_bytes()
-        if data.startswith(b"\x1f\x8b"):
-            data = gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise InputError(f"{path}: can't be read: {reason}") from error
+    data = bytes(payload(read_input(str(path), PACKED_LIMIT), str(path)).data)
     if data[:5] != b"\x7fELF\x01":
         raise InputError(
             f"{path}: expected Xen as a 32-bit ELF, packed by gzip or not (xen.gz, not xen.efi, not xen-syms), "

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ..arguments import add_json, no_dash, number
+from ..arguments import add_json, add_limit, no_dash, number
 from .list_claims import add_names
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         type=number(1, 256),
         help="obligations at the same time (default: one a processor)",
     )
+    add_limit(parser)
     add_json(parser, "what came of each obligation")
     parser.set_defaults(run=run)
 
@@ -54,10 +55,11 @@ def run(arguments: argparse.Namespace) -> int:
     import os
     from pathlib import Path
 
-    from ...certify.certificate import MANIFEST, MOST_BYTES, bound, certify, manifest, read_manifest
+    from ...certify.certificate import MANIFEST, MANIFEST_BYTES, bound, certify, manifest, read_manifest
     from ...certify.sat_oracle import solver_version
     from ...edge.errors import NothingSelected
     from ...edge.files import check_writable, read_input, write_bytes, write_json
+    from ...edge.limits import RAISED
     from ...edge.progress import on_terminal
     from ...logic.claim import claims
     from ...logic.selection import select
@@ -68,12 +70,13 @@ def run(arguments: argparse.Namespace) -> int:
     known = None
     if arguments.check:
         file = str(Path(arguments.check) / MANIFEST)
-        known = read_manifest(read_input(file, MOST_BYTES), file)[1]
+        known = read_manifest(read_input(file, MANIFEST_BYTES * arguments.limit, RAISED), file)[1]
     outcomes = certify(
         chosen,
         kept=Path(arguments.check) if arguments.check else None,
         keep=_made(arguments.out) if arguments.out else None,
         jobs=arguments.jobs or len(os.sched_getaffinity(0)),
+        times=arguments.limit,
         progress=on_terminal(),
     )
     if known is not None:

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from ..arguments import add_json, add_version, check_json_apart, number
+from ..arguments import add_json, add_limit, add_version, check_json_apart, number
 from .layout import ADDRESSES, add_options, lay_out
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="set this many page-table frames aside, whatever the layout says; the region stays as it is",
     )
     add_version(parser, "build as an older Xen did")
+    add_limit(parser)
     parser.add_argument(
         "-o", "--output", metavar="FILE", default="-", help="write the SVG there, not to standard output"
     )
@@ -66,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     layout, version, source = _chosen(arguments)
     if arguments.nr_pt_pages is not None:
         layout = with_frames(layout, arguments.nr_pt_pages)
-    picture = picture_of(layout, source=one_line(source), version=version)
+    picture = picture_of(layout, source=one_line(source), version=version, times=arguments.limit)
     if arguments.json is not None:
         write_json(arguments.json, as_dict(picture))
     drawn = picture_svg(picture)
@@ -134,6 +135,7 @@ def _from_log(arguments: argparse.Namespace) -> "tuple[Layout, XenVersion | None
 
     from ...edge.errors import InputError
     from ...edge.files import read_input, title
+    from ...edge.limits import RAISED
     from ...layouts.count_rule import count_rules
     from ...layouts.paging import COMPAT, X86_64
     from ...layouts.xen_version import version_of_rule
@@ -141,7 +143,8 @@ def _from_log(arguments: argparse.Namespace) -> "tuple[Layout, XenVersion | None
     from ...logs.check_log import check_boot
 
     source = title(arguments.log)
-    boots = read_boots(read_input(arguments.log, LIMIT), source)
+    data = read_input(arguments.log, LIMIT * arguments.limit, RAISED)
+    boots = read_boots(data, source, arguments.limit)
     wanted = arguments.boot or 1
     if wanted > len(boots):
         raise InputError(

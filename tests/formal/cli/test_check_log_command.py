@@ -149,7 +149,7 @@ def test_a_disagreement_hides_no_other_file(capsys: Capture, monkeypatch: pytest
     first, second = str(LOGS / "030.log"), str(LOGS / "001.log")
     judge = check_log.check_boot
 
-    def disagreeing(boot: Boot, rules: Sequence[CountRule]) -> check_log.Judgement:
+    def disagreeing(boot: Boot, rules: Sequence[CountRule], *_: object) -> check_log.Judgement:
         if boot.source == first:
             raise MachineDisagreesError("figures")
         return judge(boot, rules)
