@@ -31,7 +31,7 @@ from ..edge.children import end_with, safe_path
 from ..edge.errors import InputError
 from ..edge.exit_status import Status
 from ..edge.files import read_input, write_bytes
-from ..edge.limits import RAISED, most
+from ..edge.limits import RAISED, most, raised_by
 from ..logic.claim import GROUP, Claim, Expected
 from ..logic.rule import Obligation, lemmas_of, obligations
 from ..logic.theorem import Lemma
@@ -46,6 +46,8 @@ MANIFEST: Final = "certificates.json"
 """The manifest's file, in the package that the claims are in, and among proofs that were kept."""
 PROOF_BYTES: Final = most(seconds=5e-8, memory=15)
 """The largest kept proof that is checked, in bytes."""
+LOOKS: Final = most(seconds=3e-8, memory=1)
+"""At how many literals the checker looks for one kept proof, at most."""
 MANIFEST_BYTES: Final = most(seconds=5e-8, memory=25)
 """The largest manifest that is read, in bytes."""
 
@@ -121,7 +123,7 @@ def certify(
     first: dict[str, Obligation] = {}
     for each, text in texts.items():
         first.setdefault(text, each)
-    proof_of = partial(_kept_proof, kept, times * PROOF_BYTES) if kept else _new_proof
+    proof_of = partial(_kept_proof, kept, times) if kept else _new_proof
     found: dict[str, Outcome] = {}
     with safe_path(), _workers(jobs) as pool:
         running: dict[Future[Outcome], str] = {}
@@ -271,14 +273,31 @@ def _new_proof(_query: str, cnf: Cnf) -> str:
     return refutation(cnf.clauses)
 
 
-def _kept_proof(folder: Path, limit: int, query: str, _cnf: Cnf) -> str:
+def _kept_proof(folder: Path, times: int, query: str, cnf: Cnf) -> str:
     file = folder / f"{query}.lrat"
     if not file.is_file():
         raise NotRefuted(f"there is no proof {file}")
     try:
-        return read_input(str(file), limit, RAISED).decode("ascii", "replace")
+        proof = read_input(str(file), times * PROOF_BYTES, RAISED).decode("ascii", "replace")
     except InputError as error:
         raise NotRefuted(str(error)) from error
+    looks = _looks(cnf, proof)
+    if looks > times * LOOKS:
+        most_looks = f"at most {times * LOOKS} literals to look at"
+        raise NotRefuted(f"{file}: expected {most_looks}, found {looks}{raised_by(looks, LOOKS)}")
+    return proof
+
+
+def _looks(cnf: Cnf, proof: str) -> int:
+    """At how many literals the checker looks: all those of each clause that a step's hints name."""
+    sizes = {str(number): len(each) for number, each in enumerate(cnf.clauses, start=1)}
+    looks = 0
+    for line in proof.replace("_", "").splitlines():
+        number, *words = line.split() or [""]
+        end = words.index("0") if "0" in words else len(words)
+        looks += sum(sizes.get(each.lstrip("+0"), 0) for each in words[end:])
+        sizes[number.lstrip("+0")] = end
+    return looks
 
 
 def _sha256(text: str) -> str:

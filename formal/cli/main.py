@@ -12,8 +12,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from ..edge.errors import InputError, NothingSelected, one_line
+from ..edge.errors import InputError, NothingSelected
 from ..edge.exit_status import INTERRUPTED, PIPE_CLOSED, Status, table
+from ..edge.outside import say
 from .commands import COMMANDS
 
 DEBUG = "PTPROOF_DEBUG"
@@ -132,7 +133,7 @@ def command_line() -> argparse.ArgumentParser:
 
 def _failed(message: str, status: int) -> int:
     if sys.stderr is not None:
-        print(f"ptproof: {one_line(message)}", file=sys.stderr)
+        say([f"ptproof: {message}"], sys.stderr)
     return status
 
 

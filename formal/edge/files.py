@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import stat
 import sys
 import tempfile
@@ -45,6 +46,9 @@ def file_size(name: str) -> int:
 def write_json(name: str, value: object) -> None:
     """Write a value as JSON, in UTF-8; ``-`` is standard output. Raises `InputError` when that fails."""
     text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+    text = re.sub(
+        "[^\n -~]", lambda found: found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1], text
+    )
     if name == "-":
         sys.stdout.write(text)
         return

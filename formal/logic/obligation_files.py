@@ -20,6 +20,7 @@ from attrs import frozen
 
 from ..edge.errors import InputError
 from ..edge.files import write_bytes
+from ..edge.outside import one_line
 from ..words.smtlib import query_text
 from .claim import Claim, Expected, Part
 from .rule import Obligation, lemmas_of, obligations, used_by
@@ -92,7 +93,7 @@ def file_text(lemma: Lemma, obligation: Obligation, status: str) -> str:
         "It is discharged when these conditions can't hold together: what is known, and last that what is to be",
         "shown does not hold.",
     ]
-    lines = [f"; {line}".rstrip() for comment in comments for line in comment.splitlines()]
+    lines = [f"; {one_line(line)}".rstrip() for comment in comments for line in comment.splitlines()]
     lines += ["(set-info :smt-lib-version 2.6)", f"(set-info :status {status})"]
     return "\n".join(lines) + "\n" + query_text(obligation.conditions)
 

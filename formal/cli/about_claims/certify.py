@@ -60,6 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ...edge.errors import NothingSelected
     from ...edge.files import check_writable, read_input, write_bytes, write_json
     from ...edge.limits import RAISED
+    from ...edge.outside import say
     from ...edge.progress import on_terminal
     from ...logic.claim import claims
     from ...logic.selection import select
@@ -88,8 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json is not None:
         write_json(arguments.json, _as_dict(outcomes, solver))
     if arguments.json != "-":
-        for line in _lines(outcomes, solver):
-            print(line)
+        say(_lines(outcomes, solver))
     return _status(outcomes)
 
 

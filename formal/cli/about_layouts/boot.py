@@ -139,6 +139,7 @@ def boot_each(
     A 32-bit guest's needs a Xen that runs these: on another one it is left out, and that is said.
     """
     from ...edge.errors import InputError
+    from ...edge.outside import say
     from ...images.image_writer import configuration_of
     from ...reports.boot_report import NotBooted, lines
     from ...xen.booting import boot, kernel_of
@@ -152,12 +153,12 @@ def boot_each(
                 seen = boot(found, configuration, kernel_of(configuration))
             except InputError as error:
                 booted.append(NotBooted(layout, str(error)))
-                said = f"not booted ({layout.mode.title}): {error}"
+                said = [f"not booted ({layout.mode.title}): {error}"]
             else:
                 booted.append(seen)
-                said = "\n".join(lines(seen))
+                said = list(lines(seen))
             if not quiet:
-                print(said)
+                say(said)
     if all(isinstance(each, NotBooted) for each in booted):
         raise InputError("none of the layouts could be booted")
     return booted
@@ -200,6 +201,7 @@ def _one(
     """Boot one."""
     from ...edge.exit_status import Status
     from ...edge.files import write_json
+    from ...edge.outside import say
     from ...reports.boot_report import as_dict, lines
     from ...xen.booting import boot
     from ...xen.recording import save
@@ -210,8 +212,7 @@ def _one(
     if arguments.json is not None:
         write_json(arguments.json, as_dict(booted))
     if arguments.json != "-":
-        for line in lines(booted):
-            print(line)
+        say(lines(booted))
     return Status.DIFFERS if booted.comparison.differences else Status.AS_EXPECTED
 
 
@@ -222,6 +223,7 @@ def _many(arguments: argparse.Namespace, found: "Programs") -> int:
 
     from ...edge.exit_status import Status
     from ...edge.files import write_json
+    from ...edge.outside import say
     from ...layouts.paging import COMPAT, X86_64
     from ...reports.boot_report import many_as_dict, many_lines
     from ...xen.random_boots import boot_random
@@ -235,8 +237,7 @@ def _many(arguments: argparse.Namespace, found: "Programs") -> int:
     if arguments.json is not None:
         write_json(arguments.json, many_as_dict(boots, seed, jobs, seconds))
     if arguments.json != "-":
-        for line in many_lines(boots, seed, jobs, seconds):
-            print(line)
+        say(many_lines(boots, seed, jobs, seconds))
     differs = any(each.comparison.differences for each in boots)
     return Status.DIFFERS if differs else Status.AS_EXPECTED
 

@@ -34,6 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Read the image, ask, tell."""
     from ...edge.errors import NothingSelected
     from ...edge.files import check_writable, write_json
+    from ...edge.outside import say
     from ...edge.progress import on_terminal
     from ...images.image import read_image
     from ...images.image_check import check
@@ -50,6 +51,5 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json is not None:
         write_json(arguments.json, as_dict(found, configuration, arguments.image))
     if arguments.json != "-":
-        for line in lines(found, configuration, arguments.image):
-            print(line)
+        say(lines(found, configuration, arguments.image))
     return found.status

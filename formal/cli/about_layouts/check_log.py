@@ -34,10 +34,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Judge every boot in every file; a file that can't be used is told of, and the rest go on."""
     import sys
 
-    from ...edge.errors import InputError, one_line
+    from ...edge.errors import InputError
     from ...edge.exit_status import Status
     from ...edge.files import read_input, title, write_json
     from ...edge.limits import RAISED
+    from ...edge.outside import say
     from ...layouts.count_rule import count_rules
     from ...logic.verdict import MachineDisagreesError
     from ...logs.boot_log import LIMIT, read_boots
@@ -66,14 +67,14 @@ def run(arguments: argparse.Namespace) -> int:
                 lines = [as_lines(each) for each in checked]
         except InputError as error:
             complaints.append(str(error))
-            print(f"ptproof: {one_line(str(error))}", file=sys.stderr)
+            say([f"ptproof: {error}"], sys.stderr)
         except MachineDisagreesError as error:
             disagrees = True
             complaints.append(str(error))
-            print(f"ptproof: the machine disagrees: {one_line(str(error))}", file=sys.stderr)
+            say([f"ptproof: the machine disagrees: {error}"], sys.stderr)
         if arguments.json != "-":
             for each in lines:
-                print("\n".join(map(one_line, each[-1:] if arguments.quiet else each)))
+                say(each[-1:] if arguments.quiet else each)
     if arguments.json is not None:
         shown = {
             "boots": [as_dict(each) for each in judgements],

@@ -54,9 +54,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Draw."""
     import sys
 
-    from ...edge.errors import one_line
     from ...edge.exit_status import Status
     from ...edge.files import write_bytes, write_json
+    from ...edge.outside import one_line
     from ...machine.replay import with_frames
     from ...pictures.picture import as_dict, picture_of
     from ...pictures.picture_svg import picture_svg

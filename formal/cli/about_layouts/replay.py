@@ -43,9 +43,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Replay one layout, or all of a counterexample."""
-    from ...edge.errors import one_line
     from ...edge.exit_status import Status
     from ...edge.files import write_json
+    from ...edge.outside import one_line
     from ...layouts.arrangement import arrangement
     from ...layouts.layout_json import as_dict
 
