@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from ..edge.errors import InputError, NothingSelected
 from ..edge.exit_status import INTERRUPTED, PIPE_CLOSED, Status, table
 from ..edge.outside import say
+from .arguments import check_files
 from .commands import COMMANDS
 
 DEBUG = "PTPROOF_DEBUG"
@@ -85,6 +86,7 @@ def _run(argv: Sequence[str] | None) -> int:
         image = getattr(arguments, "image", None)
         taken = f"; {image!r} was taken for IMAGE" if image is not None else ""
         parser.error(f"unrecognized arguments: {' '.join(stray)}{taken}")
+    check_files(arguments)
     try:
         status: int = arguments.run(arguments)
     except NothingSelected as error:

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ..arguments import add_json, add_limit, no_dash, number
+from ..arguments import add_json, add_limit, no_dash, number, set_files
 from .list_claims import add_names
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     add_limit(parser)
     add_json(parser, "what came of each obligation")
+    set_files(parser, writes=("json", "manifest"), folders=("check",), made=("out",))
     parser.set_defaults(run=run)
 
 
@@ -58,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ...certify.certificate import MANIFEST, MANIFEST_BYTES, bound, certify, manifest, read_manifest
     from ...certify.sat_oracle import solver_version
     from ...edge.errors import NothingSelected
-    from ...edge.files import check_writable, read_input, write_bytes, write_json
+    from ...edge.files import read_input, write_bytes, write_json
     from ...edge.limits import RAISED
     from ...edge.outside import say
     from ...edge.progress import on_terminal
@@ -66,7 +67,6 @@ def run(arguments: argparse.Namespace) -> int:
     from ...logic.selection import select
 
     chosen = select(claims(), arguments.names)
-    check_writable(arguments.json, arguments.manifest)
     solver = f"none; kept proofs of {arguments.check}" if arguments.check else solver_version()
     known = None
     if arguments.check:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from ..arguments import add_json, no_dash
+from ..arguments import add_json, no_dash, set_files
 from .prove import add_limits
 
 
@@ -25,6 +25,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--boot", action="store_true", help="boot it on a real Xen, as 'ptproof boot --counterexample' does"
     )
+    set_files(parser, writes=("json", "elf"))
     parser.set_defaults(run=run)
 
 
@@ -34,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from ...edge.errors import InputError
     from ...edge.exit_status import Status
-    from ...edge.files import check_writable, write_bytes, write_json
+    from ...edge.files import write_bytes, write_json
     from ...images.image_writer import configuration_of, image_of
     from ...logic.claim import claims
     from ...logic.selection import select_one
@@ -48,7 +49,6 @@ def run(arguments: argparse.Namespace) -> int:
     from .prove import proved
 
     claim = select_one(claims(), arguments.id)
-    check_writable(arguments.json, arguments.elf)
     found, queries = proved((claim,), arguments)
     decision = found.decisions[0]
     refuted = [

@@ -2,7 +2,7 @@
 
 import argparse
 
-from ..arguments import add_json, no_dash
+from ..arguments import add_json, no_dash, set_files
 from .list_claims import add_names
 
 
@@ -23,6 +23,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     add_names(parser)
     add_json(parser, "the index")
+    set_files(parser, made=("folder",))
     parser.set_defaults(run=run)
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from ..arguments import add_json
+from ..arguments import add_json, set_files
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -15,6 +15,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     add_names(parser)
     add_json(parser, "the claims")
+    set_files(parser)
     parser.set_defaults(run=run)
 
 

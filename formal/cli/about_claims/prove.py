@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from ..arguments import add_json, number
+from ..arguments import add_json, number, set_files
 from .list_claims import add_names
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--quiet", action="store_true", help="print what isn't as expected and the counts only"
     )
+    set_files(parser, writes=("json", "junit"))
     parser.set_defaults(run=run)
 
 
@@ -139,15 +140,13 @@ def run(arguments: argparse.Namespace) -> int:
     import sys
 
     from ...edge.errors import InputError
-    from ...edge.files import check_writable
     from ...logic.claim import claims
     from ...logic.selection import select
     from ...reports.proof_report import claim_lines, summary
 
-    if arguments.junit is not None and arguments.junit == arguments.json:
-        raise InputError(f"argument --junit: {arguments.junit} is taken already")
+    if arguments.junit == arguments.json == "-":
+        raise InputError("argument --junit: - is taken already")
     chosen = select(claims(), arguments.names)
-    check_writable(arguments.json, arguments.junit)
     found, queries = proved(chosen, arguments, SOLVERS if arguments.solver == "all" else (arguments.solver,))
     _write(arguments, found, queries)
     if "-" not in (arguments.json, arguments.junit):

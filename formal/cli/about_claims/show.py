@@ -2,7 +2,7 @@
 
 import argparse
 
-from ..arguments import add_json
+from ..arguments import add_json, set_files
 from .list_claims import add_names
 from .prove import add_limits
 
@@ -19,6 +19,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_names(parser, some=True)
     add_limits(parser)
     add_json(parser, "all that was found")
+    set_files(parser)
     parser.set_defaults(run=run)
 
 

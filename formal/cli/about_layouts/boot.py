@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from ..arguments import add_json, check_json_apart, number
+from ..arguments import add_json, number, set_files
 from .layout import ADDRESSES, add_options, from_addresses, initrd_len, pages_asked, refuse_addresses
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     programs.add_argument("--qemu", metavar="PATH", type=Path, help="another QEMU than the one on the PATH")
     parser.add_argument("--record", metavar="FILE", help="keep what one boot left, to be compared again")
     add_json(parser, "what was compared, and all differences,")
+    set_files(parser, reads=("image", "initrd", "xen", "qemu"), writes=("json", "record"))
     parser.set_defaults(run=run)
 
 
@@ -64,11 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Boot one layout, or many."""
     import signal
 
-    from ...edge.files import check_writable
     from ...xen.real_xen import programs
 
     _check(arguments)
-    check_writable(arguments.json, arguments.record)
     if arguments.counterexample is not None:
         return _counterexample(arguments)
     chosen = None if arguments.random is not None else _chosen(arguments)
@@ -83,13 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> None:
     """Refuse what doesn't go together."""
     from ...edge.errors import InputError
-    from ...edge.files import same_file
 
-    inputs = tuple(filter(None, (arguments.image, arguments.initrd)))
-    check_json_apart(arguments.json, *inputs)
-    others = filter(None, (arguments.json, *inputs))
-    if arguments.record is not None and any(same_file(arguments.record, each) for each in others):
-        raise InputError(f"argument --record: {arguments.record} is taken already")
     for name, given in (("shim", arguments.shim), ("entry", arguments.entry is not None)):
         if given:
             raise InputError(f"argument --{name}: not for a boot")

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from ..arguments import add_json, add_limit, check_json_apart
+from ..arguments import add_json, add_limit, set_files
 
 if TYPE_CHECKING:
     from ...logs.check_log import Outcome
@@ -27,6 +27,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--quiet", action="store_true", help="print the verdict on each boot only")
     add_limit(parser)
     add_json(parser, "the judgements")
+    set_files(parser, reads=("files",))
     parser.set_defaults(run=run)
 
 
@@ -45,7 +46,6 @@ def run(arguments: argparse.Namespace) -> int:
     from ...logs.check_log import Judgement, as_dict, as_lines, check_boots
     from ...logs.domu_records import DomuJudgement, judge_all, looks_like_records, read_records
 
-    check_json_apart(arguments.json, *arguments.files)
     rules = count_rules()
     judgements: list[Judgement] = []
     domus: list[DomuJudgement] = []

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from ..arguments import add_json, add_limit, add_version, check_json_apart, number
+from ..arguments import add_json, add_limit, add_version, number, set_files
 from .layout import ADDRESSES, add_options, lay_out
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "-o", "--output", metavar="FILE", default="-", help="write the SVG there, not to standard output"
     )
     add_json(parser, "what is drawn")
+    set_files(parser, reads=("image", "initrd", "layout", "log"), writes=("json", "output"))
     parser.set_defaults(run=run)
 
 
@@ -61,9 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ...pictures.picture import as_dict, picture_of
     from ...pictures.picture_svg import picture_svg
 
-    inputs = tuple(filter(None, (arguments.image, arguments.initrd, arguments.layout, arguments.log)))
-    check_json_apart(arguments.json, *inputs)
-    _check(arguments, inputs)
+    _check(arguments)
     layout, version, source = _chosen(arguments)
     if arguments.nr_pt_pages is not None:
         layout = with_frames(layout, arguments.nr_pt_pages)
@@ -78,13 +77,10 @@ def run(arguments: argparse.Namespace) -> int:
     return Status.AS_EXPECTED
 
 
-def _check(arguments: argparse.Namespace, inputs: tuple[str, ...]) -> None:
+def _check(arguments: argparse.Namespace) -> None:
     """Refuse what doesn't go together."""
     from ...edge.errors import InputError
-    from ...edge.files import same_file
 
-    if any(same_file(arguments.output, each) for each in (*inputs, arguments.json) if each is not None):
-        raise InputError(f"argument --output: {arguments.output} is taken already")
     if arguments.boot is not None and arguments.log is None:
         raise InputError("argument --boot: not allowed without argument --log")
     chosen = "--layout" if arguments.layout is not None else "--log" if arguments.log is not None else None

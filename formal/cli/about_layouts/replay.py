@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from ..arguments import add_json, add_limit, add_version, check_json_apart, number
+from ..arguments import add_json, add_limit, add_version, number, set_files
 
 ONE_MORE = 1000
 """What each layout takes besides its pages, in pages that would take as much."""
@@ -38,6 +38,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_version(parser, "build as an older Xen did")
     add_limit(parser)
     add_json(parser, "the layout and what the machine saw")
+    set_files(parser, reads=("file",))
     parser.set_defaults(run=run)
 
 
@@ -49,7 +50,6 @@ def run(arguments: argparse.Namespace) -> int:
     from ...layouts.arrangement import arrangement
     from ...layouts.layout_json import as_dict
 
-    check_json_apart(arguments.json, arguments.file)
     replayed = _replayed(arguments)
     if arguments.json is not None:
         runs = [
