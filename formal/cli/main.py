@@ -43,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    _fill_gaps()
     if sys.stdout is None:
         return _failed("standard output: expected one that is open, found it closed", Status.BAD_INPUT)
     try:
@@ -60,6 +61,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         return _broken(error)
     return status
+
+
+def _fill_gaps() -> None:
+    """Where standard input or error is closed put something that is empty: no file of ours shall be taken for it."""
+    for number in (0, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # it gets the lowest number that is free
+    if sys.stderr is None:
+        sys.stderr = io.StringIO()
 
 
 def _broken(error: Exception) -> int:

@@ -3,7 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from ..arguments import add_json, number, set_files
 from .layout import ADDRESSES, add_options, from_addresses, initrd_len, pages_asked, refuse_addresses
@@ -63,20 +63,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Boot one layout, or many."""
-    import signal
-
+    from ...edge.children import interruptible
     from ...xen.real_xen import programs
 
     _check(arguments)
     if arguments.counterexample is not None:
         return _counterexample(arguments)
     chosen = None if arguments.random is not None else _chosen(arguments)
-    before = signal.signal(signal.SIGTERM, _end)
-    try:
-        with programs(arguments.xen, arguments.qemu) as found:
-            return _one(arguments, found, *chosen) if chosen else _many(arguments, found)
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    with interruptible(), programs(arguments.xen, arguments.qemu) as found:
+        return _one(arguments, found, *chosen) if chosen else _many(arguments, found)
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -131,6 +126,7 @@ def boot_each(
 
     A 32-bit guest's needs a Xen that runs these: on another one it is left out, and that is said.
     """
+    from ...edge.children import interruptible
     from ...edge.errors import InputError
     from ...edge.outside import say
     from ...images.image_writer import configuration_of
@@ -139,7 +135,7 @@ def boot_each(
     from ...xen.real_xen import programs
 
     booted: list[Booted | NotBooted] = []
-    with programs(xen, qemu) as found:
+    with interruptible(), programs(xen, qemu) as found:
         for layout in layouts:
             try:
                 configuration = configuration_of(layout)
@@ -164,11 +160,6 @@ def worst(booted: "Sequence[Booted | NotBooted]") -> int:
 
     differ = any(not isinstance(each, NotBooted) and each.comparison.differences for each in booted)
     return Status.DIFFERS if differ else Status.AS_EXPECTED
-
-
-def _end(_signal: int, _frame: object) -> NoReturn:
-    """End as on Ctrl-C, so that every QEMU is ended, too."""
-    raise KeyboardInterrupt
 
 
 def _chosen(arguments: argparse.Namespace) -> "tuple[Configuration, Kernel]":
