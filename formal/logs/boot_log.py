@@ -229,7 +229,10 @@ _BEHIND: Final = 240
 
 
 class _Window:
-    """Moves along a text that comes in blocks: what is there of it, in ``text``, and the lines that this is in."""
+    """Moves along a text that comes in blocks: what is there of it, in ``text``, and the lines that this is in.
+
+    ``end`` is where the text ends but for blanks; past what is there where it goes on.
+    """
 
     def __init__(self, blocks: Iterable[LogText]) -> None:
         self._blocks = iter(blocks)
@@ -237,6 +240,7 @@ class _Window:
         self._line, self._counted = 1, 0
         self.text = ""
         self.last = False
+        self.end = 0
 
     def line(self, at: int) -> int:
         """The number of the original line, counted from 1, that has the character ``at``; asked for in their order."""
@@ -257,6 +261,7 @@ class _Window:
         if block is not None:
             self._joints.extend(len(self.text) + each for each in block.joints)
             self.text += block.text
+        self.end = len(self.text.rstrip()) if self.last else len(self.text) + 1
 
 
 class _Reader:
@@ -305,7 +310,7 @@ class _Reader:
     @property
     def length(self) -> int:
         """Where the text ends, if it ends here: blanks don't count."""
-        return len(self.text.rstrip()) if self._window.last else len(self.text) + 1
+        return self._window.end
 
     def _labels(self) -> Iterator[tuple[str, int, str, int]]:
         """Every label with its line, what is before it on the line (some of it), and where it ends."""

@@ -225,9 +225,7 @@ def test_blocks(seed: int) -> None:
     assert len(whole) == 60 - 10 * seed
 
 
-@pytest.mark.parametrize(
-    "junk", [b"\n", b"\r", b" ", b"=\n", b"\\n", b"\xf0\x9f\x98\x80", b"Loaded ", b"(d1) \x1b[0m"]
-)
+@pytest.mark.parametrize("junk", [b"=\n", b"\xf0\x9f\x98\x80", b"Loaded "])
 def test_memory(junk: bytes, tmp_path: Path) -> None:
     """The largest file takes less than 300 MB, whatever it is made of: logs are read as a stream."""
     file = tmp_path / "x.log"
