@@ -175,10 +175,10 @@ def read_manifest(data: bytes, title: str) -> tuple[dict[str, str], tuple[Certif
     try:
         read = json.loads(data)
         if read["schema"] != SCHEMA:
-            raise InputError(f"{title}: schema: expected {SCHEMA!r}, found {read['schema']!r}")
+            raise InputError(f"{title}: schema: expected {SCHEMA!r}, found {str(read['schema'])[:40]!r}")
         return dict(read["trusted"]), tuple(Certificate(**each) for each in read["certificates"])
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise InputError(f"{title}: expected a manifest of certificates: {error}") from error
+        raise InputError(f"{title}: expected a manifest of certificates: {str(error)[:200]}") from error
 
 
 def trusted() -> dict[str, str]:
