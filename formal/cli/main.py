@@ -24,6 +24,9 @@ DEBUG = "PTPROOF_DEBUG"
 OUTPUT_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """What is wrong with standard output: of other files that is told where they are written."""
 
+LONGEST_MESSAGE = 4000
+"""Of a longer one the middle is left out."""
+
 DESCRIPTION = """\
 Settles how many page-table frames a hypervisor must set aside for a boot
 address space that maps its own tables: proves the claims about Xen's
@@ -80,7 +83,19 @@ def _broken(error: Exception) -> int:
         _drop_output()
         if error.errno in OUTPUT_IS_FULL:
             return _failed(f"standard output: can't be written: {error.strerror}", Status.BAD_INPUT)
+        if not _there_is_a_folder():
+            return _failed(
+                "the current folder: expected one that is there, found it removed", Status.BAD_INPUT
+            )
     return _failed(f"the tool failed: {type(error).__name__}: {error} ({DEBUG}=1 shows where)", Status.FAILED)
+
+
+def _there_is_a_folder() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109 - no need for pathlib
+    except OSError:
+        return False
+    return True
 
 
 def _run(argv: Sequence[str] | None) -> int:
@@ -146,8 +161,9 @@ def command_line() -> argparse.ArgumentParser:
 
 
 def _failed(message: str, status: int) -> int:
-    if sys.stderr is not None:
-        say([f"ptproof: {message}"], sys.stderr)
+    if len(message) > LONGEST_MESSAGE:
+        message = f"{message[: LONGEST_MESSAGE - 100]} ... {message[-100:]}"
+    say([f"ptproof: {message}"], sys.stderr)
     return status
 
 

@@ -149,6 +149,11 @@ def check_folder(name: str) -> None:
     """Refuse a folder that can't be written in, or made, before the work. Raises `InputError`."""
     number, reason = 0, ""
     try:
+        if name and stat.S_ISREG(os.stat(name).st_mode):  # noqa: PTH116 - as above
+            raise InputError(f"{name}: expected a folder, found something else")
+    except (OSError, ValueError):  # told below
+        pass
+    try:
         place = os.path.realpath(name)
         while not os.path.lexists(place):
             place = os.path.dirname(place)  # noqa: PTH120 - as above

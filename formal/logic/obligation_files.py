@@ -19,7 +19,8 @@ from typing import Any, Final
 from attrs import frozen
 
 from ..edge.errors import InputError
-from ..edge.files import write_bytes
+from ..edge.files import read_input, write_bytes
+from ..edge.limits import most
 from ..edge.outside import one_line
 from ..words.smtlib import query_text
 from .claim import Claim, Expected, Part
@@ -30,6 +31,8 @@ SCHEMA: Final = "ptproof-export/1"
 INDEX: Final = "index.json"
 READABLE: Final = "index.md"
 FOLDER: Final = "obligations"
+MOST_BYTES: Final = most(seconds=5e-8, memory=20)
+"""The largest index that is taken for one, in bytes."""
 
 
 @frozen
@@ -190,12 +193,14 @@ def _earlier(root: Path) -> list[Path]:
 
 def _listed(file: Path) -> set[str]:
     """What an export's index lists, itself included; nothing, if it is none."""
+    if file.is_symlink() or not file.is_file():
+        return set()
     try:
-        found = json.loads(file.read_bytes())
+        found = json.loads(read_input(str(file), MOST_BYTES))
         if found["schema"] != SCHEMA:
             return set()
         named = {str(each["file"]) for lemma in found["lemmas"] for each in lemma["obligations"]}
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    except (InputError, ValueError, TypeError, KeyError, RecursionError):
         return set()
     return named | {INDEX, READABLE}
 

@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ...certify.certificate import MANIFEST, MANIFEST_BYTES, bound, certify, manifest, read_manifest
     from ...certify.sat_oracle import solver_version
     from ...edge.errors import NothingSelected
-    from ...edge.files import read_input, write_bytes, write_json
+    from ...edge.files import file_size, read_input, write_bytes, write_json
     from ...edge.limits import RAISED
     from ...edge.outside import say
     from ...edge.progress import on_terminal
@@ -71,6 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     known = None
     if arguments.check:
         file = str(Path(arguments.check) / MANIFEST)
+        file_size(file)  # a pipe that nobody writes to would never be read to its end
         known = read_manifest(read_input(file, MANIFEST_BYTES * arguments.limit, RAISED), file)[1]
     outcomes = certify(
         chosen,

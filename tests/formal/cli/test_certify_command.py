@@ -1,6 +1,7 @@
 """``ptproof certify``: what it prints, its statuses, the files it writes, and that kept proofs can be checked."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -236,6 +237,13 @@ def test_a_kept_proof_that_is_too_large(capsys: Capture, kept: Path) -> None:
     ran = checked(capsys)
     assert ran.status == 3
     assert "found more (--limit raises that)" in ran.lines[0]
+
+
+def test_a_manifest_that_is_no_file(capsys: Capture) -> None:
+    """Nobody waits for a pipe that no one writes to."""
+    Path("kept").mkdir()
+    os.mkfifo("kept/certificates.json")
+    assert_refused(run(capsys, "certify", "--check", "kept"), "kept/certificates.json: expected a file")
 
 
 def test_files_that_cannot_be_used(capsys: Capture) -> None:

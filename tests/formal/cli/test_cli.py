@@ -279,6 +279,29 @@ def test_standard_input_and_error_that_are_closed(
         json.loads(each.read_text())
 
 
+@pytest.mark.parametrize("argv", [["list", "Count"], ["certify", "v-end-closed"], ["export", "out", "Count"]])
+def test_a_current_folder_that_is_gone(tmp_path: Path, argv: list[str]) -> None:
+    """There is an answer, or one line."""
+    script = 'mkdir gone; cd gone; rmdir ../gone; exec "$@"'
+    done = subprocess.run(
+        ["/bin/sh", "-c", script, "sh", PTPROOF, *argv],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == (0 if argv[0] == "list" else 2)
+    assert done.stderr.count("\n") == (argv[0] != "list")
+
+
+def test_a_message_of_any_length(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its middle is left out."""
+    ran = run(capsys, "show", "x" * 100_000)
+    assert ran.status == 5
+    assert len(ran.err) < 5000
+    assert " ... " in ran.err
+
+
 def test_a_standard_output_that_is_closed() -> None:
     """It is told in one line: nothing that was not shown looks like success."""
     done = subprocess.run(
