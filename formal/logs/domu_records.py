@@ -291,7 +291,8 @@ def _record(line: str, source: str, number: int) -> Record:
     if not isinstance(plain, dict):
         raise InputError(f"{where}: expected a JSON object, found {line.strip()[:40]!r}")
     if plain.get("width") not in (64, 32):
-        raise InputError(f"{where}: width: expected 64 or 32, found {plain.get('width')!r}")
+        shown = repr(plain.get("width"))[:40]
+        raise InputError(f"{where}: width: expected 64 or 32, found {shown}")
     name = plain.get("id")
     limit = ADDRESS_LIMIT if plain["width"] == 64 else 1 << 32
     record = Record(

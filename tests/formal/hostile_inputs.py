@@ -187,7 +187,7 @@ def _near(random: Random, word: bytes) -> str:
 
 def assert_one_line(message: str) -> None:
     """It can be shown in one line, and isn't endless."""
-    assert len(one_line(message)) < LONGEST_MESSAGE, message[:LONGEST_MESSAGE]
+    assert len(one_line(message)) < LONGEST_MESSAGE, message[:500]
 
 
 @cache
@@ -538,7 +538,12 @@ def try_all(name: str, seed: int, count: int) -> hostile_images.Tally:
             slowest = max(slowest, time.process_time() - start)
             assert slowest < SLOWEST, f"it took {slowest} s"
         except Exception as error:
-            raise AssertionError(f"{name}, input {index} of seed {seed}: {error!r}: {given!r}") from error
+            told = (
+                f"{str(error):.1000}: {str(given):.3000}"
+                if not isinstance(given, list)
+                else f"{error!r}: {given}"
+            )
+            raise AssertionError(f"{name}, input {index} of seed {seed}: {told}") from None
     return hostile_images.Tally(accepted, count - accepted, slowest)
 
 
