@@ -538,12 +538,8 @@ def try_all(name: str, seed: int, count: int) -> hostile_images.Tally:
             slowest = max(slowest, time.process_time() - start)
             assert slowest < SLOWEST, f"it took {slowest} s"
         except Exception as error:
-            told = (
-                f"{str(error):.1000}: {str(given):.3000}"
-                if not isinstance(given, list)
-                else f"{error!r}: {given}"
-            )
-            raise AssertionError(f"{name}, input {index} of seed {seed}: {told}") from None
+            told = f"{error!s:.1000}: {given!s:.3000}"
+            raise AssertionError(f"{name}, input {index} of seed {seed}: {told}") from error
     return hostile_images.Tally(accepted, count - accepted, slowest)
 
 
