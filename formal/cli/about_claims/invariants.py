@@ -38,6 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Decide and write."""
     from ...edge.errors import NothingSelected
     from ...edge.files import write_json
+    from ...edge.outside import say
     from ...logic.claim import claims
     from ...logic.selection import select
     from ...reports.invariants import as_dict, as_html, as_markdown, entries, meanings
@@ -59,7 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.format == "json":
         write_json("-", as_dict(found, shown))
     else:
-        print({"md": as_markdown, "html": as_html}[arguments.format](found, shown), end="")
+        text = {"md": as_markdown, "html": as_html}[arguments.format](found, shown)
+        say(text.removesuffix("\n").split("\n"))
     return found.status
 
 

@@ -26,6 +26,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(arguments: argparse.Namespace) -> int:
     """Decide and show."""
     from ...edge.files import write_json
+    from ...edge.outside import say
     from ...logic.claim import claims
     from ...logic.selection import select
     from ...reports.claim_text import letter
@@ -42,5 +43,5 @@ def run(arguments: argparse.Namespace) -> int:
         texts = (
             "\n".join(letter(each, results, queries, said.get(each.claim.id))) for each in found.decisions
         )
-        print("\n\n\n".join(texts))
+        say("\n\n\n".join(texts).split("\n"))
     return found.status

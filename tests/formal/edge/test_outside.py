@@ -220,6 +220,37 @@ def test_xml_and_comments() -> None:
             assert all(re.match(r"; |\(|;$|$", line) for line in text.split("\n"))
 
 
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("list",),
+        ("prove",),
+        ("prove", "--assumptions"),
+        ("show", "Tiny"),
+        ("invariants",),
+        ("prove", "--junit", "-"),
+    ],
+    ids=" ".join,
+)
+def test_claims_of_another_package(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, argv: tuple[str, ...]
+) -> None:
+    """They come from outside, too: what is told of them can be seen."""
+    odd = ESC + "\x9b\u202e"
+    part = tiny.PROVED.parts[0]
+    claim = evolve(
+        tiny.PROVED,
+        statement=tiny.PROVED.statement + odd,
+        sentence=odd,
+        source=odd,
+        make=lambda: (evolve(part, name=odd, lemma=evolve(part.lemma, meaning=odd)),),
+    )
+    monkeypatch.setattr(claim_module, "claims", lambda: (claim,))
+    ran = run(capsys, *(claim.family if each == "Tiny" else each for each in argv))
+    assert ran.status == 0
+    assert_harmless(ran.out)
+
+
 def test_what_qemu_says(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     """Why a layout wasn't booted."""
 
