@@ -8,6 +8,7 @@ import argparse
 import errno
 import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -101,10 +102,10 @@ def _there_is_a_folder() -> bool:
 def _run(argv: Sequence[str] | None) -> int:
     parser = command_line()
     given = sys.argv[1:] if argv is None else list(argv)
-    for each in given:
-        option, _, value = each.partition("=")
-        if value == "--" and option.startswith("--"):
-            parser.error(f"argument {option}: expected a value, found '--'")  # argparse makes [] of it
+    for each in given[: given.index("--") if "--" in given else None]:
+        found = re.fullmatch(r"(--[^=]+(?==)|-[^-=]+?)=?--", each)
+        if found:
+            parser.error(f"argument {found[1]}: expected a value, found '--'")  # argparse makes [] of it
     try:
         arguments, stray = parser.parse_known_args(given)
     except SystemExit as done:  # --help and --version

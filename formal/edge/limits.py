@@ -1,7 +1,7 @@
 """What one input may take: two seconds and 500 MB, reckoned before the work from what there is of it.
 
-Costs are those of a quiet machine of 2024, rounded up: what each module says of its own work (`most`). The option
-``--limit N`` of commands allows N times as much.
+Each module says what its own work costs (`most`): as was measured, and rounded up. The option ``--limit N`` of commands
+allows N times as much.
 """
 
 from typing import Final
