@@ -12,6 +12,8 @@ SECONDS: Final = 2.0
 """How long the work on one input may take."""
 MEMORY: Final = 500_000_000
 """How many bytes of memory it may take."""
+MOST_TIMES: Final = 1000
+"""How many times as much may be allowed."""
 RAISED: Final = " (--limit raises that)"
 """What an error's line ends with where it isn't known how much there is."""
 
@@ -48,5 +50,6 @@ class Allowance:
 
 
 def raised_by(found: int, limit: int) -> str:
-    """How to have so many taken, where ``limit`` are taken by default: what an error's line ends with."""
-    return f" (--limit {-(-found // limit)} takes it on)"
+    """How to have so many taken, where ``limit`` are taken by default: what an error's line ends with, if that can be."""
+    times = -(-found // limit)
+    return f" (--limit {times} takes it on)" if times <= MOST_TIMES else ""

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from ptproof.formal.edge.limits import MEMORY, SECONDS, Allowance, most, raised_by
+from ptproof.formal.cli.arguments import number
+from ptproof.formal.cli.main import command_line
+from ptproof.formal.edge.errors import InputError
+from ptproof.formal.edge.limits import MEMORY, MOST_TIMES, SECONDS, Allowance, most, raised_by
 
 MEASURED: Final = """
 import os, resource, sys
@@ -146,11 +149,20 @@ def test_devices(command: tuple[str, ...], device: str) -> None:
     assert int(measured.split()[1]) < MEMORY + (80 << 20)
 
 
+def parsed(*argv: str) -> int:
+    """What is read of the option."""
+    return int(command_line().parse_args(argv).limit)
+
+
 def test_what_may_be_taken() -> None:
     """By time or by memory, whichever is used up first; and what is taken together."""
     assert most(seconds=1, memory=1) == 2
     assert most(seconds=1e-9, memory=1000) == 500_000
     assert (raised_by(9, 4), raised_by(8, 4)) == (" (--limit 3 takes it on)", " (--limit 2 takes it on)")
+    assert (raised_by(4000, 4), raised_by(4001, 4)) == (" (--limit 1000 takes it on)", "")
+    assert number(1, MOST_TIMES)("1000") == parsed("replay", "x", "--limit", "1000")
+    with pytest.raises(InputError, match="--limit: expected 1 to 0x3e8"):
+        parsed("replay", "x", "--limit", "1001")
     allowed = Allowance(10, times=2)
     allowed.take(15)
     assert (allowed.left, allowed.raised_by(6)) == (5, " (--limit 3 takes it on)")
