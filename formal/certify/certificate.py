@@ -31,6 +31,7 @@ from ..edge.children import end_with, safe_path
 from ..edge.errors import InputError
 from ..edge.exit_status import Status
 from ..edge.files import read_input, write_bytes
+from ..edge.limits import RAISED, most, raised_by
 from ..logic.claim import GROUP, Claim, Expected
 from ..logic.rule import Obligation, lemmas_of, obligations
 from ..logic.theorem import Lemma
@@ -43,8 +44,12 @@ from .sat_oracle import NotRefuted, Satisfiable, refutation
 SCHEMA: Final = "ptproof-certificates/1"
 MANIFEST: Final = "certificates.json"
 """The manifest's file, in the package that the claims are in, and among proofs that were kept."""
-MOST_BYTES: Final = 1 << 30
-"""No proof and no manifest is larger."""
+PROOF_BYTES: Final = most(seconds=5e-8, memory=15)
+"""The largest kept proof that is checked, in bytes."""
+LOOKS: Final = most(seconds=3e-8, memory=1)
+"""At how many literals the checker looks for one kept proof, at most."""
+MANIFEST_BYTES: Final = most(seconds=5e-8, memory=25)
+"""The largest manifest that is read, in bytes."""
 
 Progress = Callable[[int, int, tuple[str, ...]], None]
 ProofOf = Callable[[str, Cnf], str]
@@ -104,11 +109,13 @@ def certify(
     kept: Path | None = None,
     keep: Path | None = None,
     jobs: int = 2,
+    times: int = 1,
     progress: Progress | None = None,
 ) -> tuple[Outcome, ...]:
     """Certify every obligation of the claims' lemmas, ``jobs`` at a time; one text is proved once.
 
-    Proofs come from the SAT solver, or from the folder ``kept``. The folder ``keep`` gets them.
+    Proofs come from the SAT solver, or from the folder ``kept``, none larger than ``times`` the limit. The folder
+    ``keep`` gets them.
     Raises `InputError` when there is no SAT solver, or a folder can't be used.
     """
     wanted = tuple(_wanted(claims))
@@ -116,7 +123,7 @@ def certify(
     first: dict[str, Obligation] = {}
     for each, text in texts.items():
         first.setdefault(text, each)
-    proof_of = partial(_kept_proof, kept) if kept else _new_proof
+    proof_of = partial(_kept_proof, kept, times) if kept else _new_proof
     found: dict[str, Outcome] = {}
     with safe_path(), _workers(jobs) as pool:
         running: dict[Future[Outcome], str] = {}
@@ -168,10 +175,10 @@ def read_manifest(data: bytes, title: str) -> tuple[dict[str, str], tuple[Certif
     try:
         read = json.loads(data)
         if read["schema"] != SCHEMA:
-            raise InputError(f"{title}: schema: expected {SCHEMA!r}, found {read['schema']!r}")
+            raise InputError(f"{title}: schema: expected {SCHEMA!r}, found {str(read['schema'])[:40]!r}")
         return dict(read["trusted"]), tuple(Certificate(**each) for each in read["certificates"])
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise InputError(f"{title}: expected a manifest of certificates: {error}") from error
+        raise InputError(f"{title}: expected a manifest of certificates: {str(error)[:200]}") from error
 
 
 def trusted() -> dict[str, str]:
@@ -266,11 +273,31 @@ def _new_proof(_query: str, cnf: Cnf) -> str:
     return refutation(cnf.clauses)
 
 
-def _kept_proof(folder: Path, query: str, _cnf: Cnf) -> str:
+def _kept_proof(folder: Path, times: int, query: str, cnf: Cnf) -> str:
     file = folder / f"{query}.lrat"
     if not file.is_file():
         raise NotRefuted(f"there is no proof {file}")
-    return read_input(str(file), MOST_BYTES).decode("ascii", "replace")
+    try:
+        proof = read_input(str(file), times * PROOF_BYTES, RAISED).decode("ascii", "replace")
+    except InputError as error:
+        raise NotRefuted(str(error)) from error
+    looks = _looks(cnf, proof)
+    if looks > times * LOOKS:
+        most_looks = f"at most {times * LOOKS} literals to look at"
+        raise NotRefuted(f"{file}: expected {most_looks}, found {looks}{raised_by(looks, LOOKS)}")
+    return proof
+
+
+def _looks(cnf: Cnf, proof: str) -> int:
+    """At how many literals the checker looks: all those of each clause that a step's hints name."""
+    sizes = {str(number): len(each) for number, each in enumerate(cnf.clauses, start=1)}
+    looks = 0
+    for line in proof.replace("_", "").splitlines():
+        number, *words = line.split() or [""]
+        end = words.index("0") if "0" in words else len(words)
+        looks += sum(sizes.get(each.lstrip("+0"), 0) for each in words[end:])
+        sizes[number.lstrip("+0")] = end
+    return looks
 
 
 def _sha256(text: str) -> str:

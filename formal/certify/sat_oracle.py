@@ -21,6 +21,9 @@ CONFLICTS: Final = 2_000_000
 """So many conflicts are made before the solver gives up: some minutes."""
 
 
+_CALLED: Final = ("new", "set", "tracepr", "cbudget", "add_cl", "solve_lim", "del")
+
+
 class NotRefuted(Exception):
     """There is no proof that the CNF can't be satisfied; the message says why."""
 
@@ -68,9 +71,17 @@ def _proof(clauses: Sequence[tuple[int, ...]]) -> list[str]:
 
 
 def _functions() -> object:
-    solver_version()
-    import pysolvers  # noqa: PLC0415 - an extra
-
+    """The functions below python-sat's classes. Raises InputError where it isn't installed, or hasn't got them."""
+    solver = solver_version()
+    try:
+        import pysolvers  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise InputError(f"certificates need {solver}, which can't be imported: {error}") from error
+    missing = [each for each in _CALLED if not hasattr(pysolvers, f"cadical195_{each}")]
+    if missing:
+        raise InputError(
+            f"certificates need functions that {solver} hasn't got ({', '.join(missing)}): pip install 'ptproof[certify]'"
+        )
     return pysolvers
 
 

@@ -55,6 +55,17 @@ def add_json(parser: argparse.ArgumentParser, what: str) -> None:
     )
 
 
+def add_limit(parser: argparse.ArgumentParser) -> None:
+    """Add the option ``--limit``."""
+    parser.add_argument(
+        "--limit",
+        metavar="N",
+        type=number(1, 1000),
+        default=1,
+        help="take on inputs that need N times 2 seconds and 500 MB, as reckoned beforehand (default: 1)",
+    )
+
+
 def add_version(parser: argparse.ArgumentParser, what: str) -> None:
     """Add the option ``--version``, which names a generation of the dom0 builder."""
     parser.add_argument(
@@ -72,12 +83,53 @@ def no_dash(text: str) -> str:
     return text
 
 
-def check_json_apart(json: str | None, *inputs: str) -> None:
-    """Refuse to write over a file that is read, under whatever name. Raises `InputError`."""
-    from ..edge.files import same_file
+def set_files(
+    parser: argparse.ArgumentParser,
+    *,
+    reads: tuple[str, ...] = (),
+    writes: tuple[str, ...] = ("json",),
+    folders: tuple[str, ...] = (),
+    made: tuple[str, ...] = (),
+) -> None:
+    """Tell which arguments are files that are read or written, which folders are read, and which are ``made``."""
+    parser.set_defaults(reads=reads, writes=writes, folders=folders + made, made=made)
 
-    if json not in (None, "-") and any(same_file(json, each) for each in inputs):
-        raise InputError(f"argument --json: {json} is an input, too")
+
+def check_files(arguments: argparse.Namespace) -> None:
+    """Refuse, before any work, outputs that would destroy an input or each other, or that can't be written.
+
+    Under whatever name, through links, too; and none may lie in a folder that the command reads or writes. Raises
+    `InputError`.
+    """
+    from ..edge.files import check_folder, check_writable, is_standard_output, lies_in, same_file
+
+    reads, folders = _given(arguments, arguments.reads), _given(arguments, arguments.folders)
+    taken = [name for _, name in reads]
+    writes = _given(arguments, arguments.writes)
+    for dest, name in writes:
+        option = f"argument --{dest}"
+        if any(same_file(name, each) for each in taken):
+            also_read = dest == "json" and any(same_file(name, each) for _, each in reads)
+            raise InputError(f"{option}: {name} is {'an input, too' if also_read else 'taken already'}")
+        if name != "-" and is_standard_output(name):
+            raise InputError(f"{option}: {name} is where standard output goes, too")
+        for _, folder in folders:
+            if lies_in(name, folder):
+                raise InputError(
+                    f"{option}: {name} lies in {folder}, which is for other files of this command"
+                )
+        taken.append(name)
+    check_writable(*(name for _, name in writes))
+    for dest, folder in folders:
+        if dest in arguments.made:
+            check_folder(folder)
+
+
+def _given(arguments: argparse.Namespace, names: tuple[str, ...]) -> list[tuple[str, str]]:
+    """The arguments of those names that are given, each file by itself."""
+    values = ((name, getattr(arguments, name)) for name in names)
+    listed = ((name, value if isinstance(value, list) else [value]) for name, value in values)
+    return [(name, str(each)) for name, several in listed for each in several if each is not None]
 
 
 def _shown(text: str) -> str:

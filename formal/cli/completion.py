@@ -3,7 +3,7 @@
 import argparse
 from typing import Final
 
-from .arguments import add_json
+from .arguments import add_json, set_files
 
 SHELLS: Final = ("bash", "zsh", "fish")
 
@@ -20,6 +20,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("shell", metavar="SHELL", choices=SHELLS, help="bash, zsh or fish")
     add_json(parser, "the commands and their arguments, which the script is made of,")
+    set_files(parser)
     parser.set_defaults(run=run)
 
 

@@ -8,12 +8,15 @@ import argparse
 import errno
 import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from ..edge.errors import InputError, NothingSelected, one_line
+from ..edge.errors import InputError, NothingSelected
 from ..edge.exit_status import INTERRUPTED, PIPE_CLOSED, Status, table
+from ..edge.outside import say
+from .arguments import check_files
 from .commands import COMMANDS
 
 DEBUG = "PTPROOF_DEBUG"
@@ -21,6 +24,9 @@ DEBUG = "PTPROOF_DEBUG"
 
 OUTPUT_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """What is wrong with standard output: of other files that is told where they are written."""
+
+LONGEST_MESSAGE = 4000
+"""Of a longer one the middle is left out."""
 
 DESCRIPTION = """\
 Settles how many page-table frames a hypervisor must set aside for a boot
@@ -41,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    _fill_gaps()
     if sys.stdout is None:
         return _failed("standard output: expected one that is open, found it closed", Status.BAD_INPUT)
     try:
@@ -60,22 +67,45 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
+def _fill_gaps() -> None:
+    """Where standard input or error is closed put something that is empty: no file of ours shall be taken for it."""
+    for number in (0, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # it gets the lowest number that is free
+    if sys.stderr is None:
+        sys.stderr = io.StringIO()
+
+
 def _broken(error: Exception) -> int:
     """Tell what nobody expected: the tool's fault, or that of standard output."""
     if isinstance(error, OSError):
         _drop_output()
         if error.errno in OUTPUT_IS_FULL:
             return _failed(f"standard output: can't be written: {error.strerror}", Status.BAD_INPUT)
+        if not _there_is_a_folder():
+            return _failed(
+                "the current folder: expected one that is there, found it removed", Status.BAD_INPUT
+            )
     return _failed(f"the tool failed: {type(error).__name__}: {error} ({DEBUG}=1 shows where)", Status.FAILED)
+
+
+def _there_is_a_folder() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109 - no need for pathlib
+    except OSError:
+        return False
+    return True
 
 
 def _run(argv: Sequence[str] | None) -> int:
     parser = command_line()
     given = sys.argv[1:] if argv is None else list(argv)
-    for each in given:
-        option, _, value = each.partition("=")
-        if value == "--" and option.startswith("--"):
-            parser.error(f"argument {option}: expected a value, found '--'")  # argparse makes [] of it
+    for each in given[: given.index("--") if "--" in given else None]:
+        found = re.fullmatch(r"(--[^=]+(?==)|-[^-=]+?)=?--", each)
+        if found:
+            parser.error(f"argument {found[1]}: expected a value, found '--'")  # argparse makes [] of it
     try:
         arguments, stray = parser.parse_known_args(given)
     except SystemExit as done:  # --help and --version
@@ -84,6 +114,7 @@ def _run(argv: Sequence[str] | None) -> int:
         image = getattr(arguments, "image", None)
         taken = f"; {image!r} was taken for IMAGE" if image is not None else ""
         parser.error(f"unrecognized arguments: {' '.join(stray)}{taken}")
+    check_files(arguments)
     try:
         status: int = arguments.run(arguments)
     except NothingSelected as error:
@@ -131,8 +162,9 @@ def command_line() -> argparse.ArgumentParser:
 
 
 def _failed(message: str, status: int) -> int:
-    if sys.stderr is not None:
-        print(f"ptproof: {one_line(message)}", file=sys.stderr)
+    if len(message) > LONGEST_MESSAGE:
+        message = f"{message[: LONGEST_MESSAGE - 100]} ... {message[-100:]}"
+    say([f"ptproof: {message}"], sys.stderr)
     return status
 
 

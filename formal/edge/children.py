@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, NoReturn
 
 SAFE_PATH: Final = "PYTHONSAFEPATH"
 _WARNINGS: Final = "PYTHONWARNINGS"
@@ -41,6 +41,24 @@ def safe_path() -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Meanwhile SIGTERM and SIGHUP end the work as Ctrl-C does, so that children and their files go; not where ignored."""
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        for each, handler in before.items():
+            if handler is not signal.SIG_IGN:
+                signal.signal(each, _interrupt)
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _interrupt(_signal: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def end_with(parent: int) -> None:

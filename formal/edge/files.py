@@ -3,18 +3,20 @@
 import errno
 import json
 import os
+import re
 import stat
 import sys
 import tempfile
+from pathlib import Path
 
 from .errors import InputError
 
 
-def read_input(name: str, limit: int) -> bytes:
+def read_input(name: str, limit: int, raised: str = "") -> bytes:
     """What the file holds; ``-`` is standard input.
 
     Raises `InputError` when it can't be read, or has more than ``limit`` bytes (so that no device and no
-    mistaken name keeps the tool busy for ever).
+    mistaken name keeps the tool busy for ever); ``raised`` tells how that can be raised.
     """
     try:
         if name == "-":
@@ -26,7 +28,7 @@ def read_input(name: str, limit: int) -> bytes:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise InputError(f"{title(name)}: can't be read: {reason}") from error
     if len(data) > limit:
-        raise InputError(f"{title(name)}: expected at most {limit >> 20} MiB, found more")
+        raise InputError(f"{title(name)}: expected at most {limit >> 20} MiB, found more{raised}")
     return data
 
 
@@ -45,6 +47,9 @@ def file_size(name: str) -> int:
 def write_json(name: str, value: object) -> None:
     """Write a value as JSON, in UTF-8; ``-`` is standard output. Raises `InputError` when that fails."""
     text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+    text = re.sub(
+        "[^\n -~]", lambda found: found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1], text
+    )
     if name == "-":
         sys.stdout.write(text)
         return
@@ -89,13 +94,35 @@ def _write_beside(place: str, data: bytes) -> None:
         raise
 
 
-def same_file(one: str, other: str) -> bool:
-    """Whether two names, neither of them ``-``, are of one file, whatever links there are."""
-    if "-" in (one, other):
+def same_file(output: str, other: str) -> bool:
+    """Whether an output, unless it is ``-``, is of one file with another name, whatever links there are.
+
+    ``-`` as the other is standard input, which may come from a file. What keeps nothing, such as /dev/null, is none.
+    """
+    if output == "-" or _is_device(output):
         return False
     try:
-        return os.path.realpath(one) == os.path.realpath(other) or os.path.samefile(one, other)  # noqa: PTH121
+        if other == "-":
+            return os.path.samestat(os.fstat(0), os.stat(output))  # noqa: PTH116 - as above
+        return os.path.realpath(output) == os.path.realpath(other) or os.path.samefile(output, other)  # noqa: PTH121
     except (OSError, ValueError):  # one isn't there, or can't be
+        return False
+
+
+def is_standard_output(name: str) -> bool:
+    """Whether a file is where standard output goes, by its name."""
+    try:
+        there = os.stat(name)  # noqa: PTH116 - as above
+        return stat.S_ISREG(there.st_mode) and os.path.samestat(os.fstat(1), there)
+    except (OSError, ValueError):
+        return False
+
+
+def lies_in(output: str, folder: str) -> bool:
+    """Whether an output, unless it is ``-``, lies in a folder or below it, whatever links there are."""
+    try:
+        return output != "-" and Path(output).resolve().is_relative_to(Path(folder).resolve())
+    except (OSError, ValueError, RuntimeError):
         return False
 
 
@@ -109,13 +136,37 @@ def check_writable(*names: str | None) -> None:
         if name is None or name == "-":
             continue
         for other in written:
-            if same_file(name, other) and not _is_device(name):
+            if same_file(name, other):
                 raise InputError(f"{name}: two outputs can't go to one file")
         written.append(name)
         try:
             _check_place(name)
         except (OSError, ValueError) as error:
             raise _unwritable(name, error) from error
+
+
+def check_folder(name: str) -> None:
+    """Refuse a folder that can't be written in, or made, before the work. Raises `InputError`."""
+    number, reason = 0, ""
+    try:
+        if name and stat.S_ISREG(os.stat(name).st_mode):  # noqa: PTH116 - as above
+            raise InputError(f"{name}: expected a folder, found something else")
+    except (OSError, ValueError):  # told below
+        pass
+    try:
+        place = os.path.realpath(name)
+        while not os.path.lexists(place):
+            place = os.path.dirname(place)  # noqa: PTH120 - as above
+        if not name or not stat.S_ISDIR(os.stat(place).st_mode):  # noqa: PTH116 - as above
+            number = errno.ENOTDIR if name else errno.ENOENT
+        elif not os.access(place, os.W_OK | os.X_OK):
+            number = errno.EACCES
+    except OSError as error:
+        number = error.errno or errno.EINVAL
+    except ValueError as error:
+        reason = str(error)
+    if number or reason:
+        raise InputError(f"{name}: can't be written to: {reason or os.strerror(number)}")
 
 
 def _is_device(name: str) -> bool:

@@ -26,6 +26,7 @@ else:
     from backports import zstd
 
 from ..edge.errors import InputError
+from ..edge.limits import most
 from .elf_file import Data
 
 PACKED_LIMIT: Final = 48 << 20
@@ -50,6 +51,7 @@ _OLDEST: Final = 0x208
 _LZ4_MAGIC: Final = bytes.fromhex("02214c18")
 _LZ4_BLOCK: Final = 8 << 20
 _LZO_BLOCK: Final = 256 << 10
+_LZO_BLOCKS: Final = most(seconds=1e-5, memory=1000)
 _LZO_MAGIC: Final = bytes.fromhex("894c5a4f 000d0a1a0a")
 _LZO_HAS_FILTER: Final = 0x800
 _LZO_WITH_LEVEL: Final = 0x940
@@ -236,7 +238,7 @@ def _unlz4(packed: _Packed) -> Iterator[bytes]:
 def _unlzo(packed: _Packed) -> Iterator[bytes]:
     """The format of lzop: a header, then blocks with both sizes and a checksum, up to one of size 0."""
     position = _lzo_header(packed)
-    while True:
+    for _ in range(_LZO_BLOCKS):
         (size,) = packed.numbers(">I", position)
         if not size:
             return
@@ -255,6 +257,7 @@ def _unlzo(packed: _Packed) -> Iterator[bytes]:
             )
         yield block
         position += packed_size
+    raise _Malformed(f"expected at most {_LZO_BLOCKS} blocks, found more")
 
 
 def _lzo_block(block: bytes, size: int) -> bytes:

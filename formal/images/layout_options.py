@@ -1,8 +1,7 @@
 """A configuration as the command that lays it out: ``ptproof layout`` with its options, to be pasted."""
 
-import shlex
-
 from ..edge.errors import InputError
+from ..edge.outside import shell_word
 from ..layouts.layout import START_INFO_SIZE, VGA_CONSOLE_INFO_SIZE, Configuration, Layout
 from ..layouts.paging import COMPAT, X86_64
 from .image_writer import configuration_of
@@ -29,7 +28,7 @@ def layout_command(configuration: Configuration, image: str | None = None) -> st
     words += ["--nr-pages", str(given.nr_pages)]
     words += ["--initrd-len", hex(given.initrd_len)] if given.initrd_len else []
     words += ["--shim"] if given.shim else []
-    return shlex.join(words)
+    return " ".join(map(shell_word, words))
 
 
 def command_of(layout: Layout, image: str | None = None) -> str | None:

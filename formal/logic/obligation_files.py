@@ -19,7 +19,9 @@ from typing import Any, Final
 from attrs import frozen
 
 from ..edge.errors import InputError
-from ..edge.files import write_bytes
+from ..edge.files import read_input, write_bytes
+from ..edge.limits import most
+from ..edge.outside import one_line
 from ..words.smtlib import query_text
 from .claim import Claim, Expected, Part
 from .rule import Obligation, lemmas_of, obligations, used_by
@@ -29,6 +31,8 @@ SCHEMA: Final = "ptproof-export/1"
 INDEX: Final = "index.json"
 READABLE: Final = "index.md"
 FOLDER: Final = "obligations"
+MOST_BYTES: Final = most(seconds=5e-8, memory=20)
+"""The largest index that is taken for one, in bytes."""
 
 
 @frozen
@@ -92,7 +96,7 @@ def file_text(lemma: Lemma, obligation: Obligation, status: str) -> str:
         "It is discharged when these conditions can't hold together: what is known, and last that what is to be",
         "shown does not hold.",
     ]
-    lines = [f"; {line}".rstrip() for comment in comments for line in comment.splitlines()]
+    lines = [f"; {one_line(line)}".rstrip() for comment in comments for line in comment.splitlines()]
     lines += ["(set-info :smt-lib-version 2.6)", f"(set-info :status {status})"]
     return "\n".join(lines) + "\n" + query_text(obligation.conditions)
 
@@ -189,12 +193,14 @@ def _earlier(root: Path) -> list[Path]:
 
 def _listed(file: Path) -> set[str]:
     """What an export's index lists, itself included; nothing, if it is none."""
+    if file.is_symlink() or not file.is_file():
+        return set()
     try:
-        found = json.loads(file.read_bytes())
+        found = json.loads(read_input(str(file), MOST_BYTES))
         if found["schema"] != SCHEMA:
             return set()
         named = {str(each["file"]) for lemma in found["lemmas"] for each in lemma["obligations"]}
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    except (InputError, ValueError, TypeError, KeyError, RecursionError):
         return set()
     return named | {INDEX, READABLE}
 

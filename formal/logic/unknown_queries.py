@@ -1,5 +1,6 @@
 """Writes what stayed Unknown, or what solvers contradict each other about, to files, as SMT-LIB for another solver."""
 
+import os
 import re
 import tempfile
 from pathlib import Path
@@ -34,17 +35,23 @@ def export(run: ProofRun) -> dict[str, Path]:
         file = folder / f"{_file_name(name)}.smt2"
         while file in files.values():
             file = file.with_stem(f"{file.stem}_")
+        if file.is_symlink():  # somebody else's: what it leads to stays as it is
+            file.unlink()
         write_bytes(str(file), text.encode())
         files[name] = file
     return files
 
 
 def _folder() -> Path:
-    """The first folder that can be written to."""
+    """The first folder of our own that can be written to: nobody may have put a link in its place."""
     places = (FOLDER, Path(tempfile.gettempdir()) / FOLDER)
     for each in places:
         try:
+            if each.is_symlink() or each.parent.is_symlink():
+                continue
             each.mkdir(parents=True, exist_ok=True)
+            if {each.stat().st_uid, each.parent.stat().st_uid} != {os.getuid()}:
+                continue
             with tempfile.TemporaryFile(dir=each):
                 return each
         except OSError:

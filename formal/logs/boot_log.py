@@ -12,7 +12,9 @@ Facts: what ``dom0_construct()`` and libelf print, in Xen 2.0 to 4.22; the logs 
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -20,13 +22,16 @@ from attrs import Factory, define, field, frozen
 
 from ..edge.errors import InputError
 from ..edge.files import read_input
+from ..edge.limits import RAISED, most
 from ..layouts.arrangement import ENTRY, HEADING, LABELS
 from ..layouts.layout import ADDRESS_LIMIT, Layout, Segment
 from ..layouts.paging import PagingMode
-from .boot_log_text import LogText, plain_text
+from .boot_log_text import LogText, plain_blocks
 
-LIMIT: Final = 64 << 20
+LIMIT: Final = most(seconds=5e-8, memory=10)
 """The largest file that is taken for a log, in bytes."""
+LABELS_LIMIT: Final = most(seconds=1e-5, memory=2500)
+"""How many of Xen's labels are read in a file; each may be a boot."""
 UNSET: Final = ADDRESS_LIMIT - 1
 """What libelf prints for an address that the image doesn't give."""
 
@@ -99,12 +104,12 @@ def read_log(path: Path) -> tuple[Boot, ...]:
     return read_boots(read_input(str(path), LIMIT), str(path))
 
 
-def read_boots(data: bytes | str, source: str) -> tuple[Boot, ...]:
+def read_boots(data: bytes | str, source: str, times: int = 1) -> tuple[Boot, ...]:
     """Every boot in the text, in its order; ``source`` names it in messages.
 
-    Raises `InputError` when there is none.
+    Raises `InputError` when there is none, or there are more labels than ``times`` `LABELS_LIMIT`.
     """
-    reader = _Reader(plain_text(data), source)
+    reader = _Reader(plain_blocks(data), source, times)
     reader.read()
     if not reader.boots:
         raise InputError(
@@ -123,8 +128,8 @@ def layout_of(boot: Boot, mode: PagingMode) -> Layout | None:
 
 # A value may be on the next line, behind mail quoting. Each of these patterns has one way to match only,
 # so that a failure costs no more than the text it looked at.
-_GAP: Final = r"[ \t]*(?:\n[ \t>|]*)?"
-_SPACE: Final = r"(?:[ \t]+(?:\n[ \t>|]*)?|\n[ \t>|]*)"
+_GAP: Final = r"[ \t]{0,99}(?:\n[ \t>|]{0,99})?"
+_SPACE: Final = r"(?:[ \t]{1,99}(?:\n[ \t>|]{0,99})?|\n[ \t>|]{0,99})"
 _VALUE: Final = r"([^\s<>()\-]{1,40})"
 
 
@@ -135,18 +140,18 @@ def _spaced(words: str) -> str:
 
 _PAIR: Final = re.compile(rf"{_GAP}{_VALUE}{_GAP}-{{1,2}}>{_GAP}{_VALUE}")
 # A console may break a line anywhere: within the word "pages", and before the last digits of a number.
-_BREAK: Final = r"(?:\n[ \t>|]*)?"
-_DIGITS: Final = r"((?:0[xX][0-9a-fA-F]{0,16}|[0-9a-fA-F]{1,16})(?:\n[ \t>|]*[0-9a-fA-F]{1,15})?)"
+_BREAK: Final = r"(?:\n[ \t>|]{0,99})?"
+_DIGITS: Final = r"((?:0[xX][0-9a-fA-F]{0,16}|[0-9a-fA-F]{1,16})(?:\n[ \t>|]{0,99}[0-9a-fA-F]{1,15})?)"
 _BROKEN_PAIR: Final = re.compile(rf"{_GAP}{_DIGITS}{_GAP}-{{1,2}}>{_GAP}{_DIGITS}(?![0-9a-zA-Z])")
-_REST_OF_NUMBER: Final = re.compile(r"\n[ \t>|]*([0-9a-fA-F]{1,15})[ \t]*(?=\n|$)")
+_REST_OF_NUMBER: Final = re.compile(r"\n[ \t>|]{0,99}([0-9a-fA-F]{1,15})[ \t]{0,99}(?=\n|$)")
 _SINGLE: Final = re.compile(rf"{_GAP}{_VALUE}")
 _EQUALS: Final = re.compile(rf"{_GAP}={_GAP}{_VALUE}")
 _PAGES: Final = re.compile(
-    rf"{_GAP}\({_GAP}([0-9]{{1,20}}\n[ \t>|]*[0-9]{{1,19}}|[^\s<>()\-]{{1,40}}){_SPACE}{_BREAK.join('pages')}"
+    rf"{_GAP}\({_GAP}([0-9]{{1,20}}\n[ \t>|]{{0,99}}[0-9]{{1,19}}|[^\s<>()\-]{{1,40}}){_SPACE}{_BREAK.join('pages')}"
 )
 _XEN_KERNEL: Final = re.compile(rf"{_GAP}(32|64)-bit(, PAE)?")
 _GUEST_KERNEL: Final = re.compile(rf"{_GAP}(32|64)-bit(, PAE)?,{_SPACE}[lm]sb,{_SPACE}paddr")
-_VERSION: Final = re.compile(r"[ \t]*(\d{1,4}\.\d{1,4}[^\s()]{0,40})")
+_VERSION: Final = re.compile(r"[ \t]{0,99}(\d{1,4}\.\d{1,4}[^\s()]{0,40})")
 _ADDRESS: Final = re.compile(r"(?:0[xX][0-9a-fA-F]{1,16}|[0-9a-fA-F]{8}|[0-9a-fA-F]{16})")
 _NUMBER: Final = re.compile(r"0[xX][0-9a-fA-F]{1,16}|[0-9]{1,20}")
 _HEX: Final = re.compile(rf"{_GAP}(?:0[xX])?[0-9a-fA-F]{{4}}")
@@ -217,14 +222,55 @@ class _Draft:
     problems: list[Problem] = Factory(list)
 
 
+_AHEAD: Final = 16 << 10
+"""No label reaches so far with its value, in characters."""
+_BEHIND: Final = 240
+"""How much of a line is looked at before a label."""
+
+
+class _Window:
+    """Moves along a text that comes in blocks: what is there of it, in ``text``, and the lines that this is in.
+
+    ``end`` is where the text ends but for blanks; past what is there where it goes on.
+    """
+
+    def __init__(self, blocks: Iterable[LogText]) -> None:
+        self._blocks = iter(blocks)
+        self._joints = array("Q")
+        self._line, self._counted = 1, 0
+        self.text = ""
+        self.last = False
+        self.end = 0
+
+    def line(self, at: int) -> int:
+        """The number of the original line, counted from 1, that has the character ``at``; asked for in their order."""
+        self._line += self.text.count("\n", self._counted, at + 1)
+        self._counted = at + 1
+        return self._line + bisect_right(self._joints, at)
+
+    def move(self, start: int) -> None:
+        """Leave out what is before ``start``, and take one more block in; the ``last`` time there is none."""
+        gone = bisect_left(self._joints, start)
+        if self._counted < start:
+            self.line(start - 1)
+        self._line, self._counted = self._line + gone, self._counted - start
+        self._joints = array("Q", (each - start for each in self._joints[gone:]))
+        self.text = self.text[start:]
+        block = next(self._blocks, None)
+        self.last = block is None
+        if block is not None:
+            self._joints.extend(len(self.text) + each for each in block.joints)
+            self.text += block.text
+        self.end = len(self.text.rstrip()) if self.last else len(self.text) + 1
+
+
 class _Reader:
     """Goes through a text once; the boots that it has found are in ``boots``."""
 
-    def __init__(self, text: LogText, source: str) -> None:
-        self.text = text.text
-        self.length = len(self.text.rstrip())
-        self.line = text.line
+    def __init__(self, blocks: Iterable[LogText], source: str, times: int) -> None:
+        self._window = _Window(blocks)
         self.source = source
+        self.times = times
         self.boots: list[Boot] = []
         self._drafts: dict[str | None, _Draft] = {}
         self._said: dict[str | None, tuple[str, list[str]]] = {}
@@ -256,14 +302,44 @@ class _Reader:
         for draft in self._drafts.values():
             self._finish(draft)
 
+    @property
+    def text(self) -> str:
+        """What is there of the text."""
+        return self._window.text
+
+    @property
+    def length(self) -> int:
+        """Where the text ends, if it ends here: blanks don't count."""
+        return self._window.end
+
     def _labels(self) -> Iterator[tuple[str, int, str, int]]:
         """Every label with its line, what is before it on the line (some of it), and where it ends."""
-        for match in _LABEL.finditer(self.text):
-            start = match.start()
-            before = self.text[max(0, start - 240) : start].rpartition("\n")[2]
-            if not before or not (before[-1].isalnum() or before[-1] in "_-'\"`"):
-                label = re.sub(r"[\s>|]+", " ", match[0])
-                yield re.sub(r"^Dom[0-9]+", "Dom0", label), self.line(start), before, match.end()
+        window, at, labels = self._window, 0, 0
+        while not window.last:
+            start = max(0, at - _BEHIND)
+            window.move(start)
+            at -= start
+            end = len(window.text) if window.last else len(window.text) - _AHEAD
+            for match in _LABEL.finditer(window.text, at):
+                if match.start() >= end:
+                    break
+                at = match.end()
+                labels += 1
+                if labels > LABELS_LIMIT * self.times:
+                    limit = LABELS_LIMIT * self.times
+                    raise InputError(
+                        f"{self.source}: expected at most {limit} of Xen's labels, found more{RAISED}"
+                    )
+                before = window.text[max(0, match.start() - _BEHIND) : match.start()].rpartition("\n")[2]
+                if not before or not (before[-1].isalnum() or before[-1] in "_-'\"`"):
+                    label = re.sub(r"[\s>|]+", " ", match[0])
+                    yield (
+                        re.sub(r"^Dom[0-9]+", "Dom0", label),
+                        window.line(match.start()),
+                        before,
+                        match.end(),
+                    )
+            at = max(at, end)
 
     def _rest_of_line(self, at: int) -> str:
         end = self.text.find("\n", at, at + 400)
@@ -289,7 +365,7 @@ class _Reader:
     def _ends(self, at: int) -> bool:
         """Whether nothing but a part of an address is left of the text."""
         rest = self.text[at : at + 80]
-        return at + 80 > len(self.text) and re.fullmatch(r"\s*(0x)?[0-9a-fA-F]*-?>?\s*", rest) is not None
+        return at + 80 > self.length and re.fullmatch(r"\s*(0x)?[0-9a-fA-F]*-?>?\s*", rest) is not None
 
     def _draft(self, domain: str | None, name: str, kind: _Kind, rank: int, line: int, end: int) -> _Draft:
         """The draft that the label belongs to: the one being read, or a new one."""

@@ -10,12 +10,15 @@ handed in.
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from attrs import frozen
 
+from ..edge.errors import InputError
+from ..edge.limits import Allowance, most, raised_by
 from ..layouts.arrangement import LABELS
 from ..layouts.count_rule import CountRule
+from ..machine.builder import BUILD_LIMIT
 from .boot_log import Boot
 from .check_log_builder import builder
 from .check_log_count import candidate_rules, count, guest_width, region_end
@@ -33,7 +36,11 @@ from .check_log_figures import (
 from .check_log_findings import Finding, Kind, title, whole_pages
 from .check_log_xen import start_info_size
 
-__all__ = ["Finding", "Judgement", "Kind", "Outcome", "as_dict", "as_lines", "check_boot"]
+__all__ = ["Finding", "Judgement", "Kind", "Outcome", "as_dict", "as_lines", "check_boot", "check_boots"]
+
+
+BOOTS_LIMIT: Final = most(seconds=1e-3, memory=50_000)
+"""How many boots of a file are judged."""
 
 
 class Outcome(Enum):
@@ -117,10 +124,10 @@ class Judgement:
                 return f"DIFFERS: {', '.join(names)}{cause}"
 
 
-def check_boot(boot: Boot, rules: Sequence[CountRule]) -> Judgement:
+def check_boot(boot: Boot, rules: Sequence[CountRule], allowed: Allowance | None = None) -> Judgement:
     """Compare every figure of ``boot`` with the layout's model, and its count with ``rules``.
 
-    Today's rule is tried first, then older ones in their order.
+    Today's rule is tried first, then older ones in their order. ``allowed`` is what the machine may build, in pages.
     """
     width, width_from = guest_width(boot, rules)
     findings = [
@@ -142,7 +149,7 @@ def check_boot(boot: Boot, rules: Sequence[CountRule]) -> Judgement:
     findings += counted
     findings += region_end(boot, rule or next(iter(candidate_rules(boot, width, rules)), None))
     findings += allocation(boot)
-    findings += builder(boot, rule)
+    findings += builder(boot, rule, allowed)
     return Judgement(
         boot=boot,
         width=width,
@@ -151,6 +158,17 @@ def check_boot(boot: Boot, rules: Sequence[CountRule]) -> Judgement:
         rule=rule,
         findings=tuple(findings),
     )
+
+
+def check_boots(boots: Sequence[Boot], rules: Sequence[CountRule], times: int = 1) -> list[Judgement]:
+    """The boots of a file, each judged. Raises `InputError` where that takes more than ``times`` the limits."""
+    if len(boots) > times * BOOTS_LIMIT:
+        hint = raised_by(len(boots), BOOTS_LIMIT)
+        raise InputError(
+            f"{boots[0].source}: expected at most {times * BOOTS_LIMIT} boots, found {len(boots)}{hint}"
+        )
+    allowed = Allowance(BUILD_LIMIT, times)
+    return [check_boot(each, rules, allowed) for each in boots]
 
 
 def as_dict(judgement: Judgement) -> dict[str, Any]:

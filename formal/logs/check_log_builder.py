@@ -8,20 +8,22 @@ Facts: DOMAIN.md sections 4 and 9.
 
 from collections.abc import Iterator
 
+from ..edge.limits import Allowance
 from ..layouts.count_rule import CountRule
 from ..layouts.layout import ADDRESS_LIMIT, Layout
 from ..layouts.paging import PAGE_SIZE
 from ..layouts.xen_version import version_of_rule
 from ..logic.verdict import MachineDisagreesError
-from ..machine.replay import ImpossibleLayout, TooLarge, replay
+from ..machine.replay import BUILD_LIMIT, ImpossibleLayout, replay, work
 from .boot_log import Boot, layout_of
 from .check_log_findings import Finding, differs, note
 
 
-def builder(boot: Boot, rule: CountRule | None) -> Iterator[Finding]:
+def builder(boot: Boot, rule: CountRule | None, allowed: Allowance | None = None) -> Iterator[Finding]:
     """How many of the frames the builder of an older Xen took, and where the others lie.
 
-    Nothing is said of today's, which takes them all, nor of a layout that the machine can't build.
+    Nothing is said of today's, which takes them all, nor of a layout that no builder makes. What ``allowed`` has no
+    room for isn't built, and that is said.
 
     Raises:
         MachineDisagreesError: the machine takes another number of frames than the rule says.
@@ -32,9 +34,20 @@ def builder(boot: Boot, rule: CountRule | None) -> Iterator[Finding]:
     layout = layout_of(boot, version.mode)
     if layout is None:
         return
+    allowed = allowed or Allowance(BUILD_LIMIT)
+    needed = work(layout)
+    if needed > allowed.left:
+        takes = (
+            f"the frame machine has {allowed.left} pages left of what it executes, and this takes {needed}"
+        )
+        yield note(
+            boot, "page_tables", f"what the builder takes isn't told: {takes}{allowed.raised_by(needed)}"
+        )
+        return
+    allowed.take(needed)
     try:
-        report = replay(layout, version=version, generations=())
-    except (TooLarge, ImpossibleLayout):
+        report = replay(layout, version=version, generations=(), limit=needed)
+    except ImpossibleLayout:
         return
     expected = None if rule.consumed is None else rule.consumed(layout.v_start, layout.v_end)
     if expected not in (None, report.consumed):

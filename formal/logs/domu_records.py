@@ -10,21 +10,29 @@ Facts: DOMAIN.md section 8; ``xc_dom_build_image()``, ``alloc_magic_pages_pv()``
 """
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from attrs import frozen
 
 from ..edge.errors import InputError
+from ..edge.limits import RAISED, Allowance, most
 from ..layouts.layout import ADDRESS_LIMIT
-from ..layouts.paging import COMPAT, PAGE_SIZE, X86_64
+from ..layouts.paging import COMPAT, PAGE_SHIFT, PAGE_SIZE, X86_64
 from ..logic.verdict import MachineDisagreesError
 from ..machine.arrange import TooLarge
-from ..machine.domu import TODAYS, TOOLSTACKS, Domu, Toolstack, build, count
+from ..machine.domu import BUILD_LIMIT, TODAYS, TOOLSTACKS, Counted, Domu, Toolstack, build, count
 from .check_log import Outcome
 
 MAGIC_PAGES: Final = 3
 """Between the p2m and the tables: the start info, the xenstore page and the console page."""
+RECORDS_LIMIT: Final = most(seconds=1e-3, memory=50_000)
+"""How many records of a file are judged."""
+PAGES_BESIDES: Final = 200
+"""What a record takes besides its pages, in pages that would take as much."""
+LONGEST: Final = 64 << 10
+"""No record has more bytes."""
 _FRAMES: Final = 1 << 32
 """More tables, or pages, than any domU has."""
 
@@ -136,34 +144,60 @@ def looks_like_records(data: bytes) -> bool:
     return data.lstrip()[:1] == b"{"
 
 
-def read_records(data: bytes, source: str) -> tuple[Record, ...]:
-    """Every record of a file; ``source`` names it in messages. Raises `InputError`, naming line and field."""
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{source}: offset {error.start}: expected UTF-8") from error
-    lines = enumerate(text.split("\n"), start=1)
-    return tuple(_record(line, source, number) for number, line in lines if line.strip())
+def read_records(data: bytes, source: str, times: int = 1) -> tuple[Record, ...]:
+    """Every record of a file; ``source`` names it in messages.
+
+    Raises `InputError`, naming line and field, also where there are more than ``times`` the limits.
+    """
+    records: list[Record] = []
+    number, before = 1, 0
+    for found in re.finditer(rb"\S[^\n]*", data):
+        number += data.count(b"\n", before, found.start())
+        before = found.start()
+        if len(found[0]) > LONGEST:
+            raise InputError(
+                f"{source}: line {number}: expected a JSON object of at most {LONGEST} bytes, found {len(found[0])}"
+            )
+        try:
+            line = found[0].decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{source}: offset {before + error.start}: expected UTF-8") from error
+        if len(records) == times * RECORDS_LIMIT:
+            raise InputError(
+                f"{source}: line {number}: expected at most {len(records)} records, found more{RAISED}"
+            )
+        records.append(_record(line, source, number))
+    return tuple(records)
 
 
-def judge(record: Record) -> DomuJudgement:
+def judge(record: Record, allowed: Allowance | None = None) -> DomuJudgement:
     """Compare a record with what libxenguest gives, today's first, then the older one.
+
+    ``allowed`` is what the machine may build, in pages.
 
     Raises:
         InputError: the region is too large for the machine.
         MachineDisagreesError: the machine counts tables that it then doesn't build or reach.
     """
     mode = X86_64 if record.width == 64 else COMPAT
+    allowed = allowed or Allowance(BUILD_LIMIT)
     off_a_page = tuple(_off_a_page(record))
     if off_a_page:
+        _take(record, PAGES_BESIDES, allowed)
         return DomuJudgement(record=record, toolstack=None, compared=off_a_page)
     domus = [
         Domu(mode=mode, v_start=record.virt_base, alloc_end=record.pt_base, toolstack=each)
         for each in TOOLSTACKS
     ]
-    fitting = [each for each in domus if _predicted(record, each)[0] == record.nr_pt_frames]
-    tables, v_end = _predicted(record, (fitting or domus)[0])
-    toolstack = (fitting or domus)[0].toolstack
+    counted = {each: _counted(record, each) for each in domus}
+    fitting = [each for each in domus if counted[each].tables() == record.nr_pt_frames]
+    domu = (fitting or domus)[0]
+    tables, v_end = counted[domu].tables(), counted[domu].v_end
+    toolstack = domu.toolstack
+    _take(record, PAGES_BESIDES + ((v_end - domu.v_start) % ADDRESS_LIMIT >> PAGE_SHIFT), allowed)
+    report = build(domu, counted[domu], allowed.times * BUILD_LIMIT)
+    if not report.exact:
+        raise MachineDisagreesError(f"{record.source}: line {record.line}: {report.sentence()}")
     compared = [
         *_before_the_tables(record, mode.p2m_entry),
         Compared(
@@ -183,6 +217,12 @@ def judge(record: Record) -> DomuJudgement:
             )
         )
     return DomuJudgement(record=record, toolstack=toolstack if fitting else None, compared=tuple(compared))
+
+
+def judge_all(records: Iterable[Record], times: int = 1) -> list[DomuJudgement]:
+    """The records of a file, each judged. Raises as `judge` does, also where they take more than ``times`` the limits."""
+    allowed = Allowance(BUILD_LIMIT, times)
+    return [judge(each, allowed) for each in records]
 
 
 def _off_a_page(record: Record) -> Iterator[Compared]:
@@ -220,19 +260,26 @@ def _before_the_tables(record: Record, p2m_entry: int) -> Iterator[Compared]:
         )
 
 
-def _predicted(record: Record, domu: Domu) -> tuple[int, int]:
-    """The region's tables, built and looked at, and its end."""
+def _counted(record: Record, domu: Domu) -> Counted:
+    """The region's tables and its end."""
     where = f"{record.source}: line {record.line}"
     try:
         counted = count(domu)
-        if counted is None:
-            raise InputError(f"{where}: pt_base: libxenguest's iteration never stops for {record.pt_base:#x}")
-        report = build(domu, counted)
     except TooLarge as error:
-        raise InputError(f"{where}: {error}") from error
-    if not report.exact:
-        raise MachineDisagreesError(f"{where}: {report.sentence()}")
-    return counted.tables(), counted.v_end
+        raise InputError(f"{where}: pt_base: {error}") from error
+    if counted is None:
+        raise InputError(f"{where}: pt_base: libxenguest's iteration never stops for {record.pt_base:#x}")
+    return counted
+
+
+def _take(record: Record, pages: int, allowed: Allowance) -> None:
+    """Count the pages that are about to be built. Raises `InputError` where they are too many."""
+    if pages > allowed.left:
+        raise InputError(
+            f"{record.source}: line {record.line}: pt_base: the region has {pages} pages: of one file's records the frame "
+            f"machine executes at most {BUILD_LIMIT * allowed.times}{allowed.raised_by(pages)}"
+        )
+    allowed.take(pages)
 
 
 def _record(line: str, source: str, number: int) -> Record:
@@ -244,7 +291,8 @@ def _record(line: str, source: str, number: int) -> Record:
     if not isinstance(plain, dict):
         raise InputError(f"{where}: expected a JSON object, found {line.strip()[:40]!r}")
     if plain.get("width") not in (64, 32):
-        raise InputError(f"{where}: width: expected 64 or 32, found {plain.get('width')!r}")
+        shown = repr(plain.get("width"))[:40]
+        raise InputError(f"{where}: width: expected 64 or 32, found {shown}")
     name = plain.get("id")
     limit = ADDRESS_LIMIT if plain["width"] == 64 else 1 << 32
     record = Record(

@@ -7,6 +7,9 @@ of ``ptproof.encodings``, which are not imported here, means something.
 Facts: DOMAIN.md sections 2 to 4; ``dom0_construct()`` in Xen's ``xen/arch/x86/pv/dom0_build.c`` (4.22).
 """
 
+from typing import Final
+
+from ..edge.limits import most
 from ..layouts.layout import ADDRESS_LIMIT, Configuration, Layout, Segment
 from ..layouts.paging import PAGE_SHIFT, PAGE_SIZE, Level, PagingMode
 from ..layouts.xen_version import XenVersion
@@ -16,18 +19,25 @@ ROUNDING = 4 << 20
 PADDING = 512 << 10
 """... and at least this many bytes above the boot stack."""
 
-ARRANGE_LIMIT = 1 << 31
-"""The largest region that `arrange` walks over, in pages (8 TiB: some seconds)."""
+ARRANGE_LIMIT: Final = most(seconds=3e-9, memory=0.1)
+"""The largest region that `arrange` walks over, in pages (2.5 TiB)."""
+
+FRAME_WORK: Final = 30
+"""A frame that is set aside, and not needed, takes the machine as much as this many pages."""
 
 FIRST_TRIED = 2
 """The number of page-table frames that the search starts from, as Xen's does."""
 
 
 class TooLarge(ValueError):
-    """The region has more ``pages`` than the machine executes in reasonable time: ``limit``."""
+    """The region has more ``pages`` than the machine executes in reasonable time: ``limit``.
 
-    def __init__(self, pages: int, limit: int) -> None:
-        super().__init__(f"the region has {pages} pages: the frame machine executes at most {limit}")
+    Where it sets ``frames`` aside that it can't need, each takes as much as `FRAME_WORK` pages.
+    """
+
+    def __init__(self, pages: int, limit: int, frames: int = 0) -> None:
+        has = f"sets {frames} frames aside, which takes as much as" if frames else "has"
+        super().__init__(f"the region {has} {pages} pages: the frame machine executes at most {limit}")
         self.pages = pages
         self.limit = limit
 

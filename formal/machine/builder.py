@@ -10,16 +10,19 @@ Facts: DOMAIN.md section 4; ``dom0_construct()`` and ``mark_pv_pt_pages_rdonly()
 Not modelled: the IOMMU, the allocation's size check against dom0's memory, the separate p2m.
 """
 
+from typing import Final
+
 from attrs import Factory, define, frozen
 
+from ..edge.limits import most
 from ..layouts.layout import ADDRESS_LIMIT, Layout, Segment
 from ..layouts.paging import PAGE_SHIFT, PAGE_SIZE, Level, PagingMode
 from ..layouts.xen_version import XenVersion
-from .arrange import TooLarge
+from .arrange import FRAME_WORK, TooLarge
 from .type_info import ALLOCATED, PAE_XEN_L2, PINNED, TYPE_MASK, VALIDATED, WRITABLE_PAGE, Asserts, table_type
 
-BUILD_LIMIT = 1 << 22
-"""The largest region that the machine builds, in pages (16 GiB)."""
+BUILD_LIMIT: Final = most(seconds=1e-6, memory=200)
+"""The largest region that the machine builds, in pages (7.6 GiB), unless it is told otherwise."""
 
 PRESENT = 0x01
 WRITABLE = 0x02
@@ -118,14 +121,14 @@ class Domain:
         return PAGE_SIZE // self.mode.entry_bytes
 
 
-def build(layout: Layout, version: XenVersion | None = None) -> Domain:
+def build(layout: Layout, version: XenVersion | None = None, limit: int = BUILD_LIMIT) -> Domain:
     """Take the tables and map every page of the region, as the builder does, or did in an older Xen.
 
     Raises:
-        TooLarge: the region has more than `BUILD_LIMIT` pages.
+        TooLarge: the region has more than ``limit`` pages.
         ImpossibleLayout: the tables start, or the mapped initrd lies, outside of the region or out of order.
     """
-    domain = empty_domain(layout)
+    domain = empty_domain(layout, limit)
     topmost = (layout.mode.counted_levels[-1].number,)
     cursors, first_tables = _prepare_root(domain, version.taken_first if version else topmost)
     _map_region(domain, cursors, first_tables)
@@ -133,12 +136,25 @@ def build(layout: Layout, version: XenVersion | None = None) -> Domain:
     return domain
 
 
-def empty_domain(layout: Layout) -> Domain:
+def work(layout: Layout) -> int:
+    """What it takes to build a layout and to look at it, in pages that would take as much."""
+    pages = layout.total.size >> PAGE_SHIFT
+    return pages + FRAME_WORK * max(0, layout.nr_pt_pages - pages // 256)
+
+
+def check_work(layout: Layout, limit: int) -> None:
+    """Raises `TooLarge` where a layout takes more than ``limit`` pages do, whatever it is that takes so much."""
+    if work(layout) > limit:
+        pages = layout.total.size >> PAGE_SHIFT
+        raise TooLarge(max(pages, work(layout)), limit, layout.nr_pt_pages if pages <= limit else 0)
+
+
+def empty_domain(layout: Layout, limit: int = BUILD_LIMIT) -> Domain:
     """The domain's frames before any of them is used. Raises as `build` does."""
     size = layout.total.size
     pages = size >> PAGE_SHIFT
-    if pages > BUILD_LIMIT:
-        raise TooLarge(pages, BUILD_LIMIT)
+    if pages > limit:
+        raise TooLarge(pages, limit)
     if layout.nr_pt_pages > BUILD_LIMIT:
         raise ImpossibleLayout(
             f"the page tables have {layout.nr_pt_pages} frames: more than any region needs"

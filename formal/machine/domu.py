@@ -18,10 +18,13 @@ from typing import Final
 from attrs import define, field, frozen
 from attrs.validators import in_
 
+from ..edge.limits import most
 from ..layouts.layout import ADDRESS_LIMIT
 from ..layouts.paging import COMPAT, PAGE_SHIFT, PAGE_SIZE, X86_64, Level, PagingMode
 from .arrange import ARRANGE_LIMIT, TooLarge
-from .builder import BUILD_LIMIT
+
+BUILD_LIMIT: Final = most(seconds=2e-6, memory=400)
+"""The most pages that the machine builds of a domU, unless it is told otherwise."""
 
 ABOVE_TABLES: Final = PAGE_SIZE + (512 << 10)
 """What the region has above its tables at least, in bytes: the boot stack and some room."""
@@ -192,11 +195,11 @@ class DomuReport:
         )
 
 
-def build(domu: Domu, counted: Counted) -> DomuReport:
+def build(domu: Domu, counted: Counted, limit: int = BUILD_LIMIT) -> DomuReport:
     """Build the tables of a counted domU, and look at them.
 
     Raises:
-        TooLarge: the mappings have more than `BUILD_LIMIT` pages.
+        TooLarge: the mappings have more than ``limit`` pages.
     """
     region_pages = (counted.v_end - domu.v_start) % ADDRESS_LIMIT >> PAGE_SHIFT
     areas = [(domu.v_start, region_pages, 0)]
@@ -204,18 +207,19 @@ def build(domu: Domu, counted: Counted) -> DomuReport:
     if domu.p2m is not None:
         areas.append((domu.p2m.start, domu.p2m.pages, region_pages))
         tables_at.append(region_pages + domu.p2m.pages)
-    if sum(pages for _, pages, _ in areas) > BUILD_LIMIT:
-        raise TooLarge(sum(pages for _, pages, _ in areas), BUILD_LIMIT)
+    if sum(pages for _, pages, _ in areas) > limit:
+        raise TooLarge(sum(pages for _, pages, _ in areas), limit)
     tables = [
         each for blocks, pfn in zip(counted.mappings, tables_at, strict=True) for each in _frames(blocks, pfn)
     ]
     _link(domu.mode, tables)
     expected = dict(_leaves(domu.mode, areas))
     pfns = {table.pfn for table in tables}
-    by_block = {(table.level, table.start): table for table in tables}
     lowest = domu.mode.levels[0]
+    by_block = {table.start: table for table in tables if table.level is lowest}
+    span = 1 << lowest.shift
     for address, pfn in expected.items():
-        table = by_block.get((lowest, _block(lowest, address)))
+        table = by_block.get(address - address % span)
         if table is not None:
             table.entries[(address - table.start) >> PAGE_SHIFT] = (pfn, pfn not in pfns)
     return _seen(domu, counted, tables, expected)

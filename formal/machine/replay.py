@@ -30,11 +30,13 @@ from .builder import (
     ImpossibleLayout,
     Overrun,
     build,
+    check_work,
     empty_domain,
     mark_read_only,
     mfn_of,
     slot_of,
     table_index,
+    work,
 )
 from .type_info import COMMITTED, FIXED, GENERATIONS, POSTED, Asserts
 
@@ -54,10 +56,12 @@ __all__ = [
     "TooLarge",
     "WrongLeaf",
     "arrange",
+    "check_work",
     "generations_of",
     "inspect",
     "replay",
     "with_frames",
+    "work",
 ]
 
 
@@ -175,6 +179,7 @@ def replay(
     generations: tuple[Asserts, ...] = GENERATIONS,
     stop_at_first: bool = False,
     version: XenVersion | None = None,
+    limit: int = BUILD_LIMIT,
 ) -> Report:
     """Build the layout with its n frames, run the read-only walk, look at the result.
 
@@ -182,12 +187,12 @@ def replay(
     ``stop_at_first`` ends the walk there, as a debug Xen would. An older ``version`` builds its own way.
 
     Raises:
-        TooLarge: the region has more than `BUILD_LIMIT` pages.
+        TooLarge: the region has more than ``limit`` pages.
         ImpossibleLayout: the tables start, or the mapped initrd lies, outside of the region or out of order.
     """
     if misaligned(layout):
-        return inspect(empty_domain(layout))
-    domain = build(layout, version)
+        return inspect(empty_domain(layout, limit))
+    domain = build(layout, version, limit)
     mark_read_only(domain, generations, stop_at_first=stop_at_first)
     return inspect(domain)
 

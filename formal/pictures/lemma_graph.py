@@ -5,9 +5,9 @@ is the same each time.
 """
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Final
 
+from ..edge.outside import markup
 from ..logic.prover import LemmaResult
 from ..logic.rule import used_by
 from ..logic.theorem import Lemma
@@ -54,7 +54,7 @@ def lemma_graph(
         result, y = results[each], _y(places[each])
         open_ = "" if result.discharged else " not proved"
         row = [
-            element("title", escape(f"{each.name}: {each.meaning}{open_.upper()}")),
+            element("title", markup(f"{each.name}: {each.meaning}{open_.upper()}")),
             element("circle", cx=left, cy=y, r=4, class_="frame" if open_ else "dot"),
             element(
                 "a",
@@ -69,7 +69,7 @@ def lemma_graph(
     size = {"width": number(width), "height": number(height)}
     return element(
         "svg",
-        element("title", escape(title)),
+        element("title", markup(title)),
         *parts,
         class_=ROOT,
         viewBox=f"0 0 {size['width']} {size['height']}",

@@ -13,13 +13,23 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from ..edge.errors import InputError
+from ..edge.limits import raised_by
 from ..layouts.arrangement import LABELS
 from ..layouts.layout import ADDRESS_LIMIT, Layout, Segment
 from ..layouts.layout_json import as_dict as layout_as_dict
 from ..layouts.paging import PAGE_SIZE, Level
 from ..layouts.xen_version import XenVersion
 from ..machine.arrange import PADDING, ROUNDING
-from ..machine.replay import ImpossibleLayout, Reached, Report, TooLarge, generations_of, replay
+from ..machine.replay import (
+    BUILD_LIMIT,
+    ImpossibleLayout,
+    Reached,
+    Report,
+    TooLarge,
+    check_work,
+    generations_of,
+    replay,
+)
 
 SCHEMA: Final = "ptproof-picture/1"
 TABLE: Final = "table"
@@ -143,10 +153,16 @@ class Picture:
 
 
 def picture_of(
-    layout: Layout, *, source: str = "", version: XenVersion | None = None, report: Report | None = None
+    layout: Layout,
+    *,
+    source: str = "",
+    version: XenVersion | None = None,
+    report: Report | None = None,
+    times: int | None = None,
 ) -> Picture:
     """What there is to draw of a layout; ``source`` says where it comes from, ``report`` spares replaying it.
 
+    The machine takes on ``times`` its limit; ``None`` where that can't be raised.
     Raises `InputError` where there is nothing that could be drawn: no region, or tables outside of it.
     """
     where = f"{source}: " if source else ""
@@ -155,10 +171,13 @@ def picture_of(
     tables_at = _offset(layout, layout.vpt_start)
     says: tuple[str, ...] = ()
     try:
-        report = report or replay(layout, version=version, generations=generations_of(version))
+        if report is None:
+            check_work(layout, limit := (times or 1) * BUILD_LIMIT)
+            report = replay(layout, version=version, generations=generations_of(version), limit=limit)
         says = tuple(report.sentences())
     except TooLarge as error:
-        says = (f"Which tables the builder takes is not drawn: {error}.",)
+        raised = raised_by(error.pages, BUILD_LIMIT) if times else ""
+        says = (f"Which tables the builder takes is not drawn: {error}{raised}.",)
     except ImpossibleLayout as error:
         raise InputError(f"{where}there is nothing to draw: {error}") from error
     if tables_at >= layout.total.size:

@@ -5,11 +5,11 @@ pattern or a label, too; every piece tells its addresses when one points at it.
 """
 
 from collections.abc import Iterator
-from html import escape
 from typing import Final
 
 from attrs import Factory, define, frozen
 
+from ..edge.outside import markup
 from ..layouts.paging import PAGE_SIZE
 from ..machine.arrange import PADDING
 from .picture import LEFT_OVER, OUT_OF_REACH, STRAY, TABLE, Picture, Piece, Run, amount, ends
@@ -109,8 +109,8 @@ def _document(drawing: _Drawing, picture: Picture, name: str, *, alone: bool) ->
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="{ROOT}" viewBox="0 0 {WIDTH} {height}" '
         f'width="{WIDTH}" height="{height}" role="img" aria-labelledby="{name}-title {name}-desc">\n'
-        + element("title", escape(picture.title), id=f"{name}-title")
-        + element("desc", escape(described), id=f"{name}-desc")
+        + element("title", markup(picture.title), id=f"{name}-title")
+        + element("desc", markup(described), id=f"{name}-desc")
         + (element("style", style()) + definitions() if alone else "")
         + "\n"
         + "\n".join(

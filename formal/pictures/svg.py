@@ -5,9 +5,10 @@ their size wide (DejaVu Sans Mono, Menlo, Liberation Mono, Courier), or less.
 """
 
 from collections.abc import Iterable, Sequence
-from html import escape
 from textwrap import wrap
 from typing import Final
+
+from ..edge.outside import markup
 
 FONTS: Final = "ui-monospace,'DejaVu Sans Mono',Menlo,'Liberation Mono',Consolas,monospace"
 CHARACTER: Final = 0.61
@@ -32,10 +33,10 @@ def number(value: float) -> str:
 def element(name: str, *content: str, **attributes: str | float) -> str:
     """An element; ``class_`` is the attribute ``class``, and ``stroke_width`` is ``stroke-width``.
 
-    Attributes are escaped; ``content`` must be markup already (see `label` and `escape`).
+    Attributes are escaped; ``content`` must be markup already (see `label` and `markup`).
     """
     shown = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(each if isinstance(each, str) else number(each))}"'
+        f' {key.rstrip("_").replace("_", "-")}="{markup(each if isinstance(each, str) else number(each))}"'
         for key, each in attributes.items()
     )
     return f"<{name}{shown}>{''.join(content)}</{name}>" if content else f"<{name}{shown}/>"
@@ -43,7 +44,7 @@ def element(name: str, *content: str, **attributes: str | float) -> str:
 
 def rectangle(x: float, y: float, width: float, height: float, class_: str, title: str = "") -> str:
     """A rectangle, and what is told of it when one points at it."""
-    told = (element("title", escape(title)),) if title else ()
+    told = (element("title", markup(title)),) if title else ()
     return element("rect", *told, x=x, y=y, width=width, height=height, class_=class_)
 
 
@@ -62,7 +63,7 @@ def label(x: float, y: float, text: str, size: float = 11, anchor: str = "start"
     """A text that begins, ends or has its middle at x; y is the line that it stands on."""
     classes = {"class_": class_} if class_ else {}
     where = {} if anchor == "start" else {"text_anchor": anchor}
-    return element("text", escape(text), x=x, y=y, font_size=size, **where, **classes)
+    return element("text", markup(text), x=x, y=y, font_size=size, **where, **classes)
 
 
 def spread(wanted: Sequence[float], widths: Sequence[float], left: float, right: float) -> list[float]:

@@ -9,7 +9,7 @@ image does not give is ``null``. Each of ``facts`` is an object of ``value`` and
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from ..edge.errors import one_line
+from ..edge.outside import one_line
 from ..images.image import Fact, Image, ProgramHeader
 from ..images.image_notes import Note, XenNote
 from ..layouts.layout import Segment

@@ -6,13 +6,13 @@ English (the entry-point group ``ptproof.meanings``, a mapping by id) and the pl
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from html import escape
 from importlib.metadata import entry_points, version
 from itertools import groupby
 from typing import Any, Final
 
 from attrs import asdict, frozen
 
+from ..edge.outside import markup
 from ..logic.claim import Claim
 from ..logic.prover import Decision, LemmaResult, PartDecision, ProofRun
 from ..logic.rule import lemmas_of, used_by
@@ -113,11 +113,11 @@ def as_markdown(run: ProofRun, found: Sequence[Entry]) -> str:
 
 def as_html(run: ProofRun, found: Sequence[Entry]) -> str:
     """The document as one page of HTML that needs nothing else."""
-    lines = [f"<h1>{TITLE}</h1>", f"<p>{escape(_summary(run, found))}</p>"]
+    lines = [f"<h1>{TITLE}</h1>", f"<p>{markup(_summary(run, found))}</p>"]
     for family, of_it in groupby(found, key=lambda each: each.family):
-        lines.append(f"<h2>{escape(family)}</h2>")
+        lines.append(f"<h2>{markup(family)}</h2>")
         for each in of_it:
-            lines.append(f'<h3 id="{escape(each.id)}">{escape(each.id)}: {escape(_verdict(each))}</h3>')
+            lines.append(f'<h3 id="{markup(each.id)}">{markup(each.id)}: {markup(_verdict(each))}</h3>')
             lines += _html(each)
     body = "\n".join(lines)
     return (
@@ -302,11 +302,11 @@ def _plain(text: str) -> str:
 
 def _html(entry: Entry) -> Iterator[str]:
     if entry.meaning:
-        yield f"<p>{escape(entry.meaning)}</p>"
-    yield f"<pre>{escape(entry.statement)}</pre>"
+        yield f"<p>{markup(entry.meaning)}</p>"
+    yield f"<pre>{markup(entry.statement)}</pre>"
     for heading, items in _paragraphs(entry):
-        yield f"<p>{escape(heading)}:</p>"
-        yield "<ul>" + "".join(f"<li>{escape(each)}</li>" for each in items) + "</ul>"
+        yield f"<p>{markup(heading)}:</p>"
+        yield "<ul>" + "".join(f"<li>{markup(each)}</li>" for each in items) + "</ul>"
 
 
 def without_meaning(claims: Iterable[Claim], said: Mapping[str, str]) -> list[str]:

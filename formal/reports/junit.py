@@ -8,7 +8,7 @@ same run gives the same file. The elements are those that Jenkins and GitLab rea
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from ..edge.errors import one_line
+from ..edge.outside import one_line
 from ..logic.prover import Decision, PartDecision, ProofRun
 from ..logic.verdict import Proved, Refuted
 from .proof_report import in_one_line, why, word_of

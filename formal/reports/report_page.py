@@ -8,13 +8,13 @@ import base64
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from html import escape
 from importlib.metadata import version
 from typing import Final
 
 from attrs import Factory, define
 
 from ..edge.errors import InputError
+from ..edge.outside import markup
 from ..images.layout_options import command_of
 from ..layouts.arrangement import arrangement
 from ..layouts.layout import Layout
@@ -72,7 +72,7 @@ def report_page(run: ProofRun, queries: Queries, meanings: Mapping[str, str]) ->
             '<html lang="en">',
             "<head>",
             '<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{escape(policy)}">',
+            f'<meta http-equiv="Content-Security-Policy" content="{markup(policy)}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             '<meta name="color-scheme" content="light dark">',
             f"<title>ptproof: {counted(len(run.decisions), 'claim')} decided</title>",
@@ -108,14 +108,14 @@ def _header(page: _Page) -> str:
         f"{counted(len(proved), 'lemma')} proved by {obligations}; the solver spent {spent:,} of its units of work "
         f"(rlimit). ptproof {version('ptproof')}, Z3 {version('z3-solver')}."
     )
-    told = [element("p", escape(each), class_="verdict") for each in list(summary(run, quiet=True))[1:]]
+    told = [element("p", markup(each), class_="verdict") for each in list(summary(run, quiet=True))[1:]]
     return element(
         "header",
         element("h1", "What was decided of nr_pt_pages"),
         element("p", f"{counted(len(run.decisions), 'claim')} decided:"),
         element("ul", *counts, class_="counts"),
         *told,
-        element("p", escape(work)),
+        element("p", markup(work)),
     )
 
 
@@ -135,7 +135,7 @@ def _filters(run: ProofRun) -> str:
 
 
 def _select(name: str, values: Iterable[str]) -> str:
-    options = [f'<option value="{escape(each)}">{escape(each)}</option>' for each in values]
+    options = [f'<option value="{markup(each)}">{markup(each)}</option>' for each in values]
     return element("select", '<option value="">all</option>', *options, id=f"filter-{name}")
 
 
@@ -158,10 +158,10 @@ def _claim_row(decision: Decision) -> str:
     claim = decision.claim
     first = claim.statement.strip().splitlines()[0] if claim.statement.strip() else ""
     cells = [
-        element("th", element("a", escape(claim.id), href=f"#claim-{claim.id}"), scope="row"),
-        element("td", escape(claim.family)),
+        element("th", element("a", markup(claim.id), href=f"#claim-{claim.id}"), scope="row"),
+        element("td", markup(claim.family)),
         element("td", _decided(decision)),
-        element("td", escape(first) or "&nbsp;"),
+        element("td", markup(first) or "&nbsp;"),
         element("td", str(len(decision.parts)), class_="number"),
         element("td", str(len(lemmas_of(_settling(decision)))), class_="number"),
     ]
@@ -175,8 +175,8 @@ def _filtered(decision: Decision) -> str:
     text = " ".join(words.lower().split())
     verdict = decision.severity.name.lower()
     return (
-        f'data-claim="{escape(claim.id)}" data-family="{escape(claim.family)}" data-verdict="{verdict}" '
-        f'data-text="{escape(text)}"'
+        f'data-claim="{markup(claim.id)}" data-family="{markup(claim.family)}" data-verdict="{verdict}" '
+        f'data-text="{markup(text)}"'
     )
 
 
@@ -205,9 +205,9 @@ def _assumptions(run: ProofRun) -> str:
     rows = [
         element(
             "tr",
-            element("th", escape(name), scope="row"),
-            element("td", escape(meaning)),
-            element("td", ", ".join(f'<a href="#claim-{escape(each)}">{escape(each)}</a>' for each in ids)),
+            element("th", markup(name), scope="row"),
+            element("td", markup(meaning)),
+            element("td", ", ".join(f'<a href="#claim-{markup(each)}">{markup(each)}</a>' for each in ids)),
         )
         for (name, meaning), ids in made.items()
     ]
@@ -221,8 +221,8 @@ def _assumptions(run: ProofRun) -> str:
 def _claim(page: _Page, decision: Decision) -> str:
     claim = decision.claim
     content = [
-        element("h2", f"{escape(claim.id)} ", _decided(decision)),
-        element("p", escape(claim.family), class_="family"),
+        element("h2", f"{markup(claim.id)} ", _decided(decision)),
+        element("p", markup(claim.family), class_="family"),
         *_statement(page, claim),
     ]
     for each in decision.parts:
@@ -230,33 +230,33 @@ def _claim(page: _Page, decision: Decision) -> str:
     settling = _settling(decision)
     if settling:
         content.append(_graph(page, decision, settling))
-    return f'<section class="claim" id="claim-{escape(claim.id)}" {_filtered(decision)}>{"".join(content)}</section>'
+    return f'<section class="claim" id="claim-{markup(claim.id)}" {_filtered(decision)}>{"".join(content)}</section>'
 
 
 def _statement(page: _Page, claim: Claim) -> Iterator[str]:
     for paragraph in claim.statement.split("\n\n"):
-        yield element("p", escape(" ".join(paragraph.split())) or "&nbsp;", class_="statement")
+        yield element("p", markup(" ".join(paragraph.split())) or "&nbsp;", class_="statement")
     if claim.id in page.meanings:
-        yield element("p", escape(page.meanings[claim.id]))
-    quoted = element("p", f"“{escape(claim.sentence)}”")
-    yield element("blockquote", quoted, element("footer", escape(claim.source) or "&nbsp;"))
+        yield element("p", markup(page.meanings[claim.id]))
+    quoted = element("p", f"“{markup(claim.sentence)}”")
+    yield element("blockquote", quoted, element("footer", markup(claim.source) or "&nbsp;"))
     if claim.cure:
-        yield element("p", element("strong", "What makes it true:"), f" {escape(claim.cure)}", class_="cure")
+        yield element("p", element("strong", "What makes it true:"), f" {markup(claim.cure)}", class_="cure")
 
 
 def _part(page: _Page, claim: Claim, decision: PartDecision) -> Iterator[str]:
     part, verdict = decision.part, decision.verdict
-    yield element("h3", f"{escape(part.name)}: ", _decided(decision))
+    yield element("h3", f"{markup(part.name)}: ", _decided(decision))
     says = f"There are words with: {part.lemma.meaning}" if part.reached else part.lemma.meaning
-    yield element("p", escape(says), class_="statement")
+    yield element("p", markup(says), class_="statement")
     needs = {each.assumption: each for each in verdict.needs} if isinstance(verdict, Proved) else {}
     made = part.lemma.statement.assumptions
     if made:
         rows = [
             element(
                 "tr",
-                element("th", escape(each.name), scope="row"),
-                element("td", escape(each.meaning)),
+                element("th", markup(each.name), scope="row"),
+                element("td", markup(each.meaning)),
                 element("td", _need(needs.get(each.name))),
             )
             for each in made
@@ -271,7 +271,7 @@ def _part(page: _Page, claim: Claim, decision: PartDecision) -> Iterator[str]:
         case Refuted():
             yield from _witness(page, claim, verdict.witness, "What refutes it", drawn=True)
         case _:
-            yield element("ul", *(element("li", escape(each)) for each in why(verdict, page.queries)))
+            yield element("ul", *(element("li", markup(each)) for each in why(verdict, page.queries)))
             if isinstance(verdict, Error) and verdict.witness is not None:
                 yield from _witness(page, claim, verdict.witness, "Where", drawn=True)
 
@@ -280,7 +280,7 @@ def _need(need: Need | None) -> str:
     if need is None:
         return "not asked, as the part isn't proved"
     if need.witness is not None:
-        return f"Without it fails {_values(need.witness)}: {escape(need.witness.replay.seen)}."
+        return f"Without it fails {_values(need.witness)}: {markup(need.witness.replay.seen)}."
     if need.needed is False:
         return "<strong>NOT NEEDED</strong>: the statement holds without it."
     return "Whether it is needed was not settled."
@@ -288,33 +288,33 @@ def _need(need: Need | None) -> str:
 
 def _values(witness: Witness) -> str:
     return ", ".join(
-        f"<code>{escape(name)}&nbsp;=&nbsp;{number(value)}</code>" for name, value in witness.case.items()
+        f"<code>{markup(name)}&nbsp;=&nbsp;{number(value)}</code>" for name, value in witness.case.items()
     )
 
 
 def _witness(page: _Page, claim: Claim, witness: Witness, title: str, *, drawn: bool) -> Iterator[str]:
     """Values, what the machine saw, and its layouts as pictures and as commands."""
     yield element(
-        "p", element("strong", f"{escape(title)}:"), f" {_values(witness)}: {escape(witness.replay.seen)}."
+        "p", element("strong", f"{markup(title)}:"), f" {_values(witness)}: {markup(witness.replay.seen)}."
     )
     if not drawn:
         return
     for run_title, layout, report in witness.replay.runs:
         known = page.pictures.get((layout, report))
         if known is not None:
-            yield element("p", f"{escape(run_title)}: ", element("a", "drawn above", href=f"#{known}"))
+            yield element("p", f"{markup(run_title)}: ", element("a", "drawn above", href=f"#{known}"))
             continue
         name = f"picture-{len(page.pictures) + 1}"
         page.pictures[layout, report] = name
-        content = [element("summary", f"Picture: {escape(run_title)}")]
+        content = [element("summary", f"Picture: {markup(run_title)}")]
         try:
             content.append(picture_svg(picture_of(layout, report=report), name=name, alone=False))
         except InputError as error:
-            content.append(element("p", escape(str(error))))
+            content.append(element("p", markup(str(error))))
         command = command_of(layout)
         shown = [arrangement(layout, prefix="(XEN) "), *([f"{command}\n"] if command else [])]
         shown.append(f"ptproof counterexample {claim.id}\n" if witness.replay.holds is False else "")
-        content.append(element("pre", escape("".join(shown))))
+        content.append(element("pre", markup("".join(shown))))
         yield element("details", *content, id=name, open="open", class_="drawn")
 
 
@@ -342,12 +342,12 @@ def _lemmas(page: _Page) -> str:
 
 def _lemma_row(page: _Page, result: LemmaResult) -> str:
     lemma = result.lemma
-    uses = ", ".join(f'<a href="{page.links[each]}">{escape(each.name)}</a>' for each in used_by(lemma))
+    uses = ", ".join(f'<a href="{page.links[each]}">{markup(each.name)}</a>' for each in used_by(lemma))
     state = "" if result.discharged else " <strong>not proved</strong>"
     return element(
         "tr",
-        element("th", escape(lemma.name), state, scope="row"),
-        element("td", escape(lemma.meaning)),
+        element("th", markup(lemma.name), state, scope="row"),
+        element("td", markup(lemma.meaning)),
         element("td", uses or "the solver alone"),
         element("td", f"{result.obligations:,}", class_="number"),
         element("td", f"{result.spent:,}", class_="number"),

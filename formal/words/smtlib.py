@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final, cast
 
+from ..edge.outside import one_line
 from .word import Term, inputs, subterms
 
 OURS: Final = re.compile("t[0-9]+")
@@ -26,7 +27,7 @@ def query_text(conditions: Iterable[Term], comments: Iterable[str] = ()) -> str:
     conditions = list(conditions)
     _check_names([str(each.value) for each in inputs(conditions)])
     uses = Counter(argument for each in subterms(conditions) for argument in each.arguments)
-    lines = [f"; {line}".rstrip() for comment in comments for line in comment.splitlines()]
+    lines = [f"; {one_line(line)}".rstrip() for comment in comments for line in comment.splitlines()]
     lines.append("(set-logic QF_BV)")
     lines.extend(f"(declare-const {symbol(each)} {_sort(each)})" for each in inputs(conditions))
     texts: dict[Term, str] = {}

@@ -11,7 +11,6 @@ after a panic, which Xen ends with a reset.
 """
 
 import contextlib
-import gzip
 import json
 import os
 import re
@@ -21,7 +20,6 @@ import socket
 import subprocess
 import tempfile
 import time
-import zlib
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +29,8 @@ from typing import Any, Final
 from attrs import define, field, frozen
 
 from ..edge.errors import InputError
+from ..edge.files import file_size, read_input
+from ..images.kernel_payload import PACKED_LIMIT, payload
 from ..layouts.arrangement import ENTRY
 from ..layouts.layout import ADDRESS_LIMIT
 from ..layouts.paging import PAGE_SHIFT, PAGE_SIZE
@@ -44,6 +44,12 @@ TIME_LIMIT: Final = 60.0
 """How long a boot may take, in seconds; on a quiet machine it takes about half of one."""
 MOST_MEMORY: Final = 3 << 30
 """The most memory that a machine is given, in bytes: from 3.5 GiB on there is a hole in it."""
+MOST_SAID: Final = 16 << 20
+"""The most that Xen, or QEMU, may say, in bytes."""
+LONGEST_MESSAGE: Final = 1 << 20
+"""No message of QEMU's is longer, in bytes."""
+GOODBYE: Final = 5.0
+"""How long QEMU may take to end once it closed its lines to us, in seconds."""
 _LEAST_MEMORY: Final = 256 << 20
 _XENS_OWN: Final = 96 << 20
 """What Xen, its heap and its frame table take at most of a machine with `MOST_MEMORY`, in bytes."""
@@ -145,13 +151,7 @@ def _numbers(name: str) -> list[int]:
 
 def _multiboot(path: Path) -> bytes:
     """What the file holds, unpacked. Raises `InputError` if QEMU couldn't load that."""
-    try:
-        data = path.read_bytes()
-        if data.startswith(b"\x1f\x8b"):
-            data = gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise InputError(f"{path}: can't be read: {reason}") from error
+    data = bytes(payload(read_input(str(path), PACKED_LIMIT), str(path)).data)
     if data[:5] != b"\x7fELF\x01":
         raise InputError(
             f"{path}: expected Xen as a 32-bit ELF, packed by gzip or not (xen.gz, not xen.efi, not xen-syms), "
@@ -215,6 +215,8 @@ class Machine:
                 if not data:
                     raise self.monitor.ended()
                 self.said += data
+                if len(self.said) > MOST_SAID or self.monitor.complaints.stat().st_size > MOST_SAID:
+                    raise InputError(f"{QEMU} says more than {MOST_SAID >> 20} MiB")
                 last_said = time.monotonic()
             elif self.monitor.was_reset(news=tells in ready):
                 self.said += f"\n{RESET}\n".encode()
@@ -239,6 +241,9 @@ class Machine:
         """Memory as one of QEMU's commands gives it: by machine address, or as Xen sees it."""
         file = self.folder / "memory"
         self.monitor.command(command, val=address, size=size, filename=os.fspath(file))
+        found = file_size(str(file)) if file.exists() else 0
+        if found != size:
+            raise InputError(f"{QEMU}: {command}: expected {size} bytes, found {found}")
         return file.read_bytes()
 
 
@@ -254,14 +259,18 @@ class _Monitor:
 
     def command(self, name: str, **arguments: object) -> None:
         """Execute it and wait until that is done. Raises `InputError` when QEMU refuses, or is gone."""
+        until = time.monotonic() + TIME_LIMIT
         try:
             self.connection.sendall(json.dumps({"execute": name, "arguments": arguments}).encode() + b"\n")
-            while True:
+            while time.monotonic() < until:
                 for answer in self._received():
                     if "error" in answer:
-                        raise InputError(f"QEMU refuses {name}: {answer['error'].get('desc')}")
+                        refusal = answer["error"]
+                        why = refusal.get("desc") if isinstance(refusal, dict) else refusal
+                        raise InputError(f"QEMU refuses {name}: {str(why)[:200]}")
                     if "return" in answer:
                         return
+            raise InputError(f"{QEMU} doesn't answer {name}")
         except TimeoutError as error:
             raise InputError(f"{QEMU} doesn't answer {name}") from error
         except OSError as error:
@@ -269,10 +278,15 @@ class _Monitor:
 
     def ended(self) -> InputError:
         """What to raise when QEMU has ended by itself: the last line of what it complained of."""
-        status = self.process.wait(TIME_LIMIT)
-        lines = self.complaints.read_text("utf-8", "replace").splitlines()
+        try:
+            status = self.process.wait(GOODBYE)
+        except subprocess.TimeoutExpired:
+            return InputError(f"{QEMU} closed what it talks to us by, and goes on")
+        with self.complaints.open("rb") as file:
+            file.seek(max(0, self.complaints.stat().st_size - 10_000))
+            lines = file.read(10_000).decode("utf-8", "replace").splitlines()
         complaint = next((line for line in reversed(lines) if line.strip()), f"status {status}")
-        return InputError(f"{QEMU} ended by itself: {complaint}")
+        return InputError(f"{QEMU} ended by itself: {complaint[:400]}")
 
     def was_reset(self, *, news: bool) -> bool:
         """Whether the machine was reset, now or before; takes in what QEMU has to tell if there are ``news``."""
@@ -286,9 +300,27 @@ class _Monitor:
         if not data:
             raise self.ended()
         *lines, self.rest = (self.rest + data).split(b"\n")
-        messages: list[dict[str, Any]] = [json.loads(line) for line in lines]
+        messages = [_message(line) for line in lines]
+        if len(self.rest) > LONGEST_MESSAGE:
+            raise _no_message(self.rest)
         self.reset |= any(message.get("event") == "SHUTDOWN" for message in messages)
         return messages
+
+
+def _message(line: bytes) -> dict[str, Any]:
+    """One of QEMU's messages. Raises `InputError` for anything else."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise _no_message(line) from error
+    if not isinstance(found, dict):
+        raise _no_message(line)
+    return found
+
+
+def _no_message(line: bytes) -> InputError:
+    shown = line[:40].decode("utf-8", "replace")
+    return InputError(f"{QEMU}: expected a message of QEMU's machine protocol, found {shown!r}")
 
 
 @contextlib.contextmanager
@@ -318,22 +350,26 @@ def running(
         ours.settimeout(TIME_LIMIT)
         complaints = stack.enter_context((folder / "complaints").open("wb"))
         with theirs:
-            process = subprocess.Popen(  # noqa: S603 - the QEMU that was found or given
-                [
-                    *_ended_with_us(),
-                    os.fspath(found.qemu),
-                    *_QEMU_OPTIONS,
-                    *("-chardev", f"socket,id=monitor,fd={theirs.fileno()}"),
-                    *("-mon", "chardev=monitor,mode=control"),
-                    *("-m", f"{memory >> 20}M", "-kernel", os.fspath(found.xen)),
-                    *("-append", f"{XEN_OPTIONS} dom0_mem={nr_pages * (PAGE_SIZE >> 10)}K"),
-                    *("-initrd", ",".join(map(os.fspath, modules))),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=complaints,
-                pass_fds=[theirs.fileno()],
-            )
+            argv = [
+                *_ended_with_us(),
+                os.fspath(found.qemu),
+                *_QEMU_OPTIONS,
+                *("-chardev", f"socket,id=monitor,fd={theirs.fileno()}"),
+                *("-mon", "chardev=monitor,mode=control"),
+                *("-m", f"{memory >> 20}M", "-kernel", os.fspath(found.xen)),
+                *("-append", f"{XEN_OPTIONS} dom0_mem={nr_pages * (PAGE_SIZE >> 10)}K"),
+                *("-initrd", ",".join(map(os.fspath, modules))),
+            ]
+            try:
+                process = subprocess.Popen(  # noqa: S603 - the QEMU that was found or given
+                    argv,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=complaints,
+                    pass_fds=[theirs.fileno()],
+                )
+            except OSError as error:
+                raise InputError(f"{found.qemu}: can't be run: {error.strerror}") from error
         stack.enter_context(process)  # closes its output and waits, once it was killed
         stack.callback(process.kill)
         monitor = _Monitor(ours, process, folder / "complaints")

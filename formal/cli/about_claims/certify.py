@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ..arguments import add_json, no_dash, number
+from ..arguments import add_json, add_limit, no_dash, number, set_files
 from .list_claims import add_names
 
 if TYPE_CHECKING:
@@ -45,7 +45,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         type=number(1, 256),
         help="obligations at the same time (default: one a processor)",
     )
+    add_limit(parser)
     add_json(parser, "what came of each obligation")
+    set_files(parser, writes=("json", "manifest"), folders=("check",), made=("out",))
     parser.set_defaults(run=run)
 
 
@@ -54,26 +56,29 @@ def run(arguments: argparse.Namespace) -> int:
     import os
     from pathlib import Path
 
-    from ...certify.certificate import MANIFEST, MOST_BYTES, bound, certify, manifest, read_manifest
+    from ...certify.certificate import MANIFEST, MANIFEST_BYTES, bound, certify, manifest, read_manifest
     from ...certify.sat_oracle import solver_version
     from ...edge.errors import NothingSelected
-    from ...edge.files import check_writable, read_input, write_bytes, write_json
+    from ...edge.files import file_size, read_input, write_bytes, write_json
+    from ...edge.limits import RAISED
+    from ...edge.outside import say
     from ...edge.progress import on_terminal
     from ...logic.claim import claims
     from ...logic.selection import select
 
     chosen = select(claims(), arguments.names)
-    check_writable(arguments.json, arguments.manifest)
     solver = f"none; kept proofs of {arguments.check}" if arguments.check else solver_version()
     known = None
     if arguments.check:
         file = str(Path(arguments.check) / MANIFEST)
-        known = read_manifest(read_input(file, MOST_BYTES), file)[1]
+        file_size(file)  # a pipe that nobody writes to would never be read to its end
+        known = read_manifest(read_input(file, MANIFEST_BYTES * arguments.limit, RAISED), file)[1]
     outcomes = certify(
         chosen,
         kept=Path(arguments.check) if arguments.check else None,
         keep=_made(arguments.out) if arguments.out else None,
         jobs=arguments.jobs or len(os.sched_getaffinity(0)),
+        times=arguments.limit,
         progress=on_terminal(),
     )
     if known is not None:
@@ -85,8 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json is not None:
         write_json(arguments.json, _as_dict(outcomes, solver))
     if arguments.json != "-":
-        for line in _lines(outcomes, solver):
-            print(line)
+        say(_lines(outcomes, solver))
     return _status(outcomes)
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from ..arguments import add_json, no_dash
+from ..arguments import add_json, no_dash, set_files
 from .prove import add_limits
 
 
@@ -25,6 +25,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--boot", action="store_true", help="boot it on a real Xen, as 'ptproof boot --counterexample' does"
     )
+    set_files(parser, writes=("json", "elf"))
     parser.set_defaults(run=run)
 
 
@@ -34,7 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     from ...edge.errors import InputError
     from ...edge.exit_status import Status
-    from ...edge.files import check_writable, write_bytes, write_json
+    from ...edge.files import write_bytes, write_json
+    from ...edge.outside import say
     from ...images.image_writer import configuration_of, image_of
     from ...logic.claim import claims
     from ...logic.selection import select_one
@@ -48,14 +50,13 @@ def run(arguments: argparse.Namespace) -> int:
     from .prove import proved
 
     claim = select_one(claims(), arguments.id)
-    check_writable(arguments.json, arguments.elf)
     found, queries = proved((claim,), arguments)
     decision = found.decisions[0]
     refuted = [
         (each.part, each.verdict.witness) for each in decision.parts if isinstance(each.verdict, Refuted)
     ]
     if not refuted:
-        print("\n".join(claim_lines(decision, queries)), file=sys.stderr)
+        say(claim_lines(decision, queries), sys.stderr)
         if all(isinstance(each.verdict, Proved) for each in decision.parts):
             print(f"ptproof: {claim.id} is proved: there is no counterexample", file=sys.stderr)
         return max(found.status, Status.DIFFERS)
@@ -69,7 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.elf is not None:
         write_bytes(arguments.elf, image_of(configuration_of(layouts[0])))
     if arguments.json != "-":
-        print("\n".join(counterexample_letter(claim, refuted, arguments.elf, meanings().get(claim.id))))
+        letter = counterexample_letter(claim, refuted, arguments.elf, meanings().get(claim.id))
+        say("\n".join(letter).split("\n"))
         for part, witness in refuted:
             for title, layout, report in witness.replay.runs:
                 draw_on_terminal(layout, report, f"{part.name}, {title}:")

@@ -2,7 +2,7 @@
 
 import argparse
 
-from ..arguments import add_json, no_dash
+from ..arguments import add_json, no_dash, set_files
 from .list_claims import add_names
 
 
@@ -23,6 +23,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     add_names(parser)
     add_json(parser, "the index")
+    set_files(parser, made=("folder",))
     parser.set_defaults(run=run)
 
 
@@ -30,6 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Write them."""
     from ...edge.exit_status import Status
     from ...edge.files import write_json
+    from ...edge.outside import say
     from ...logic.claim import claims
     from ...logic.obligation_files import READABLE, exported, index, write
     from ...logic.selection import select
@@ -42,7 +44,6 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json is not None:
         write_json(arguments.json, index(found))
     if arguments.json != "-":
-        print(
-            f"{obligations} of {lemmas} written to {arguments.folder}; {READABLE} says which belongs to what"
-        )
+        told = f"{obligations} of {lemmas} written to {arguments.folder}"
+        say([f"{told}; {READABLE} says which belongs to what"])
     return Status.AS_EXPECTED

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, Final
 
-from ..arguments import add_json
+from ..arguments import add_json, set_files
 from .list_claims import add_names
 from .prove import add_limits
 
@@ -30,13 +30,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--format", choices=FORMATS, default="md", help="what is written to standard output (default: md)"
     )
     add_json(parser, "the document's data")
+    set_files(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Decide and write."""
     from ...edge.errors import NothingSelected
-    from ...edge.files import check_writable, write_json
+    from ...edge.files import write_json
+    from ...edge.outside import say
     from ...logic.claim import claims
     from ...logic.selection import select
     from ...reports.invariants import as_dict, as_html, as_markdown, entries, meanings
@@ -47,7 +49,6 @@ def run(arguments: argparse.Namespace) -> int:
     comments = arguments.format == "c-comment" and arguments.json != "-"
     if comments and not any(about(each, chosen) for each in installed):
         raise NothingSelected("no comment rests on these claims alone: without names, all are written")
-    check_writable(arguments.json)
     found, _ = proved(chosen, arguments)
     shown = entries(found, meanings(), installed)
     if arguments.json is not None:
@@ -59,7 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.format == "json":
         write_json("-", as_dict(found, shown))
     else:
-        print({"md": as_markdown, "html": as_html}[arguments.format](found, shown), end="")
+        text = {"md": as_markdown, "html": as_html}[arguments.format](found, shown)
+        say(text.removesuffix("\n").split("\n"))
     return found.status
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from ..arguments import add_json
+from ..arguments import add_json, set_files
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -15,6 +15,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     add_names(parser)
     add_json(parser, "the claims")
+    set_files(parser)
     parser.set_defaults(run=run)
 
 
@@ -33,6 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     """List them."""
     from ...edge.exit_status import Status
     from ...edge.files import write_json
+    from ...edge.outside import say
     from ...logic.claim import claims
     from ...logic.selection import select
     from ...reports.proof_report import listing, listing_as_dict
@@ -41,5 +43,5 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json is not None:
         write_json(arguments.json, listing_as_dict(chosen))
     if arguments.json != "-":
-        print("\n".join(listing(chosen)))
+        say(listing(chosen))
     return Status.AS_EXPECTED

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from ..arguments import add_json, number
+from ..arguments import add_json, number, set_files
 from .list_claims import add_names
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--quiet", action="store_true", help="print what isn't as expected and the counts only"
     )
+    set_files(parser, writes=("json", "junit"))
     parser.set_defaults(run=run)
 
 
@@ -109,13 +110,13 @@ def _print(lines: "Iterable[str]", decision: "Decision") -> None:
     import sys
 
     from ...edge.colour import BLUE, GREEN, RED, coloured
+    from ...edge.outside import one_line, say
     from ...logic.verdict import Severity
 
     first, *rest = lines
     colour = RED if not decision.as_expected else GREEN if decision.severity is Severity.PROVED else BLUE
-    print(coloured(first, colour, sys.stdout))
-    for line in rest:
-        print(line)
+    print(coloured(one_line(first), colour, sys.stdout))
+    say(rest)
 
 
 def _write(arguments: argparse.Namespace, found: "ProofRun", queries: "Queries") -> None:
@@ -139,15 +140,14 @@ def run(arguments: argparse.Namespace) -> int:
     import sys
 
     from ...edge.errors import InputError
-    from ...edge.files import check_writable
+    from ...edge.outside import say
     from ...logic.claim import claims
     from ...logic.selection import select
     from ...reports.proof_report import claim_lines, summary
 
-    if arguments.junit is not None and arguments.junit == arguments.json:
-        raise InputError(f"argument --junit: {arguments.junit} is taken already")
+    if arguments.junit == arguments.json == "-":
+        raise InputError("argument --junit: - is taken already")
     chosen = select(claims(), arguments.names)
-    check_writable(arguments.json, arguments.junit)
     found, queries = proved(chosen, arguments, SOLVERS if arguments.solver == "all" else (arguments.solver,))
     _write(arguments, found, queries)
     if "-" not in (arguments.json, arguments.junit):
@@ -155,8 +155,8 @@ def run(arguments: argparse.Namespace) -> int:
         for decision in found.decisions:
             if not (arguments.quiet and decision.as_expected):
                 _print(claim_lines(decision, queries, widths), decision)
-        for line in summary(found, quiet=arguments.quiet, assumptions=arguments.assumptions):
-            print(line)
+        told = "\n".join(summary(found, quiet=arguments.quiet, assumptions=arguments.assumptions))
+        say(told.split("\n"))
     if sys.stderr and sys.stderr.isatty() and not arguments.quiet:
         slowest = max((each.slowest for each in found.lemmas), default=0.0)
         print(f"took {found.seconds:.1f} s, at most {slowest:.1f} s for an obligation", file=sys.stderr)

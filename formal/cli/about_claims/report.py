@@ -2,7 +2,7 @@
 
 import argparse
 
-from ..arguments import add_json
+from ..arguments import add_json, set_files
 from .list_claims import add_names
 from .prove import add_limits, proved
 
@@ -24,6 +24,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     add_limits(parser)
     add_json(parser, "all that was found, as 'ptproof prove --json' does,")
+    set_files(parser, writes=("json", "output"))
     parser.set_defaults(run=run)
 
 
@@ -31,18 +32,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Decide and write."""
     import sys
 
-    from ...edge.errors import InputError
-    from ...edge.files import check_writable, same_file, write_bytes, write_json
+    from ...edge.files import write_bytes, write_json
     from ...logic.claim import claims
     from ...logic.selection import select
     from ...reports.invariants import meanings
     from ...reports.proof_report import as_dict
     from ...reports.report_page import report_page
 
-    if arguments.json is not None and same_file(arguments.output, arguments.json):
-        raise InputError(f"argument --output: {arguments.output} is taken already")
     chosen = select(claims(), arguments.names)
-    check_writable(arguments.json, arguments.output)
     found, queries = proved(chosen, arguments)
     if arguments.json is not None:
         write_json(arguments.json, as_dict(found, arguments.timeout, queries))

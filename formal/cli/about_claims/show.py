@@ -2,7 +2,7 @@
 
 import argparse
 
-from ..arguments import add_json
+from ..arguments import add_json, set_files
 from .list_claims import add_names
 from .prove import add_limits
 
@@ -19,12 +19,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_names(parser, some=True)
     add_limits(parser)
     add_json(parser, "all that was found")
+    set_files(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Decide and show."""
     from ...edge.files import write_json
+    from ...edge.outside import say
     from ...logic.claim import claims
     from ...logic.selection import select
     from ...reports.claim_text import letter
@@ -41,5 +43,5 @@ def run(arguments: argparse.Namespace) -> int:
         texts = (
             "\n".join(letter(each, results, queries, said.get(each.claim.id))) for each in found.decisions
         )
-        print("\n\n\n".join(texts))
+        say("\n\n\n".join(texts).split("\n"))
     return found.status

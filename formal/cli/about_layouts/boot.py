@@ -3,9 +3,9 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from ..arguments import add_json, check_json_apart, number
+from ..arguments import add_json, number, set_files
 from .layout import ADDRESSES, add_options, from_addresses, initrd_len, pages_asked, refuse_addresses
 
 if TYPE_CHECKING:
@@ -57,39 +57,27 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     programs.add_argument("--qemu", metavar="PATH", type=Path, help="another QEMU than the one on the PATH")
     parser.add_argument("--record", metavar="FILE", help="keep what one boot left, to be compared again")
     add_json(parser, "what was compared, and all differences,")
+    set_files(parser, reads=("image", "initrd", "xen", "qemu"), writes=("json", "record"))
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Boot one layout, or many."""
-    import signal
-
-    from ...edge.files import check_writable
+    from ...edge.children import interruptible
     from ...xen.real_xen import programs
 
     _check(arguments)
-    check_writable(arguments.json, arguments.record)
     if arguments.counterexample is not None:
         return _counterexample(arguments)
     chosen = None if arguments.random is not None else _chosen(arguments)
-    before = signal.signal(signal.SIGTERM, _end)
-    try:
-        with programs(arguments.xen, arguments.qemu) as found:
-            return _one(arguments, found, *chosen) if chosen else _many(arguments, found)
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    with interruptible(), programs(arguments.xen, arguments.qemu) as found:
+        return _one(arguments, found, *chosen) if chosen else _many(arguments, found)
 
 
 def _check(arguments: argparse.Namespace) -> None:
     """Refuse what doesn't go together."""
     from ...edge.errors import InputError
-    from ...edge.files import same_file
 
-    inputs = tuple(filter(None, (arguments.image, arguments.initrd)))
-    check_json_apart(arguments.json, *inputs)
-    others = filter(None, (arguments.json, *inputs))
-    if arguments.record is not None and any(same_file(arguments.record, each) for each in others):
-        raise InputError(f"argument --record: {arguments.record} is taken already")
     for name, given in (("shim", arguments.shim), ("entry", arguments.entry is not None)):
         if given:
             raise InputError(f"argument --{name}: not for a boot")
@@ -138,26 +126,28 @@ def boot_each(
 
     A 32-bit guest's needs a Xen that runs these: on another one it is left out, and that is said.
     """
+    from ...edge.children import interruptible
     from ...edge.errors import InputError
+    from ...edge.outside import say
     from ...images.image_writer import configuration_of
     from ...reports.boot_report import NotBooted, lines
     from ...xen.booting import boot, kernel_of
     from ...xen.real_xen import programs
 
     booted: list[Booted | NotBooted] = []
-    with programs(xen, qemu) as found:
+    with interruptible(), programs(xen, qemu) as found:
         for layout in layouts:
             try:
                 configuration = configuration_of(layout)
                 seen = boot(found, configuration, kernel_of(configuration))
             except InputError as error:
                 booted.append(NotBooted(layout, str(error)))
-                said = f"not booted ({layout.mode.title}): {error}"
+                said = [f"not booted ({layout.mode.title}): {error}"]
             else:
                 booted.append(seen)
-                said = "\n".join(lines(seen))
+                said = list(lines(seen))
             if not quiet:
-                print(said)
+                say(said)
     if all(isinstance(each, NotBooted) for each in booted):
         raise InputError("none of the layouts could be booted")
     return booted
@@ -170,11 +160,6 @@ def worst(booted: "Sequence[Booted | NotBooted]") -> int:
 
     differ = any(not isinstance(each, NotBooted) and each.comparison.differences for each in booted)
     return Status.DIFFERS if differ else Status.AS_EXPECTED
-
-
-def _end(_signal: int, _frame: object) -> NoReturn:
-    """End as on Ctrl-C, so that every QEMU is ended, too."""
-    raise KeyboardInterrupt
 
 
 def _chosen(arguments: argparse.Namespace) -> "tuple[Configuration, Kernel]":
@@ -200,6 +185,7 @@ def _one(
     """Boot one."""
     from ...edge.exit_status import Status
     from ...edge.files import write_json
+    from ...edge.outside import say
     from ...reports.boot_report import as_dict, lines
     from ...xen.booting import boot
     from ...xen.recording import save
@@ -210,8 +196,7 @@ def _one(
     if arguments.json is not None:
         write_json(arguments.json, as_dict(booted))
     if arguments.json != "-":
-        for line in lines(booted):
-            print(line)
+        say(lines(booted))
     return Status.DIFFERS if booted.comparison.differences else Status.AS_EXPECTED
 
 
@@ -222,6 +207,7 @@ def _many(arguments: argparse.Namespace, found: "Programs") -> int:
 
     from ...edge.exit_status import Status
     from ...edge.files import write_json
+    from ...edge.outside import say
     from ...layouts.paging import COMPAT, X86_64
     from ...reports.boot_report import many_as_dict, many_lines
     from ...xen.random_boots import boot_random
@@ -235,8 +221,7 @@ def _many(arguments: argparse.Namespace, found: "Programs") -> int:
     if arguments.json is not None:
         write_json(arguments.json, many_as_dict(boots, seed, jobs, seconds))
     if arguments.json != "-":
-        for line in many_lines(boots, seed, jobs, seconds):
-            print(line)
+        say(many_lines(boots, seed, jobs, seconds))
     differs = any(each.comparison.differences for each in boots)
     return Status.DIFFERS if differs else Status.AS_EXPECTED
 

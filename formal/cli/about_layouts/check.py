@@ -2,7 +2,7 @@
 
 import argparse
 
-from ..arguments import add_json, check_json_apart, number
+from ..arguments import add_json, number, set_files
 
 SECONDS = 120
 
@@ -27,29 +27,28 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help=f"kill a solver process after S seconds on one question (default: {SECONDS})",
     )
     add_json(parser, "all answers")
+    set_files(parser, reads=("image",))
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Read the image, ask, tell."""
     from ...edge.errors import NothingSelected
-    from ...edge.files import check_writable, write_json
+    from ...edge.files import write_json
+    from ...edge.outside import say
     from ...edge.progress import on_terminal
     from ...images.image import read_image
     from ...images.image_check import check
     from ...images.image_questions import questions
     from ...reports.image_check_report import as_dict, lines
 
-    check_json_apart(arguments.json, arguments.image)
     configuration = read_image(arguments.image).configuration(0)
     asked = questions(configuration)
     if asked is None:
         raise NothingSelected("nothing that is installed has a question for an image")
-    check_writable(arguments.json)
     found = check(asked, seconds=arguments.timeout, progress=on_terminal())
     if arguments.json is not None:
         write_json(arguments.json, as_dict(found, configuration, arguments.image))
     if arguments.json != "-":
-        for line in lines(found, configuration, arguments.image):
-            print(line)
+        say(lines(found, configuration, arguments.image))
     return found.status

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from ..arguments import add_json, check_json_apart
+from ..arguments import add_json, add_limit, set_files
 
 if TYPE_CHECKING:
     from ...logs.check_log import Outcome
@@ -25,7 +25,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "files", metavar="FILE", nargs="+", help="a log, or domUs' records as JSON; - is standard input"
     )
     parser.add_argument("--quiet", action="store_true", help="print the verdict on each boot only")
+    add_limit(parser)
     add_json(parser, "the judgements")
+    set_files(parser, reads=("files",))
     parser.set_defaults(run=run)
 
 
@@ -33,16 +35,17 @@ def run(arguments: argparse.Namespace) -> int:
     """Judge every boot in every file; a file that can't be used is told of, and the rest go on."""
     import sys
 
-    from ...edge.errors import InputError, one_line
+    from ...edge.errors import InputError
     from ...edge.exit_status import Status
     from ...edge.files import read_input, title, write_json
+    from ...edge.limits import RAISED
+    from ...edge.outside import say
     from ...layouts.count_rule import count_rules
     from ...logic.verdict import MachineDisagreesError
     from ...logs.boot_log import LIMIT, read_boots
-    from ...logs.check_log import Judgement, as_dict, as_lines, check_boot
-    from ...logs.domu_records import DomuJudgement, judge, looks_like_records, read_records
+    from ...logs.check_log import Judgement, as_dict, as_lines, check_boots
+    from ...logs.domu_records import DomuJudgement, judge_all, looks_like_records, read_records
 
-    check_json_apart(arguments.json, *arguments.files)
     rules = count_rules()
     judgements: list[Judgement] = []
     domus: list[DomuJudgement] = []
@@ -51,25 +54,27 @@ def run(arguments: argparse.Namespace) -> int:
     for name in arguments.files:
         lines: list[list[str]] = []
         try:
-            data = read_input(name, LIMIT)
+            data = read_input(name, LIMIT * arguments.limit, RAISED)
             if looks_like_records(data):
-                judged = [judge(each) for each in read_records(data, title(name))]
+                records = read_records(data, title(name), arguments.limit)
+                judged = judge_all(records, arguments.limit)
                 domus += judged
                 lines = [each.lines() for each in judged]
             else:
-                checked = [check_boot(each, rules) for each in read_boots(data, title(name))]
+                boots = read_boots(data, title(name), arguments.limit)
+                checked = check_boots(boots, rules, arguments.limit)
                 judgements += checked
                 lines = [as_lines(each) for each in checked]
         except InputError as error:
             complaints.append(str(error))
-            print(f"ptproof: {one_line(str(error))}", file=sys.stderr)
+            say([f"ptproof: {error}"], sys.stderr)
         except MachineDisagreesError as error:
             disagrees = True
             complaints.append(str(error))
-            print(f"ptproof: the machine disagrees: {one_line(str(error))}", file=sys.stderr)
+            say([f"ptproof: the machine disagrees: {error}"], sys.stderr)
         if arguments.json != "-":
             for each in lines:
-                print("\n".join(map(one_line, each[-1:] if arguments.quiet else each)))
+                say(each[-1:] if arguments.quiet else each)
     if arguments.json is not None:
         shown = {
             "boots": [as_dict(each) for each in judgements],

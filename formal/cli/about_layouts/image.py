@@ -2,7 +2,7 @@
 
 import argparse
 
-from ..arguments import add_json, check_json_apart
+from ..arguments import add_json, set_files
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -18,6 +18,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "file", metavar="FILE", help="an ELF, packed or not, or a bzImage (vmlinuz); - is standard input"
     )
     add_json(parser, "what was found")
+    set_files(parser, reads=("file",))
     parser.set_defaults(run=run)
 
 
@@ -28,7 +29,6 @@ def run(arguments: argparse.Namespace) -> int:
     from ...images.image import read_image
     from ...reports.image_report import as_dict, report
 
-    check_json_apart(arguments.json, arguments.file)
     image = read_image(arguments.file)
     if arguments.json is not None:
         write_json(arguments.json, as_dict(image))

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..arguments import add_json, add_version, address, check_json_apart, dom0_mem, number
+from ..arguments import add_json, add_version, address, dom0_mem, number, set_files
 
 if TYPE_CHECKING:
     from ...layouts.layout import Configuration, Layout
@@ -28,6 +28,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_options(parser)
     add_version(parser, "lay out as an older Xen did")
     add_json(parser, "the layout, for 'ptproof replay',")
+    set_files(parser, reads=("image", "initrd"))
     parser.set_defaults(run=run)
 
 
@@ -100,7 +101,6 @@ def run(arguments: argparse.Namespace) -> int:
     from ...machine.refusals import foreseen
     from ...machine.two_layouts import Disagreement
 
-    check_json_apart(arguments.json, *filter(None, (arguments.image, arguments.initrd)))
     try:
         laid = lay_out(arguments)
     except Disagreement as error:
@@ -178,10 +178,9 @@ def draw_on_terminal(layout: "Layout", report: "Report | None", heading: str = "
 
 def _seen(layout: "Layout", version: "XenVersion | None") -> "Report | None":
     """What the machine saw, where the region is small enough to be built."""
-    from ...layouts.paging import PAGE_SIZE
-    from ...machine.replay import BUILD_LIMIT, generations_of, replay
+    from ...machine.replay import BUILD_LIMIT, generations_of, replay, work
 
-    if layout.total.size // PAGE_SIZE > BUILD_LIMIT:
+    if work(layout) > BUILD_LIMIT:
         return None
     return replay(layout, version=version, generations=generations_of(version))
 

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from ..arguments import add_json, add_version, check_json_apart, number
+from ..arguments import add_json, add_limit, add_version, number, set_files
 from .layout import ADDRESSES, add_options, lay_out
 
 if TYPE_CHECKING:
@@ -42,10 +42,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="set this many page-table frames aside, whatever the layout says; the region stays as it is",
     )
     add_version(parser, "build as an older Xen did")
+    add_limit(parser)
     parser.add_argument(
         "-o", "--output", metavar="FILE", default="-", help="write the SVG there, not to standard output"
     )
     add_json(parser, "what is drawn")
+    set_files(parser, reads=("image", "initrd", "layout", "log"), writes=("json", "output"))
     parser.set_defaults(run=run)
 
 
@@ -53,20 +55,18 @@ def run(arguments: argparse.Namespace) -> int:
     """Draw."""
     import sys
 
-    from ...edge.errors import one_line
     from ...edge.exit_status import Status
     from ...edge.files import write_bytes, write_json
+    from ...edge.outside import one_line
     from ...machine.replay import with_frames
     from ...pictures.picture import as_dict, picture_of
     from ...pictures.picture_svg import picture_svg
 
-    inputs = tuple(filter(None, (arguments.image, arguments.initrd, arguments.layout, arguments.log)))
-    check_json_apart(arguments.json, *inputs)
-    _check(arguments, inputs)
+    _check(arguments)
     layout, version, source = _chosen(arguments)
     if arguments.nr_pt_pages is not None:
         layout = with_frames(layout, arguments.nr_pt_pages)
-    picture = picture_of(layout, source=one_line(source), version=version)
+    picture = picture_of(layout, source=one_line(source), version=version, times=arguments.limit)
     if arguments.json is not None:
         write_json(arguments.json, as_dict(picture))
     drawn = picture_svg(picture)
@@ -77,13 +77,10 @@ def run(arguments: argparse.Namespace) -> int:
     return Status.AS_EXPECTED
 
 
-def _check(arguments: argparse.Namespace, inputs: tuple[str, ...]) -> None:
+def _check(arguments: argparse.Namespace) -> None:
     """Refuse what doesn't go together."""
     from ...edge.errors import InputError
-    from ...edge.files import same_file
 
-    if any(same_file(arguments.output, each) for each in (*inputs, arguments.json) if each is not None):
-        raise InputError(f"argument --output: {arguments.output} is taken already")
     if arguments.boot is not None and arguments.log is None:
         raise InputError("argument --boot: not allowed without argument --log")
     chosen = "--layout" if arguments.layout is not None else "--log" if arguments.log is not None else None
@@ -134,6 +131,7 @@ def _from_log(arguments: argparse.Namespace) -> "tuple[Layout, XenVersion | None
 
     from ...edge.errors import InputError
     from ...edge.files import read_input, title
+    from ...edge.limits import RAISED
     from ...layouts.count_rule import count_rules
     from ...layouts.paging import COMPAT, X86_64
     from ...layouts.xen_version import version_of_rule
@@ -141,7 +139,8 @@ def _from_log(arguments: argparse.Namespace) -> "tuple[Layout, XenVersion | None
     from ...logs.check_log import check_boot
 
     source = title(arguments.log)
-    boots = read_boots(read_input(arguments.log, LIMIT), source)
+    data = read_input(arguments.log, LIMIT * arguments.limit, RAISED)
+    boots = read_boots(data, source, arguments.limit)
     wanted = arguments.boot or 1
     if wanted > len(boots):
         raise InputError(

@@ -3,7 +3,10 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from ..arguments import add_json, add_version, check_json_apart, number
+from ..arguments import add_json, add_limit, add_version, number, set_files
+
+ONE_MORE = 1000
+"""What each layout takes besides its pages, in pages that would take as much."""
 
 if TYPE_CHECKING:
     from ...layouts.layout import Layout
@@ -33,19 +36,20 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="set this many page-table frames aside, whatever the layout says; the region stays as it is",
     )
     add_version(parser, "build as an older Xen did")
+    add_limit(parser)
     add_json(parser, "the layout and what the machine saw")
+    set_files(parser, reads=("file",))
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Replay one layout, or all of a counterexample."""
-    from ...edge.errors import one_line
     from ...edge.exit_status import Status
     from ...edge.files import write_json
+    from ...edge.outside import one_line
     from ...layouts.arrangement import arrangement
     from ...layouts.layout_json import as_dict
 
-    check_json_apart(arguments.json, arguments.file)
     replayed = _replayed(arguments)
     if arguments.json is not None:
         runs = [
@@ -69,25 +73,47 @@ def _replayed(arguments: argparse.Namespace) -> "list[tuple[str, Layout, int | N
     """What the machine saw of each layout in the file: its title, the layout, the entry address, the report."""
     from ...edge.errors import InputError
     from ...edge.files import read_input, title
+    from ...edge.limits import raised_by
     from ...layouts.xen_version import xen_version
-    from ...machine.replay import ImpossibleLayout, TooLarge, generations_of, replay, with_frames
+    from ...machine.replay import (
+        BUILD_LIMIT,
+        ImpossibleLayout,
+        TooLarge,
+        check_work,
+        generations_of,
+        replay,
+        with_frames,
+        work,
+    )
     from ...reports.counterexample_json import LIMIT, read_layouts
 
     source = title(arguments.file)
     version = None if arguments.version is None else xen_version(arguments.version)
+    count, limit = arguments.nr_pt_pages, arguments.limit * BUILD_LIMIT
+    layouts = [
+        (name, read.layout if count is None else with_frames(read.layout, count), read.entry)
+        for name, read in read_layouts(read_input(arguments.file, LIMIT), source)
+    ]
+    together = sum(work(each) + ONE_MORE for _, each, _ in layouts)
+    if len(layouts) > 1 and together > limit:
+        takes = f"its {len(layouts)} layouts take as much as {together} pages"
+        raise InputError(
+            f"{source}: {takes}: the frame machine executes at most {limit}{raised_by(together, BUILD_LIMIT)}"
+        )
     found = []
-    for name, read in read_layouts(read_input(arguments.file, LIMIT), source):
-        layout = read.layout
-        if arguments.nr_pt_pages is not None:
-            layout = with_frames(layout, arguments.nr_pt_pages)
+    for name, layout, entry in layouts:
         if version is not None and version.mode != layout.mode:
             raise InputError(
                 f"{source}: mode: expected {version.mode.name!r} for the version {version.name}, "
                 f"found {layout.mode.name!r}"
             )
+        where = f"{source}: {name}" if name else source
         try:
-            report = replay(layout, version=version, generations=generations_of(version))
-        except (TooLarge, ImpossibleLayout) as error:
-            raise InputError(f"{source}: {f'{name}: ' if name else ''}{error}") from error
-        found.append((name, layout, read.entry, report))
+            check_work(layout, limit)
+            report = replay(layout, version=version, generations=generations_of(version), limit=limit)
+        except TooLarge as error:
+            raise InputError(f"{where}: {error}{raised_by(error.pages, BUILD_LIMIT)}") from error
+        except ImpossibleLayout as error:
+            raise InputError(f"{where}: {error}") from error
+        found.append((name, layout, entry, report))
     return found

@@ -1,8 +1,10 @@
 """The SAT solver as an oracle: its proofs pass the checker, it refutes nothing that can be met, and it may give up."""
 
 import random
+import sys
 from importlib.metadata import PackageNotFoundError
 from itertools import product
+from types import ModuleType
 
 import pytest
 from ptproof.formal.certify import sat_oracle
@@ -87,4 +89,16 @@ def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
         InputError, match=r"python-sat, which is not installed: pip install 'ptproof\[certify\]'"
     ):
+        refutation([(1,), (-1,)])
+
+
+def test_another_python_sat(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Functions that a release hasn't got, or a module that isn't there, are told in one line."""
+    monkeypatch.setitem(sys.modules, "pysolvers", ModuleType("pysolvers"))
+    with pytest.raises(
+        InputError, match=r"hasn't got \(new, set, tracepr, .*pip install 'ptproof\[certify\]'"
+    ):
+        refutation([(1,), (-1,)])
+    monkeypatch.setitem(sys.modules, "pysolvers", None)
+    with pytest.raises(InputError, match="can't be imported"):
         refutation([(1,), (-1,)])

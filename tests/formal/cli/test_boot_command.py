@@ -272,18 +272,36 @@ def test_what_is_refused(capsys: Capture, argv: tuple[str, ...], told: str) -> N
     assert_refused(run(capsys, "boot", *argv), told)
 
 
-def test_a_signal_to_end(capsys: Capture, boots: Boots, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SIGTERM ends it as Ctrl-C does, so that no machine is left behind."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_end(
+    capsys: Capture, boots: Boots, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """It ends as on Ctrl-C, so that no machine is left behind, nor any file."""
 
     def boot(*_: Any, **__: Any) -> Booted:
-        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(number)
         return boots.boot(*_, **__)
 
     monkeypatch.setattr(booting, "boot", boot)
-    before = signal.getsignal(signal.SIGTERM)
+    before = signal.getsignal(number)
     ran = run(capsys, "boot", *SMALL)
     assert (ran.status, ran.err) == (130, "ptproof: interrupted\n")
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(number) is before
+
+
+def test_a_signal_that_is_ignored(capsys: Capture, boots: Boots, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After ``nohup`` the boot goes on when its terminal is closed."""
+
+    def boot(*_: Any, **__: Any) -> Booted:
+        signal.raise_signal(signal.SIGHUP)
+        return boots.boot(*_, **__)
+
+    monkeypatch.setattr(booting, "boot", boot)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert run(capsys, "boot", *SMALL).status == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def twice() -> Claim:

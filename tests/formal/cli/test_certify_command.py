@@ -1,9 +1,11 @@
 """``ptproof certify``: what it prints, its statuses, the files it writes, and that kept proofs can be checked."""
 
 import json
+import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import NoReturn
 import pytest
 import tiny_claims as tiny
 from ptproof.formal.certify import sat_oracle
-from ptproof.formal.certify.certificate import MANIFEST, read_manifest
+from ptproof.formal.certify.certificate import LOOKS, MANIFEST, PROOF_BYTES, read_manifest
 from ptproof.formal.logic import claim as claim_module
 from ptproof.formal.logic.claim import Claim, Expected
 from run_cli import Ran, assert_refused, run
@@ -208,6 +210,40 @@ def test_another_right_proof(capsys: Capture, kept: Path) -> None:
     ran = checked(capsys)
     assert ran.status == 70
     assert ran.lines[0] == "REFUSED  helper/proof: the manifest has another CNF or another proof"
+
+
+def test_a_kept_proof_that_would_take_for_ever(capsys: Capture, kept: Path) -> None:
+    """Hints that have a long clause looked at time and again are counted before; other proofs are checked all the same."""
+    file = proof_of(kept, "helper/proof")
+    text = file.with_suffix(".cnf").read_text(encoding="ascii").splitlines()
+    step, first = len(text), text[1].removesuffix(" 0")
+    others = " ".join(map(str, range(10**6, 10**6 + 50_000)))
+    again = f"{step + 1} {first} {others[:-8]} 0 {f'{step} ' * 50_000}0\n"
+    file.write_text(f"{step} {first} {others} 0 1 0\n{again}", encoding="ascii")
+    began = time.process_time()
+    ran = checked(capsys)
+    assert time.process_time() - began < 2
+    assert ran.status == 3
+    assert "UNCERTIFIED  helper/proof: " in ran.lines[0]
+    assert f"expected at most {LOOKS} literals to look at, found 2500" in ran.lines[0]
+    assert "(--limit 38 takes it on)" in ran.lines[0]
+    assert "certified 2" in ran.out
+
+
+def test_a_kept_proof_that_is_too_large(capsys: Capture, kept: Path) -> None:
+    """It isn't read whole."""
+    with proof_of(kept, "helper/proof").open("wb") as file:
+        file.truncate(PROOF_BYTES + 1)
+    ran = checked(capsys)
+    assert ran.status == 3
+    assert "found more (--limit raises that)" in ran.lines[0]
+
+
+def test_a_manifest_that_is_no_file(capsys: Capture) -> None:
+    """Nobody waits for a pipe that no one writes to."""
+    Path("kept").mkdir()
+    os.mkfifo("kept/certificates.json")
+    assert_refused(run(capsys, "certify", "--check", "kept"), "kept/certificates.json: expected a file")
 
 
 def test_files_that_cannot_be_used(capsys: Capture) -> None:

@@ -1,5 +1,6 @@
 """The command line's frame: help, version, statuses, and how it fails."""
 
+import json
 import os
 import re
 import signal
@@ -9,11 +10,15 @@ import time
 from pathlib import Path
 
 import pytest
+import tiny_claims as tiny
 from ptproof.formal.cli import main as cli
 from ptproof.formal.cli.about_layouts import check_log, layout, replay
 from ptproof.formal.cli.commands import COMMANDS
 from ptproof.formal.edge.errors import InputError
 from ptproof.formal.edge.exit_status import Status
+from ptproof.formal.images.image_writer import pv_image
+from ptproof.formal.logic import claim
+from ptproof.formal.solvers import solver
 from run_cli import assert_refused, run
 
 Capture = pytest.CaptureFixture[str]
@@ -68,6 +73,9 @@ def test_version(capsys: Capture) -> None:
         (("check-log", "--quiet"), "FILE"),
         (("check-log", "--qui", "x.log"), "--qui"),
         (("layout",), "--kernel"),
+        (("layout", "--json=--"), "argument --json: expected a value, found '--'"),
+        (("report", "-o=--"), "argument -o: expected a value, found '--'"),
+        (("report", "-o--"), "argument -o: expected a value, found '--'"),
         (("",), "invalid choice: ''"),
     ],
 )
@@ -208,9 +216,10 @@ def has_children(process: "subprocess.Popen[str]") -> bool:
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1.0])
-def test_an_interruption_while_solvers_work(seconds: float) -> None:
+@pytest.mark.parametrize("argv", [("prove", "--no-cache", "Count"), ("certify", "Count")], ids=" ".join)
+def test_an_interruption_while_solvers_work(argv: tuple[str, ...], seconds: float) -> None:
     """Ctrl-C goes to all processes of a terminal: there is one line all the same, and soon."""
-    command = [sys.executable, "-m", "ptproof.formal", "prove", "--no-cache", "Count"]
+    command = [sys.executable, "-m", "ptproof.formal", *argv]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
     ) as process:
@@ -218,8 +227,83 @@ def test_an_interruption_while_solvers_work(seconds: float) -> None:
             time.sleep(0.01)
         time.sleep(seconds)
         os.killpg(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=5)  # within two seconds, on a machine that isn't busy
     assert (process.returncode, out, err) == (130, "", "ptproof: interrupted\n")
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("prove", "proved"),
+        ("show", "proved"),
+        ("counterexample", "refuted"),
+        ("report", "proved"),
+        ("invariants", "proved"),
+        ("boot", "--counterexample", "refuted"),
+        ("check", "image"),
+    ],
+    ids=" ".join,
+)
+def test_without_a_solver(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, argv: tuple[str, ...]
+) -> None:
+    """Where Z3 isn't installed all commands that need it say so in one line."""
+    (tmp_path / "image").write_bytes(pv_image())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(claim, "claims", lambda: tiny.GOOD)
+    monkeypatch.setattr(solver, "find_spec", lambda _name: None)
+    assert_refused(run(capsys, *argv), "z3", "pip install")
+
+
+@pytest.mark.parametrize(
+    ("argv", "status", "out"),
+    [
+        (["check-log", "-"], 2, ""),
+        (["list", "nothing"], 5, ""),
+        (["layout", "--kernel", "0", "1", "--nr-pages", "1"], 0, "VIRTUAL MEMORY ARRANGEMENT"),
+        (["prove", "v-end-closed", "--json", "x"], 0, "proved"),
+    ],
+)
+def test_standard_input_and_error_that_are_closed(
+    tmp_path: Path, argv: list[str], status: int, out: str
+) -> None:
+    """Complaints don't go to standard output instead, and no file is taken for either."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'{PTPROOF} "$@" <&- 2>&-', "sh", *argv],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert (done.returncode, done.stderr) == (status, "")
+    assert out in done.stdout
+    assert "ptproof:" not in done.stdout
+    assert "warning:" not in done.stdout
+    for each in tmp_path.iterdir():
+        json.loads(each.read_text())
+
+
+@pytest.mark.parametrize("argv", [["list", "Count"], ["certify", "v-end-closed"], ["export", "out", "Count"]])
+def test_a_current_folder_that_is_gone(tmp_path: Path, argv: list[str]) -> None:
+    """There is an answer, or one line."""
+    script = 'mkdir gone; cd gone; rmdir ../gone; exec "$@"'
+    done = subprocess.run(
+        ["/bin/sh", "-c", script, "sh", PTPROOF, *argv],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == (0 if argv[0] == "list" else 2)
+    assert done.stderr.count("\n") == (argv[0] != "list")
+
+
+def test_a_message_of_any_length(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its middle is left out."""
+    ran = run(capsys, "show", "x" * 100_000)
+    assert ran.status == 5
+    assert len(ran.err) < 5000
+    assert " ... " in ran.err
 
 
 def test_a_standard_output_that_is_closed() -> None:

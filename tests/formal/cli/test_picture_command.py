@@ -1,6 +1,7 @@
 """``ptproof picture``: from what it draws, what it writes, and what it refuses."""
 
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -121,8 +122,9 @@ def test_too_large_to_be_built(capsys: Capture) -> None:
     """A region that the machine won't build is drawn without its tables, and that is said in the picture."""
     ran = run(capsys, "picture", *SMALL[:-1], "0x100000000")
     assert ran.status == 0
-    assert ran.out == picture_svg(picture_of(CASES["too large to be built"]))
+    assert ran.out == picture_svg(picture_of(CASES["too large to be built"], times=1))
     assert "Which tables the builder takes is not drawn" in ran.out
+    assert "(--limit 5 takes it on)" in " ".join(re.findall(r"<text[^>]*>([^<]*)</text>", ran.out))
 
 
 def test_hostile_names(capsys: Capture, tmp_path: Path) -> None:

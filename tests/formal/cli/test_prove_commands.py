@@ -216,6 +216,27 @@ def test_unknown_writes_its_query(
     assert part["queries"] == [{"name": "prime/proof", "file": ".ptproof/unknown/prime_proof.smt2"}]
 
 
+@pytest.mark.parametrize("planted", [".ptproof", ".ptproof/unknown", ".ptproof/unknown/prime_proof.smt2"])
+def test_no_query_goes_through_a_link(
+    capsys: Capture, install: Install, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, planted: str
+) -> None:
+    """Whatever somebody put into the current folder: what a link there leads to stays as it is."""
+    install(tiny.UNKNOWN)
+    monkeypatch.setattr(solver_module, "RLIMIT", 10_000)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "elsewhere"))
+    victim = tmp_path / "victim"
+    (tmp_path / planted).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / planted).symlink_to(victim)
+    if planted.endswith(".smt2"):
+        victim.write_bytes(b"kept")
+    else:
+        victim.mkdir()
+    ran = run(capsys, "prove")
+    assert ran.status == 3
+    assert "open query: " in ran.out
+    assert victim.read_bytes() == b"kept" if victim.is_file() else list(victim.iterdir()) == []
+
+
 def test_unknown_writes_its_query_elsewhere(
     capsys: Capture, install: Install, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -117,7 +117,11 @@ def test_garbage_for_the_count(capsys: Capture, layout_file: Path, value: str) -
     [
         (
             {"total": ["0x0", "0x400001000"]},
-            "the region has 4194305 pages: the frame machine executes at most 4194304",
+            "the region has 4194305 pages: the frame machine executes at most 2000000 (--limit 3 takes it on)",
+        ),
+        (
+            {"page_tables": ["0x2ec000", "0x402ec000"]},
+            "the region sets 262144 frames aside, which takes as much as ",
         ),
         ({"page_tables": ["0x400000", "0x405000"]}, "the page tables start outside of the region"),
         ({"initrd": ["0x500000", "0x600000"]}, "the mapped initrd does not lie in the region"),

@@ -1,6 +1,7 @@
 """``ptproof export``: the files, that solvers read them, and what a folder may hold."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 import tiny_claims as tiny
+from ptproof.formal.edge.errors import InputError
 from ptproof.formal.logic import claim as claim_module
 from ptproof.formal.logic.claim import Claim
 from ptproof.formal.logic.obligation_files import FOLDER, INDEX, READABLE, exported, write
@@ -155,6 +157,23 @@ def test_names_become_names_of_files(folder: Path) -> None:
     write(str(folder), found.files)
     plain = ["a-1-proof", "a-1-proof-2", "A-1-proof-3", "up-proof", "b" * 180, "proof"]
     assert set(content(folder)) == {INDEX, READABLE, *(f"{FOLDER}/{each}.smt2" for each in plain)}
+
+
+@pytest.mark.parametrize("kind", ["fifo", "link", "large"])
+def test_an_index_of_another_kind(tmp_path: Path, kind: str) -> None:
+    """A pipe, a link and what is larger than any index are none: what is in the folder stays."""
+    index = tmp_path / INDEX
+    match kind:
+        case "fifo":
+            os.mkfifo(index)
+        case "link":
+            index.symlink_to("/dev/zero")
+        case _:
+            with index.open("wb") as file:
+                file.truncate(1 << 30)
+    with pytest.raises(InputError, match="expected nothing or an earlier export"):
+        write(str(tmp_path), {})
+    assert os.path.lexists(index)
 
 
 def test_every_installed_obligation_is_exported() -> None:

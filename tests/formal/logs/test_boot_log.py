@@ -1,8 +1,10 @@
 """What the reader of boot logs promises."""
 
-import random
+import subprocess
+import sys
 import time
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,8 @@ from ptproof.formal.edge.errors import InputError
 from ptproof.formal.layouts.arrangement import LABELS, arrangement
 from ptproof.formal.layouts.layout import Layout, Segment
 from ptproof.formal.layouts.paging import COMPAT, PAGE_SIZE, X86_64
-from ptproof.formal.logs.boot_log import Boot, layout_of, read_boots, read_log
+from ptproof.formal.logs.boot_log import LIMIT, Boot, _Reader, layout_of, read_boots, read_log
+from ptproof.formal.logs.boot_log_text import plain_blocks
 
 WHOLE = (LOGS / "030.log").read_text()
 SEGMENTS = ("kernel", "initrd", "p2m", "start_info", "page_tables", "boot_stack", "total")
@@ -206,6 +209,35 @@ def test_linear(junk: str) -> None:
     assert time.process_time() - began < 5
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_blocks(seed: int) -> None:
+    """A boot that a block's end cuts is read like any other, with the lines that it stands in."""
+    random = Random(seed)
+    noise = ["(XEN) some other line\n", "> \n", " " * 90 + "\n", "total: none\n", "x" * 900 + "\n"]
+    text = "".join(
+        WHOLE + "".join(random.choices(noise, k=random.randrange(400))) for _ in range(60 - 10 * seed)
+    )
+    whole = read_boots(text, "x")
+    for size in (50, 3000, 20_000, 70_000):
+        reader = _Reader(plain_blocks(text, size), "x", 1)
+        reader.read()
+        assert tuple(reader.boots) == whole
+    assert len(whole) == 60 - 10 * seed
+
+
+@pytest.mark.parametrize("junk", [b"=\n", b"\xf0\x9f\x98\x80", b"Loaded "])
+def test_memory(junk: bytes, tmp_path: Path) -> None:
+    """The largest file takes less than 300 MB, whatever it is made of: logs are read as a stream."""
+    file = tmp_path / "x.log"
+    file.write_bytes(junk * (LIMIT // len(junk)))
+    code = "import sys; from ptproof.formal.cli.main import main\nprint(main(['check-log', sys.argv[1]]))\n"
+    code += "print(*(line for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+    done = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, check=True, text=True)
+    status, peak = done.stdout.splitlines()[0], int(done.stdout.split()[2])
+    assert status == "2"
+    assert peak << 10 < 300_000_000
+
+
 addresses = st.integers(0, (1 << 52) - 1).map(lambda page: page * PAGE_SIZE)
 segments = st.builds(Segment, addresses, addresses).filter(lambda each: each != Segment(0, 0))
 optional = st.none() | segments
@@ -271,7 +303,7 @@ def test_garbage(data: bytes) -> None:
 @pytest.mark.parametrize("seed", range(40))
 def test_damaged(seed: int) -> None:
     """A log with bytes put in, taken out or changed is read, or refused with an InputError."""
-    random_bytes = random.Random(seed)
+    random_bytes = Random(seed)
     data = bytearray(WHOLE.encode())
     for _ in range(40):
         at = random_bytes.randrange(len(data))

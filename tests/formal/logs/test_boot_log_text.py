@@ -1,13 +1,14 @@
 """Texts as mailers, consoles and editors leave them, and the numbers of their lines."""
 
 import quopri
+from itertools import accumulate
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from log_rules import LOGS
 from ptproof.formal.logs.boot_log import read_boots
-from ptproof.formal.logs.boot_log_text import plain_text
+from ptproof.formal.logs.boot_log_text import plain_blocks, plain_text
 
 
 @pytest.mark.parametrize(
@@ -63,9 +64,28 @@ def test_lines_of_a_boot_in_a_mail() -> None:
 def test_anything(data: bytes) -> None:
     """Whatever the bytes, the places of line breaks ascend, and the last line is not past the file's."""
     read = plain_text(data)
-    assert list(read.breaks) == sorted(read.breaks)
-    assert read.line(len(read.text)) == len(read.breaks) + 1
+    assert list(read.joints) == sorted(read.joints)
+    assert read.line(len(read.text)) == len(read.joints) + read.text.count("\n") + 1
     assert read.line(len(read.text)) <= data.count(b"\n") + data.count(b"\r") + 1
+
+
+@pytest.mark.parametrize("size", [200, 1000, 5000])
+def test_blocks(size: int) -> None:
+    """However the text is cut into blocks, it is the same text with the same lines, soft line breaks included."""
+    plain = 10 * (LOGS / "013.log").read_bytes().replace(b"\n", b"\r\n")
+    for data in (
+        plain,
+        quopri.encodestring(plain),
+        plain.replace(b"\r\n", b"\r"),
+        b"a=\n" * 3000 + b"b\nc=3D",
+    ):
+        whole = plain_text(data)
+        blocks = list(plain_blocks(data, max(size, 2000) if data[:2] == b"a=" else size))
+        assert "".join(each.text for each in blocks) == whole.text
+        starts = accumulate((len(each.text) for each in blocks), initial=0)
+        joints = [start + at for start, each in zip(starts, blocks, strict=False) for at in each.joints]
+        assert joints == list(whole.joints)
+        assert len(blocks) > 1
 
 
 def test_a_million_carriage_returns() -> None:

@@ -69,7 +69,12 @@ def test_a_figure_that_differs(changed: dict[str, object], figure: str, expected
         (line(width=32, pt_base="0x100000000"), "pt_base: expected a number below 0x100000000"),
         (line(virt_base="0x400000"), "pt_base: expected an address above virt_base 0x400000, found 0x23a000"),
         (b"{\xff", "offset 1: expected UTF-8"),
-        (b"[" * 100_000, "expected a JSON object"),
+        (b"[" * 60_000, "expected a JSON object"),
+        (b"[" * 100_000, "line 1: expected a JSON object of at most 65536 bytes, found 100000"),
+        (
+            b"\n" * 1000 + (line() + b"\n") * 2001,
+            "line 3001: expected at most 2000 records, found more (--limit",
+        ),
     ],
 )
 def test_bad_records(data: bytes, told: str) -> None:
@@ -84,7 +89,7 @@ def test_bad_records(data: bytes, told: str) -> None:
     [
         ({"virt_base": hex(2**64 - (16 << 20)), "pt_base": hex(2**64 - (4 << 20))}, "iteration never stops"),
         ({"pt_base": hex(1 << 46)}, "the frame machine executes at most"),
-        ({"pt_base": hex(1 << 36)}, "the frame machine executes at most"),
+        ({"pt_base": hex(1 << 36)}, r"machine executes at most 1000000 \(--limit 17 takes it on\)"),
     ],
 )
 def test_records_that_are_too_much(changed: dict[str, object], told: str) -> None:
@@ -92,6 +97,14 @@ def test_records_that_are_too_much(changed: dict[str, object], told: str) -> Non
     (record,) = read_records(line(**changed), "records")
     with pytest.raises(InputError, match=told):
         judge(record)
+
+
+def test_many_records(capsys: Capture, tmp_path: Path) -> None:
+    """What a file's records take together is limited, and an option raises that."""
+    file = tmp_path / "many.jsonl"
+    file.write_bytes((line() + b"\n") * 900)
+    assert_refused(run(capsys, "check-log", str(file)), ": line 817: pt_base: ", "--limit 2")
+    assert run(capsys, "check-log", "--limit", "2", "--quiet", str(file)).lines[-1] == "900 domUs: agrees 900"
 
 
 def test_a_log_is_no_file_of_records() -> None:

@@ -224,10 +224,10 @@ class TestArrange:
         assert (layout.vpt_start, layout.nr_pt_pages) == (vpt_start, 1804)
 
     def test_a_region_too_large_is_refused(self) -> None:
-        """A region of more than 8 TiB is not walked, and the error says how many pages it has."""
+        """A region of more than 2.5 TiB is not walked, and the error says how many pages it has."""
         with pytest.raises(TooLarge) as error:
             small(size=9 << 40)
-        assert error.value.pages > error.value.limit == 1 << 31
+        assert error.value.pages > error.value.limit == 666_666_667
 
     def test_a_kernel_below_the_base_is_too_large(self) -> None:
         """A kernel below virt_base makes the region wrap round the whole address space."""
@@ -331,7 +331,7 @@ class TestReplay:
         assert [bool(type_info & PAE_XEN_L2) for type_info in tables] == [False] * 6 + [True]
 
     def test_a_region_too_large_is_refused(self) -> None:
-        """A region of more than 16 GiB is arranged but not built."""
+        """A region of more than 7.6 GiB is arranged but not built."""
         layout = small(size=17 << 30)
         with pytest.raises(TooLarge):
             replay(layout)

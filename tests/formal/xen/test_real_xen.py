@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -110,8 +111,8 @@ class TestPrograms:
             (b"MZ\x90\0\3", "found a file that starts with 4d 5a 90 00 03"),
             (b"\x7fELF\x02", "not xen.efi, not xen-syms"),
             (gzip.compress(b"\x7fELF\x02"), "expected Xen as a 32-bit ELF"),
-            (gzip.compress(ELF_32)[:-9], "can't be read"),
-            (b"\x1f\x8bnonsense", "can't be read"),
+            (gzip.compress(ELF_32)[:-9], "can't be unpacked with gzip"),
+            (b"\x1f\x8bnonsense", "can't be unpacked with gzip"),
             (None, "can't be read: No such file or directory"),
         ],
         ids=["empty", "efi", "64-bit", "64-bit packed", "cut", "not packed", "missing"],
@@ -240,6 +241,70 @@ class TestRunning:
         """When QEMU ends by itself the last line of its complaint is told."""
         with start("end") as machine, pytest.raises(InputError, match=r"ended by itself: the second line$"):
             machine.run_to_the_end()
+
+    @pytest.mark.parametrize(
+        ("monitored", "told"),
+        [
+            ("rubbish\n", "expected a message of QEMU's machine protocol, found 'rubbish'"),
+            ("[1]\n", "found '[1]'"),
+            ("null\n", "found 'null'"),
+            ("\n", "found ''"),
+            ("[" * 100_000 + "\n", "found '[[["),
+            ("9" * 5000 + "\n", "found '999"),
+            ('{"error": 1}\n', "QEMU refuses qmp_capabilities: 1"),
+            ('{"error": {"desc": "' + "x" * 1000 + '"}}\n', "QEMU refuses qmp_capabilities: xxx"),
+            ("\udcff\n", "found '"),
+        ],
+    )
+    def test_rubbish_on_the_monitor(
+        self, start: Start, monkeypatch: pytest.MonkeyPatch, monitored: str, told: str
+    ) -> None:
+        """What is no message of QEMU's is one line, whatever it is."""
+        monkeypatch.setenv("FAKE_MONITOR", monitored)
+        with pytest.raises(InputError) as error, start("wait"):
+            pass
+        assert told in str(error.value)
+        assert len(str(error.value)) < 400
+
+    @pytest.mark.parametrize("monitored", ["x" * 1000, '{"event": "RESUME"}\n'])
+    def test_a_monitor_without_an_end(
+        self, start: Start, monkeypatch: pytest.MonkeyPatch, monitored: str
+    ) -> None:
+        """Neither a message that doesn't end nor messages that don't end keep the tool busy."""
+        monkeypatch.setattr(real_xen, "TIME_LIMIT", 1.0)
+        monkeypatch.setenv("FAKE_MONITOR", monitored)
+        with pytest.raises(InputError, match=r"expected a message|doesn't answer"), start("flood"):
+            pass
+
+    def test_words_without_an_end(self, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A machine that says more than any Xen does is ended."""
+        monkeypatch.setattr(real_xen, "MOST_SAID", 1 << 20)
+        with start("flood") as machine, pytest.raises(InputError, match="says more than 1 MiB"):
+            machine.run_to_the_end()
+
+    def test_a_closed_line(self, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A QEMU that says it is at its end and goes on isn't waited for."""
+        monkeypatch.setattr(real_xen, "GOODBYE", 0.5)
+        with start("close") as machine, pytest.raises(InputError, match="and goes on"):
+            machine.run_to_the_end()
+
+    @pytest.mark.parametrize(("does", "found"), [("short", 4095), ("nothing", 0)])
+    def test_too_little_memory(self, start: Start, does: str, found: int) -> None:
+        """A file of another size than asked for is no memory."""
+        with start(does) as machine, pytest.raises(InputError, match=f"expected 4096 bytes, found {found}"):
+            machine.frames(1, 1)
+
+    def test_a_qemu_that_is_no_program(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What can't be executed is told in one line, with and without the program that ends it with us."""
+        qemu = executable(tmp_path / "qemu", "\0rubbish")
+        for found in (shutil.which, lambda _name: None):
+            monkeypatch.setattr("shutil.which", found)
+            machine = running(Programs(qemu, tmp_path / "xen"), b"", nr_pages=1, memory=256 * MIB)
+            with (
+                pytest.raises(InputError, match=r"can't be run: Exec format error|ended by itself: "),
+                machine,
+            ):
+                pass
 
     def test_qemu_does_not_start(self, start: Start, tmp_path: Path) -> None:
         """When QEMU doesn't take its arguments that is told, too."""
