@@ -22,12 +22,14 @@ from ..edge.errors import InputError
 from ..edge.files import write_bytes
 from ..words.smtlib import query_text
 from .claim import Claim, Expected, Part
+from .proof_file import proof_text
 from .rule import Obligation, lemmas_of, obligations, used_by
 from .theorem import Induction, Lemma
 
 SCHEMA: Final = "ptproof-export/1"
 INDEX: Final = "index.json"
 READABLE: Final = "index.md"
+PROOFS: Final = "proofs.sexp"
 FOLDER: Final = "obligations"
 
 
@@ -52,8 +54,13 @@ class Export:
     def files(self) -> dict[str, str]:
         """The text of every file, by its path within the export's folder; the index comes first."""
         obligations = [each for files in self.lemmas.values() for each in files]
+        names = {lemma: tuple(each.name for each in files) for lemma, files in self.lemmas.items()}
+        unproved = [
+            lemma for lemma, files in self.lemmas.items() if any(each.status != "unsat" for each in files)
+        ]
         return {
             INDEX: json.dumps(index(self), ensure_ascii=False, indent=2) + "\n",
+            PROOFS: proof_text(self.claims, names, unproved),
             **{each.name: each.text for each in obligations},
             READABLE: "\n".join(readable(self)) + "\n",
         }
@@ -196,7 +203,7 @@ def _listed(file: Path) -> set[str]:
         named = {str(each["file"]) for lemma in found["lemmas"] for each in lemma["obligations"]}
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return set()
-    return named | {INDEX, READABLE}
+    return named | {INDEX, PROOFS, READABLE}
 
 
 def _file_name(name: str, taken: set[str]) -> str:
