@@ -132,7 +132,8 @@ def _run(run: Run, texts: Mapping[Term, str], names: _Names) -> str:
 def _part(part: Part, names: _Names) -> str:
     by_proof = part.reached == (part.expected is Expected.REFUTED)
     lemmas = "".join(f" {_string(names.lemmas[each])}" for each in part.lemmas)
-    return f"(part {_string(part.name)} {part.expected.value} ({'proof' if by_proof else 'example'}{lemmas}))"
+    ground = "example" if not by_proof else "proof" if lemmas else "search"
+    return f"(part {_string(part.name)} {part.expected.value} ({ground}{lemmas}))"
 
 
 def _written(terms: Iterable[Term]) -> tuple[list[str], dict[Term, str]]:
