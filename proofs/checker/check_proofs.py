@@ -1,7 +1,6 @@
-"""Checks proofs that ``ptproof export DIR`` wrote: ``python check_proofs.py DIR``. Uses nothing of ptproof.
+"""Checks proofs that ``ptproof export DIR`` wrote, by nothing of ptproof: ``python check_proofs.py DIR``; docs/checker.md.
 
-It makes the obligations of each lemma in DIR/proofs.sexp, conditions that must not hold together; compares them with what
-the files in DIR/obligations ask; and follows proofs, DIR/certificates, that clauses made of them can't hold. See docs/checker.md.
+It makes each lemma's obligations anew, compares them with the exported ones, and follows proofs that none can be met.
 """
 
 import hashlib
@@ -42,8 +41,7 @@ class Circuit:
     """Gates with clauses, which can be met whatever the inputs are. Bits are literals as in DIMACS, and 1 is true."""
 
     def __init__(self) -> None:
-        self.variables, self.clauses = 1, [[1]]
-        self.made: dict[Any, Any] = {}  # a gate's output, a term's bits
+        self.variables, self.clauses, self.made = 1, [[1]], dict[Any, Any]()
 
     def choose(self, a: int, b: int, c: int) -> int:
         """The bit b where a is true, else c."""
@@ -84,7 +82,10 @@ class Circuit:
 
     def product(self, a: list[int], b: list[int]) -> list[int]:
         """The product of words: the sum of the one, moved to each bit of the other."""
+        a, b = (b, a) if {*a} <= {1, -1} else (a, b)
         total = [-1] * len(a)
+        if b.count(1) > len(b) // 2 + 1:  # it is less work as minus the product with minus b
+            return self.sum(total, map(neg, self.product(a, self.sum(total, map(neg, b), 1)[:-1])), 1)[:-1]
         for at, bit in enumerate(b):
             total = self.sum(total, [-1] * at + [self.both(bit, each) for each in a[: len(a) - at]])[:-1]
         return total
@@ -147,8 +148,8 @@ def make(operation: str, *arguments: Term, width: int = 0) -> Term:
     """An operation on terms; what is known at once is what it is known to be. Refuses sorts that don't fit."""
     sorts, widths = OPERATIONS[operation][0], [each.width for each in arguments]
     word = max(widths)
-    demand(widths == [0 if sort == "b" else word for sort in sorts[:-1]], f"{operation} of {widths} bits")
-    demand(word or "w" not in sorts, f"{operation} of truths")
+    fitting = [{"b": 0, "e": word}.get(sort, word or 1) for sort in sorts[:-1]]
+    demand(widths == fitting, f"{operation} of {widths} bits, not {fitting}")
     term = node(operation, width or (word if sorts[-1] == "w" else 0), arguments)
     constant = [each.operation == "constant" for each in arguments]
     if all(constant):
@@ -315,9 +316,9 @@ def asked(text: str) -> list[Term]:
     said = sections(commands, "set-info set-logic declare-const define-fun assert")
     words = [(symbol, sort[2]) for symbol, sort in said["declare-const"] if sort[:2] == ["_", "BitVec"]]
     terms = [(symbol, value) for symbol, arguments, _, value in said["define-fun"] if arguments == []]
-    plain = len(words) == len(said["declare-const"]) and len(terms) == len(said["define-fun"])
-    demand(plain and last == ["check-sat"] and said["set-logic"] == [["QF_BV"]], "it isn't one question")
     scope = scope_of(words + terms)
+    whole = last == ["check-sat"] and len(scope) == 2 + len(said["declare-const"]) + len(said["define-fun"])
+    demand(whole and said["set-logic"] == [["QF_BV"]], "it isn't one question in QF_BV")
     return [parsed(each, scope) for [each] in said["assert"]]
 
 
@@ -377,7 +378,6 @@ def check(root: Path, solver: list[str]) -> int:
                 found = asked((root / file).read_text("utf-8"))
                 asks[file] = put(inputs(conditions), conditions)
                 demand(put(inputs(found), found) == asks[file], f"{file} asks something else")
-    PLACE[0] = str(root)
     there = {f"obligations/{each.name}" for each in (root / "obligations").iterdir()}
     demand(there == {*asks}, f"in the folder or in the proofs, but not in both: {sorted(there ^ {*asks})}")
     files = {tuple(asks[file]): file for lemma in LEMMAS.values() for file in lemma.files}

@@ -204,7 +204,7 @@ PROOFS: Final = {
     "a word for a condition": ("(goal (= |x| |y|))", "(goal |x|)", "a word for a condition"),
     "a truth for a word": ("(rank (bvsub |y| |x|))", "(rank true)", "a word for a condition"),
     "and of words": ("(goal (= |x| |y|))", "(goal (and |x| |y|))", "and of [8, 8] bits"),
-    "a sum of truths": ("(goal (= |x| |y|))", "(goal (= (bvadd true true) true))", "bvadd of truths"),
+    "a sum of truths": ("(goal (= |x| |y|))", "(goal (= (bvadd true true) true))", "bvadd of [0, 0] bits"),
     "a word extended by nothing": ("((_ zero_extend 4)", "((_ zero_extend 0)", "not a term"),
     "a word cut to more": ("((_ extract 3 0) |x|)", "((_ extract 8 0) |x|)", "not a term"),
     "a word cut from the middle": ("((_ extract 3 0) |x|)", "((_ extract 3 1) |x|)", "not a term"),
