@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 # mypy doesn't see through an editable install: it follows these links instead.
 TYPED := build/typed/ptproof
 
-.PHONY: help prove certify rocq test mutants bench lint docs links images fuzz transcripts lock clean
+.PHONY: help prove certify check-proofs rocq test mutants bench lint docs links images fuzz transcripts lock clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 20
@@ -16,6 +16,16 @@ prove: $(INSTALLED) ## decide every claim
 
 certify: $(INSTALLED) ## have every obligation certified, and renew the record of it
 	$(BIN)/ptproof certify --manifest proofs/certificates.json
+
+# Clauses that nothing refutes yet are written down (status 3), have proofs found for them, and are checked once more.
+EXPORT := build/export
+check-proofs: $(INSTALLED) ## have the export of every proof checked by what uses nothing of ptproof
+	rm -rf $(EXPORT)
+	$(BIN)/ptproof export $(EXPORT)
+	python3 -I proofs/checker/check_proofs.py $(EXPORT) > $(EXPORT)-table; test $$? -eq 3
+	$(BIN)/python proofs/checker/find_proofs.py $(EXPORT)/certificates
+	python3 -I proofs/checker/check_proofs.py $(EXPORT) > $(EXPORT)-table
+	cat $(EXPORT)-table
 
 # Every theorem that is named by Print Assumptions must rest on no axiom. Needs Rocq (Debian: coq).
 ROCQ := count words divisions
@@ -41,6 +51,7 @@ lint: $(INSTALLED) $(TYPED) ## check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p ptproof.formal -p ptproof.encodings -p ptproof.proofs
 	$(BIN)/mypy tests
+	$(BIN)/mypy proofs/checker
 
 docs: $(INSTALLED) ## build the documentation, into docs/_build/html
 	$(BIN)/sphinx-build -W -q -b html docs docs/_build/html

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Final
 
 MEANINGS: Final[Mapping[str, str]] = {
-    "exact": "The number of frames that the search finds is precise: counted over the region that it makes, it comes out "
-    "the same, neither fewer nor more.",
+    "exact": "The number of frames that the search finds is precise, as long as the region doesn't take up almost the whole "
+    "address space: counted over the region that it makes, it comes out the same, neither fewer nor more.",
     "least": "No smaller number of frames, from the 2 on that the search starts from, is just right for the region that it makes.",
     "unique": "No other number of frames is just right for the region that it makes.",
     "terminates": "The search ends, whatever the image and the options are.",
@@ -33,7 +33,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "raises-64": "For a 64-bit dom0, counting again three times with what was found gives what the search gives, and some "
     "regions take all three. Within 2 GiB, once is enough.",
     "raises-compat-1": "For a 32-bit dom0, counting again once with what was found gives what the search gives.",
-    "closed-form": "A fixed number of counts in a row, without a search, gives what the search gives for every input.",
+    "closed-form": "A fixed number of counts in a row, without a search, gives what the search gives, as long as "
+    "the region doesn't take up almost the whole address space.",
     "any-rounding": "That the count is precise doesn't rest on the 4 MiB and the 512 KiB: any power of two from a page on and "
     "any padding do.",
     "rounding-cost": "Rounding to 4 MiB and padding cost at most 4 more page tables, or 2 for a 32-bit dom0, and 4 MiB + 508 "
@@ -69,10 +70,10 @@ MEANINGS: Final[Mapping[str, str]] = {
     "in which they were taken, and never goes through an empty entry.",
     "first-4level-terminates": "The first count for four levels, which lived for 39 minutes in 2005, finds an answer for a "
     "kernel in the last 2 GiB.",
-    "compat-l4-counted-exact": "The builder of Xen 3.1 to 4.2.0 takes exactly as many frames for a 32-bit dom0 as were "
-    "set aside.",
+    "compat-l4-counted-exact": "Today's mapping loop takes exactly as many frames for a 32-bit dom0 as Xen 3.1 to 4.2.0 set "
+    "aside.",
     "i386-exact": "The counts of Xen for i386, with PAE and without, were precise: just the tables that the region touches, and "
-    "those that are always there, though they looked at the region's length alone.",
+    "those that are always there, though they looked at the region's length alone. Formulas are compared, no loop.",
     "rounded-start-same-count": "Rounding the region's start down to 4 MiB, as Xen 3.0 did, changes no count.",
     "cap-prevents-wrap": "The cap on dom0's memory keeps the region from passing the end of the address space.",
     "cap-only-lowers": "The cap on dom0's memory never gives it more than was asked for.",

@@ -2,7 +2,8 @@
 
 ``docs/commands.md`` is made of the command line's parser. ``docs/invariants.md`` is what ``ptproof invariants``
 prints, ``docs/comments.md`` has its comments. In ``docs/findings.md`` the lines between ``<!-- witness ID -->`` and ``<!-- end -->`` are made of what refutes
-the claim; in ``README.md`` those after ``<!-- claims -->`` are a table of all of them. All that needs the prover comes of one run of all claims, in this process.
+the claim; in ``README.md`` those after ``<!-- claims -->`` are a table of all of them, and in ``docs/trust.md`` those after
+``<!-- ways -->`` say which way covers which claim. All that needs the prover comes of one run of all claims, in this process.
 """
 
 import io
@@ -16,22 +17,26 @@ from typing import Any
 from unittest.mock import patch
 
 from attrs import evolve
+from ptproof.formal.certify.certificate import uncertified
 from ptproof.formal.cli.command_line import Argument, Command, commands
 from ptproof.formal.cli.main import command_line, main
 from ptproof.formal.edge.exit_status import Status
 from ptproof.formal.logic import prover
-from ptproof.formal.logic.claim import Claim, claims
+from ptproof.formal.logic.claim import Claim, Expected, claims
 from ptproof.formal.logic.prover import ProofRun, prove
-from ptproof.formal.logic.rule import lemmas_of
+from ptproof.formal.logic.rule import lemmas_of, obligations
+from ptproof.formal.logic.theorem import Lemma
 from ptproof.formal.logic.verdict import Refuted
 from ptproof.formal.reports.proof_report import number
 
 DOCS = Path(__file__).parents[1] / "docs"
-COMMANDS, INVARIANTS, COMMENTS, FINDINGS = (
-    DOCS / f"{name}.md" for name in ("commands", "invariants", "comments", "findings")
+COMMANDS, INVARIANTS, COMMENTS, FINDINGS, TRUST = (
+    DOCS / f"{name}.md" for name in ("commands", "invariants", "comments", "findings", "trust")
 )
 README = DOCS.parent / "README.md"
 TABLE = re.compile(r"(?<=^<!-- claims -->\n).*?(?=^<!-- end -->$)", re.MULTILINE | re.DOTALL)
+WAYS = re.compile(r"(?<=^<!-- ways -->\n).*?(?=^<!-- end -->$)", re.MULTILINE | re.DOTALL)
+IN_ROCQ = re.compile(r"^\| `(\w+)` \|.*\| `([\w-]+)`[^|]*\|$", re.MULTILINE)
 WITNESS = re.compile(r"(?<=^<!-- witness )(\S+)( -->\n).*?(?=^<!-- end -->$)", re.MULTILINE | re.DOTALL)
 MADE_BY = "<!-- Made by `make transcripts`: changes go to {source}. -->\n"
 
@@ -171,6 +176,48 @@ def _table() -> list[str]:
     return [*lines, ""]
 
 
+def trust(text: str) -> str:
+    """docs/trust.md, its table of what covers which claim fresh. Needs no solver."""
+    assert WAYS.search(text)
+    return WAYS.sub("\n".join(_ways()).replace("\\", r"\\") + "\n", text)
+
+
+def _ways() -> list[str]:
+    """How many obligations each claim rests on, how many have a certificate on record, and what Rocq has of it."""
+    in_rocq: dict[str, list[str]] = {}
+    for theorem, claim in IN_ROCQ.findall((DOCS / "rocq.md").read_text(encoding="utf-8")):
+        in_rocq.setdefault(claim, []).append(f"`{theorem}`")
+    every: dict[Lemma, None] = {}
+    rows = []
+    for each in claims():
+        by_proof = [part for part in each.parts if part.reached == (part.expected is Expected.REFUTED)]
+        below = dict.fromkeys(lemmas_of(lemma for part in by_proof for lemma in part.lemmas))
+        every |= below
+        examples = len(each.parts) - len(by_proof)
+        rocq = ", ".join(in_rocq.pop(each.id, []))
+        cells = [f"`{each.id}`", each.expected.value, *_counts(below), str(examples or ""), rocq]
+        rows.append(f"| {' | '.join(cells)} |")
+    assert not in_rocq, f"docs/rocq.md names claims that there aren't: {in_rocq}"
+    obligations_of_all, certified = _counts(every)
+    return [
+        "",
+        f"The proofs rest on {obligations_of_all} obligations of {len(every)} lemmas; {certified} of them have a certificate on record.",
+        "",
+        "| claim | to be | obligations | certified | by example | in Rocq |",
+        "|---|---|---|---|---|---|",
+        *rows,
+        "",
+    ]
+
+
+def _counts(lemmas: Iterable[Lemma]) -> tuple[str, str]:
+    """The obligations of lemmas, and those that have a certificate on record; nothing where there are none."""
+    lemmas = list(lemmas)
+    count = sum(len(obligations(each)) for each in lemmas)
+    lacking = sum(len(uncertified(each)) for each in lemmas)
+    return (str(count), str(count - lacking)) if count else ("", "")
+
+
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
 
@@ -181,4 +228,5 @@ def write_pages() -> None:
     INVARIANTS.write_text(invariants_page(), encoding="utf-8")
     COMMENTS.write_text(comments_page(), encoding="utf-8")
     README.write_text(readme(README.read_text(encoding="utf-8")), encoding="utf-8")
+    TRUST.write_text(trust(TRUST.read_text(encoding="utf-8")), encoding="utf-8")
     FINDINGS.write_text(findings_page(FINDINGS.read_text(encoding="utf-8")), encoding="utf-8")

@@ -161,6 +161,30 @@ def test_the_reference_of_the_command_line() -> None:
     assert generated.COMMANDS.read_text(encoding="utf-8") == generated.commands_page(), STALE
 
 
+def test_what_covers_which_claim() -> None:
+    """docs/trust.md has a table of it: obligations, certificates on record, theorems in Rocq."""
+    trust = generated.TRUST.read_text(encoding="utf-8")
+    assert generated.trust(trust) == trust, STALE
+
+
+def test_how_many_obligations_there_are_is_said_in_one_place() -> None:
+    """Only what is made by the tool has the number: by hand it would be another one on each page."""
+    shown = {
+        page.name: re.sub(
+            r"^<!-- ways -->.*?^<!-- end -->$",
+            "",
+            BLOCK.sub("", page.read_text(encoding="utf-8")),
+            flags=re.MULTILINE | re.DOTALL,
+        )
+        for page in PAGES
+    }
+    (count,) = re.findall(r"rest on (\d+) obligations", generated.TRUST.read_text(encoding="utf-8"))
+    assert [name for name, text in shown.items() if re.search(r"\b\d,?\d{3} obligations", text)] == [
+        "invariants.md"
+    ]
+    assert f" lemmas and {count} obligations" in shown["invariants.md"]
+
+
 def test_every_refuted_claim_is_a_finding_or_said_to_be_none() -> None:
     """docs/findings.md has each refuted claim: with its witness, or in the table of those that are no findings."""
     text = generated.FINDINGS.read_text(encoding="utf-8")

@@ -133,7 +133,7 @@ PAE_AS_NEEDED = PagingMode(
 
 FIVE_LEVEL = PagingMode(
     name="5-level",
-    title="64-bit with five levels",
+    title="64-bit with five levels, which no PV guest has",
     bits=64,
     p2m_entry=8,
     entry_bytes=8,

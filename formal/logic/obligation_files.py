@@ -24,12 +24,14 @@ from ..edge.limits import most
 from ..edge.outside import one_line
 from ..words.smtlib import query_text
 from .claim import Claim, Expected, Part
+from .proof_file import proof_text
 from .rule import Obligation, lemmas_of, obligations, used_by
 from .theorem import Induction, Lemma
 
 SCHEMA: Final = "ptproof-export/1"
 INDEX: Final = "index.json"
 READABLE: Final = "index.md"
+PROOFS: Final = "proofs.sexp"
 FOLDER: Final = "obligations"
 MOST_BYTES: Final = most(seconds=5e-8, memory=20)
 """The largest index that is taken for one, in bytes."""
@@ -56,8 +58,13 @@ class Export:
     def files(self) -> dict[str, str]:
         """The text of every file, by its path within the export's folder; the index comes first."""
         obligations = [each for files in self.lemmas.values() for each in files]
+        names = {lemma: tuple(each.name for each in files) for lemma, files in self.lemmas.items()}
+        unproved = [
+            lemma for lemma, files in self.lemmas.items() if any(each.status != "unsat" for each in files)
+        ]
         return {
             INDEX: json.dumps(index(self), ensure_ascii=False, indent=2) + "\n",
+            PROOFS: proof_text(self.claims, names, unproved),
             **{each.name: each.text for each in obligations},
             READABLE: "\n".join(readable(self)) + "\n",
         }
@@ -202,7 +209,7 @@ def _listed(file: Path) -> set[str]:
         named = {str(each["file"]) for lemma in found["lemmas"] for each in lemma["obligations"]}
     except (InputError, ValueError, TypeError, KeyError, RecursionError):
         return set()
-    return named | {INDEX, READABLE}
+    return named | {INDEX, PROOFS, READABLE}
 
 
 def _file_name(name: str, taken: set[str]) -> str:

@@ -246,6 +246,12 @@ def _summary(run: ProofRun, found: Sequence[Entry]) -> str:
     )
 
 
+def _headline(entry: Entry) -> str:
+    """The meaning; of what is proved also what it is proved under, so that it sounds like no more than it says."""
+    names = dict.fromkeys(each.name for each in entry.assumptions if entry.verdict == "proved")
+    return f"{entry.meaning} Proved under {', '.join(names)}: see below." if names else str(entry.meaning)
+
+
 def _paragraphs(entry: Entry) -> Iterator[tuple[str, list[str]]]:
     """What comes below meaning and statement: a heading and its items."""
     yield "Decides", [f"“{entry.sentence}” ({entry.source})"]
@@ -285,7 +291,7 @@ def _verdicts(parts: Iterable[Shown]) -> Iterator[str]:
 
 def _markdown(entry: Entry) -> Iterator[str]:
     if entry.meaning:
-        yield from (_plain(entry.meaning), "")
+        yield from (_plain(_headline(entry)), "")
     yield from ("```text", entry.statement, "```")
     for heading, items in _paragraphs(entry):
         yield ""
@@ -302,7 +308,7 @@ def _plain(text: str) -> str:
 
 def _html(entry: Entry) -> Iterator[str]:
     if entry.meaning:
-        yield f"<p>{markup(entry.meaning)}</p>"
+        yield f"<p>{markup(_headline(entry))}</p>"
     yield f"<pre>{markup(entry.statement)}</pre>"
     for heading, items in _paragraphs(entry):
         yield f"<p>{markup(heading)}:</p>"

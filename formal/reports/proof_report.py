@@ -158,7 +158,7 @@ def proving(decision: PartDecision) -> tuple[Lemma, ...]:
 
 
 def grade(lemmas: Iterable[Lemma]) -> str:
-    """Whether a certificate is recorded of every obligation of these lemmas."""
+    """Whether a certificate is on record of every obligation of these lemmas: that is looked up, not checked."""
     return "uncertified" if any(map(uncertified, lemmas)) else "certified"
 
 
@@ -205,7 +205,8 @@ def _work(run: ProofRun) -> Iterator[str]:
     proved = [each for each in run.lemmas if each.discharged]
     obligations = counted(sum(each.obligations for each in proved), "obligation")
     lacking = sum(len(uncertified(each.lemma)) for each in proved)
-    grade = f", {lacking or 'none'} of them uncertified" if proved else ""
+    recorded = f"{lacking} of them without" if lacking else "each with"
+    grade = f", {recorded} a certificate on record" if proved else ""
     yield f"{counted(len(proved), 'lemma')} proved by {obligations}{grade}"
     spent = [each.spent for each in run.lemmas]
     if run.solvers != (Z3,):

@@ -25,22 +25,34 @@ def query_text(conditions: Iterable[Term], comments: Iterable[str] = ()) -> str:
     Raises ValueError for inputs whose names a solver could take for something else.
     """
     conditions = list(conditions)
-    _check_names([str(each.value) for each in inputs(conditions)])
-    uses = Counter(argument for each in subterms(conditions) for argument in each.arguments)
     lines = [f"; {one_line(line)}".rstrip() for comment in comments for line in comment.splitlines()]
     lines.append("(set-logic QF_BV)")
     lines.extend(f"(declare-const {symbol(each)} {_sort(each)})" for each in inputs(conditions))
-    texts: dict[Term, str] = {}
-    for each in subterms(conditions):
-        text = _text(each, texts)
-        if uses[each] > 1 and each.arguments:
-            name = f"t{len(texts)}"
-            lines.append(f"(define-fun {name} () {_sort(each)} {text})")
-            text = name
-        texts[each] = text
+    definitions, texts = written(conditions, Counter())
+    lines.extend(f"(define-fun {texts[each]} () {_sort(each)} {text})" for each, text in definitions.items())
     lines.extend(f"(assert {texts[each]})" for each in conditions)
     lines.append("(check-sat)")
     return "\n".join(lines) + "\n"
+
+
+def written(terms: Iterable[Term], uses: Counter[Term]) -> tuple[dict[Term, str], dict[Term, str]]:
+    """What each shared term is, and how each term is written then: a shared one by its name.
+
+    A term is shared where it is used more than once within the others, and by ``uses``, and isn't a leaf. Raises
+    ValueError for inputs whose names a solver could take for something else.
+    """
+    terms = list(terms)
+    _check_names([str(each.value) for each in inputs(terms)])
+    uses = uses + Counter(argument for each in subterms(terms) for argument in each.arguments)
+    definitions: dict[Term, str] = {}
+    texts: dict[Term, str] = {}
+    for each in subterms(terms):
+        text = _text(each, texts)
+        if uses[each] > 1 and each.arguments:
+            definitions[each] = text
+            text = f"t{len(texts)}"
+        texts[each] = text
+    return definitions, texts
 
 
 def _check_names(names: list[str]) -> None:

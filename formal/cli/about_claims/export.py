@@ -1,4 +1,4 @@
-"""``ptproof export``: every obligation as a file that any SMT-LIB solver can check."""
+"""``ptproof export``: every obligation as a file that any SMT-LIB solver can check, and the proofs as data."""
 
 import argparse
 
@@ -12,7 +12,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "export",
         help="write the proofs' obligations as SMT-LIB, for any solver",
         description="Writes every obligation of the claims' proofs as an SMT-LIB 2 file in QF_BV, into DIR/obligations, and "
-        "what belongs to what as DIR/index.json and DIR/index.md. Nothing is decided. The same claims give the same files.",
+        "what belongs to what as DIR/index.json and DIR/index.md. DIR/proofs.sexp has the proofs themselves: all from which "
+        "the obligations can be made anew. Nothing is decided. The same claims give the same files.",
         allow_abbrev=False,
     )
     parser.add_argument(

@@ -26,7 +26,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="prove or refute claims",
         description="Decides claims: proves them from lemmas for all inputs, or refutes them by a layout that the "
         "frame machine confirms. One line a claim, the verdict first, in capitals when it isn't the expected "
-        "one; then the verdicts by family. The text has no times in it: the same claims give the same text.",
+        "one; then the verdicts by family. Certified means that certificates are on record, which certify has checked anew. "
+        "The text has no times in it: the same claims give the same text.",
         allow_abbrev=False,
     )
     add_names(parser)

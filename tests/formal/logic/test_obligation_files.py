@@ -13,7 +13,7 @@ import tiny_claims as tiny
 from ptproof.formal.edge.errors import InputError
 from ptproof.formal.logic import claim as claim_module
 from ptproof.formal.logic.claim import Claim
-from ptproof.formal.logic.obligation_files import FOLDER, INDEX, READABLE, exported, write
+from ptproof.formal.logic.obligation_files import FOLDER, INDEX, PROOFS, READABLE, exported, write
 from ptproof.formal.logic.rule import lemmas_of, obligations
 from ptproof.formal.words.smtlib import query_text
 from run_cli import assert_refused, run
@@ -65,7 +65,7 @@ def test_the_index_says_what_belongs_to_what(capsys: Capture, folder: Path) -> N
     run(capsys, "export", str(folder))
     found = index(folder)
     files = [each["file"] for lemma in found["lemmas"] for each in lemma["obligations"]]
-    assert sorted([INDEX, READABLE, *files]) == sorted(content(folder))
+    assert sorted([INDEX, PROOFS, READABLE, *files]) == sorted(content(folder))
     by_id = {each["id"]: each["parts"][0] for each in found["claims"]}
     assert by_id["proved"]["rests_on"] == ["helper", "least-of-two"]
     assert by_id["reached"]["rests_on"] == []
@@ -82,7 +82,7 @@ def test_claims_may_be_chosen(capsys: Capture, folder: Path) -> None:
     few = content(folder)
     run(capsys, "export", str(folder))
     every = content(folder)
-    assert few.items() - {(INDEX, few[INDEX]), (READABLE, few[READABLE])} < every.items()
+    assert few.items() - {(each, few[each]) for each in (INDEX, PROOFS, READABLE)} < every.items()
     assert run(capsys, "export", str(folder), "nothing").status == 5
     assert content(folder) == every
 
@@ -156,7 +156,7 @@ def test_names_become_names_of_files(folder: Path) -> None:
     found = exported([tricky(each) for each in ("a[1]", "a 1", "A-1", "../../up", "b" * 300, "≤")])
     write(str(folder), found.files)
     plain = ["a-1-proof", "a-1-proof-2", "A-1-proof-3", "up-proof", "b" * 180, "proof"]
-    assert set(content(folder)) == {INDEX, READABLE, *(f"{FOLDER}/{each}.smt2" for each in plain)}
+    assert set(content(folder)) == {INDEX, PROOFS, READABLE, *(f"{FOLDER}/{each}.smt2" for each in plain)}
 
 
 @pytest.mark.parametrize("kind", ["fifo", "link", "large"])
@@ -184,7 +184,7 @@ def test_every_installed_obligation_is_exported() -> None:
     lemmas = lemmas_of(lemma for claim in claims for part in claim.parts for lemma in part.lemmas)
     texts = [each.text for files in found.lemmas.values() for each in files]
     assert len(texts) == sum(len(obligations(each)) for each in lemmas)
-    assert len(found.files) == len(texts) + 2
+    assert len(found.files) == len(texts) + 3
 
 
 READS = {

@@ -52,7 +52,7 @@ def test_markdown(capsys: Capture) -> None:
     )
     one = ran.out[ran.out.index("### proved: proved") : ran.out.index("### needless")]
     for told in (
-        "The \\<least> of \\`two\\` is the \\*least\\*.",
+        "The \\<least> of \\`two\\` is the \\*least\\*. Proved under small: see below.",
         "```text\nFor all x, y: proved.\n\nMore about it.\n```",
         "Decides: “Somebody said that proved.” (nowhere)",
         "Assumes: small: it is small; without it fails x = 255",
