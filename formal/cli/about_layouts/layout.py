@@ -178,10 +178,10 @@ def draw_on_terminal(layout: "Layout", report: "Report | None", heading: str = "
 
 def _seen(layout: "Layout", version: "XenVersion | None") -> "Report | None":
     """What the machine saw, where the region is small enough to be built."""
-    from ...layouts.paging import PAGE_SIZE
-    from ...machine.replay import BUILD_LIMIT, generations_of, replay
+    from ...machine.builder import BUILD_LIMIT, cost
+    from ...machine.replay import generations_of, replay
 
-    if layout.total.size // PAGE_SIZE > BUILD_LIMIT:
+    if cost(layout) > BUILD_LIMIT:
         return None
     return replay(layout, version=version, generations=generations_of(version))
 

@@ -18,12 +18,15 @@ from ptproof.formal.layouts.paging import (
     PagingMode,
 )
 from ptproof.formal.machine.builder import (
+    BUILD_LIMIT,
+    FRAME_COST,
     INITRD_MFN,
     LEAF_FLAGS_64,
     TABLE_FLAGS,
     WRITABLE,
     Domain,
     build,
+    cost,
     mark_read_only,
     mfn_of,
     slot_of,
@@ -335,6 +338,15 @@ class TestReplay:
         layout = small(size=17 << 30)
         with pytest.raises(TooLarge):
             replay(layout)
+
+    def test_what_is_walked_has_a_limit(self) -> None:
+        """A frame set aside in the region may cost as much as 128 pages, so no more than 2^15 are walked."""
+        layout = small(size=200 * MIB)
+        most = with_frames(layout, (1 << 15) - layout.nr_pt_pages)
+        assert (cost(layout), cost(most)) == (layout.total.size // PAGE_SIZE, BUILD_LIMIT)
+        assert replay(most).nr_pt_pages == BUILD_LIMIT // FRAME_COST
+        with pytest.raises(ImpossibleLayout, match="the page tables have 32769 frames: the frame machine"):
+            replay(with_frames(most, 1))
 
     @pytest.mark.parametrize(
         "damage",
