@@ -10,9 +10,10 @@ Source: The SMT-LIB Standard 2.6, theory FixedSizeBitVectors.
 import re
 from collections import Counter
 from collections.abc import Iterable
+from itertools import chain
 from typing import Final, cast
 
-from .word import Term, inputs, subterms
+from .word import Term, subterms
 
 OURS: Final = re.compile("t[0-9]+")
 """The names that shared terms get."""
@@ -24,13 +25,15 @@ def query_text(conditions: Iterable[Term], comments: Iterable[str] = ()) -> str:
     Raises ValueError for inputs whose names a solver could take for something else.
     """
     conditions = list(conditions)
-    _check_names([str(each.value) for each in inputs(conditions)])
-    uses = Counter(argument for each in subterms(conditions) for argument in each.arguments)
+    terms = list(subterms(conditions))
+    declared = [each for each in terms if each.operation == "input"]
+    _check_names([str(each.value) for each in declared])
+    uses = Counter(chain.from_iterable(each.arguments for each in terms))
     lines = [f"; {line}".rstrip() for comment in comments for line in comment.splitlines()]
     lines.append("(set-logic QF_BV)")
-    lines.extend(f"(declare-const {symbol(each)} {_sort(each)})" for each in inputs(conditions))
+    lines.extend(f"(declare-const {symbol(each)} {_sort(each)})" for each in declared)
     texts: dict[Term, str] = {}
-    for each in subterms(conditions):
+    for each in terms:
         text = _text(each, texts)
         if uses[each] > 1 and each.arguments:
             name = f"t{len(texts)}"
