@@ -85,6 +85,17 @@ def _module(solver: str) -> str:
     return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()
 
 
+def identity(solver: str) -> dict[str, str | bool]:
+    """What an answer depends on besides the question: the solver, its version, and the modules that ask it."""
+    return {
+        "solver": solver,
+        "version": version_of(solver),
+        "asking": _asking(solver),
+        "module": _module(solver),
+        "models": solver == Z3,
+    }
+
+
 class SolverDied(RuntimeError):
     """The solver process ended by itself, which it never should."""
 
@@ -120,13 +131,7 @@ class Solver:
             "least": [(str(goal.value), goal.width) for goal, _ in goals],
             "rlimit": {Z3: RLIMIT, "cvc5": CVC5_RLIMIT}.get(self.name),
         }
-        asked_for = question | {
-            "solver": self.name,
-            "version": version_of(self.name),
-            "asking": _asking(self.name),
-            "module": _module(self.name),
-            "models": self.name == Z3,
-        }
+        asked_for = question | identity(self.name)
         self.asked += 1
         if self.cache is not None and (found := self.cache.get(asked_for)) is not None:
             self.kept += not self.cache.wrote(asked_for)
