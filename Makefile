@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 # mypy doesn't see through an editable install: it follows these links instead.
 TYPED := build/typed/ptproof
 
-.PHONY: help prove certify check-proofs rocq test mutants bench lint docs links images fuzz transcripts lock clean
+.PHONY: help prove certify check-proofs rocq test mutants bench peers lint docs links images fuzz transcripts lock clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 20
@@ -45,6 +45,11 @@ mutants: $(INSTALLED) ## change something small, time and again, and see that it
 
 bench: $(INSTALLED) ## measure speed and memory against the targets
 	$(BIN)/python tests/bench.py
+
+# Each under a limit of its own. CBMC and CrossHair take part if they are on the PATH.
+LIMIT := 120
+peers: $(INSTALLED) ## measure beside what somebody would pick instead
+	$(BIN)/python tests/peers/peers.py --limit $(LIMIT)
 
 lint: $(INSTALLED) $(TYPED) ## check style and types
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ Source: DESIGN.md, "The one rule of composition".
 """
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 from attrs import frozen
 
@@ -57,6 +58,7 @@ def used_by(lemma: Lemma) -> tuple[Lemma, ...]:
     return tuple(used.values())
 
 
+@cache
 def obligations(lemma: Lemma) -> tuple[Obligation, ...]:
     """What the solver must discharge for ``lemma``, given the lemmas it uses. Raises UnsoundStep."""
     statement = lemma.statement

@@ -6,16 +6,19 @@ loop on them, and asks again without them when the statement turns out otherwise
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from random import Random
 from typing import Final
 
 from attrs import frozen
 
 from ..solvers.solver import Solver
-from ..words.word import TRUE, Truth, Word, all_of, compiled, replaced
+from ..words.word import TRUE, Truth, Word, all_of, compiled, inputs, replaced
 from .theorem import Loop, Run, Statement
 
 TRIES: Final = 16
 """How many candidates of the solver's are run before the search gives up."""
+DRAWN: Final = 400
+"""How many values are tried before a solver is asked whether there are some."""
 STEPS: Final = 4_000_000
 """How many steps of a loop are run before it counts as not stopping."""
 
@@ -59,6 +62,21 @@ def find(
         given_up |= bool(refused) or any(each.loop.free for each in statement.runs)
         asked += refused or [_as_it_ran(run, values) for run in statement.runs]
     return Found(None, why=f"none of {TRIES} candidates")
+
+
+def easily_met(condition: Truth) -> bool:
+    """Whether one of a few hundred values that are tried meets a condition; the same ones each time."""
+    variables = inputs([condition])
+    holds = compiled([condition], variables)
+    drawn = Random(0)  # noqa: S311 - nothing secret
+    for index in range(DRAWN):
+        # Small and large ones alike; every second time page addresses, and in the order in which they are spoken of.
+        values = [drawn.getrandbits(drawn.randint(1, each.width)) for each in variables]
+        if index % 2:
+            values = sorted(each & ~0xFFF for each in values)
+        if holds(*(value & (1 << each.width) - 1 for value, each in zip(values, variables, strict=True)))[0]:
+            return True
+    return False
 
 
 def question(

@@ -138,10 +138,13 @@ def _search(mode: PagingMode, v_start: int, vpt_start: int, version: XenVersion 
             frontiers[mode.levels[0]] = v_start
     nr_pt_pages = FIRST_TRIED
     stack_end = v_start + (vpt_start - v_start) % ADDRESS_LIMIT + (nr_pt_pages + 1) * PAGE_SIZE
+    walked_to = v_start
     while True:
         v_end = region_end(stack_end)
-        _check_length(v_start, v_end)
-        tables += _walk_on(frontiers, v_end)
+        if v_end != walked_to:
+            _check_length(v_start, v_end)
+            tables += _walk_on(frontiers, v_end)
+            walked_to = v_end
         if tables <= nr_pt_pages:
             return nr_pt_pages, v_end % ADDRESS_LIMIT
         nr_pt_pages += 1

@@ -266,22 +266,29 @@ class _Loading:
     def _write(self, segment: Segment) -> None:
         """Write every page of the segment from its start on: their leaves get dirty."""
         tables = range(self.domain.pool_mfn, self.domain.pool_mfn + len(self.domain.order))
-        table: _Table | None = None
-        index = 0
-        for address in _pages(segment):
-            index += 1
-            # The page above the last one is mapped by the next entry, as long as the table goes on.
-            if table is None or index == self.domain.entries:
-                table, index = self._leaf(address)
+        page, end = segment.start - segment.start % PAGE_SIZE, segment.start + segment.size
+        while page < end:
+            address = max(page, segment.start) % ADDRESS_LIMIT
+            table, index = self._leaf(address)
             at = table.base + index
-            entry = table.entries[at]
-            if not entry & WRITABLE:
-                raise _Fault(f"{address:#x} is {'read-only' if entry & PRESENT else 'not mapped'}")
-            table.entries[at] = entry | DIRTY
-            if mfn_of(entry) in tables:
-                self.loaded.overwritten.add(mfn_of(entry) - self.domain.pool_mfn)
-            if entry & LARGE or self.loaded.overwritten:
-                table = None
+            # The page above is mapped by the next entry, as long as the table goes on.
+            count = min(self.domain.entries - index, (end - page + PAGE_SIZE - 1) >> PAGE_SHIFT)
+            entries = table.entries[at : at + count]
+            plain = not self.loaded.overwritten and all(
+                entry & (WRITABLE | LARGE) == WRITABLE and mfn_of(entry) not in tables for entry in entries
+            )
+            if not plain:
+                entries = entries[:1]  # what becomes of one page may matter to the next
+                self._check_written(address, entries[0], tables)
+            table.entries[at : at + len(entries)] = [entry | DIRTY for entry in entries]
+            page += len(entries) * PAGE_SIZE
+
+    def _check_written(self, address: int, entry: int, tables: range) -> None:
+        """Note a table that is written over. Raises `_Fault` where the entry's page can't be written."""
+        if not entry & WRITABLE:
+            raise _Fault(f"{address:#x} is {'read-only' if entry & PRESENT else 'not mapped'}")
+        if mfn_of(entry) in tables:
+            self.loaded.overwritten.add(mfn_of(entry) - self.domain.pool_mfn)
 
     def _leaf(self, address: int) -> tuple[_Table, int]:
         """The table and index of the entry that maps an address. Raises `_Fault` where no table leads there."""
@@ -373,10 +380,3 @@ class _Loading:
         self.heap_pages += 1
         self.used += 1
         return HEAP_MFN + self.heap_pages - 1
-
-
-def _pages(segment: Segment) -> Iterator[int]:
-    """The first address to write in each page of a segment, which may wrap past 2**64."""
-    end = segment.start + segment.size
-    first = segment.start - segment.start % PAGE_SIZE
-    return ((max(page, segment.start)) % ADDRESS_LIMIT for page in range(first, end, PAGE_SIZE))

@@ -9,9 +9,10 @@ Facts: DOMAIN.md sections 4 and 5; Xen's ``xen/arch/x86/pv/dom0_build.c`` (4.22)
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import count
 from typing import Any
 
-from attrs import Attribute, asdict, evolve, field, frozen
+from attrs import Attribute, Factory, asdict, evolve, field, frozen
 
 from ..layouts.layout import ADDRESS_LIMIT, Layout, Segment
 from ..layouts.paging import PAGE_SHIFT, PAGE_SIZE
@@ -20,6 +21,7 @@ from .arrange import ARRANGE_LIMIT, TooLarge, arrange
 from .builder import (
     BUILD_LIMIT,
     INITRD_MFN,
+    MFN_MASK,
     PRESENT,
     WRITABLE,
     XEN_AREA,
@@ -235,7 +237,7 @@ def inspect(domain: Domain) -> Report:
         for slot, (name, address, above) in walk.reached.items()
         if table_index(slot) >= 0
     }
-    missing, wrong = _compare(domain, walk.leaves)
+    pages = _compare(domain, walk.leaves)
     tables_page = ((layout.vpt_start - first_page) % ADDRESS_LIMIT) >> PAGE_SHIFT
     root = domain.root_slot * domain.entries
     return Report(
@@ -252,17 +254,13 @@ def inspect(domain: Domain) -> Report:
         ),
         pages=domain.pages,
         region_pages=region_pages,
-        missing=_segments(first_page + (page << PAGE_SHIFT) for page in missing),
+        missing=_segments(first_page + (page << PAGE_SHIFT) for page in pages.missing),
         wrong=tuple(
             WrongLeaf((first_page + (page << PAGE_SHIFT)) % ADDRESS_LIMIT, mfn, expected)
-            for page, mfn, expected in wrong
+            for page, mfn, expected in pages.wrong
         ),
         stray=_segments(sorted(walk.stray)),
-        read_only=tuple(
-            page - tables_page
-            for page, entry in enumerate(walk.leaves)
-            if entry & PRESENT and not entry & WRITABLE
-        ),
+        read_only=tuple(page - tables_page for page in pages.read_only),
         fired=tuple(domain.fired),
         stopped_at=domain.stopped_at,
         misaligned=misaligned(layout),
@@ -327,10 +325,17 @@ def _tables_below(domain: Domain, at: int, slot: int, base: int) -> Iterator[tup
 
 def _walk_leaves(domain: Domain, found: _Walk, slot: int, base: int, first_page: int) -> None:
     """Note the leaves of an L1 table that maps the addresses from ``base`` on."""
-    entries, leaves = domain.entries, found.leaves
+    leaves = found.leaves
+    entries = domain.memory[slot * domain.entries : (slot + 1) * domain.entries]
     page = ((base - first_page) % ADDRESS_LIMIT) >> PAGE_SHIFT
+    if page + len(entries) <= len(leaves):
+        before = leaves[page : page + len(entries)]
+        leaves[page : page + len(entries)] = [
+            entry if entry & PRESENT else other for entry, other in zip(entries, before, strict=True)
+        ]
+        return
     pages_in_space = ADDRESS_LIMIT >> PAGE_SHIFT
-    for index, entry in enumerate(domain.memory[slot * entries : (slot + 1) * entries]):
+    for index, entry in enumerate(entries):
         if entry & PRESENT:
             at_page = (page + index) % pages_in_space
             if at_page < len(leaves):
@@ -339,27 +344,49 @@ def _walk_leaves(domain: Domain, found: _Walk, slot: int, base: int, first_page:
                 found.stray.append(base + (index << PAGE_SHIFT))
 
 
-def _compare(domain: Domain, leaves: list[int]) -> tuple[list[int], list[tuple[int, int, int]]]:
-    """Pages that no leaf maps, and (page, frame, frame expected) of those mapped wrong.
+@frozen
+class _Pages:
+    """The region's pages that no leaf maps, the read-only ones, and (page, frame, frame expected) of those mapped wrong."""
 
-    Expected is what the p2m says: the initrd's frames in its window, else the allocation's in order.
-    """
-    missing, wrong = [], []
-    window_start, window_end = domain.initrd.start, domain.initrd.stop
-    from_alloc = domain.alloc_mfn
-    for page, entry in enumerate(leaves):
-        if not entry:
-            missing.append(page)
+    missing: list[int] = Factory(list)
+    read_only: list[int] = Factory(list)
+    wrong: list[tuple[int, int, int]] = Factory(list)
+
+
+def _compare(domain: Domain, leaves: list[int]) -> _Pages:
+    """Hold each page's leaf against what the p2m says."""
+    found = _Pages()
+    for first, frames in _own_frames(domain, len(leaves)):
+        entries = leaves[first : first + len(frames)]
+        # Most often they all are as the first one, writable, and each a frame further than the one before.
+        flags = entries[0] & ~(MFN_MASK << PAGE_SHIFT)
+        start, stop = (frames.start << PAGE_SHIFT) + flags, (frames.stop << PAGE_SHIFT) + flags
+        if flags & WRITABLE and entries == list(range(start, stop, PAGE_SIZE)):
             continue
-        if page < window_start:
-            expected = from_alloc + page
-        elif page < window_end:
-            expected = INITRD_MFN + page - window_start
-        else:
-            expected = from_alloc + page - (window_end - window_start)
-        if mfn_of(entry) != expected:
-            wrong.append((page, mfn_of(entry), expected))
-    return missing, wrong
+        for page, entry, expected in zip(count(first), entries, frames, strict=False):
+            if not entry:
+                found.missing.append(page)
+            elif mfn_of(entry) != expected:
+                found.wrong.append((page, mfn_of(entry), expected))
+            if entry and not entry & WRITABLE:
+                found.read_only.append(page)
+    return found
+
+
+def _own_frames(domain: Domain, pages: int) -> Iterator[tuple[int, range]]:
+    """A page, and the frames that belong to it and those after it, a table's worth at most: all pages, in order.
+
+    The initrd's frames belong to its window, the allocation's to the other pages, in order.
+    """
+    window, alloc_mfn = domain.initrd, domain.alloc_mfn
+    for first, stop, mfn in (
+        (0, window.start, alloc_mfn),
+        (window.start, window.stop, INITRD_MFN),
+        (window.stop, pages, alloc_mfn + window.start),
+    ):
+        for page in range(first, stop, domain.entries):
+            frames = mfn + page - first
+            yield page, range(frames, frames + min(domain.entries, stop - page))
 
 
 def overlaps_xen(layout: Layout) -> bool:

@@ -14,8 +14,8 @@ from ..logic.verdict import Proved, Refuted
 from .proof_report import in_one_line, why, word_of
 
 
-def as_junit(run: ProofRun) -> bytes:
-    """The run as a file, in UTF-8."""
+def as_junit(run: ProofRun, *, kept: bool = False) -> bytes:
+    """The run as a file, in UTF-8; ``kept`` where all of it is of an earlier run. What is of earlier ones is told."""
     families: dict[str, list[Decision]] = {}
     for decision in run.decisions:
         families.setdefault(decision.claim.family, []).append(decision)
@@ -24,6 +24,9 @@ def as_junit(run: ProofRun) -> bytes:
     for family, decisions in families.items():
         parts = [part for each in decisions for part in each.parts]
         suite = SubElement(root, "testsuite", {"name": one_line(family)} | _counts(parts))
+        if kept or run.kept:
+            what = "all verdicts" if kept else f"{run.kept} of {run.asked} answers"
+            SubElement(SubElement(suite, "properties"), "property", name="kept from earlier runs", value=what)
         for decision in decisions:
             for part in decision.parts:
                 _add_case(suite, decision, part)

@@ -105,8 +105,8 @@ def summary(run: ProofRun, *, quiet: bool = False, assumptions: bool = False) ->
         yield f"{LOUD}\nERROR, model and machine or two solvers disagree, or the tool failed: {', '.join(wrong)}\n{LOUD}"
 
 
-def as_dict(run: ProofRun, seconds: float, queries: Queries) -> dict[str, Any]:
-    """The run as plain data; ``seconds`` is the time limit that it had."""
+def as_dict(run: ProofRun, seconds: float, queries: Queries, *, kept: bool = False) -> dict[str, Any]:
+    """The run as plain data; ``seconds`` is the time limit that it had, ``kept`` where all of it is of an earlier run."""
     found = Counter(each.severity for each in run.decisions)
     return {
         "schema": SCHEMA,
@@ -115,6 +115,7 @@ def as_dict(run: ProofRun, seconds: float, queries: Queries) -> dict[str, Any]:
             **{each: version_of(each) for each in (Z3, *run.solvers)},
         },
         "limits": {"rlimit": RLIMIT, "seconds": seconds},
+        "kept": {"verdicts": kept, "answers": run.asked if kept else run.kept, "asked": run.asked},
         "status": run.status,
         "counts": {
             **{severity.name.lower(): found[severity] for severity in Severity},

@@ -1,4 +1,4 @@
-"""Keeps what solvers answered, so that the same question needn't be settled again.
+"""Keeps what solvers answered, and what whole runs told, so that the same needn't be settled again.
 
 An answer is kept in a file of its own, under the hash of all that it depends on: the question's text with its budget,
 the solver's name and version, and the module of ours that asks it. A kept ``unsat`` is believed, so an entry has to show that it is whole and the one
@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from attrs import field, frozen
 
@@ -37,28 +37,36 @@ class Cache:
 
     def get(self, question: Mapping[str, Any]) -> dict[str, Any] | None:
         """The answer kept for a question, or ``None``."""
-        key = _key(question)
+        answer = self.kept(question)
+        return answer if _is_answer(answer, question) else None
+
+    def put(self, question: Mapping[str, Any], answer: dict[str, Any]) -> None:
+        """Keep an answer, if it is one to be kept and the folder takes it."""
+        if answer["status"] in STATUSES:
+            self.keep(question, answer)
+
+    def kept(self, about: Mapping[str, Any], most_bytes: int = MOST_BYTES) -> object:
+        """What is kept under a key, or ``None``: whole, but nothing is said of its form."""
+        key = _key(about)
         try:
             # A FIFO must not keep us waiting, and a link may lead to another's file.
             flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
             with os.fdopen(os.open(self._file(key), flags), "rb") as file:
                 found = os.fstat(file.fileno())
                 own = stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
-                if not own or found.st_size > MOST_BYTES:
+                if not own or found.st_size > most_bytes:
                     return None
-                entry = json.loads(file.read(MOST_BYTES))
-            answer = entry["answer"]
-            whole = (entry["schema"], entry["key"], entry["check"]) == (SCHEMA, key, _check(key, answer))
+                entry = json.loads(file.read(most_bytes))
+            value = entry["answer"]
+            whole = (entry["schema"], entry["key"], entry["check"]) == (SCHEMA, key, _check(key, value))
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return None
-        return answer if whole and _is_answer(answer, question) else None
+        return value if whole else None
 
-    def put(self, question: Mapping[str, Any], answer: dict[str, Any]) -> None:
-        """Keep an answer, if it is one to be kept and the folder takes it."""
-        if answer["status"] not in STATUSES:
-            return
-        key = _key(question)
-        entry = {"schema": SCHEMA, "key": key, "answer": answer, "check": _check(key, answer)}
+    def keep(self, about: Mapping[str, Any], value: object) -> None:
+        """Keep a value under a key, if the folder takes it."""
+        key = _key(about)
+        entry = {"schema": SCHEMA, "key": key, "answer": value, "check": _check(key, value)}
         file = self._file(key)
         with suppress(OSError):
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -108,9 +116,13 @@ def _hash(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def _is_answer(answer: dict[str, Any], question: Mapping[str, Any]) -> bool:
+def _is_answer(answer: object, question: Mapping[str, Any]) -> TypeGuard[dict[str, Any]]:
     """Whether it has the form of an answer: a status that is kept, and with ``sat`` of Z3 a value for each input."""
-    if set(answer) != {"status", "model", "why", "spent"} or answer["status"] not in STATUSES:
+    if (
+        not isinstance(answer, dict)
+        or set(answer) != {"status", "model", "why", "spent"}
+        or answer["status"] not in STATUSES
+    ):
         return False
     wanted = (
         {name for name, _ in question["inputs"]}

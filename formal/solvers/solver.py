@@ -20,7 +20,7 @@ from typing import Any, Final, Literal
 
 from attrs import Factory, define, frozen
 
-from ..edge.children import python
+from ..edge.children import large_heap, python
 from ..edge.errors import InputError
 from ..words.smtlib import query_text
 from ..words.word import Truth, Word, inputs, word
@@ -85,6 +85,17 @@ def _module(solver: str) -> str:
     return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()
 
 
+def identity(solver: str) -> dict[str, str | bool]:
+    """What an answer depends on besides the question: the solver, its version, and the modules that ask it."""
+    return {
+        "solver": solver,
+        "version": version_of(solver),
+        "asking": _asking(solver),
+        "module": _module(solver),
+        "models": solver == Z3,
+    }
+
+
 class SolverDied(RuntimeError):
     """The solver process ended by itself, which it never should."""
 
@@ -93,12 +104,14 @@ class SolverDied(RuntimeError):
 class Solver:
     """A solver process, started when first asked. For one thread at a time.
 
-    ``asked`` counts its questions, and ``kept`` those that the cache answered from an earlier run.
+    ``asked`` counts its questions, and ``kept`` those that the cache answered from an earlier run. Without a
+    cache ``told`` has what was answered in this run, by this process or another thread's: it isn't settled again.
     """
 
     seconds: float = SECONDS
     name: str = Z3
     cache: Cache | None = None
+    told: dict[str, dict[str, Any]] = Factory(dict)
     asked: int = 0
     kept: int = 0
     _process: subprocess.Popen[str] | None = None
@@ -120,24 +133,22 @@ class Solver:
             "least": [(str(goal.value), goal.width) for goal, _ in goals],
             "rlimit": {Z3: RLIMIT, "cvc5": CVC5_RLIMIT}.get(self.name),
         }
-        asked_for = question | {
-            "solver": self.name,
-            "version": version_of(self.name),
-            "asking": _asking(self.name),
-            "module": _module(self.name),
-            "models": self.name == Z3,
-        }
+        asked_for = question | identity(self.name)
         self.asked += 1
         if self.cache is not None and (found := self.cache.get(asked_for)) is not None:
             self.kept += not self.cache.wrote(asked_for)
             return Answer(**found)
+        line = json.dumps(question)
+        if self.cache is None and (found := self.told.get(f"{self.name} {line}")) is not None:
+            return Answer(**found)
         began = time.monotonic()
-        found = self._exchange(json.dumps(question))
+        found = self._exchange(line)
         seconds = time.monotonic() - began
         if found is None:
             return Answer(status="unknown", why=f"stopped after {self.seconds:g} s", seconds=seconds)
         if self.cache is not None:
             self.cache.put(asked_for, found)
+        self.told[f"{self.name} {line}"] = found
         return Answer(**found, seconds=seconds)
 
     def stop(self) -> None:
@@ -168,6 +179,7 @@ class Solver:
                 stdout=subprocess.PIPE,
                 text=True,
                 encoding="utf-8",
+                env=large_heap(),
                 process_group=0,  # Ctrl-C is for us, who then end it
             )
         process = self._process

@@ -39,7 +39,7 @@ class Team:
     ) -> None:
         self._pool = ThreadPoolExecutor(jobs)
         self._seconds, self._names, self._cache = seconds, solvers, cache
-        self._mine = local()
+        self._mine, self._told = local(), dict[str, dict[str, Any]]()
         self.processes: list[Solver] = []
         self._total, self._progress = total, progress
         self._done, self._running, self._telling = 0, dict[int, str](), Lock()
@@ -71,7 +71,9 @@ class Team:
         self, work: Callable[[Panel, Any], Result], item: object, index: int, name: str
     ) -> Result:
         if not hasattr(self._mine, "panel"):
-            started = {each: Solver(self._seconds, each, self._cache) for each in {Z3, *self._names}}
+            started = {
+                each: Solver(self._seconds, each, self._cache, self._told) for each in {Z3, *self._names}
+            }
             self.processes += started.values()
             self._mine.panel = Panel(started[Z3], tuple(started[each] for each in self._names))
         self._tell(index, name)

@@ -10,10 +10,11 @@ Source: The SMT-LIB Standard 2.6, theory FixedSizeBitVectors.
 import re
 from collections import Counter
 from collections.abc import Iterable
+from itertools import chain
 from typing import Final, cast
 
 from ..edge.outside import one_line
-from .word import Term, inputs, subterms
+from .word import Term, subterms
 
 OURS: Final = re.compile("t[0-9]+")
 """The names that shared terms get."""
@@ -27,8 +28,10 @@ def query_text(conditions: Iterable[Term], comments: Iterable[str] = ()) -> str:
     conditions = list(conditions)
     lines = [f"; {one_line(line)}".rstrip() for comment in comments for line in comment.splitlines()]
     lines.append("(set-logic QF_BV)")
-    lines.extend(f"(declare-const {symbol(each)} {_sort(each)})" for each in inputs(conditions))
     definitions, texts = written(conditions, Counter())
+    lines.extend(
+        f"(declare-const {symbol(each)} {_sort(each)})" for each in texts if each.operation == "input"
+    )
     lines.extend(f"(define-fun {texts[each]} () {_sort(each)} {text})" for each, text in definitions.items())
     lines.extend(f"(assert {texts[each]})" for each in conditions)
     lines.append("(check-sat)")
@@ -41,12 +44,12 @@ def written(terms: Iterable[Term], uses: Counter[Term]) -> tuple[dict[Term, str]
     A term is shared where it is used more than once within the others, and by ``uses``, and isn't a leaf. Raises
     ValueError for inputs whose names a solver could take for something else.
     """
-    terms = list(terms)
-    _check_names([str(each.value) for each in inputs(terms)])
-    uses = uses + Counter(argument for each in subterms(terms) for argument in each.arguments)
+    all_terms = list(subterms(terms))
+    _check_names([str(each.value) for each in all_terms if each.operation == "input"])
+    uses = uses + Counter(chain.from_iterable(each.arguments for each in all_terms))
     definitions: dict[Term, str] = {}
     texts: dict[Term, str] = {}
-    for each in subterms(terms):
+    for each in all_terms:
         text = _text(each, texts)
         if uses[each] > 1 and each.arguments:
             definitions[each] = text

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any, Final, TypeVar, cast
 
 from attrs import frozen
@@ -42,8 +43,7 @@ class Term:
             return hex(cast(int, self.value)) if self.width else str(bool(self.value))
         return f"({self.operation} {' '.join(map(repr, self.arguments))})"
 
-    def __hash__(self) -> int:
-        return id(self)
+    __hash__ = object.__hash__
 
 
 class Truth(Term):
@@ -312,7 +312,13 @@ def subterms(terms: Iterable[Term]) -> Iterator[Term]:
 
 def inputs(terms: Iterable[Term]) -> tuple[Word, ...]:
     """The inputs that occur in ``terms``, in the order of their first use."""
-    return tuple(cast(Word, each) for each in subterms(terms) if each.operation == "input")
+    return tuple(dict.fromkeys(each for term in terms for each in _inputs(term)))
+
+
+@cache
+def _inputs(term: Term) -> tuple[Word, ...]:
+    """The inputs of one term: a proof asks for those of the same terms again and again."""
+    return tuple(cast(Word, each) for each in subterms([term]) if each.operation == "input")
 
 
 def replaced(term: AnyTerm, replacements: Mapping[Word, Word]) -> AnyTerm:
@@ -324,18 +330,19 @@ def replaced(term: AnyTerm, replacements: Mapping[Word, Word]) -> AnyTerm:
     for old, new in done.items():
         if old.width != new.width:
             raise TypeError(f"{new!r} of {new.width} bits can't stand for {old!r} of {old.width}")
-    stack: list[Term] = [term]
+    stack: list[Term] = [term] if done else []
     while stack:
         each = stack[-1]
-        waiting = [argument for argument in each.arguments if argument not in done]
         if each in done:
             stack.pop()
-        elif waiting:
+            continue
+        waiting = [argument for argument in each.arguments if argument not in done]
+        if waiting:
             stack.extend(waiting)
         else:
             done[each] = _rebuilt(each, tuple(done[argument] for argument in each.arguments))
             stack.pop()
-    return cast(AnyTerm, done[term])
+    return cast(AnyTerm, done.get(term, term))
 
 
 def _rebuilt(term: Term, arguments: tuple[Term, ...]) -> Term:

@@ -56,13 +56,22 @@ MUTANTS: dict[str, tuple[str, str]] = {
     "leaves were not accessed": ("LEAF_FLAGS_64 = 0x27 | 1 << 52", "LEAF_FLAGS_64 = 0x07 | 1 << 52"),
     "leaves are dirty from the start": ("LEAF_FLAGS_64 = 0x27 | 1 << 52", "LEAF_FLAGS_64 = 0x67 | 1 << 52"),
     "a 32-bit guest's leaves are the user's": ("LEAF_FLAGS_32 = 0x23", "LEAF_FLAGS_32 = 0x27"),
-    "the initrd is mapped a page late": ("if page in initrd:", "if page - 1 in initrd:"),
-    "the initrd loses its last page": ("if page in initrd:", "if page in initrd[:-1]:"),
-    "the initrd's pages are taken from the allocation, too": (
-        "            initrd_mfn += 1\n",
-        "            initrd_mfn += 1\n            alloc_mfn += 1\n",
+    "the initrd is mapped a page late": (
+        "    initrd, end = domain.initrd, domain.pages\n",
+        "    initrd, end = range(domain.initrd.start + 1, domain.initrd.stop + 1), domain.pages\n",
     ),
-    "the initrd is one frame for ever": ("            initrd_mfn += 1\n", "            initrd_mfn += 0\n"),
+    "the initrd loses its last page": (
+        "    initrd, end = domain.initrd, domain.pages\n",
+        "    initrd, end = domain.initrd[:-1], domain.pages\n",
+    ),
+    "the initrd's pages are taken from the allocation, too": (
+        "        next_mfn[in_initrd] += count\n",
+        "        next_mfn[in_initrd] += count\n        next_mfn[False] += count * in_initrd\n",
+    ),
+    "the initrd is one frame for ever": (
+        "        next_mfn[in_initrd] += count\n",
+        "        next_mfn[in_initrd] += 0 if in_initrd else count\n",
+    ),
     "the tables lie above the initrd's room": (
         "(tables_at - initrd_bytes) >> PAGE_SHIFT",
         "tables_at >> PAGE_SHIFT",
@@ -76,8 +85,8 @@ MUTANTS: dict[str, tuple[str, str]] = {
         "        allocation += 1\n",
     ),
     "the last page isn't mapped": (
-        "for page in range(domain.pages):",
-        "for page in range(domain.pages - 1):",
+        "    initrd, end = domain.initrd, domain.pages\n",
+        "    initrd, end = domain.initrd, domain.pages - 1\n",
     ),
     "the walk makes a frame too few read-only": (
         "for frame in range(domain.layout.nr_pt_pages):",
@@ -135,11 +144,19 @@ MUTANTS: dict[str, tuple[str, str]] = {
     "the last L2 lacks the bit of Xen's": ("domain.type_info[last_mfn] |= PAE_XEN_L2", "pass"),
     "the root isn't pinned": ("domain.type_info[mfn] += 1 | PINNED", "domain.type_info[mfn] += 1"),
     "tables are writable pages, too": ("        if not type_info[mfn]:", "        if True:"),
+    "pages that share a table with tables are writable, too": (
+        "            count = 1  # tables lie among them: one by one",
+        "            pass",
+    ),
+    "the initrd's bounds are passed over": (
+        "bounds = (end, initrd.start, initrd.stop)",
+        "bounds = (end, initrd.start)",
+    ),
     "tables have a reference too few": (
         "domain.count_info[mfn] = ALLOCATED | 3",
         "domain.count_info[mfn] = ALLOCATED | 2",
     ),
-    "pages have no reference": ("            count_info[mfn] += 1", "            count_info[mfn] += 0"),
+    "pages have no reference": ("[count_info[mfn] + 1] * count", "[count_info[mfn]] * count"),
 }
 """Each fault's name, with the text it takes away and the text it puts there."""
 

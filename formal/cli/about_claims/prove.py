@@ -7,11 +7,10 @@ from ..arguments import add_json, number, set_files
 from .list_claims import add_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from ...logic.claim import Claim
-    from ...logic.prover import Decision, ProofRun
+    from ...logic.prover import ProofRun
     from ...reports.proof_report import Queries
+    from ...reports.told import Told, ToldClaim
 
 SOLVERS = ("z3", "cvc5", "bitwuzla")
 """Whom obligations can be given to."""
@@ -106,34 +105,41 @@ def proved(
     return found, export(found)
 
 
-def _print(lines: "Iterable[str]", decision: "Decision") -> None:
-    """Print what is to be said of a claim, its verdict in colour: green, blue or, when it differs, red."""
+def _told(chosen: "tuple[Claim, ...]", arguments: argparse.Namespace) -> "tuple[Told, ProofRun | None]":
+    """What is found of the claims; with the run, unless it is an earlier one's, which is told on standard error."""
+    import sys
+
+    from ...reports.told import keep, kept, key, told
+    from ...solvers.answer_cache import users_cache
+
+    solvers = SOLVERS if arguments.solver == "all" else (arguments.solver,)
+    cache = None if arguments.no_cache else users_cache()
+    about = None if cache is None else key(chosen, solvers, arguments.timeout)
+    if cache is not None and about is not None and (earlier := kept(cache, about)) is not None:
+        print(
+            "ptproof: all verdicts are kept from an earlier run, and nothing has changed since (--no-cache decides anew)",
+            file=sys.stderr,
+        )
+        return earlier, None
+    found, queries = proved(chosen, arguments, solvers)
+    # Not if anything was changed in the meantime.
+    if cache is not None and about is not None and key(chosen, solvers, arguments.timeout) == about:
+        keep(cache, about, found, told(found, arguments.timeout, queries, kept=True))
+    return told(found, arguments.timeout, queries), found
+
+
+def _print(each: "ToldClaim") -> None:
+    """Print what is said of a claim, its verdict in colour: green, blue or, when it differs, red."""
     import sys
 
     from ...edge.colour import BLUE, GREEN, RED, coloured
     from ...edge.outside import one_line, say
     from ...logic.verdict import Severity
 
-    first, *rest = lines
-    colour = RED if not decision.as_expected else GREEN if decision.severity is Severity.PROVED else BLUE
+    first, *rest = each.lines
+    colour = RED if not each.as_expected else GREEN if each.severity is Severity.PROVED else BLUE
     print(coloured(one_line(first), colour, sys.stdout))
     say(rest)
-
-
-def _write(arguments: argparse.Namespace, found: "ProofRun", queries: "Queries") -> None:
-    """Write what is asked for besides the text."""
-    import sys
-
-    from ...edge.files import write_bytes, write_json
-    from ...reports.junit import as_junit
-    from ...reports.proof_report import as_dict
-
-    if arguments.json is not None:
-        write_json(arguments.json, as_dict(found, arguments.timeout, queries))
-    if arguments.junit == "-":
-        sys.stdout.write(as_junit(found).decode())
-    elif arguments.junit is not None:
-        write_bytes(arguments.junit, as_junit(found))
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -141,26 +147,40 @@ def run(arguments: argparse.Namespace) -> int:
     import sys
 
     from ...edge.errors import InputError
+    from ...edge.files import write_bytes, write_json
     from ...edge.outside import say
     from ...logic.claim import claims
     from ...logic.selection import select
-    from ...reports.proof_report import claim_lines, summary
+    from ...reports.told import which
 
     if arguments.junit == arguments.json == "-":
         raise InputError("argument --junit: - is taken already")
     chosen = select(claims(), arguments.names)
-    found, queries = proved(chosen, arguments, SOLVERS if arguments.solver == "all" else (arguments.solver,))
-    _write(arguments, found, queries)
+    told, found = _told(chosen, arguments)
+    if arguments.json is not None:
+        write_json(arguments.json, told.run)
+    if arguments.junit == "-":
+        sys.stdout.write(told.junit)
+    elif arguments.junit is not None:
+        write_bytes(arguments.junit, told.junit.encode())
     if "-" not in (arguments.json, arguments.junit):
-        widths = max(len(each.id) for each in chosen), max(len(each.family) for each in chosen)
-        for decision in found.decisions:
-            if not (arguments.quiet and decision.as_expected):
-                _print(claim_lines(decision, queries, widths), decision)
-        told = "\n".join(summary(found, quiet=arguments.quiet, assumptions=arguments.assumptions))
-        say(told.split("\n"))
-    if sys.stderr and sys.stderr.isatty() and not arguments.quiet:
-        slowest = max((each.slowest for each in found.lemmas), default=0.0)
-        print(f"took {found.seconds:.1f} s, at most {slowest:.1f} s for an obligation", file=sys.stderr)
-        for name, seconds in found.times.items():
-            print(f"{name}: {seconds:.1f} s for the obligations", file=sys.stderr)
-    return found.status
+        for each in told.claims:
+            if not (arguments.quiet and each.as_expected):
+                _print(each)
+        summary = told.summaries[which(quiet=arguments.quiet, assumptions=arguments.assumptions)]
+        say("\n".join(summary).split("\n"))
+    if found is not None and not arguments.quiet:
+        _tell_times(found)
+    return told.status
+
+
+def _tell_times(found: "ProofRun") -> None:
+    """On a terminal, how long it took; that differs from run to run, so it is no part of the text."""
+    import sys
+
+    if not (sys.stderr and sys.stderr.isatty()):
+        return
+    slowest = max((each.slowest for each in found.lemmas), default=0.0)
+    print(f"took {found.seconds:.1f} s, at most {slowest:.1f} s for an obligation", file=sys.stderr)
+    for name, seconds in found.times.items():
+        print(f"{name}: {seconds:.1f} s for the obligations", file=sys.stderr)

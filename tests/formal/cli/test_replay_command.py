@@ -117,7 +117,7 @@ def test_garbage_for_the_count(capsys: Capture, layout_file: Path, value: str) -
     [
         (
             {"total": ["0x0", "0x400001000"]},
-            "the region has 4194305 pages: the frame machine executes at most 2000000 (--limit 3 takes it on)",
+            "the region has 4194305 pages: the frame machine executes at most 4166667 (--limit 2 takes it on)",
         ),
         (
             {"page_tables": ["0x2ec000", "0x402ec000"]},

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from attrs import evolve
-from ptproof.formal.logic.search import TRIES, find, question, run
+from ptproof.formal.logic.search import TRIES, easily_met, find, question, run
 from ptproof.formal.logic.theorem import Assumption, Loop, Run, Statement
 from ptproof.formal.solvers.solver import Solver
 from ptproof.formal.words.word import TRUE, choose, number, word
@@ -21,6 +21,16 @@ def solver() -> Iterator[Solver]:
     found = Solver()
     yield found
     found.close()
+
+
+def test_what_is_easily_met() -> None:
+    """Values are tried that are the same each time: what meets a condition shows it, what none meets may still be met."""
+    far = word("far", 64)
+    assert easily_met(TRUE)
+    assert easily_met((x < 16) & (y > x))
+    assert easily_met((far & 0xFFF) == 0)
+    assert not easily_met((x < 16) & (x > 16))
+    assert not easily_met(far * far == 0x1234_5678_9ABC_DEF1)
 
 
 def test_a_loop_is_run() -> None:

@@ -331,7 +331,7 @@ class TestReplay:
         assert [bool(type_info & PAE_XEN_L2) for type_info in tables] == [False] * 6 + [True]
 
     def test_a_region_too_large_is_refused(self) -> None:
-        """A region of more than 7.6 GiB is arranged but not built."""
+        """A region of more than 15.8 GiB is arranged but not built."""
         layout = small(size=17 << 30)
         with pytest.raises(TooLarge):
             replay(layout)

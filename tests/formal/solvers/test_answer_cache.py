@@ -230,6 +230,25 @@ def test_budget_and_version_are_of_the_key(cache: Cache, monkeypatch: pytest.Mon
         solver.close()
 
 
+def test_a_question_is_settled_once_in_a_run() -> None:
+    """Without a cache the same text is asked once, whoever asks; another solver is asked for itself."""
+    told: dict[str, dict[str, Any]] = {}
+    first, second = Solver(told=told), Solver(seconds=0.001, told=told)
+    other = Solver(name="bitwuzla", told=told)
+    try:
+        answer = first.ask([word("x", 8) == 7])
+        again = second.ask([word("x", 8) == 7])
+        assert (again.model, again.spent, second._process) == (answer.model, answer.spent, None)
+        assert (second.asked, second.kept) == (1, 0)
+        assert other.ask([word("x", 8) == 7]).status == "sat"
+        assert other._process is not None
+        assert second.ask([word("x", 8) == 8]).status == "unknown"
+        assert len(told) == 2
+    finally:
+        for each in (first, second, other):
+            each.close()
+
+
 def test_a_second_run_is_the_same_and_asks_nothing(capsys: Capture, place: Path) -> None:
     """The second run prints the same; that the answers are old ones is told on standard error, with the count."""
     first, second = run(capsys, "prove"), run(capsys, "prove")
