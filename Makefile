@@ -72,7 +72,7 @@ transcripts: $(INSTALLED) ## make anew what pages show: what commands print, ref
 
 lock: $(INSTALLED) ## take the newest versions that pyproject.toml allows into the lock file
 	$(BIN)/pip install uv
-	$(BIN)/uv pip compile pyproject.toml --extra certify --extra dev --extra solvers --universal --python-version 3.11 --upgrade \
+	$(BIN)/uv pip compile pyproject.toml --extra certify --extra dev --extra solvers --extra tree --universal --python-version 3.11 --upgrade \
 	  --generate-hashes --no-header --no-emit-index-url --no-emit-find-links -o requirements.lock
 
 clean: ## remove all that was made

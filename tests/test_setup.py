@@ -24,6 +24,7 @@ ROOMS = (
     "machine",
     "logic",
     "certify",
+    "source",
     "images",
     "logs",
     "xen",
