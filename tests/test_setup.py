@@ -19,6 +19,7 @@ PROOFS = sorted((ROOT / "proofs").rglob("*.py"))
 ROOMS = (
     "edge",
     "words",
+    "c",
     "solvers",
     "layouts",
     "machine",

@@ -1,1 +1,1 @@
-"""A tree of Xen's sources: C as it is written there, preprocessed and executed over words. What isn't understood is told."""
+"""Xen's sources: where a tree has the layout and the count, and what it is asked."""

@@ -14,14 +14,14 @@ from typing import Final
 
 from attrs import frozen
 
+from ..c.expressions import KEPT, QUESTIONS, TYPEOF, written
+from ..c.preprocessor import Source, preprocessed
+from ..c.statements import Executor, SourceLoop, standing
+from ..c.tree_files import Tree
+from ..c.types import Node, parsed, part, text_of, within
+from ..c.values import Any, Unknown
 from ..edge.errors import InputError
 from ..words.word import Truth
-from .c_expressions import KEPT, QUESTIONS, TYPEOF, written
-from .c_statements import Executor, SourceLoop, standing
-from .c_types import Node, parsed, part, text_of, within
-from .c_values import Any, Unknown
-from .preprocessor import Source, preprocessed
-from .tree_files import Tree
 
 PLACES: Final = (
     "xen/arch/x86/pv/dom0_build.c",

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 from attrs import frozen
-from ptproof.formal.source.c_expressions import KEPT
-from ptproof.formal.source.c_statements import Executor
-from ptproof.formal.source.c_types import parsed, within
-from ptproof.formal.source.c_values import Unknown, Value
+from ptproof.formal.c.expressions import KEPT
+from ptproof.formal.c.preprocessor import preprocessed
+from ptproof.formal.c.statements import Executor
+from ptproof.formal.c.tree_files import Tree
+from ptproof.formal.c.types import parsed, within
+from ptproof.formal.c.values import Unknown, Value
 from ptproof.formal.source.dom0_source import without_typeof
-from ptproof.formal.source.preprocessor import preprocessed
-from ptproof.formal.source.tree_files import Tree
 from ptproof.formal.words.word import Truth, compiled, inputs
 
 PARAMETERS = {

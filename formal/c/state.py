@@ -12,7 +12,7 @@ from typing import Final
 from attrs import define, evolve, field
 
 from ..words.word import TRUE, Truth, Word, choose, number, word
-from .c_values import Any, CType, Integer, NotUnderstood, Pointer, Unknown, Value, chosen
+from .values import Any, CType, Integer, NotUnderstood, Pointer, Unknown, Value, chosen
 
 MEMORY: Final = ""
 """The root of all that isn't a variable of the function."""

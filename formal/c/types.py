@@ -15,8 +15,8 @@ import tree_sitter
 import tree_sitter_c
 from attrs import define, field
 
-from .c_values import BOOL, INT, LONG, ULONG, UNSIGNED, Array, CType, Integer, Pointer, Record
 from .preprocessor import Source
+from .values import BOOL, INT, LONG, ULONG, UNSIGNED, Array, CType, Integer, Pointer, Record
 
 Node = tree_sitter.Node
 _PARSER: Final = tree_sitter.Parser(tree_sitter.Language(tree_sitter_c.language()))

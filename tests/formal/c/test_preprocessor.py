@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from c_snippets import compiler, tree
-from ptproof.formal.source.conditions import NotACondition, value_of
-from ptproof.formal.source.preprocessor import UNKNOWN, Source, preprocessed
-from ptproof.formal.source.tokens import guard, lines, tokens
+from ptproof.formal.c.conditions import NotACondition, value_of
+from ptproof.formal.c.preprocessor import UNKNOWN, Source, preprocessed
+from ptproof.formal.c.tokens import guard, lines, tokens
 
 
 def source(text: str, files: Mapping[str, str] | None = None, **defined: str | None) -> Source:

@@ -4,16 +4,16 @@ import ctypes
 
 import pytest
 from c_snippets import built, differing, read
-from ptproof.formal.source import (
-    c_expressions,
-    c_state,
-    c_statements,
-    c_types,
-    c_values,
+from ptproof.formal.c import (
+    expressions,
     macros,
     preprocessor,
+    state,
+    statements,
+    types,
+    values,
 )
-from ptproof.formal.source.c_values import Unknown, Value
+from ptproof.formal.c.values import Unknown, Value
 from ptproof.formal.words.word import Word, compiled, word
 
 UNDERSTOOD = (
@@ -186,81 +186,81 @@ def test_what_is_not_understood_is_told(body: str) -> None:
     assert all(each.where.startswith("f.c:") and each.why for each in told)
 
 
-def integer(bits: int, *, signed: bool) -> c_values.Integer:
-    return c_values.Integer(bits, signed=signed)
+def integer(bits: int, *, signed: bool) -> values.Integer:
+    return values.Integer(bits, signed=signed)
 
 
-def same_type_for_both(left: Value, right: Value) -> tuple[Word, Word, c_values.Integer]:
+def same_type_for_both(left: Value, right: Value) -> tuple[Word, Word, values.Integer]:
     """The usual conversions, as if signed types won."""
     first, second, both = USUAL(left, right)
     return first, second, integer(both.bits, signed=True)
 
 
-USUAL = c_values.usual
-CONVERTED = c_values.converted
-EXTENDED = c_values._extended
-MERGED = c_state.merged
-CHOSEN = c_values.chosen
-TRUTH = c_values.truth_of
+USUAL = values.usual
+CONVERTED = values.converted
+EXTENDED = values._extended
+MERGED = state.merged
+CHOSEN = values.chosen
+TRUTH = values.truth_of
 COMPARE_TO_ONE = lambda value: value.term == 1  # noqa: E731
 
 MUTANTS: dict[str, tuple[object, str, object]] = {
     "a cast keeps what fits": (
-        c_expressions,
+        expressions,
         "converted",
         lambda value, to: value if value.type.bits == getattr(to, "bits", 0) else CONVERTED(value, to),
     ),
-    "a declaration's type is ignored": (c_statements, "converted", lambda value, _to: value),
-    "signs are lost": (c_values, "_flipped", lambda term, _half: term),
+    "a declaration's type is ignored": (statements, "converted", lambda value, _to: value),
+    "signs are lost": (values, "_flipped", lambda term, _half: term),
     "sign extension is lost": (
-        c_values,
+        values,
         "_extended",
         lambda term, bits, **_: EXTENDED(term, bits, signed=False),
     ),
     "zero extension copies the sign": (
-        c_values,
+        values,
         "_extended",
         lambda term, bits, **_: EXTENDED(term, bits, signed=True),
     ),
-    "promotion is left out": (c_values, "promoted", lambda value: value),
-    "unsigned doesn't win": (c_values, "usual", same_type_for_both),
-    "branches of ?: are swapped": (c_expressions, "chosen", lambda asked, yes, no: CHOSEN(asked, no, yes)),
+    "promotion is left out": (values, "promoted", lambda value: value),
+    "unsigned doesn't win": (values, "usual", same_type_for_both),
+    "branches of ?: are swapped": (expressions, "chosen", lambda asked, yes, no: CHOSEN(asked, no, yes)),
     "branches of if are swapped": (
-        c_state,
+        state,
         "merged",
         lambda asked, one, other, where: MERGED(asked, other, one, where),
     ),
     "ways out of a loop are swapped": (
-        c_statements,
+        statements,
         "merged",
         lambda asked, one, other, where: MERGED(asked, other, one, where),
     ),
-    "a truth is negated": (c_expressions, "of_truth", lambda asked: c_values.of_truth(~asked)),
-    "only 1 counts as true": (c_expressions, "truth_of", COMPARE_TO_ONE),
+    "a truth is negated": (expressions, "of_truth", lambda asked: values.of_truth(~asked)),
+    "only 1 counts as true": (expressions, "truth_of", COMPARE_TO_ONE),
     "signs and ! are left out": (
-        c_expressions.Evaluator._EVALUATED,
+        expressions.Evaluator._EVALUATED,
         "unary_expression",
         lambda self, node, state: self.evaluate(node.named_children[0], state),
     ),
-    "overflow is ignored": (c_values, "_check_overflow", lambda *_: None),
-    "a shift may be too far": (c_values, "bounds", lambda _term, _depth=8: (0, 0)),
-    "a type is always int": (c_types, "integer_named", lambda _words: c_values.INT),
-    "a type is always long": (c_types, "integer_named", lambda _words: c_values.LONG),
-    "break does nothing": (c_statements.Executor._EXECUTED, "break_statement", lambda *_: None),
-    "continue does nothing": (c_statements.Executor._EXECUTED, "continue_statement", lambda *_: None),
-    "leaving does nothing": (c_statements.Executor._EXECUTED, "return_statement", lambda *_: None),
-    "an address is never taken": (c_statements.Executor, "_exposed", lambda _self: set()),
-    "memory isn't stirred": (c_state.State, "stir", lambda *_: None),
-    "nothing is lost": (c_state.State, "lose", lambda *_: None),
-    "nothing is spoilt": (c_state.State, "spoil", lambda *_: None),
-    "order isn't looked at": (c_expressions.Evaluator, "_check_order", lambda *_: None),
-    "calls write nothing": (c_expressions.Evaluator, "_given_away", lambda *_: None),
-    "every name is a function": (c_types.Types, "function", lambda *_: True),
-    "every name is a type": (c_types.Types, "known", lambda *_: True),
+    "overflow is ignored": (values, "_check_overflow", lambda *_: None),
+    "a shift may be too far": (values, "bounds", lambda _term, _depth=8: (0, 0)),
+    "a type is always int": (types, "integer_named", lambda _words: values.INT),
+    "a type is always long": (types, "integer_named", lambda _words: values.LONG),
+    "break does nothing": (statements.Executor._EXECUTED, "break_statement", lambda *_: None),
+    "continue does nothing": (statements.Executor._EXECUTED, "continue_statement", lambda *_: None),
+    "leaving does nothing": (statements.Executor._EXECUTED, "return_statement", lambda *_: None),
+    "an address is never taken": (statements.Executor, "_exposed", lambda _self: set()),
+    "memory isn't stirred": (state.State, "stir", lambda *_: None),
+    "nothing is lost": (state.State, "lose", lambda *_: None),
+    "nothing is spoilt": (state.State, "spoil", lambda *_: None),
+    "order isn't looked at": (expressions.Evaluator, "_check_order", lambda *_: None),
+    "calls write nothing": (expressions.Evaluator, "_given_away", lambda *_: None),
+    "every name is a function": (types.Types, "function", lambda *_: True),
+    "every name is a type": (types.Types, "known", lambda *_: True),
     "blocks have no scope": (
-        c_statements.Executor,
+        statements.Executor,
         "_declare",
-        lambda _self, _node, declarator: c_types.declared_name(declarator),
+        lambda _self, _node, declarator: types.declared_name(declarator),
     ),
     "what isn't known is 0": (preprocessor._Reading, "option", lambda self, name: name in self.macros),
     "macros are never in doubt": (
@@ -268,20 +268,20 @@ MUTANTS: dict[str, tuple[object, str, object]] = {
         "definition",
         lambda text, where, _doubt=None: macros.definition(text, where),
     ),
-    "syntax errors are passed over": (c_expressions, "bare", lambda node: node),
-    "an assertion is left out": (c_expressions.MEANINGS, "ASSERT", c_expressions.MEANINGS["printk"]),
+    "syntax errors are passed over": (expressions, "bare", lambda node: node),
+    "an assertion is left out": (expressions.MEANINGS, "ASSERT", expressions.MEANINGS["printk"]),
 }
 OPERATORS = [
-    (c_values._ARITHMETIC, "+", "-"),
-    (c_values._ARITHMETIC, "-", "+"),
-    (c_values._ARITHMETIC, "*", "+"),
-    (c_values._BITWISE, "&", "|"),
-    (c_values._BITWISE, "|", "^"),
-    (c_values._BITWISE, "^", "|"),
-    (c_values._COMPARED, "<", "<="),
-    (c_values._COMPARED, "<=", "<"),
-    (c_values._COMPARED, ">", ">="),
-    (c_values._COMPARED, ">=", ">"),
+    (values._ARITHMETIC, "+", "-"),
+    (values._ARITHMETIC, "-", "+"),
+    (values._ARITHMETIC, "*", "+"),
+    (values._BITWISE, "&", "|"),
+    (values._BITWISE, "|", "^"),
+    (values._BITWISE, "^", "|"),
+    (values._COMPARED, "<", "<="),
+    (values._COMPARED, "<=", "<"),
+    (values._COMPARED, ">", ">="),
+    (values._COMPARED, ">=", ">"),
 ]
 
 

@@ -5,9 +5,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from ptproof.formal.c import tree_files
+from ptproof.formal.c.tree_files import opened, revisions
 from ptproof.formal.edge.errors import InputError
-from ptproof.formal.source import tree_files
-from ptproof.formal.source.tree_files import opened, revisions
 
 
 @pytest.fixture

@@ -15,11 +15,11 @@ from typing import ClassVar, Final
 from attrs import define, frozen
 
 from ..words.word import TRUE, Term, Truth, Word, all_of, inputs, replaced, word
-from .c_expressions import TYPEOF, Evaluator, named, written
-from .c_state import MEMORY, State, input_value, merged, rejoined, root_of
-from .c_types import Node, declared_name, parsed, part, text_of, within
-from .c_values import Any, CType, Integer, NotUnderstood, Pointer, Unknown, Value, converted
+from .expressions import TYPEOF, Evaluator, named, written
 from .preprocessor import Source
+from .state import MEMORY, State, input_value, merged, rejoined, root_of
+from .types import Node, declared_name, parsed, part, text_of, within
+from .values import Any, CType, Integer, NotUnderstood, Pointer, Unknown, Value, converted
 
 ROUNDS: Final = 64
 """How often a loop is executed whose condition is a constant each time."""

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable
 from typing import ClassVar, Final
 
 from ..words.word import TRUE, Truth, number
-from .c_state import MEMORY, State, input_value, rejoined, root_of
-from .c_types import Node, Types, parsed, part, text_of, within
-from .c_values import (
+from .preprocessor import UNKNOWN, Source
+from .state import MEMORY, State, input_value, rejoined, root_of
+from .types import Node, Types, parsed, part, text_of, within
+from .values import (
     BOOL,
     INT,
     LONG,
@@ -39,7 +40,6 @@ from .c_values import (
     promoted,
     truth_of,
 )
-from .preprocessor import UNKNOWN, Source
 
 LEAVING: Final = frozenset({"panic", "BUG", "domain_crash_and_stop"})
 """Functions that never come back."""
