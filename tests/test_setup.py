@@ -47,6 +47,7 @@ FAMILIES = (
     "history",
     "toolstack",
     "images",
+    "source",
 )
 """The folders of ``proofs``, likewise."""
 MOST_MODULES = 12

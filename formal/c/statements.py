@@ -43,7 +43,7 @@ class SourceLoop:
     ``state`` has the words that stand for variables at the beginning of a round; ``start`` what they are at first,
     ``step`` after a round that goes on. A round ``goes_on``, or ``leaves`` the function, or else is the last one, and then
     ``exits`` has the variables after it. All of it speaks of ``state`` and of ``given``: words for what the loop only reads,
-    with what they stand for, and inputs.
+    with what they stand for, and inputs. ``head`` has the variables at the beginning of any round.
     """
 
     where: str
@@ -55,6 +55,7 @@ class SourceLoop:
     leaves: Truth
     exits: dict[str, Any]
     given: dict[Word, Word]
+    head: dict[str, Any]
 
 
 @define
@@ -388,6 +389,7 @@ class Executor(Evaluator):
         start = state.fork()
         head, words, given = self._head(changed, start, node, line)
         here, out = head.fork(), list[State]()
+        beginning = dict(head.places)
         before = len(self.leaves)
         condition = part(node, "condition")
         asked: Truth | Unknown = TRUE
@@ -411,6 +413,7 @@ class Executor(Evaluator):
                 leaves=leaves,
                 exits=dict(done.places),
                 given=given,
+                head=beginning,
             )
         )
         if not out:  # it never ends

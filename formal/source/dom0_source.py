@@ -90,10 +90,9 @@ _TYPEOF: Final = re.compile(r"\b(?:typeof|__typeof__|__typeof)\s*\(")
 class Dom0Source:
     """What a tree says of the layout.
 
-    ``values`` are those of `LAYOUT` at the end, over inputs and the words of ``loop``; ``before`` those at the loop, over
-    inputs alone. ``leaves`` are conditions under which it doesn't come to an end (by ``panic()``, say); ``later`` has
-    assignments after the part that is executed; ``notes`` what was guessed or couldn't be found; ``mode`` the inputs that say
-    whether the guest is a 32-bit one.
+    ``values`` are those of `LAYOUT` at the end, over inputs and the words of ``loop``. ``leaves`` are conditions under which
+    it doesn't come to an end (by ``panic()``, say); ``later`` has assignments after the part that is executed; ``notes`` what
+    was guessed; ``mode`` the variables that say whether the guest is a 32-bit one.
     """
 
     path: str
@@ -108,6 +107,13 @@ class Dom0Source:
     notes: Sequence[str]
     mode: Sequence[str]
     source: Source
+
+    def value(self, name: str) -> Any:
+        """A variable at the end, what the loop only read put back; `Unknown` where there is none."""
+        found = self.values.get(name)
+        if found is None:
+            return Unknown(self.first, f"there is no variable {name}")
+        return found if self.loop is None else standing(found, self.loop.given)
 
 
 def dom0_source(tree: Tree) -> Dom0Source:
@@ -154,7 +160,7 @@ def _executed(
     if len(executor.loops) > 1:
         vague = vague or Unknown(executor.loops[0].where, f"{len(executor.loops)} loops that set {COUNT}")
     loop = executor.loops[0] if len(executor.loops) == 1 else None
-    values = {
+    values: dict[str, Any] = {
         name: state.read(name, executor.type_of[name], executor.where(statements[-1]))
         for name in LAYOUT
         if name in executor.type_of
@@ -166,9 +172,7 @@ def _executed(
         first=executor.where(statements[0]),
         last=f"{source.path}:{last}",
         loop=loop,
-        values={
-            name: standing(each, loop.given) if loop is not None else each for name, each in values.items()
-        },
+        values=values,
         vague=vague,
         leaves=executor.leaves,
         later=tuple(_later(executor, function, last)),
