@@ -31,6 +31,14 @@ def lines(found: TreeCheck, *, quiet: bool = False) -> Iterator[str]:
             yield f"no part of the layout: {where} sets {name} when the guest has been told"
     for mode in found.modes:
         yield from _of_mode(found, mode)
+    assumed = {
+        each.name: each.meaning
+        for answer in found.properties
+        if answer.proved and answer.piece.name != "least" and not isinstance(answer.piece.asked, Unknown)
+        for each in answer.piece.asked.lemma.statement.assumptions
+    }
+    for name, meaning in assumed.items():
+        yield f"assumed   {name}: {meaning}"
     yield summary(found)
 
 

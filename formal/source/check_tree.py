@@ -92,8 +92,10 @@ class TreeCheck:
 
     @property
     def status(self) -> Status:
-        """0 when all is proved, 1 when a property is refuted, 3 when something isn't understood or stays open."""
+        """0 when all is proved; 1 when a property is refuted, whatever else; 3 when something stays open."""
         found = [each.status for each in self.properties]
+        if Status.DIFFERS in found and Status.FAILED not in found:
+            return Status.DIFFERS
         for mode in self.modes:
             if self.count_is(mode) is None and not self.of(self.properties, mode):
                 found.append(Status.UNKNOWN)
@@ -130,11 +132,7 @@ def _with_properties(
     found: TreeCheck, asked: Inquiry, decided: Callable[[tuple[Piece, ...]], tuple[Answer, ...]]
 ) -> TreeCheck:
     wanted = tuple(
-        piece
-        for mode in asked.modes
-        if found.count_is(mode) is None
-        and not any(isinstance(each.piece.asked, Unknown) for each in found.of(found.count, mode))
-        for piece in asked.properties(mode)
+        piece for mode in asked.modes if found.count_is(mode) is None for piece in asked.properties(mode)
     )
     return evolve(found, properties=decided(wanted)) if wanted else found
 

@@ -25,7 +25,7 @@ from ...formal.layouts.layout import (
 )
 from ...formal.layouts.paging import COMPAT, PAGE_SIZE, PagingMode
 from ...formal.logic.claim import Part
-from ...formal.logic.theorem import Lemma, Statement, Steps
+from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps
 from ...formal.logic.verdict import Replay
 from ...formal.machine.arrange import TooLarge, arrange, region_end, touched
 from ...formal.source.dom0_source import Dom0Source
@@ -49,7 +49,15 @@ ROUND: Final = (
 
 def count_pieces(found: Count) -> Iterator[Piece]:
     """The pieces of the count, each held against the encoding: today's, or the version's whose rule it is."""
-    version = rule_of(found)
+    if not found.searched:
+        why = Unknown(
+            found.where, "the count isn't searched for: there is no loop to hold against the encoding's"
+        )
+        yield Piece(
+            name="search", mode=found.mode, where=found.where, says="the count is searched for", asked=why
+        )
+        return
+    version, case = rule_of(found)
     piece = partial(Piece, mode=found.mode, where=found.where, same_as=version.name)
     mode = found.mode.name
     yield piece(
@@ -92,7 +100,7 @@ def count_pieces(found: Count) -> Iterator[Piece]:
         name="guard",
         says="it goes on as long as it is less than what the region needs that is tried",
         asked=_as_part(
-            _lemma("guard", mode, guard, Steps(generalise=terms(found.tried_end))),
+            _lemma("guard", mode, guard, Steps(generalise=terms(found.tried_end)), case),
             _guard_judge(found, version),
         ),
     )
@@ -104,26 +112,47 @@ def count_pieces(found: Count) -> Iterator[Piece]:
         )
 
 
-def rule_of(found: Count) -> Version:
-    """The version whose rule the guard may be: the first that agrees with it on numbers, else today's."""
+def rule_of(found: Count) -> tuple[Version, dict[str, int] | None]:
+    """The version whose rule the guard may be: the first that agrees with it on numbers.
+
+    Where none does, today's, and numbers on which the two differ, as small a region as was met.
+    """
     versions = [each for each in VERSIONS if each.mode is found.mode]
     guards = [n < each.needed(v_start, found.tried_end) for each in versions]
     reading = compiled([found.goes_on, *guards], [v_start, vpt_start, n])
     agreeing = set(range(len(versions)))
     source = Random(1)  # noqa: S311 - numbers to try, not secrets
-    for _ in range(TRIED):
-        start = source.choice([0, source.getrandbits(40) & -PAGE_SIZE, source.getrandbits(63)])
-        tables = start + source.getrandbits(source.choice([16, 24, 32, 40]))
-        theirs, *each = reading(
-            start, tables, source.choice([2, 3, 5, 9, source.getrandbits(12), source.getrandbits(20)])
+    differing: list[tuple[int, int, int]] = []
+    for turn in range(TRIED):
+        start = source.choice(
+            [0, source.getrandbits(31) & -PAGE_SIZE, source.getrandbits(40), -source.getrandbits(24)]
         )
+        length = source.getrandbits(source.choice([16, 24, 30])) & -PAGE_SIZE
+        tried = source.choice([2, 3, 4, 5, 6, 7, 8, 9, source.getrandbits(12), source.getrandbits(20)])
+        case = (start % ADDRESS_LIMIT, (start + length) % ADDRESS_LIMIT, tried)
+        theirs, *each = reading(*case)
         agreeing &= {place for place, holds in enumerate(each) if holds == theirs}
-    return versions[min(agreeing, default=0)]
+        if each[0] != theirs:
+            differing.append(case)
+        if not agreeing and turn > TRIED // 2 and differing:
+            break
+    if agreeing:
+        return versions[min(agreeing)], None
+    names = ("v_start", "vpt_start", "n")
+    return versions[0], dict(zip(names, min(differing), strict=True)) if differing else None
 
 
-def _lemma(name: str, mode: str, goal: Truth, proof: Steps | None = None) -> Lemma:
+def _lemma(
+    name: str, mode: str, goal: Truth, proof: Steps | None = None, case: Mapping[str, int] | None = None
+) -> Lemma:
+    """That a piece is the encoding's; in one ``case`` alone where it is known to differ there, so that nobody searches."""
+    only = all_of(word(each) == value for each, value in (case or {}).items())
+    assumed = (Assumption("case", only, "a case that was met on numbers"),) if case else ()
     return Lemma(
-        f"tree:{name}[{mode}]", f"the tree's {name} is the encoding's", Statement(goal=goal), proof or Steps()
+        f"tree:{name}[{mode}]",
+        f"the tree's {name} is the encoding's",
+        Statement(assumptions=assumed, goal=goal),
+        Steps() if case else proof or Steps(),
     )
 
 
@@ -132,6 +161,8 @@ def _part(name: str, mode: str, goal: Truth, judge: replays.Judge) -> Part:
 
 
 def _as_part(lemma: Lemma, judge: replays.Judge) -> Part:
+    if lemma.statement.assumptions:
+        return Part(name=lemma.name, lemma=lemma, replay=judge)
     highest = 1 << (31 if f"[{COMPAT.name}]" in lemma.name else 47)
     return Part(name=lemma.name, lemma=lemma, shape=ROUND & (vpt_start < highest), least=(n,), replay=judge)
 

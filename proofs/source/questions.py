@@ -4,6 +4,7 @@ from ...formal.c.values import Unknown
 from ...formal.layouts.paging import COMPAT, X86_64, PagingMode
 from ...formal.source.dom0_source import Dom0Source
 from ...formal.source.questions import Inquiry, Piece
+from .changed import properties
 from .equal import count_pieces, layout_pieces
 from .terms import count_of
 
@@ -32,5 +33,10 @@ def inquiry(source: Dom0Source) -> Inquiry:
         modes=MODES,
         count=tuple(piece for mode in MODES for piece in count(mode)),
         layout=tuple(piece for mode in MODES for piece in layout_pieces(source, mode)),
-        properties=lambda _mode: (),
+        properties=lambda mode: _properties(source, mode),
     )
+
+
+def _properties(source: Dom0Source, mode: PagingMode) -> tuple[Piece, ...]:
+    found = count_of(source, mode)
+    return () if isinstance(found, Unknown) else tuple(properties(found))

@@ -16,7 +16,7 @@ from ...formal.c.statements import SourceLoop, live
 from ...formal.c.values import Any, Unknown, Value
 from ...formal.layouts.paging import PagingMode
 from ...formal.source.dom0_source import COUNT, Dom0Source
-from ...formal.words.word import AnyTerm, Truth, Word, inputs, number, replaced, word
+from ...formal.words.word import TRUE, AnyTerm, Truth, Word, inputs, number, replaced, word
 from ..shared.region import n, v_start, vpt_start
 
 UNSET: Final = (1 << 64) - 1
@@ -63,7 +63,7 @@ class Count:
 
     ``start`` and ``step`` are of n; a round ``goes_on`` or not, or ``leaves`` the function; ``tried_end`` is where it has the
     region end. When all is done the region ends at ``v_end``, and ``count`` frames are set aside; ``ends`` are other
-    addresses then, by their names.
+    addresses then, by their names. A count that isn't ``searched`` for is ``start`` at once: a formula of S and T.
     """
 
     mode: PagingMode
@@ -76,6 +76,7 @@ class Count:
     v_end: Word
     count: Word
     ends: Mapping[str, Word]
+    searched: bool = True
 
     @cached_property
     def plain(self) -> bool:
@@ -87,11 +88,7 @@ def count_of(source: Dom0Source, mode: PagingMode) -> Count | Unknown:
     """The source's count for a sort of guest, or why it isn't understood."""
     loop = source.loop
     if loop is None:
-        found = source.value(COUNT)
-        why = found if isinstance(found, Unknown) else source.vague
-        return why or Unknown(
-            source.first, f"{COUNT} is found without a loop that hangs on what was tried before"
-        )
+        return _formula(source, mode)
     reads = {"the start": loop.start.get(COUNT), "the step": loop.step.get(COUNT), "the guard": loop.goes_on}
     reads |= {name: source.values.get(name) for name in ("v_end", COUNT)}
     reads["the end"] = loop.exits.get("v_end")
@@ -112,6 +109,40 @@ def count_of(source: Dom0Source, mode: PagingMode) -> Count | Unknown:
             )
         names[each.term] = ours
     return _over_words(source, mode, loop, names)
+
+
+def _formula(source: Dom0Source, mode: PagingMode) -> Count | Unknown:
+    """A count without a loop, or with one that was gone through round by round."""
+    read: dict[str, Word] = {}
+    for name in (COUNT, "v_end", "v_start", "vpt_start", "vstack_end", "vpt_end"):
+        value = source.value(name)
+        if isinstance(value, Value):
+            read[name] = for_mode(value.term, source, mode)
+        elif name in (COUNT, "v_end", "v_start", "vpt_start"):
+            return value
+    names = {read["vpt_start"]: vpt_start, read["v_start"]: v_start}
+    over = {name: replaced(each, names) for name, each in read.items()}
+    start = over[COUNT]
+    foreign = strangers(over.values(), [v_start, vpt_start])
+    if foreign:
+        return Unknown(source.first, f"the count also reads {', '.join(foreign)}")
+    if {each.width for each in over.values()} != {64}:
+        return Unknown(source.first, f"{COUNT} or v_end isn't of 64 bits")
+    if start.operation not in ("constant", "input"):
+        over = {name: replaced(each, {start: n}) for name, each in over.items()}
+    return Count(
+        mode=mode,
+        where=source.first,
+        start=start,
+        step=n,
+        goes_on=~TRUE,
+        leaves=~TRUE,
+        tried_end=over["v_end"],
+        v_end=over["v_end"],
+        count=n,
+        ends={name: over[name] for name in ("vstack_end", "vpt_end") if name in over},
+        searched=False,
+    )
 
 
 def _over_words(

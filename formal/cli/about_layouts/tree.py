@@ -19,7 +19,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "where. Each piece of the layout and the count is proved equal to what is encoded, so that all theorems hold of the "
         "tree; of a count that was changed, properties are proved for all inputs, or refuted by a layout. What isn't "
         "understood is told with its line, never guessed. Needs the extra tree. Status 0 when all is proved, 1 when a "
-        "property is refuted, 3 when something isn't understood or stays open, 2 for what is no tree.",
+        "property is refuted, whatever else stays open, 3 when something isn't understood or stays open, 2 for what is no "
+        "tree.",
         allow_abbrev=False,
     )
     parser.add_argument("path", metavar="PATH", help="the folder of the tree, or of a git repository")
