@@ -42,8 +42,8 @@ _OTHERS: Final = {
     "ssize_t": LONG,
     "intptr_t": LONG,
 }
-_CHANGED: Final = ("mode", "vector_size")
-"""Attributes that make another type of a type."""
+_CHANGED: Final = ("mode", "vector_size", "volatile", "_Atomic")
+"""Attributes and qualifiers that make another type of a type, or something that others change."""
 
 
 def parsed(text: str) -> Node:
@@ -111,7 +111,7 @@ class Types:
         if of is None or any(
             any(each in text_of(node) for each in _CHANGED)
             for node in declaration.children
-            if node.type == "attribute_specifier"
+            if node.type in ("attribute_specifier", "type_qualifier")
         ):
             return None
         return self._through(self.named(of), declarator)

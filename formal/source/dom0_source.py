@@ -130,13 +130,18 @@ def dom0_source(tree: Tree) -> Dom0Source:
     )
     text, typeofs = without_typeof(source.text)
     root = parsed(text)
-    for function in within(root):
-        if function.type == "function_definition":
-            statements = _slice(function)
-            if statements:
-                notes = [] if configured else [_guess()]
-                return _executed(source, function, typeofs, statements, notes)
-    raise InputError(f"{tree.title}: {path}: expected a function that sets v_start and {COUNT}, found none")
+    builders = [
+        (each, statements)
+        for each in within(root)
+        if each.type == "function_definition" and (statements := _slice(each))
+    ]
+    if len(builders) != 1:
+        names = ", ".join(_name(each) for each, _ in builders) or "none"
+        raise InputError(
+            f"{tree.title}: {path}: expected one function that sets v_start and {COUNT}, found {names}"
+        )
+    function, statements = builders[0]
+    return _executed(source, function, typeofs, statements, [] if configured else [_guess()])
 
 
 def _guess() -> str:
@@ -224,8 +229,13 @@ def _modes(executor: Executor, function: Node, first: Node) -> list[str]:
             given = part(each, "right") or part(each, "value")
             if target is not None and given is not None:
                 held.setdefault(text_of(target), []).append(text_of(given))
+    given_away = {
+        text_of(each).lstrip("& (").rstrip(") ")
+        for each in within(function)
+        if each.type == "pointer_expression" and text_of(each).startswith("&")
+    }
     names = [name for name, given in held.items() if all(answers.fullmatch(each) for each in given)]
-    return [name for name in names if name in executor.type_of and name not in executor.exposed]
+    return [name for name in names if name in executor.type_of and name not in given_away]
 
 
 def without_typeof(text: str) -> tuple[str, list[str]]:

@@ -255,6 +255,13 @@ class Generic:
             meaning += ", all of it 2^40 bytes below 2^64 at least"
         return Assumption("room", condition, meaning)
 
+    @property
+    def through(self) -> tuple[Assumption, ...]:
+        """That the loop isn't left by another way than its end."""
+        if self.count.leaves is ~TRUE:
+            return ()
+        return (Assumption("through", ~self.count.leaves, "nothing leaves the loop before its end"),)
+
     def stays_below(self) -> Lemma:
         """The region doesn't wrap: S < V(n)."""
         assert self.cut is not None
@@ -483,7 +490,9 @@ class Generic:
         """It stops at an n with f(S, V(n)) = n."""
         start, step = self.count.start, self.count.step
         statement = Statement(
-            assumptions=(self.room(n),), runs=(self.run,), goal=self.needed(n) == self.count.count
+            assumptions=(self.room(n), *self.through),
+            runs=(self.run,),
+            goal=self.needed(n) == self.count.count,
         )
         meaning = "the tree's loop stops at n ⇒ f(S, V(n)) = n"
         if self.cut is None or not self.plain:
@@ -530,6 +539,7 @@ class Generic:
                 ),
                 Assumption("tried", start <= m, "m is no less than the count that it starts from"),
                 self.room(m),
+                *self.through,
             ),
             runs=(self.run,),
             goal=n <= m,
@@ -604,7 +614,12 @@ class Generic:
     def at_the_end(self, name: str, meaning: str, goal: Truth, hidden: tuple[Word, ...] = ()) -> Lemma:
         """Something that holds for every count, and so where it stops."""
         always = self.lemma(f"{name}-always", meaning, Statement(goal=goal), Steps(generalise=terms(*hidden)))
-        return self.lemma(name, meaning, Statement(runs=(self.run,), goal=goal), Steps(uses=(always.at(),)))
+        return self.lemma(
+            name,
+            meaning,
+            Statement(assumptions=self.through, runs=(self.run,), goal=goal),
+            Steps(uses=(always.at(),)),
+        )
 
 
 def properties(count: Count) -> Iterator[Piece]:
@@ -672,23 +687,23 @@ class _Cases:
         tables_end = found.ends.get("vpt_end", vpt_start)
         needed = generic.needed(n)
         self._read = compiled(
-            [found.goes_on, found.step, found.v_end, stack, tables_end, needed, found.count],
+            [found.goes_on, found.step, found.v_end, stack, tables_end, needed, found.count, found.leaves],
             [v_start, vpt_start, n],
         )
         self._start = compiled([found.start], [v_start, vpt_start])
 
     def at(self, start: int, tables_start: int, count: int) -> Numbers:
-        names = ("goes_on", "step", "v_end", "stack", "tables_end", "needed", "count")
+        names = ("goes_on", "step", "v_end", "stack", "tables_end", "needed", "count", "leaves")
         found = dict(zip(names, self._read(start, tables_start, count), strict=True))
         return {"v_start": start, "vpt_start": tables_start, "n": count} | found
 
     def ran(self, start: int, tables_start: int) -> Numbers | None:
-        """Where the loop stops; ``None`` where it doesn't soon."""
+        """Where the loop stops; ``None`` where it doesn't soon, or is left otherwise."""
         count = self._start(start, tables_start)[0]
         for _ in range(ROUNDS):
             found = self.at(start, tables_start, count)
             if not found["goes_on"]:
-                return found
+                return None if found["leaves"] else found
             count = found["step"]
         return None
 

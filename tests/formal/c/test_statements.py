@@ -161,6 +161,7 @@ NOT_UNDERSTOOD = (
     "printk = a; x = printk(3);",
     "({ x = 1; switch (a) { default: x = 2; } });",
     "unsigned long n; x = n;",
+    "volatile unsigned long n = a; x = n;",
     "unsigned long n = n; x = n;",
     "a = 1; unsigned long *q = &b, *r = &a; *q = 2; x = a;",
 )

@@ -85,6 +85,9 @@ def test_what_is_no_tree_is_one_line(capsys: pytest.CaptureFixture[str], tmp_pat
             (tmp_path / "secret").write_text("nr_pt_pages")
         case "deep":
             place.write_text("void f(void) { v_start = " + "(" * 100_000 + "nr_pt_pages = 1;")
+        case "two":
+            body = "{ unsigned long v_start, nr_pt_pages; v_start = 0; nr_pt_pages = 2; }"
+            place.write_text(f"void one(void) {body}\nvoid other(void) {body}\n")
         case "cut":
             place.write_text("static int build(void) { unsigned long nr_pt_pages, v_start; v_start")
     assert_refused(run(capsys, "tree", str(root)), "expected")

@@ -68,6 +68,7 @@ PROVED: dict[str, tuple[Change, ...]] = {
         changed(BREAK, f"            break;\n        nr_pt_pages = {NEEDED};\n    }}"),
     ),
     "counts before it tries": COUNTED_FIRST,
+    "gives up above a limit": (changed(STACK, f'{STACK} if ( nr_pt_pages > 9999 ) panic("many");'),),
     "counts inclusively": (block("(((high) - 1) >> (shift)) - ((low) >> (shift)) + 1"),),
     "ends in one step": (
         changed(END, "v_end = (vstack_end + (512UL << 10) + (1UL << 22) - 1) & -(1UL << 22);"),
