@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 # mypy doesn't see through an editable install: it follows these links instead.
 TYPED := build/typed/ptproof
 
-.PHONY: help prove certify check-proofs rocq test mutants bench peers lint docs links images fuzz transcripts lock clean
+.PHONY: help prove certify check-proofs rocq test mutants bench peers lint docs links images trees fuzz transcripts lock clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 20
@@ -78,6 +78,24 @@ $(IMAGES)/.unpacked:
 	rm $(IMAGES)/*.deb
 	ls $(IMAGES)/boot/vmlinuz-* $(IMAGES)/usr/lib/grub-xen/grub-x86_64-xen.bin > $@
 
+# Debian's sources of Xen, from a sources list of its own: what the tool reads of them. Other suites: make trees SUITES=trixie.
+TREES := build/trees
+SUITES := bookworm
+APT := apt-get -q -o Dir::Etc::SourceList=$(abspath $(TREES))/sources.list -o Dir::Etc::SourceParts=/dev/null \
+  -o Dir::State::Lists=$(abspath $(TREES))/lists -o APT::Sandbox::User=root
+trees: $(TREES)/.unpacked ## fetch real trees of Xen, for the tests of real trees
+
+$(TREES)/.unpacked:
+	mkdir -p $(TREES)/lists/partial
+	printf 'deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian %s main\n' $(SUITES) \
+	  > $(TREES)/sources.list
+	$(APT) update
+	for each in $(SUITES); do \
+	  mkdir -p $(TREES)/$$each && (cd $(TREES)/$$each && $(APT) source --download-only xen/$$each && \
+	  tar -x --strip-components=1 --wildcards -f xen_*.orig.tar.* '*/xen/include' '*/xen/arch/x86' && rm xen_*) || exit 1; \
+	done
+	ls $(SUITES:%=$(TREES)/%/xen/include/xen/config.h) > $@
+
 # Each is taken or refused in one line, and none takes long. Other ones: make fuzz SEED=2; fewer: COUNT=1000; of a kind: KIND=logs.
 SEED := 1
 COUNT := 100000
@@ -90,7 +108,7 @@ transcripts: $(INSTALLED) ## make anew what pages show: what commands print, ref
 
 lock: $(INSTALLED) ## take the newest versions that pyproject.toml allows into the lock file
 	$(BIN)/pip install uv
-	$(BIN)/uv pip compile pyproject.toml --extra certify --extra dev --extra solvers --universal --python-version 3.11 --upgrade \
+	$(BIN)/uv pip compile pyproject.toml --extra certify --extra dev --extra solvers --extra tree --universal --python-version 3.11 --upgrade \
 	  --generate-hashes --no-header --no-emit-index-url --no-emit-find-links -o requirements.lock
 
 clean: ## remove all that was made

@@ -19,11 +19,13 @@ PROOFS = sorted((ROOT / "proofs").rglob("*.py"))
 ROOMS = (
     "edge",
     "words",
+    "c",
     "solvers",
     "layouts",
     "machine",
     "logic",
     "certify",
+    "source",
     "images",
     "logs",
     "xen",
@@ -45,6 +47,7 @@ FAMILIES = (
     "history",
     "toolstack",
     "images",
+    "source",
 )
 """The folders of ``proofs``, likewise."""
 STANDS_ALONE = ROOT / "proofs/checker"

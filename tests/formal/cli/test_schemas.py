@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import small_tree
 import tiny_claims as tiny
 import tiny_questions
 from jsonschema import Draft202012Validator
@@ -58,6 +59,7 @@ EXAMPLES: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "image": (("kernel.elf",),),
     "check": (("kernel.elf",),),
+    "tree": (("small",), ("changed",), ("odd",)),
     "boot": (SMALL, ("--random", "3"), ("--counterexample", "twice")),
     "completion": (("bash",),),
 }
@@ -87,6 +89,9 @@ def _prepared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Ca
     run(capsys, "counterexample", "refuted", "--json", "counterexample.json")
     kernel = Configuration(virt_base=0, kernel=Segment(0x100000, 0x300000), nr_pages=1)
     Path("kernel.elf").write_bytes(image_of(kernel))
+    small_tree.written(Path("small"))
+    small_tree.written(Path("changed"), small_tree.changed("nr_pt_pages = 2;", "nr_pt_pages = 7;"))
+    small_tree.written(Path("odd"), small_tree.changed("vpt_end = ", 'asm("" : "=r" (v_end)); vpt_end = '))
 
 
 def _wrong(claim: claim_module.Claim) -> claim_module.Claim:

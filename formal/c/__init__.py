@@ -1,0 +1,1 @@
+"""C as people write it: preprocessed, parsed, and executed over words. What isn't understood is told, with its line."""

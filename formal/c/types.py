@@ -1,0 +1,273 @@
+"""Types as a tree declares them: of variables, members of structs, and what a ``typedef`` stands for.
+
+A type that isn't found, or is declared in more than one way, or under a condition that isn't known, is ``None``: whoever
+needs it says so. ``uint64_t`` and its like are what the tree makes of them, or else what their names say.
+
+Facts: ISO C11, 6.7; the System V ABI for x86-64 for the widths.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+import tree_sitter
+import tree_sitter_c
+from attrs import define, field
+
+from .preprocessor import Source
+from .values import BOOL, INT, LONG, ULONG, UNSIGNED, Array, CType, Integer, Pointer, Record
+
+Node = tree_sitter.Node
+_PARSER: Final = tree_sitter.Parser(tree_sitter.Language(tree_sitter_c.language()))
+_NAMED: Final = re.compile(r"(?:__)?(?:(u|s)(?:int)?|(uint)|(int))(8|16|32|64)(?:_t)?")
+_WORDS: Final = {
+    ("int",): INT,
+    ("unsigned",): UNSIGNED,
+    ("long",): LONG,
+    ("long", "unsigned"): ULONG,
+    ("long", "long"): LONG,
+    ("long", "long", "unsigned"): ULONG,
+    ("short",): Integer(16, signed=True),
+    ("short", "unsigned"): Integer(16, signed=False),
+    ("char",): Integer(8, signed=True),
+    ("char", "signed"): Integer(8, signed=True),
+    ("char", "unsigned"): Integer(8, signed=False),
+}
+_OTHERS: Final = {
+    "bool": BOOL,
+    "_Bool": BOOL,
+    "size_t": ULONG,
+    "uintptr_t": ULONG,
+    "ssize_t": LONG,
+    "intptr_t": LONG,
+}
+_CHANGED: Final = ("mode", "vector_size", "volatile", "_Atomic")
+"""Attributes and qualifiers that make another type of a type, or something that others change."""
+
+
+def parsed(text: str) -> Node:
+    """The syntax tree of some text."""
+    return _PARSER.parse(text.encode("latin-1", "replace")).root_node
+
+
+def text_of(node: Node) -> str:
+    """A node's text on one line."""
+    return " ".join((node.text or b"").decode("latin-1").split())
+
+
+def part(node: Node, name: str) -> Node | None:
+    """A node's child of that name."""
+    return node.child_by_field_name(name)
+
+
+def within(node: Node) -> Iterator[Node]:
+    """The node and all that is in it, in order."""
+    stack = [node]
+    while stack:
+        each = stack.pop()
+        yield each
+        stack.extend(reversed(each.named_children))
+
+
+def declared_name(declarator: Node | None) -> str | None:
+    """The name that a declarator declares."""
+    while declarator is not None and declarator.type not in (
+        "identifier",
+        "field_identifier",
+        "type_identifier",
+    ):
+        declarator = part(declarator, "declarator")
+    return None if declarator is None else text_of(declarator)
+
+
+def integer_named(words: str) -> Integer | None:
+    """An integer type by the language's own words for it, or by a name that says what it is."""
+    counted = Counter(words.split())
+    if sum(counted.values()) > 1:
+        if counted["int"] and set(counted) - {"int"}:
+            del counted["int"]
+        if counted["signed"] and not counted["char"]:
+            del counted["signed"]
+    found = _WORDS.get(tuple(sorted(counted.elements())) or ("int",)) or _OTHERS.get(words)
+    named = _NAMED.fullmatch(words)
+    if found is None and named is not None:
+        return Integer(int(named[4]), signed=named[1] == "s" or named[3] is not None)
+    return found
+
+
+@define(eq=False)
+class Types:
+    """The types that a source and its headers declare."""
+
+    source: Source
+    _typedefs: dict[str, CType | None] = field(factory=dict)
+    _records: dict[str, CType | None] = field(factory=dict)
+    _globals: dict[str, CType | None] = field(factory=dict)
+
+    def declared(self, declaration: Node, declarator: Node | None) -> CType | None:
+        """The type that a declaration gives to one of its declarators (or to none, as in a cast)."""
+        of = part(declaration, "type")
+        if of is None or any(
+            any(each in text_of(node) for each in _CHANGED)
+            for node in declaration.children
+            if node.type in ("attribute_specifier", "type_qualifier")
+        ):
+            return None
+        return self._through(self.named(of), declarator)
+
+    def _through(self, base: CType | None, declarator: Node | None) -> CType | None:
+        if declarator is None or declarator.type in ("identifier", "field_identifier", "type_identifier"):
+            return base
+        inner = part(declarator, "declarator")
+        if declarator.type == "init_declarator":
+            return self._through(base, inner)
+        if declarator.type in ("pointer_declarator", "abstract_pointer_declarator"):
+            return self._through(Pointer(base), inner)
+        if declarator.type in ("array_declarator", "abstract_array_declarator"):
+            return self._through(Array(base), inner)
+        return None
+
+    def named(self, of: Node) -> CType | None:
+        """The type that the words of a type say."""
+        if of.has_error:
+            return None
+        text = text_of(of)
+        if of.type in ("primitive_type", "sized_type_specifier"):
+            return (
+                self._typedef(text) or integer_named(text)
+                if of.type == "primitive_type"
+                else integer_named(text)
+            )
+        if of.type == "type_identifier":
+            return self._typedef(text) or integer_named(text)
+        if of.type in ("struct_specifier", "union_specifier"):
+            if part(of, "body") is not None:
+                return self._record_of(of, text.split("{")[0].strip() or "a struct without a name")
+            return self._record(text)
+        return None
+
+    def known(self, name: str) -> bool:
+        """Whether a name is that of a type."""
+        return self._typedef(name) is not None or integer_named(name) is not None
+
+    def variable(self, name: str) -> CType | None:
+        """The type of a variable outside of functions."""
+        if name not in self._globals:
+            pattern = re.compile(
+                rf"(?:^|[;}}])[^;{{}}()=]*\b{re.escape(name)}\s*(?:\[[^\]]*\]\s*)?[;=]", re.MULTILINE
+            )
+            self._globals[name] = self._declared_by(pattern, name)
+        return self._globals[name]
+
+    def function(self, name: str) -> bool:
+        """Whether a name is declared as a function, so that it can't be a macro that the tree lacks."""
+        declared = re.compile(
+            rf"(?!\breturn\b)(?:\b\w+|\*)\s*\b{re.escape(name)}\s*\([^;{{}}]*\)[^;{{}}()]*[;{{]"
+        )
+        return any(
+            name in text and any(not match[0].startswith("return") for match in declared.finditer(text))
+            for _, text in self._texts()
+        )
+
+    def _typedef(self, name: str) -> CType | None:
+        if name not in self._typedefs:
+            self._typedefs[name] = None  # a circle
+            macro = self.source.macros.get(name)
+            if macro is not None:
+                clear = macro.parameters is None and macro.doubt is None
+                self._typedefs[name] = integer_named(macro.body) if clear else None
+                return self._typedefs[name]
+            pattern = re.compile(rf"\btypedef\b[^;{{}}]*\b{re.escape(name)}\s*;")
+            self._typedefs[name] = self._declared_by(pattern, name)
+        return self._typedefs[name]
+
+    def _texts(self) -> Iterator[tuple[str, str]]:
+        yield from self.source.headers.items()
+        yield self.source.path, self.source.text
+
+    def _declared_by(self, pattern: re.Pattern[str], name: str) -> CType | None:
+        """The type that every declaration of the pattern gives to a name; ``None`` where two differ, or one isn't clear."""
+        found: list[CType | None] = []
+        for path, text in self._texts():
+            if name not in text and path not in self.source.doubtful:
+                continue
+            doubtful = "\n".join(self.source.doubtful.get(path, {}).values())
+            if name in doubtful and pattern.search(doubtful):
+                return None
+            for match in pattern.finditer(text):
+                found += self._declarations(match[0].lstrip(";}").rstrip("="), name)
+        kinds = {str(each) if isinstance(each, Record) else each for each in found}
+        return found[0] if len(kinds) == 1 else None
+
+    def _declarations(self, text: str, name: str) -> Iterator[CType | None]:
+        text = _plain(text if text.rstrip().endswith(";") else f"{text};")
+        for node in within(parsed(text)):
+            if node.type in ("declaration", "type_definition"):
+                for each in node.children_by_field_name("declarator"):
+                    if declared_name(each) == name:
+                        yield None if node.has_error else self.declared(node, each)
+
+    def _record(self, title: str) -> CType | None:
+        if title not in self._records:
+            self._records[title] = None
+            kind, _, tag = title.partition(" ")
+            pattern = re.compile(rf"\b{kind}\s+{re.escape(tag.strip())}\s*\{{")
+            bodies = [
+                (path, *_balanced(text, match.start()))
+                for path, text in self._texts()
+                if tag in text
+                for match in pattern.finditer(text)
+            ]
+            if len({" ".join(body.split()) for _, body, _ in bodies}) == 1:
+                path, body, (first, last) = bodies[0]
+                doubtful = self.source.doubtful.get(path, {})
+                words = {
+                    word
+                    for line, text in doubtful.items()
+                    if first <= line <= last
+                    for word in re.findall(r"[A-Za-z_]\w*", text)
+                }
+                for node in within(parsed(_plain(body) + ";")):
+                    if node.type in ("struct_specifier", "union_specifier"):
+                        found = self._record_of(node, title)
+                        for each in words & found.members.keys():
+                            found.members[each] = None
+                        self._records[title] = found
+                        break
+        return self._records[title]
+
+    def _record_of(self, node: Node, title: str) -> Record:
+        members: dict[str, CType | None] = {}
+        body = part(node, "body")
+        for each in body.named_children if body is not None else ():
+            if each.type != "field_declaration":
+                continue
+            narrow = any(child.type == "bitfield_clause" for child in each.named_children)
+            declarators = each.children_by_field_name("declarator")
+            if not declarators:  # members of a struct without a name are members of this one
+                inner = self.declared(each, None)
+                if isinstance(inner, Record):
+                    members |= inner.members if not inner.union else dict.fromkeys(inner.members)
+            for declarator in declarators:
+                name = declared_name(declarator)
+                if name is not None:
+                    clear = not (narrow or each.has_error or name in members)
+                    members[name] = self.declared(each, declarator) if clear else None
+        return Record(title, node.type == "union_specifier", members)
+
+
+def _plain(text: str) -> str:
+    """A declaration without Xen's marks for where a variable is put, which say nothing of its type."""
+    return re.sub(r"\b__(?:read_mostly|ro_after_init|initdata|init|cacheline_aligned)\b", " ", text)
+
+
+def _balanced(text: str, start: int) -> tuple[str, tuple[int, int]]:
+    """The text from a place up to the brace that closes its first one, and the lines that it is on."""
+    depth = 0
+    for place in range(text.index("{", start), len(text)):
+        depth += {"{": 1, "}": -1}.get(text[place], 0)
+        if depth == 0:
+            line = text.count("\n", 0, start) + 1
+            return text[start : place + 1], (line, line + text.count("\n", start, place))
+    return text[start:], (0, 1 << 30)

@@ -1,0 +1,204 @@
+"""What was found in a tree of sources, as text for people, as plain data for JSON, and as SARIF for code hosts.
+
+The schema of the JSON is ``ptproof-tree/1``. Facts: SARIF 2.1.0, OASIS standard, for what a result is made of.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from ..c.values import Unknown
+from ..edge.exit_status import Status
+from ..layouts.paging import PagingMode
+from ..logic.verdict import Refuted
+from ..source.check_tree import Answer, TreeCheck
+from .proof_report import counted, in_one_line
+
+SCHEMA: Final = "ptproof-tree/1"
+SARIF: Final = "https://json.schemastore.org/sarif-2.1.0.json"
+_LEVELS: Final = {Status.AS_EXPECTED: "none", Status.DIFFERS: "error"}
+
+
+def lines(found: TreeCheck, *, quiet: bool = False) -> Iterator[str]:
+    """What was found where, what it is equal to, and what is proved or refuted of what differs."""
+    source = found.source
+    if not quiet:
+        yield f"{found.title}: {source.function}(), from {source.first} to line {source.last.rpartition(':')[2]}"
+        if source.loop is not None:
+            yield f"the count: the loop at {source.loop.where}, to line {source.loop.last.rpartition(':')[2]}"
+        for each in source.notes:
+            yield f"taken for granted: {each}"
+        for where, name in source.later:
+            yield f"no part of the layout: {where} sets {name} when the guest has been told"
+    for mode in found.modes:
+        yield from _of_mode(found, mode)
+    assumed = {
+        each.name: each.meaning
+        for answer in found.properties
+        if answer.proved and answer.piece.name != "least" and not isinstance(answer.piece.asked, Unknown)
+        for each in answer.piece.asked.lemma.statement.assumptions
+    }
+    for name, meaning in assumed.items():
+        yield f"assumed   {name}: {meaning}"
+    yield summary(found)
+
+
+def _of_mode(found: TreeCheck, mode: PagingMode) -> Iterator[str]:
+    properties = found.of(found.properties, mode)
+    for title, answers, equal in (
+        ("count", found.of(found.count, mode), found.count_is(mode)),
+        ("layout", found.of(found.layout, mode), found.layout_is(mode)),
+    ):
+        if equal is not None:
+            yield f"equal     {mode.title}: the {title} is that of {equal}, {counted(len(answers), 'piece')} proved"
+            continue
+        for each in answers:
+            if not each.proved:
+                yield f"{_differs(each):<10}{mode.title}: {title}: {_told(each)}"
+    for each in properties:
+        yield f"{_word(each):<10}{mode.title}: {_told(each)}"
+
+
+def _differs(answer: Answer) -> str:
+    return "differs" if answer.refuted else _word(answer)
+
+
+def _word(answer: Answer) -> str:
+    if answer.proved:
+        return "proved"
+    if answer.refuted:
+        return "REFUTED"
+    return "ERROR" if answer.status is Status.FAILED else "UNKNOWN"
+
+
+def _told(answer: Answer) -> str:
+    """The piece, where it stands, and what speaks against it."""
+    piece = answer.piece
+    says = f"{piece.name} ({piece.where}): {piece.says}"
+    if answer.decision is not None and isinstance(answer.decision.verdict, Refuted):
+        return f"{says}; not at {in_one_line(answer.decision.verdict.witness)}"
+    return f"{says}; {answer.why}" if answer.why else says
+
+
+def summary(found: TreeCheck) -> str:
+    """What may be relied on, in a line."""
+    equal = [found.count_is(mode) for mode in found.modes] + [found.layout_is(mode) for mode in found.modes]
+    if all(each is not None for each in equal):
+        return "all that is proved of these encodings holds of this tree"
+    refuted = sum(each.refuted for each in found.properties)
+    open_ = sum(not each.proved and not each.refuted for each in found.properties)
+    proved = sum(each.proved for each in found.properties)
+    if found.properties:
+        return f"of the code that differs: {proved} proved, {refuted} refuted, {open_} open"
+    return "nothing is proved of what isn't understood, or differs"
+
+
+def row(title: str, found: TreeCheck) -> str:
+    """A revision's line in a sweep."""
+    parts = [
+        f"{mode.name}: count {found.count_is(mode) or _short(found, mode)}, layout {found.layout_is(mode) or 'differs'}"
+        for mode in found.modes
+    ]
+    return f"{int(found.status):<3}{title:<22}{'; '.join(parts)}"
+
+
+def _short(found: TreeCheck, mode: PagingMode) -> str:
+    words = [_word(each) for each in found.of(found.properties, mode)]
+    counts = ", ".join(f"{words.count(each)} {each}" for each in dict.fromkeys(words))
+    return f"differs ({counts})" if counts else "not understood"
+
+
+def as_dict(found: Sequence[tuple[str | None, TreeCheck]], errors: Iterable[str] = ()) -> dict[str, Any]:
+    """What was found, by revision, as plain data."""
+    return {
+        "schema": SCHEMA,
+        "trees": [
+            {
+                "tree": each.title,
+                "revision": revision,
+                "status": int(each.status),
+                "file": each.source.path,
+                "function": each.source.function,
+                "from": each.source.first,
+                "to": each.source.last,
+                "loop": None if each.source.loop is None else each.source.loop.where,
+                "taken_for_granted": list(each.source.notes),
+                "count": {mode.name: each.count_is(mode) for mode in each.modes},
+                "layout": {mode.name: each.layout_is(mode) for mode in each.modes},
+                "pieces": [
+                    _piece(answer, kind)
+                    for kind, answers in (
+                        ("count", each.count),
+                        ("layout", each.layout),
+                        ("property", each.properties),
+                    )
+                    for answer in answers
+                ],
+            }
+            for revision, each in found
+        ],
+        "errors": list(errors),
+    }
+
+
+def _piece(answer: Answer, kind: str) -> dict[str, Any]:
+    piece, verdict = answer.piece, None if answer.decision is None else answer.decision.verdict
+    understood = not isinstance(piece.asked, Unknown)
+    return {
+        "kind": kind,
+        "name": piece.name,
+        "mode": piece.mode.name,
+        "where": piece.where,
+        "says": piece.says,
+        "encoding": piece.same_as or None,
+        "verdict": type(verdict).__name__.lower() if understood else "not understood",
+        "why": answer.why or None,
+        "values": {name: hex(value) for name, value in verdict.witness.case.items()}
+        if isinstance(verdict, Refuted)
+        else None,
+        "machine": verdict.witness.replay.seen if isinstance(verdict, Refuted) else None,
+    }
+
+
+def as_sarif(found: Sequence[TreeCheck]) -> dict[str, Any]:
+    """What is refuted, open or not understood, at its line; what is proved isn't in it."""
+    told = [
+        answer
+        for each in found
+        for answers, matter in (
+            (each.properties, True),
+            (each.count, not each.properties),
+            (each.layout, True),
+        )
+        if matter
+        for answer in answers
+        if not answer.proved
+    ]
+    rules = sorted({each.piece.name for each in told})
+    return {
+        "$schema": SARIF,
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {"driver": {"name": "ptproof", "rules": [{"id": each} for each in rules]}},
+                "results": [
+                    {
+                        "ruleId": each.piece.name,
+                        "level": _LEVELS.get(each.status, "warning"),
+                        "message": {"text": f"{each.piece.mode.title}: {_told(each)}"},
+                        "locations": [_location(each.piece.where)],
+                    }
+                    for each in told
+                ],
+            }
+        ],
+    }
+
+
+def _location(where: str) -> dict[str, Any]:
+    path, _, line = where.rpartition(":")
+    return {
+        "physicalLocation": {
+            "artifactLocation": {"uri": path},
+            "region": {"startLine": int(line) if line.isdigit() else 1},
+        }
+    }

@@ -1,0 +1,53 @@
+"""What a tree's layout is asked: pieces to be decided, each with its place in the source.
+
+They reach this package through the entry-point group ``ptproof.source_questions`` only: an entry is a function from a
+`Dom0Source` to an `Inquiry`.
+"""
+
+from collections.abc import Callable
+from importlib.metadata import entry_points
+
+from attrs import frozen
+
+from ..c.values import Unknown
+from ..layouts.paging import PagingMode
+from ..logic.claim import Part
+from .dom0_source import Dom0Source
+
+GROUP = "ptproof.source_questions"
+
+
+@frozen(eq=False, kw_only=True)
+class Piece:
+    """Something of the source that is decided: what it ``says``, for one sort of guest, and ``where`` it stands.
+
+    ``asked`` is the statement, or why none can be made. ``same_as`` names the encoding that it is held against; empty for a
+    property.
+    """
+
+    name: str
+    mode: PagingMode
+    where: str
+    says: str
+    asked: Part | Unknown
+    same_as: str = ""
+
+
+@frozen(eq=False, kw_only=True)
+class Inquiry:
+    """What an entry point gives for a source.
+
+    ``count`` are pieces of the count, of which each decides whether it is the encoding's, by paging mode; ``layout`` those
+    of the segments. ``properties`` gives, for a mode, what to prove of a count that isn't any encoding's.
+    """
+
+    modes: tuple[PagingMode, ...]
+    count: tuple[Piece, ...]
+    layout: tuple[Piece, ...]
+    properties: Callable[[PagingMode], tuple[Piece, ...]]
+
+
+def inquiry(source: Dom0Source) -> Inquiry | None:
+    """What the first installed entry point asks of a source; ``None`` without any."""
+    found: list[Inquiry] = [entry.load()(source) for entry in entry_points(group=GROUP)]
+    return found[0] if found else None

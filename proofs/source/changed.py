@@ -1,0 +1,827 @@
+"""What is proved of a count that was changed, with no lemma written for the change.
+
+Notation of DOMAIN.md section 1; V(n) is where the tree's own code ends the region, and E(n) the address in it that V
+hangs on (the stack's end, say). The proof cuts the code at its own variables: V is E and a gap; the gap is small and falls no
+faster than E rises, so V grows with n; the guard says n < f(S, V), level by level if need be; so by induction n ≤ f(S, V(n)) as
+long as it goes on, and the loop stops at n = f(S, V(n)). Loops that count before they try are turned first; a step may also
+raise n to f(S, V(n)) at once.
+
+Source: TREE.md, "The generic proof"; Xen's ``xen/include/public/xen.h`` for the 512 KiB above the stack that a guest may rely on.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+from random import Random
+from typing import Final
+
+from attrs import evolve, field, frozen
+
+from ...encodings.dom0_count import tables, tables_by_level
+from ...encodings.dom0_layout import PADDING
+from ...encodings.spans import spanned
+from ...formal.c.values import Unknown
+from ...formal.layouts.layout import ADDRESS_LIMIT, Layout, Segment
+from ...formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
+from ...formal.logic.claim import Part
+from ...formal.logic.theorem import Assumption, Induction, Lemma, Loop, Run, Statement, Steps, Use
+from ...formal.logic.verdict import Replay
+from ...formal.machine.arrange import TooLarge, touched
+from ...formal.machine.builder import ImpossibleLayout
+from ...formal.machine.replay import Report, with_frames
+from ...formal.source.questions import Piece
+from ...formal.words.word import (
+    FALSE,
+    TRUE,
+    Truth,
+    Word,
+    compiled,
+    implies,
+    inputs,
+    number,
+    replaced,
+    subterms,
+    word,
+)
+from ..shared import arithmetic, region, replays
+from ..shared.region import far, m, n, near, terms, v_start, vpt_start
+from ..shared.replays import Values
+from ..static import any_rounding
+from .terms import Count
+
+MOST: Final = 1 << 45
+"""More tables than any region takes."""
+TRIES: Final = 1500
+"""How many layouts the tree's own loop is run on before a proof is tried; of a formula, twenty times as many."""
+ROUNDS: Final = 4000
+"""How often the loop goes round on numbers before a layout is given up."""
+CUTS: Final = ("vstack_end", "vpt_end", "vstack_start")
+"""The variables that V may hang on, the likeliest first."""
+SHORT: Final = (
+    (v_start == 0)
+    & (vpt_start & (PAGE_SIZE - 1) == 0)
+    & (vpt_start >= 2 * PAGE_SIZE)
+    & (vpt_start < 1 << 30)
+    & (n < 1 << 12)
+)
+"""Where a solver looks for a case."""
+
+
+BELOW: Final = (1 << 64) - (1 << 40)
+"""Where tables end at most of a region that is kept off the end of the address space."""
+
+
+def _fits_below(start: Word, count: Word) -> Truth:
+    """So many pages from an address on end by `BELOW`."""
+    return (start <= BELOW) & (count <= (number(BELOW) - start) >> PAGE_SHIFT)
+
+
+def wraps_otherwise(found: Count) -> bool:
+    """Whether the guard is right on regions that don't wrap, as far as numbers tell, and wrong on some that do."""
+    right = n < tables(found.mode, v_start, found.v_end)
+    reading = compiled([found.goes_on, right], [v_start, vpt_start, n])
+    results: dict[bool, set[bool]] = {False: set(), True: set()}
+    for start, length in _lengths(Random(5), 200):  # noqa: S311 - numbers to try, not secrets
+        for place in (start & ((1 << 40) - 1), -start % (1 << 24)):
+            base = place if place == start & ((1 << 40) - 1) else ADDRESS_LIMIT - place - PAGE_SIZE
+            for tried in (2, 4, 6, 9, (length >> 21) + 3, (length >> 21) + 5):
+                theirs, ours = reading(base, (base + length) % ADDRESS_LIMIT, tried)
+                results[base + length + (8 << 20) >= ADDRESS_LIMIT].add(theirs == ours)
+    return results[False] == {True} and results[True] != {True}
+
+
+def turned(found: Count) -> Count:
+    """The loop over what is tried: where it counts before it tries, n + 1 is what is tried."""
+    if found.count is not n + 1:
+        return found
+    ahead = {n + 1: n}
+    over = evolve(
+        found,
+        start=found.start + 1,
+        count=n,
+        goes_on=replaced(found.goes_on, ahead),
+        leaves=replaced(found.leaves, ahead),
+        tried_end=replaced(found.tried_end, ahead),
+        v_end=replaced(found.v_end, ahead),
+        ends={name: replaced(each, ahead) for name, each in found.ends.items()},
+    )
+    # Whatever spoke of n itself now speaks of the count before: such a loop isn't turned.
+    plain = [found.goes_on, found.v_end, found.tried_end, *found.ends.values()]
+    hidden = word("n ahead")
+    spoke = any(_has(inputs([replaced(each, {n + 1: hidden})]), n) for each in plain)
+    return found if spoke else over
+
+
+@frozen(eq=False)
+class Generic:
+    """The lemmas about one count, made when they are asked for.
+
+    ``below`` keeps regions off the end of the address space, for code that counts otherwise there.
+    """
+
+    count: Count
+    below: bool = False
+    _made: dict[str, Lemma] = field(factory=dict)
+
+    @property
+    def mode(self) -> PagingMode:
+        """The sort of guest."""
+        return self.count.mode
+
+    @property
+    def _tag(self) -> str:
+        return f"tree,{self.mode.name}"
+
+    def at(self, term: Word, count: Word) -> Word:
+        """A term for another count."""
+        return replaced(term, {n: count})
+
+    def needed(self, count: Word) -> Word:
+        """f(S, V(count))."""
+        return tables(self.mode, v_start, self.at(self.count.v_end, count))
+
+    @cached_property
+    def loop(self) -> Loop:
+        """The tree's loop, over S and T."""
+        found = self.count
+        return Loop(
+            name=f"nr_pt_pages[{self._tag}]",
+            parameters=(v_start, vpt_start),
+            state=(n,),
+            start=(found.start,),
+            goes_on=found.goes_on,
+            step=(found.step,),
+        )
+
+    @cached_property
+    def run(self) -> Run:
+        """It stops at n."""
+        return Run(self.loop, (v_start, vpt_start), (n,))
+
+    @cached_property
+    def cut(self) -> Word | None:
+        """What V hangs on, as a term over T and n; ``None`` where it hangs on more."""
+        end = self.count.v_end
+        for name in CUTS:
+            term = self.count.ends.get(name)
+            if term is not None and term.operation not in ("constant", "input"):
+                rest = inputs([replaced(end, {term: near})])
+                if _has(rest, near) and not _has(rest, n) and not _has(rest, vpt_start):
+                    return term
+        return None
+
+    def end_above(self, at: Word) -> Word:
+        """V where what it hangs on is ``at``."""
+        assert self.cut is not None
+        return replaced(self.count.v_end, {self.cut: at})
+
+    def gap(self, at: Word) -> Word:
+        """How far V is above what it hangs on."""
+        return self.end_above(at) - at
+
+    def lemma(
+        self, name: str, meaning: str, statement: Statement, proof: Steps | Induction | None = None
+    ) -> Lemma:
+        """A lemma of this count; the same one each time."""
+        if name not in self._made:
+            self._made[name] = Lemma(f"{name}[{self._tag}]", meaning, statement, proof or Steps())
+        return self._made[name]
+
+    def gap_is_small(self) -> Lemma:
+        """For every E."""
+        return self.lemma(
+            "gap-small", "V - E < 2^62", Statement(goal=self.gap(near) < any_rounding.MOST_ROUNDED)
+        )
+
+    def gap_falls_slowly(self) -> Lemma:
+        """Going up, by no more than E goes up."""
+        close = Assumption("close", far - near < 1 << 63, "far is less than 2^63 above near")
+        return self.lemma(
+            "gap-slow",
+            "gap(near) ≤ (far - near) + gap(far)",
+            Statement(assumptions=(close,), goal=self.gap(near) <= (far - near) + self.gap(far)),
+        )
+
+    def end_is_gap_above(self) -> Lemma:
+        """Counted from S."""
+        ended = self.end_above(near)
+        return self.lemma(
+            "end-above",
+            "V - S = (E - S) + gap(E)",
+            Statement(goal=ended - v_start == (near - v_start) + self.gap(near)),
+            Steps(generalise=terms(ended)),
+        )
+
+    def end_grows(self) -> Lemma:
+        """near ≤ far, counted from S, gives V(near) ≤ V(far), and neither comes full circle."""
+        limit = region.region_limit(self.mode)
+        lengths = [self.end_above(each) - v_start for each in (near, far)]
+        before = near - v_start, far - v_start
+        return self.lemma(
+            "end-grows",
+            "near ≤ far ⇒ V(near) ≤ V(far), counted from S",
+            Statement(
+                assumptions=(
+                    arithmetic.in_order(v_start, near, far),
+                    Assumption(
+                        "short", far - v_start <= any_rounding.LONGEST, "far is less than 2^63 - 2^50 above S"
+                    ),
+                    Assumption("not-empty", near - v_start > 0, "near is above S"),
+                ),
+                goal=(lengths[0] <= lengths[1]) & (lengths[1] <= limit) & (lengths[0] > 0),
+            ),
+            Steps(
+                uses=(
+                    arithmetic.same_distance().at(low=v_start),
+                    self.gap_falls_slowly().at(),
+                    self.gap_is_small().at(),
+                    self.gap_is_small().at(near=far),
+                    self.end_is_gap_above().at(),
+                    self.end_is_gap_above().at(near=far),
+                    any_rounding.gaps_add().at(a=before[0], b=before[1], c=self.gap(near), d=self.gap(far)),
+                ),
+                generalise=(*lengths, self.gap(near), self.gap(far), *before, far - near),
+            ),
+        )
+
+    def room(self, count: Word) -> Assumption:
+        """The stack ends within 2^63 - 2^50 bytes of S, and there is a table at least."""
+        meaning = (
+            "going up from v_start one meets vpt_start and then the end of the stack within 2^63 - 2^50 bytes, and one "
+            "frame at least is set aside"
+        )
+        condition = (count >= 1) & region.half_room(count)
+        if self.below:
+            condition &= (v_start <= vpt_start) & _fits_below(vpt_start, count)
+            meaning += ", all of it 2^40 bytes below 2^64 at least"
+        return Assumption("room", condition, meaning)
+
+    @property
+    def through(self) -> tuple[Assumption, ...]:
+        """That the loop isn't left by another way than its end."""
+        if self.count.leaves is ~TRUE:
+            return ()
+        return (Assumption("through", ~self.count.leaves, "nothing leaves the loop before its end"),)
+
+    def stays_below(self) -> Lemma:
+        """The region doesn't wrap: S < V(n)."""
+        assert self.cut is not None
+        end = self.count.v_end
+        start = vpt_start + n * PAGE_SIZE
+        above = int(replaced(self.cut, {vpt_start: number(0), n: number(0)}))
+        small = self.lemma("gap-below", "V - E < 2^39", Statement(goal=self.gap(near) < 1 << 39))
+        put = self.lemma("cut-above", "E = T + 4096 n + …", Statement(goal=self.cut == start + above))
+        sum_ = self.lemma(
+            "end-sum",
+            "V = E + gap(E)",
+            Statement(goal=self.end_above(near) == near + self.gap(near)),
+            Steps(generalise=terms(self.end_above(near))),
+        )
+        fits = self.lemma(
+            "fits-below",
+            "T + 4096 n ≤ 2^64 - 2^40, and no less than T",
+            Statement(
+                assumptions=(Assumption("fits", _fits_below(vpt_start, n), "n pages fit below"),),
+                goal=(vpt_start <= start) & (start <= BELOW),
+            ),
+        )
+        return self.lemma(
+            "stays-below",
+            "S < V(n)",
+            Statement(assumptions=(self.room(n),), goal=v_start < end),
+            Steps(
+                uses=(fits.at(), put.at(), sum_.at(near=self.cut), small.at(near=self.cut)),
+                generalise=terms(
+                    end, self.gap(self.cut), *(() if self.cut is start + above else (self.cut,)), start
+                ),
+            ),
+        )
+
+    def cut_grows(self) -> Lemma:
+        """What V hangs on grows with n, within the limit."""
+        assert self.cut is not None
+        cuts = [self.at(self.cut, each) for each in (n, m)]
+        lengths = [each - v_start for each in cuts]
+        sums = [(vpt_start - v_start) + each * PAGE_SIZE for each in (n, m)]
+        above = int(replaced(self.cut, {vpt_start: number(0), n: number(0)}))
+        from_start = self.lemma(
+            "stack-from-start",
+            f"E - S = (T - S) + 4096 n + {above:#x}",
+            Statement(goal=lengths[0] == sums[0] + above),
+        )
+        return self.lemma(
+            "stack-grows",
+            "n ≤ m ⇒ E(n) ≤ E(m), counted from S",
+            Statement(
+                assumptions=(
+                    Assumption("in-order", n <= m, "n ≤ m"),
+                    Assumption("one", n >= 1, "n ≥ 1"),
+                    self.room(m),
+                ),
+                goal=(lengths[0] <= lengths[1]) & (lengths[1] <= any_rounding.LONGEST) & (lengths[0] > 0),
+            ),
+            Steps(
+                uses=(
+                    region.pages_fit(region.HALF).at(d=vpt_start - v_start),
+                    self._one_page().at(d=vpt_start - v_start),
+                    from_start.at(),
+                    from_start.at(n=m),
+                ),
+                generalise=(*lengths, *sums),
+            ),
+        )
+
+    def _one_page(self) -> Lemma:
+        """With a frame at least, the tables end above where they start."""
+        d = word("d")
+        fits = Assumption(
+            "fits", (d <= region.HALF) & (n <= (number(region.HALF) - d) >> PAGE_SHIFT), "n pages fit above d"
+        )
+        return self.lemma(
+            "one-page",
+            "1 ≤ n ≤ (limit - d) / 4096 ⇒ d + 4096 n > 0",
+            Statement(assumptions=(fits, Assumption("one", n >= 1, "n ≥ 1")), goal=d + n * PAGE_SIZE > 0),
+        )
+
+    def count_grows(self) -> Lemma:
+        """n ≤ m gives f(S, V(n)) ≤ f(S, V(m)), and f(S, V(n)) is no less than the fewest there are."""
+        assert self.cut is not None
+        cuts = [self.at(self.cut, each) for each in (n, m)]
+        ends = [self.at(self.count.v_end, each) for each in (n, m)]
+        least = region.least_possible(self.mode)
+        spans = tables_by_level(self.mode, v_start, ends[0])
+        positive: list[Use] = []
+        for level in self.mode.counted_levels:
+            if level.fixed is None:
+                positive.append(arithmetic.spanned_positive(level.shift).at(low=v_start, far=ends[0]))
+                positive.append(arithmetic.spanned_bounded(level.shift).at(low=v_start, far=ends[0]))
+        return self.lemma(
+            "count-grows",
+            f"n ≤ m ⇒ {least} ≤ f(S, V(n)) ≤ f(S, V(m)), and the region doesn't come full circle",
+            Statement(
+                assumptions=(
+                    Assumption("in-order", n <= m, "n ≤ m"),
+                    Assumption("one", n >= 1, "n ≥ 1"),
+                    self.room(m),
+                ),
+                goal=(self.needed(n) <= self.needed(m))
+                & (self.needed(n) >= least)
+                & (ends[0] - v_start > 0)
+                & (ends[0] - v_start <= region.region_limit(self.mode)),
+            ),
+            Steps(
+                uses=(
+                    self.cut_grows().at(),
+                    self.end_grows().at(near=cuts[0], far=cuts[1]),
+                    region.tables_grow(self.mode).at(near=ends[0], far=ends[1]),
+                    *positive,
+                ),
+                generalise=terms(self.needed(m), *spans, *ends, *cuts),
+            ),
+        )
+
+    def _not_around(self, end: Word) -> Assumption:
+        length = end - v_start
+        condition = (length > 0) & (length <= region.region_limit(self.mode))
+        if self.below:
+            condition &= v_start < end
+        return Assumption("short", condition, "the region doesn't come full circle")
+
+    @cached_property
+    def _levels(self) -> list[tuple[Word, Word, Lemma]]:
+        """What the guard and the step have in place of each level's tables, where that isn't what is encoded.
+
+        Found by numbers, and proved for all.
+        """
+        guard = replaced(self.count.goes_on, {self.count.v_end: near})
+        step = replaced(self.count.step, {self.count.v_end: near})
+        there = [each for each in subterms([guard, step]) if isinstance(each, Word)]
+        cases = [(start, start + length) for start, length in _lengths(Random(3), 40)]  # noqa: S311 - to try
+        found = []
+        over = [v_start, near]
+        mine = [
+            each
+            for each in there
+            if each.width == 64 and inputs([each]) and all(_has(over, one) for one in inputs([each]))
+        ]
+        read = compiled(mine, over)
+        values = (
+            list(zip(*(read(start, end % ADDRESS_LIMIT) for start, end in cases), strict=True))
+            if mine
+            else []
+        )
+        for level in self.mode.counted_levels:
+            if level.fixed is not None:
+                continue
+            ours = spanned(v_start, near, level.shift)
+            if any(each is ours for each in there):
+                continue
+            wanted = [int(compiled([ours], over)(start, end % ADDRESS_LIMIT)[0]) for start, end in cases]
+            for term, each in zip(mine, values, strict=True):
+                if list(each) == wanted:
+                    same = self.lemma(
+                        f"level-{level.number}",
+                        f"the tree's count of {level.name} is the blocks that the region touches",
+                        Statement(assumptions=(self._not_around(near),), goal=term == ours),
+                    )
+                    found.append((term, ours, same))
+                    break
+        return found
+
+    def _cut_lemma(self, name: str, meaning: str, goal: Callable[[Word], Truth]) -> Lemma:
+        """A statement about n, S and V alone, V being anything: by levels where the tree writes them otherwise."""
+        return self.lemma(
+            name,
+            meaning,
+            Statement(assumptions=(self._not_around(near),), goal=goal(near)),
+            Steps(
+                uses=tuple(each.at() for _, _, each in self._levels),
+                generalise=terms(*(term for pair in self._levels for term in pair[:2])),
+            ),
+        )
+
+    def _no_wrap(self) -> tuple[Use, ...]:
+        return (self.stays_below().at(),) if self.below else ()
+
+    def guard_is_count(self) -> Lemma:
+        """It goes on while n < f(S, V(n))."""
+        end = self.count.v_end
+        cut = self._cut_lemma(
+            "guard",
+            "it goes on ⇔ n < f(S, V)",
+            lambda at: replaced(self.count.goes_on, {end: at}) == (n < tables(self.mode, v_start, at)),
+        )
+        return self.lemma(
+            "guard-is-count",
+            "it goes on ⇔ n < f(S, V(n))",
+            Statement(assumptions=(self.room(n),), goal=self.count.goes_on == (n < self.needed(n))),
+            Steps(
+                uses=(self.count_grows().at(m=n), *self._no_wrap(), cut.at(near=end)), generalise=terms(end)
+            ),
+        )
+
+    def step_is_count(self) -> Lemma:
+        """A step raises n to f(S, V(n))."""
+        end = self.count.v_end
+        cut = self._cut_lemma(
+            "raise",
+            "the step is n := f(S, V)",
+            lambda at: replaced(self.count.step, {end: at}) == tables(self.mode, v_start, at),
+        )
+        return self.lemma(
+            "step-is-count",
+            "the step is n := f(S, V(n))",
+            Statement(assumptions=(self.room(n),), goal=self.count.step == self.needed(n)),
+            Steps(
+                uses=(self.count_grows().at(m=n), *self._no_wrap(), cut.at(near=end)), generalise=terms(end)
+            ),
+        )
+
+    @property
+    def plain(self) -> bool:
+        """Whether what is set aside is what was tried, and the region is the one that was tried."""
+        return self.count.count is n and self.count.tried_end is self.count.v_end
+
+    @property
+    def raises(self) -> bool:
+        """Whether a step isn't n + 1."""
+        return self.count.step is not n + 1
+
+    def exact(self) -> Lemma:
+        """It stops at an n with f(S, V(n)) = n."""
+        start, step = self.count.start, self.count.step
+        statement = Statement(
+            assumptions=(self.room(n), *self.through),
+            runs=(self.run,),
+            goal=self.needed(n) == self.count.count,
+        )
+        meaning = "the tree's loop stops at n ⇒ f(S, V(n)) = n"
+        if self.cut is None or not self.plain:
+            return self.lemma("exact", meaning, statement)
+        extra = (self.step_is_count().wherever(),) if self.raises else ()
+        above = n >= 1 if self.raises else TRUE
+        if self.raises:
+            extra = (*extra, self._rises_here())
+        hidden = (
+            self.needed(step),
+            self.needed(n),
+            *((step,) if self.raises and step is not self.needed(n) else ()),
+        )
+        return self.lemma(
+            "exact",
+            meaning,
+            statement,
+            Induction(
+                invariant=above & (~self.room(n).condition | (n <= self.needed(n))),
+                base=Steps(
+                    uses=(self.count_grows().wherever(n=start, m=start),),
+                    generalise=terms(self.needed(start)),
+                ),
+                step=Steps(
+                    uses=(
+                        *extra,
+                        self.guard_is_count().wherever(),
+                        self.count_grows().wherever(m=step),
+                        self.count_grows().wherever(n=step, m=step),
+                    ),
+                    generalise=terms(*hidden),
+                ),
+                end=Steps(uses=(self.guard_is_count().wherever(),), generalise=terms(self.needed(n))),
+            ),
+        )
+
+    def least(self) -> Lemma:
+        """No count from the first one on that is enough is less than what it stops at."""
+        start, step = self.count.start, self.count.step
+        statement = Statement(
+            assumptions=(
+                Assumption(
+                    "enough", self.needed(m) <= m, "m frames are enough for the region that they make"
+                ),
+                Assumption("tried", start <= m, "m is no less than the count that it starts from"),
+                self.room(m),
+                *self.through,
+            ),
+            runs=(self.run,),
+            goal=n <= m,
+        )
+        meaning = "the tree's loop stops at n, f(S, V(m)) ≤ m, start ≤ m ⇒ n ≤ m"
+        if self.cut is None:
+            return self.lemma("least", meaning, statement)
+        same = self.lemma(
+            "same-count",
+            "n = m ⇒ f(S, V(n)) = f(S, V(m))",
+            Statement(
+                assumptions=(Assumption("equal", n == m, "n = m"),), goal=self.needed(n) == self.needed(m)
+            ),
+        )
+        extra = (self.step_is_count().wherever(),) if self.raises else ()
+        hidden = (
+            self.needed(m),
+            self.needed(n),
+            *((step,) if self.raises and step is not self.needed(n) else ()),
+        )
+        return self.lemma(
+            "least",
+            meaning,
+            statement,
+            Induction(
+                invariant=(n >= 1) & (n <= m),
+                step=Steps(
+                    uses=(
+                        *extra,
+                        self.guard_is_count().wherever(),
+                        same.wherever(),
+                        self.count_grows().wherever(),
+                    ),
+                    generalise=terms(*hidden),
+                ),
+                end=Steps(generalise=terms(self.needed(m), self.needed(n))),
+            ),
+        )
+
+    def rises(self) -> Lemma:
+        """Each round that goes on makes the count larger, and never more than any region takes."""
+        end, step = self.count.v_end, self.count.step
+        goes, next_ = replaced(self.count.goes_on, {end: near}), replaced(step, {end: near})
+        return self.lemma(
+            "rises",
+            "it goes on ⇒ n < the next count ≤ 2^45",
+            Statement(goal=implies(goes, (n < next_) & (next_ <= MOST))),
+        )
+
+    def _rises_here(self) -> Use:
+        rises = self.rises()
+        here = {"near": self.count.v_end} if _has(rises.statement.variables, near) else {}
+        return rises.at(**here)
+
+    def stops(self) -> Lemma:
+        """It comes to an end, whatever S and T."""
+        end, step = self.count.v_end, self.count.step
+        return self.lemma(
+            "stops",
+            "the tree's loop stops",
+            Statement(runs=(self.run,), goal=n <= MOST, stops=True),
+            Induction(
+                invariant=n <= MOST,
+                step=Steps(
+                    uses=(self._rises_here(),),
+                    generalise=terms(end, *(() if step is n + 1 else (step,))),
+                ),
+                rank=number(MOST) - n,
+            ),
+        )
+
+    def at_the_end(self, name: str, meaning: str, goal: Truth, hidden: tuple[Word, ...] = ()) -> Lemma:
+        """Something that holds for every count, and so where it stops."""
+        always = self.lemma(f"{name}-always", meaning, Statement(goal=goal), Steps(generalise=terms(*hidden)))
+        return self.lemma(
+            name,
+            meaning,
+            Statement(assumptions=self.through, runs=(self.run,), goal=goal),
+            Steps(uses=(always.at(),)),
+        )
+
+
+def properties(count: Count) -> Iterator[Piece]:
+    """What a changed count should do, each proved or refuted by itself."""
+    found = turned(count)
+    generic = Generic(found, found.searched and wraps_otherwise(found))
+    cases = _Cases(generic)
+
+    def piece(name: str, says: str, asked: Part | Unknown) -> Piece:
+        return Piece(name=name, mode=found.mode, where=found.where, says=says, asked=asked)
+
+    stack = found.ends.get("vstack_end")
+    yield piece(
+        "exact",
+        "as many frames are set aside as the region takes",
+        cases.part(generic.exact(), cases.exact, cases.is_exact),
+    )
+    if generic.plain and all(map(cases.is_exact, cases.tried)):
+        yield piece("least", "no smaller count would do", cases.part(generic.least(), cases.least, None))
+    yield piece("stops", "it stops, whatever the image", cases.part(generic.stops(), cases.unjudged, None))
+    if stack is None:
+        missing = Unknown(found.where, "where the boot stack ends isn't found")
+        yield piece("consistent", "tables and stack have just the frames that are counted", missing)
+        return
+    tables_end = found.ends.get("vpt_end", stack - PAGE_SIZE)
+    aside = found.count * PAGE_SIZE
+    fits = (stack == vpt_start + aside + PAGE_SIZE) & (tables_end == vpt_start + aside)
+    yield piece(
+        "consistent",
+        "tables and stack have just the frames that are counted",
+        cases.part(
+            generic.at_the_end("consistent", "E = T + 4096 n + 4096", fits),
+            cases.consistent,
+            cases.is_consistent,
+        ),
+    )
+    gap = found.v_end - stack
+    yield piece(
+        "fits",
+        "the region ends 512 KiB above the stack at least",
+        cases.part(
+            generic.at_the_end(
+                "fits", "V - E ≥ 512 KiB", (gap >= PADDING) & (gap < any_rounding.MOST_ROUNDED), (stack,)
+            ),
+            cases.fits,
+            cases.is_fit,
+        ),
+    )
+
+
+def _has(words: Iterable[Word], wanted: Word) -> bool:
+    return any(each is wanted for each in words)
+
+
+Numbers = dict[str, int]
+
+
+class _Cases:
+    """Cases of a count on numbers: the tree's own loop is run, and the machine says what it makes of that."""
+
+    def __init__(self, generic: Generic) -> None:
+        self._generic = generic
+        found = generic.count
+        stack = found.ends.get("vstack_end", vpt_start)
+        tables_end = found.ends.get("vpt_end", vpt_start)
+        needed = generic.needed(n)
+        self._read = compiled(
+            [found.goes_on, found.step, found.v_end, stack, tables_end, needed, found.count, found.leaves],
+            [v_start, vpt_start, n],
+        )
+        self._start = compiled([found.start], [v_start, vpt_start])
+
+    def at(self, start: int, tables_start: int, count: int) -> Numbers:
+        names = ("goes_on", "step", "v_end", "stack", "tables_end", "needed", "count", "leaves")
+        found = dict(zip(names, self._read(start, tables_start, count), strict=True))
+        return {"v_start": start, "vpt_start": tables_start, "n": count} | found
+
+    def ran(self, start: int, tables_start: int) -> Numbers | None:
+        """Where the loop stops; ``None`` where it doesn't soon, or is left otherwise."""
+        count = self._start(start, tables_start)[0]
+        for _ in range(ROUNDS):
+            found = self.at(start, tables_start, count)
+            if not found["goes_on"]:
+                return None if found["leaves"] else found
+            count = found["step"]
+        return None
+
+    @cached_property
+    def tried(self) -> list[Numbers]:
+        """Layouts as images have them, of all sizes, with where the loop stops."""
+        source = Random(7)  # noqa: S311 - layouts to try, not secrets
+        limit = 0xF0000000 if self._generic.mode.bits == 32 else 1 << 47
+        found = []
+        tries = TRIES if self._generic.count.searched else 20 * TRIES
+        for place, length in _lengths(source, tries):
+            start = place % (1 << 31) if self._generic.mode.bits == 32 else place
+            if start + length < limit or start >> 63:
+                ran = self.ran(start, (start + length) % ADDRESS_LIMIT)
+                if ran is not None and (ran["v_end"] - start) % ADDRESS_LIMIT <= 1 << 40:
+                    found.append(ran)
+        return sorted(found, key=lambda each: (each["v_start"], each["vpt_start"]))
+
+    def part(self, lemma: Lemma, judge: replays.Judge, holds: Callable[[Numbers], bool] | None) -> Part:
+        """The part for a lemma; where a case on numbers breaks it, that one is shown, and no proof is tried."""
+        broken = next((each for each in self.tried if not holds(each)), None) if holds is not None else None
+        shape = SHORT
+        if broken is not None:
+            shape = (v_start == broken["v_start"]) & (vpt_start == broken["vpt_start"])
+            lemma = evolve(lemma, proof=Steps())
+        return Part(
+            name=lemma.name,
+            lemma=lemma,
+            shape=shape,
+            least=(v_start, vpt_start) if broken is None else (),
+            without=dict.fromkeys((each.name for each in lemma.statement.assumptions), FALSE),
+            replay=judge,
+        )
+
+    def is_exact(self, case: Numbers) -> bool:
+        return case["needed"] == case["count"]
+
+    def is_consistent(self, case: Numbers) -> bool:
+        return (case["tables_end"] - case["vpt_start"]) % ADDRESS_LIMIT == case["count"] * PAGE_SIZE and case[
+            "stack"
+        ] == (case["tables_end"] + PAGE_SIZE) % ADDRESS_LIMIT
+
+    def is_fit(self, case: Numbers) -> bool:
+        return PADDING <= (case["v_end"] - case["stack"]) % ADDRESS_LIMIT < any_rounding.MOST_ROUNDED
+
+    def _case(self, values: Values) -> Numbers:
+        return self.at(values.get("v_start", 0), values.get("vpt_start", 2 * PAGE_SIZE), values.get("n", 2))
+
+    def exact(self, values: Values) -> Replay:
+        """The machine walks the tree's region, and builds it with the tree's count."""
+        case = self._case(values)
+        start, mode = case["v_start"], self._generic.mode
+        end = start + (case["v_end"] - start) % ADDRESS_LIMIT
+        if mode.bits == 32 and end > 1 << 32:
+            return Replay(None, replays.ABOVE_4_GIB)
+        try:
+            took = touched(mode, start, end)
+        except TooLarge:
+            return Replay(None, replays.TOO_LARGE)
+        says = f"{case['count']} frames are set aside, and a walk over [{start:#x}, {end:#x}) touches {took} tables"
+        return Replay(took == case["count"], says, self._built(case))
+
+    def _built(self, case: Numbers) -> tuple[tuple[str, Layout, Report], ...]:
+        layout = replays.arranged(self._generic.mode, case["v_start"], case["vpt_start"])
+        if layout is None:
+            return ()
+        total = Segment(case["v_start"], case["v_end"])
+        try:
+            return replays.seen(evolve(with_frames(layout, case["count"]), total=total), "the tree's layout")
+        except (ImpossibleLayout, ValueError):
+            return ()
+
+    def least(self, values: Values) -> Replay:
+        """Whether the machine finds the smaller count enough."""
+        case = self._case(values)
+        less = self.at(case["v_start"], case["vpt_start"], values.get("m", case["n"]))
+        start = case["v_start"]
+        try:
+            took = touched(self._generic.mode, start, start + (less["v_end"] - start) % ADDRESS_LIMIT)
+        except TooLarge:
+            return Replay(None, replays.TOO_LARGE)
+        holds = case["n"] <= less["n"] or took > less["n"]
+        return Replay(holds, f"it stops at {case['n']}; with {less['n']} frames a walk touches {took} tables")
+
+    def consistent(self, values: Values) -> Replay:
+        """The addresses, added up."""
+        case = self._case(values)
+        says = f"{case['count']} frames from {case['vpt_start']:#x} on; the tables end at {case['tables_end']:#x}, the stack at {case['stack']:#x}"
+        return Replay(self.is_consistent(case), says)
+
+    def fits(self, values: Values) -> Replay:
+        """What is left above the stack."""
+        case = self._case(values)
+        left = (case["v_end"] - case["stack"]) % ADDRESS_LIMIT
+        return Replay(self.is_fit(case), f"the region ends at {case['v_end']:#x}, {left:#x} above the stack")
+
+    def unjudged(self, _values: Values) -> Replay:
+        """The machine's loop is its own."""
+        return Replay(None, "the machine has a search of its own")
+
+
+def _lengths(source: Random, count: int) -> Iterator[tuple[int, int]]:
+    """Starts and lengths of regions before their tables, on pages, of all sizes; the roundest first."""
+    for step in range(16):
+        yield 0, (2 << 20) * step + 2 * PAGE_SIZE
+        yield 0, (4 << 20) * (step + 1) - (step + 2) * PAGE_SIZE
+    lines = [*range(508, 516), *(source.randrange(1, 768) for _ in range(count // 40))]
+    for line in lines:
+        # Where stack and padding come to end at a line of 4 MiB, with few frames or with all: one more moves the end.
+        for frames in (*range(2, 12), *(2 * line + line // 256 + 5 + more for more in range(-6, 7))):
+            length = (4 << 20) * line - PADDING - frames * PAGE_SIZE
+            if length >= 2 * PAGE_SIZE:
+                yield 0, length
+    for shift in (30, 39):
+        for step in range(1, 5):  # across a line of the higher levels
+            yield (step << shift) - (step << 19), 1 << 20
+    places = (20, 31, 40)
+    for _ in range(count):
+        start = source.choice([0, 0, (1 << 64) - (2 << 30), *(source.getrandbits(bits) for bits in places)])
+        length = source.getrandbits(source.choice([16, 20, 22, 24, 26, 30, 31]))
+        yield start & -PAGE_SIZE, (length & -PAGE_SIZE) + 2 * PAGE_SIZE

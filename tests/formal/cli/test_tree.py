@@ -1,0 +1,115 @@
+"""``ptproof tree``: what it prints of a tree, its statuses, and what it does with what is no tree."""
+
+import json
+import os
+import subprocess
+from importlib import util
+from pathlib import Path
+
+import pytest
+from run_cli import assert_refused, run
+from small_tree import BUILDER, changed, written
+
+
+def test_an_unchanged_tree_is_all_equal(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Status 0; what was found where, what was taken for granted, and a line for each count and layout."""
+    ran = run(capsys, "tree", str(written(tmp_path)))
+    assert ran.status == 0
+    assert f"build(), from {BUILDER}:19 to line 75" in ran.lines[0]
+    assert [each.split(":")[0] for each in ran.lines if each.startswith("equal")] == [
+        "equal     64-bit",
+        "equal     64-bit",
+        "equal     32-bit PAE guest on 64-bit Xen",
+        "equal     32-bit PAE guest on 64-bit Xen",
+    ]
+    assert ran.lines[-1] == "all that is proved of these encodings holds of this tree"
+    quiet = run(capsys, "tree", str(tmp_path), "--quiet")
+    assert quiet.lines == ran.lines[-5:]
+
+
+def test_what_is_not_understood_is_status_3(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """With the line, and why."""
+    odd = written(tmp_path, changed("v_end += 1UL << 22;", 'asm("" : "+r" (v_end));'))
+    ran = run(capsys, "tree", str(odd), "--sarif", str(tmp_path / "found.sarif"))
+    assert ran.status == 3
+    assert f"{BUILDER}:59: not understood" in ran.out
+    (result, *_) = json.loads((tmp_path / "found.sarif").read_text())["runs"][0]["results"]
+    assert result["level"] == "warning"
+    assert result["locations"][0]["physicalLocation"]["region"]["startLine"] == 59
+
+
+def test_revisions_are_swept_without_a_checkout(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A line each, and a mark where something changed; a revision that is no tree is told, and the rest go on."""
+    for name, change in (("1", ("", "")), ("2", ("nr_pt_pages = 2;", "nr_pt_pages = 3;"))):
+        written(tmp_path, *([changed(*change)] if change[0] else []))
+        _commit(tmp_path, name)
+    (tmp_path / BUILDER).unlink()
+    _commit(tmp_path, "3")
+    ran = run(capsys, "tree", str(tmp_path), "--revs", "v*")
+    assert ran.status == 3
+    assert ran.lines[0].split()[:2] == ["0", "v1"]
+    assert ran.lines[1].split()[1] == "v2"
+    assert ran.lines[1].endswith("<- changed")
+    assert "expected a tree of Xen's sources" in ran.err
+    one = run(capsys, "tree", str(tmp_path), "--rev", "v1", "--json", "-")
+    assert one.status == 0
+    assert json.loads(one.out)["trees"][0]["revision"] == "v1"
+
+
+def _commit(root: Path, name: str) -> None:
+    who = ["-c", "user.name=n", "-c", "user.email=e"]
+    for arguments in (["init", "--quiet"], ["add", "-A"], [*who, "commit", "-qm", name], ["tag", f"v{name}"]):
+        subprocess.run(["git", "-C", str(root), *arguments], check=True, capture_output=True)  # noqa: S607
+
+
+@pytest.mark.parametrize(
+    "what", ["nothing", "empty", "file", "binary", "pipe", "giant", "out", "deep", "cut"]
+)
+def test_what_is_no_tree_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path, what: str) -> None:
+    """Never a traceback, never a hang."""
+    root = tmp_path / "root"
+    place = root / BUILDER
+    if what not in ("nothing", "file"):
+        place.parent.mkdir(parents=True)
+    match what:
+        case "file":
+            root.touch()
+        case "binary":
+            place.write_bytes(b"nr_pt_pages\0")
+        case "pipe":
+            os.mkfifo(place)
+        case "giant":
+            place.write_bytes(b"\n" * (9 << 20))
+        case "out":
+            place.symlink_to(tmp_path / "secret")
+            (tmp_path / "secret").write_text("nr_pt_pages")
+        case "deep":
+            place.write_text("void f(void) { v_start = " + "(" * 100_000 + "nr_pt_pages = 1;")
+        case "two":
+            body = "{ unsigned long v_start, nr_pt_pages; v_start = 0; nr_pt_pages = 2; }"
+            place.write_text(f"void one(void) {body}\nvoid other(void) {body}\n")
+        case "cut":
+            place.write_text("static int build(void) { unsigned long nr_pt_pages, v_start; v_start")
+    assert_refused(run(capsys, "tree", str(root)), "expected")
+
+
+@pytest.mark.parametrize(
+    "deep", ["(" * 20_000 + "1" + ")" * 20_000, "-" * 20_000 + "1", "{" * 5_000 + "}" * 5_000 + ";v_end = 1"]
+)
+def test_deep_nesting_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path, deep: str) -> None:
+    """It is not understood, or refused in one line."""
+    ran = run(
+        capsys,
+        "tree",
+        str(written(tmp_path, changed("vpt_end = vpt_start", f"vpt_start = {deep}; vpt_end = vpt_start"))),
+    )
+    assert ran.status in (2, 3)
+    assert "tool failed" not in ran.err
+
+
+def test_without_the_extra_it_says_so(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = util.find_spec
+    monkeypatch.setattr(util, "find_spec", lambda name: None if name == "tree_sitter_c" else found(name))
+    assert_refused(run(capsys, "tree", str(tmp_path)), "tree_sitter_c", "ptproof[tree]")

@@ -1,0 +1,166 @@
+"""Changes to the count, as people make them: each is proved for all inputs, or refuted by a layout, with no lemma for it."""
+
+from collections.abc import Mapping
+
+from ptproof.formal.c.tree_files import Tree
+from ptproof.formal.c.values import Unknown
+from ptproof.formal.layouts.paging import COMPAT, X86_64, PagingMode
+from ptproof.formal.logic.prover import prove
+from ptproof.formal.logic.verdict import Proved, Refuted, Verdict
+from ptproof.formal.source import check_tree
+from ptproof.formal.source.dom0_source import dom0_source
+from ptproof.proofs.source.questions import inquiry
+from small_tree import BUILDER, FILES, Change, changed, files
+
+END = "v_end = (vstack_end + (1UL << 22) - 1) & ~((1UL << 22) - 1);"
+MORE = "v_end += 1UL << 22;"
+LEFT = "v_end - vstack_end < (512UL << 10)"
+START = "nr_pt_pages = 2; ; nr_pt_pages++"
+TABLES = "vpt_end = vpt_start + nr_pt_pages * PAGE_SIZE;"
+STACK = "vstack_end = vstack_start + PAGE_SIZE;"
+L1 = "NR(v_start, v_end, L2_PAGETABLE_SHIFT)) <= nr_pt_pages"
+BODY = FILES[BUILDER].partition("#define NR")[2].partition("        if ( (!compat")[0]
+NEEDED = (
+    "!compat + NR(v_start, v_end, L4_PAGETABLE_SHIFT) + (!compat ? NR(v_start, v_end, L3_PAGETABLE_SHIFT) : 4) + "
+    "NR(v_start, v_end, L2_PAGETABLE_SHIFT)"
+)
+BREAK = "            break;\n    }"
+
+
+def block(text: str) -> Change:
+    """Another count of the blocks that a region touches."""
+    return changed(BODY, f"(low, high, shift) ({text})\n")
+
+
+def rounded(shift: int, padding: str = "512UL << 10") -> tuple[Change, ...]:
+    """Another rounding, and another padding."""
+    return (
+        changed(END, END.replace("22", str(shift))),
+        changed(MORE, f"v_end += 1UL << {shift};"),
+        changed("512UL << 10", padding),
+    )
+
+
+def raised(tries: int) -> tuple[Change, ...]:
+    """From the fewest tables there are, raised to what is needed, so many times at most."""
+    return (
+        changed(START, f"nr_pt_pages = compat ? 6 : 4, tries = 0; tries < {tries}; tries++"),
+        changed(BREAK, f"            break;\n        nr_pt_pages = {NEEDED};\n    }}"),
+    )
+
+
+COUNTED_FIRST = (
+    changed(f"for ( {START} )", "nr_pt_pages = 1;\n    do"),
+    changed(TABLES, f"nr_pt_pages++; {TABLES}"),
+    changed("        if ( (!compat", "    } while ( (!compat"),
+    changed("<= nr_pt_pages )\n" + BREAK, "> nr_pt_pages );"),
+)
+
+PROVED: dict[str, tuple[Change, ...]] = {
+    "starts at 3": (changed(START, START.replace("2", "3")),),
+    "starts at the fewest tables": (changed(START, START.replace("2", "compat ? 6 : 4")),),
+    "rounds to 2 MiB": rounded(21),
+    "rounds to 1 GiB": rounded(30, "3UL << 20"),
+    "pads with 1 MiB": rounded(22, "1UL << 20"),
+    "doesn't round": (changed(END, "v_end = vstack_end + (512UL << 10);"), changed(LEFT, "0")),
+    "raises to what is needed": (
+        changed(START, "nr_pt_pages = 2; ; "),
+        changed(BREAK, f"            break;\n        nr_pt_pages = {NEEDED};\n    }}"),
+    ),
+    "counts before it tries": COUNTED_FIRST,
+    "gives up above a limit": (changed(STACK, f'{STACK} if ( nr_pt_pages > 9999 ) panic("many");'),),
+    "counts inclusively": (block("(((high) - 1) >> (shift)) - ((low) >> (shift)) + 1"),),
+    "ends in one step": (
+        changed(END, "v_end = (vstack_end + (512UL << 10) + (1UL << 22) - 1) & -(1UL << 22);"),
+        changed(LEFT, "0"),
+    ),
+}
+REFUTED: dict[str, tuple[str, PagingMode, tuple[Change, ...]]] = {
+    "starts above the fewest": ("exact", X86_64, (changed(START, START.replace("2", "compat ? 7 : 5")),)),
+    "goes up by two": ("exact", COMPAT, (changed(START, START.replace("++", " += 2")),)),
+    "rounds to 2 MiB, adds 4": ("exact", X86_64, (changed(END, END.replace("22", "21")),)),
+    "forgets the L4": ("exact", X86_64, (changed("(!compat + NR", "(NR"),)),
+    "forgets the L3": ("exact", COMPAT, (changed("NR(v_start, v_end, L4_PAGETABLE_SHIFT) +", ""),)),
+    "forgets the L1": ("exact", X86_64, (changed(f"+\n              {L1}", ") <= nr_pt_pages"),)),
+    "three L2 for compat": ("exact", COMPAT, (changed(" : 4)", " : 3)"),)),
+    "mixes up the guests": ("exact", COMPAT, (changed("(!compat + NR", "(compat + NR"),)),
+    "the shift of another level": (
+        "exact",
+        X86_64,
+        (changed("NR(v_start, v_end, L3_PAGETABLE_SHIFT)", "NR(v_start, v_end, L4_PAGETABLE_SHIFT)"),),
+    ),
+    "the shift of no level": (
+        "exact",
+        X86_64,
+        (changed("NR(v_start, v_end, L4_PAGETABLE_SHIFT)", "NR(v_start, v_end, 48)"),),
+    ),
+    "counts by length": ("exact", X86_64, (block("((high) - (low) + (1UL << (shift)) - 1) >> (shift)"),)),
+    "rounds down": ("exact", COMPAT, (block("((high) >> (shift)) - ((low) >> (shift))"),)),
+    "one block too many": ("exact", X86_64, (block("((high) >> (shift)) - ((low) >> (shift)) + 1"),)),
+    "counts from 0": ("exact", X86_64, (block("((high) + (1UL << (shift)) - 1) >> (shift)"),)),
+    "goes on when it is enough": ("exact", X86_64, (changed(L1, L1.replace("<=", "<")),)),
+    "one more in the end": ("exact", X86_64, (changed("tell(v_end);", "nr_pt_pages++; tell(v_end);"),)),
+    "a late end": ("exact", X86_64, (changed("tell(v_end);", "v_end += PAGE_SIZE; tell(v_end);"),)),
+    "a late line": ("exact", COMPAT, (changed("tell(v_end);", f"{MORE} tell(v_end);"),)),
+    "no stack in it": ("fits", X86_64, (changed(END, END.replace("vstack_end", "vpt_end")),)),
+    "less padding": ("fits", COMPAT, rounded(22, "256UL << 10")),
+    "no padding": ("fits", X86_64, (changed(MORE, ";"),)),
+    "a table less": (
+        "consistent",
+        X86_64,
+        (changed(TABLES, TABLES.replace("nr_pt_pages *", "(nr_pt_pages - 1) *")),),
+    ),
+    "two pages of stack": (
+        "consistent",
+        COMPAT,
+        (changed(STACK, STACK.replace("PAGE_SIZE", "2 * PAGE_SIZE")),),
+    ),
+    "three raises at most": ("consistent", X86_64, raised(3)),
+    "one raise at most": ("consistent", COMPAT, raised(1)),
+}
+OPEN: dict[str, tuple[Change, ...]] = {"six raises at most": raised(6)}
+
+
+def decided(asked: Mapping[str, tuple[str, PagingMode, tuple[Change, ...]]]) -> dict[str, Verdict]:
+    """The verdict on one property of each changed tree, all at once: what they rest on is proved once."""
+    claims = []
+    for name, (what, mode, changes) in asked.items():
+        source = dom0_source(Tree("small", files(*changes).get))
+        pieces = [each for each in inquiry(source).properties(mode) if each.name == what]
+        assert len(pieces) == 1, name
+        assert not isinstance(pieces[0].asked, Unknown), f"{name}: {pieces[0].asked}"
+        claims.append(check_tree._claim(pieces[0]))
+    decisions = prove(claims, jobs=2).decisions
+    return {name: each.parts[0].verdict for name, each in zip(asked, decisions, strict=True)}
+
+
+def test_changes_that_are_right_are_proved() -> None:
+    """For all inputs: as many frames are set aside as the region takes."""
+    found = decided({name: ("exact", X86_64, changes) for name, changes in PROVED.items()})
+    assert {name: verdict for name, verdict in found.items() if not isinstance(verdict, Proved)} == {}
+
+
+def test_changes_that_are_wrong_are_refuted() -> None:
+    """By a layout, with the tree's own loop run on it, that the machine judges."""
+    found = decided(REFUTED)
+    assert {name: verdict for name, verdict in found.items() if not isinstance(verdict, Refuted)} == {}
+    replays = [each.witness.replay for each in found.values() if isinstance(each, Refuted)]
+    assert all(each.holds is False for each in replays)
+
+
+def test_what_is_not_decided_stays_open() -> None:
+    """And is not called right."""
+    (verdict,) = decided({name: ("exact", X86_64, changes) for name, changes in OPEN.items()}).values()
+    assert not isinstance(verdict, Proved | Refuted)
+
+
+def test_a_tree_is_judged_as_a_whole() -> None:
+    """What isn't the encoding's count comes with its properties, proved or refuted."""
+    right = check_tree.check_tree(Tree("small", files(*PROVED["starts at 3"]).get), seconds=60)
+    assert right.status == 0
+    assert {each.piece.name for each in right.properties} == {"exact", "least", "stops", "consistent", "fits"}
+    assert all(each.proved for each in right.properties)
+    wrong = check_tree.check_tree(Tree("small", files(*REFUTED["three L2 for compat"][2]).get), seconds=60)
+    assert wrong.status == 1
+    assert wrong.count_is(X86_64) == "4-level"
+    assert any(each.refuted for each in wrong.properties)
