@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from ..about_claims.prove import add_limits
-from ..arguments import add_json, check_json_apart
+from ..arguments import add_json, set_files
 
 if TYPE_CHECKING:
     from ...source.check_tree import TreeCheck
@@ -41,6 +41,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--quiet", action="store_true", help="print the verdicts only")
     add_limits(parser)
+    set_files(parser, writes=("json", "sarif"), folders=("path",))
     parser.set_defaults(run=run)
 
 
@@ -49,23 +50,21 @@ def run(arguments: argparse.Namespace) -> int:
     from importlib.util import find_spec
 
     from ...edge.errors import InputError
-    from ...edge.files import check_writable, write_json
+    from ...edge.files import write_json
+    from ...edge.outside import say
 
     missing = [each for each in ("tree_sitter", "tree_sitter_c") if find_spec(each) is None]
     if missing:
         raise InputError(f"{' and '.join(missing)} not installed: pip install 'ptproof[tree]'")
     from ...reports.tree_report import as_dict, as_sarif, lines
 
-    check_json_apart(arguments.json, arguments.path)
-    check_writable(arguments.json, arguments.sarif)
     if arguments.revs is not None:
         found, errors, status = _sweep(arguments)
     else:
         check = _checked(arguments, arguments.rev)
         found, errors, status = [(arguments.rev, check)], [], int(check.status)
         if "-" not in (arguments.json, arguments.sarif):
-            for line in lines(check, quiet=arguments.quiet):
-                print(line)
+            say(lines(check, quiet=arguments.quiet))
     if arguments.json is not None:
         write_json(arguments.json, as_dict(found, errors))
     if arguments.sarif is not None:
@@ -96,8 +95,9 @@ def _sweep(arguments: argparse.Namespace) -> "tuple[list[tuple[str | None, TreeC
     import sys
 
     from ...c.tree_files import revisions
-    from ...edge.errors import InputError, one_line
+    from ...edge.errors import InputError
     from ...edge.exit_status import Status
+    from ...edge.outside import say
     from ...reports.tree_report import row
 
     found: list[tuple[str | None, TreeCheck]] = []
@@ -110,15 +110,12 @@ def _sweep(arguments: argparse.Namespace) -> "tuple[list[tuple[str | None, TreeC
         except InputError as error:
             errors.append(str(error))
             statuses.append(Status.BAD_INPUT)
-            print(f"ptproof: {one_line(str(error))}", file=sys.stderr)
+            say([f"ptproof: {error}"], sys.stderr)
             continue
         found.append((revision, check))
         statuses.append(check.status)
         told = row("", check)
         if "-" not in (arguments.json, arguments.sarif):
-            print(
-                one_line(row(revision, check)) + ("" if before in (None, told) else "  <- changed"),
-                flush=True,
-            )
+            say([row(revision, check) + ("" if before in (None, told) else "  <- changed")])
         before = told
     return found, errors, max(statuses)
