@@ -11,13 +11,13 @@ from typing import Final
 
 from ...encodings import dom0_builder
 from ...encodings import read_only_walk as walk
-from ...encodings.builder_loop import LEVELS, shift_of
+from ...encodings.builder_loop import LEVELS, shift_of, tables_for
 from ...encodings.dom0_builder import ENTRIES, ENTRY_BITS, PAGES_IN_SPACE
 from ...formal.logic.theorem import Assumption, Induction, Lemma, Run, Statement, Steps, Use
 from ...formal.words.word import Truth, Word, all_of, choose, number, replaced, word
 from ..builder.mapped_pages import table_page
 from ..builder.table_places import small_entries
-from ..builder.walk_down import entry_under, under
+from ..builder.walk_down import entry_under, has_its_entry, under
 from ..shared.region import v_start, vpt_start
 
 SHIFTS: Final = tuple(shift_of(level) for level in LEVELS)
@@ -37,8 +37,8 @@ def entry_of(shift: int) -> Word:
 
 
 def rounded(shift: int, below: Word) -> Word:
-    """⌈(o + e) / 512⌉: the tables that a level takes for ``below`` of the level below."""
-    return (entry_of(shift) + below + (ENTRIES - 1)) >> ENTRY_BITS
+    """⌈(o + e) / 512⌉: the tables that a level takes for ``below`` of the level below, 0 for none."""
+    return tables_for(entry_of(shift), below)
 
 
 def walked(count: Word, l1: Word, l2: Word, l3: Word, whole: Word) -> Run:
@@ -137,28 +137,6 @@ def pointer_goes_on() -> Lemma:
                 ),
             ),
             goal=_stands(next_table, next_entry, after),
-        ),
-    )
-
-
-@cache
-def has_a_table() -> Lemma:
-    """The entry for one that is there lies in a table that was taken."""
-    there, tables = word("there"), word("tables")
-    return Lemma(
-        "has-a-table",
-        "k < e ⇒ ⌊(o + k) / 512⌋ < ⌈(o + e) / 512⌉",
-        Statement(
-            assumptions=(
-                _small_entry(),
-                Assumption("there", (below < there) & (there <= LOW), "k < e"),
-                Assumption(
-                    "tables",
-                    tables == (own_entry + there + (ENTRIES - 1)) >> ENTRY_BITS,
-                    "the tables are ⌈(o + e) / 512⌉",
-                ),
-            ),
-            goal=((own_entry + below) >> ENTRY_BITS < tables) & (tables <= LOW),
         ),
     )
 
@@ -345,9 +323,9 @@ def tables_are_there() -> Lemma:
         Steps(
             uses=(
                 small_entries().at(),
-                has_a_table().at(own_entry=entry_of(21), below=at, there=pages, tables=l1_tables),
-                has_a_table().at(own_entry=entry_of(30), below=x1, there=l1_tables, tables=l2_tables),
-                has_a_table().at(own_entry=entry_of(39), below=x2, there=l2_tables, tables=l3_tables),
+                has_its_entry().at(own=entry_of(21), below=at, count=pages, tables=l1_tables),
+                has_its_entry().at(own=entry_of(30), below=x1, count=l1_tables, tables=l2_tables),
+                has_its_entry().at(own=entry_of(39), below=x2, count=l2_tables, tables=l3_tables),
             ),
             generalise=(
                 x3,
