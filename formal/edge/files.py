@@ -150,7 +150,7 @@ def check_folder(name: str) -> None:
     number, reason = 0, ""
     try:
         if name and stat.S_ISREG(os.stat(name).st_mode):  # noqa: PTH116 - as above
-            raise InputError(f"{name}: expected a folder, found something else")
+            raise InputError(f"{name}: can't be written to: expected a folder, found something else")
     except (OSError, ValueError):  # told below
         pass
     try:

@@ -120,8 +120,8 @@ def test_folders_that_cannot_be_made(
         raise AssertionError
 
     monkeypatch.setattr(claim_module, "claims", claims)
-    told = "expected a folder, found something else" if folder == "x" else "can't be written to"
-    assert_refused(run(capsys, *command, folder), told)
+    told = "expected a folder, found something else" if folder == "x" else ""
+    assert_refused(run(capsys, *command, folder), "can't be written to", told)
 
 
 @pytest.mark.parametrize("name", ["x", "link", "/dev/stdin", "/proc/self/fd/0"])

@@ -227,7 +227,7 @@ def test_an_interruption_while_solvers_work(argv: tuple[str, ...], seconds: floa
             time.sleep(0.01)
         time.sleep(seconds)
         os.killpg(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=5)  # within two seconds, on a machine that isn't busy
+        out, err = process.communicate(timeout=20)  # within two seconds, on a machine that is quiet
     assert (process.returncode, out, err) == (130, "", "ptproof: interrupted\n")
 
 
