@@ -31,6 +31,8 @@ INDEX: Final = "index.json"
 READABLE: Final = "index.md"
 PROOFS: Final = "proofs.sexp"
 FOLDER: Final = "obligations"
+CERTIFICATES: Final = "certificates"
+"""What the checker of proofs makes in an export: it stays, since its files are found by what they are about."""
 
 
 @frozen
@@ -185,7 +187,9 @@ def _earlier(root: Path) -> list[Path]:
         return []
     if not root.is_dir():
         raise InputError(f"{root}: expected a folder, found something else")
-    there = sorted(each for each in root.rglob("*") if each != root / FOLDER or each.is_symlink())
+    kept = {root / FOLDER, *(root / CERTIFICATES).glob("*.cnf"), *(root / CERTIFICATES).glob("*.lrat")}
+    kept |= {root / CERTIFICATES}
+    there = sorted(each for each in root.rglob("*") if each not in kept or each.is_symlink())
     ours = {root / name for name in _listed(root / INDEX)}
     for each in there:
         if each not in ours or each.is_symlink() or not each.is_file():
