@@ -35,6 +35,8 @@ PROOFS: Final = "proofs.sexp"
 FOLDER: Final = "obligations"
 MOST_BYTES: Final = most(seconds=5e-8, memory=20)
 """The largest index that is taken for one, in bytes."""
+CERTIFICATES: Final = "certificates"
+"""What the checker of proofs makes in an export: it stays, since its files are found by what they are about."""
 
 
 @frozen
@@ -189,7 +191,9 @@ def _earlier(root: Path) -> list[Path]:
         return []
     if not root.is_dir():
         raise InputError(f"{root}: expected a folder, found something else")
-    there = sorted(each for each in root.rglob("*") if each != root / FOLDER or each.is_symlink())
+    kept = {root / FOLDER, *(root / CERTIFICATES).glob("*.cnf"), *(root / CERTIFICATES).glob("*.lrat")}
+    kept |= {root / CERTIFICATES}
+    there = sorted(each for each in root.rglob("*") if each not in kept or each.is_symlink())
     ours = {root / name for name in _listed(root / INDEX)}
     for each in there:
         if each not in ours or each.is_symlink() or not each.is_file():

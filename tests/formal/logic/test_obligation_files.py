@@ -98,7 +98,20 @@ def test_an_earlier_export_is_replaced(capsys: Capture, folder: Path) -> None:
     assert len(content(folder)) < len(before)
 
 
-@pytest.mark.parametrize("name", ["notes.txt", f"{FOLDER}/mine.smt2", "sub/index.md"])
+def test_what_the_checker_of_proofs_made_stays(capsys: Capture, folder: Path) -> None:
+    """Clauses and their proofs have the hash of the clauses as a name: a later export may need them."""
+    run(capsys, "export", str(folder))
+    (folder / "certificates").mkdir()
+    for end in ("cnf", "lrat"):
+        (folder / f"certificates/{'0' * 64}.{end}").write_text("kept")
+    before = content(folder)
+    assert run(capsys, "export", str(folder)).status == 0
+    assert content(folder) == before
+
+
+@pytest.mark.parametrize(
+    "name", ["notes.txt", f"{FOLDER}/mine.smt2", "sub/index.md", "certificates/mine.txt"]
+)
 def test_nothing_of_yours_is_touched(capsys: Capture, folder: Path, name: str) -> None:
     """A file that is no export's stops it, named, before anything is written or removed."""
     run(capsys, "export", str(folder))

@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import pytest
 import tiny_claims as tiny
-from ptproof.formal.certify.sat_oracle import refutation
 from ptproof.formal.logic.claim import Expected
 from ptproof.formal.logic.obligation_files import exported, write
 from ptproof.formal.logic.theorem import Induction, Lemma, Loop, Run, Statement, Steps
@@ -22,6 +21,7 @@ from ptproof.formal.words.word import choose, truncated, word, zero_extended
 from tiny_claims import assume, lemma, part, x, y
 
 CHECKER: Final = Path(__file__).parents[3] / "proofs/checker/check_proofs.py"
+FINDER: Final = CHECKER.with_name("find_proofs.py")
 any_word, wide = word("any", 8), word("wide", 16)
 UP: Final = Loop(
     "up", (y,), (x,), (x.like(0),), x < y, (choose(any_word < 1, x + 1, 1 + x),), free=(any_word,)
@@ -67,12 +67,11 @@ def checked(folder: Path, *arguments: str) -> SimpleNamespace:
     return SimpleNamespace(status=done.returncode, out=done.stdout, err=done.stderr)
 
 
-def refuted(folder: Path) -> None:
-    """Have each of the clauses that the checker wrote refuted."""
-    for file in (folder / "certificates").glob("*.cnf"):
-        _, *lines = file.read_text().splitlines()
-        proof = refutation([tuple(map(int, line.split()[:-1])) for line in lines])
-        file.with_suffix(".lrat").write_text(proof)
+def found(folder: Path) -> SimpleNamespace:
+    """What comes of having proofs found for clauses."""
+    command = [sys.executable, str(FINDER), str(folder)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    return SimpleNamespace(status=done.returncode, out=done.stdout)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +80,7 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("honest")
     write(str(folder), exported(CLAIMS).files)
     checked(folder)
-    refuted(folder)
+    assert found(folder / "certificates").status == 0
     return folder
 
 
@@ -93,9 +92,9 @@ def bundle(honest: Path, tmp_path: Path) -> Path:
 
 def test_an_honest_bundle_is_certified(honest: Path) -> None:
     """Every obligation that a theorem rests on, itself and below; nothing is said of what is refuted by an example."""
-    found = checked(honest)
-    assert (found.status, found.err) == (0, "")
-    assert found.out.splitlines() == [
+    told = checked(honest)
+    assert (told.status, told.err) == (0, "")
+    assert told.out.splitlines() == [
         "obligations certified by a solver open  theorem: assumptions",
         "          2         2           0    0  proved 8 bits proved: small",
         "          0         0           0    0  reached 8 bits proved: by example",
@@ -112,10 +111,21 @@ def test_an_honest_bundle_is_certified(honest: Path) -> None:
 def test_without_certificates_all_is_open(bundle: Path) -> None:
     """Nothing is taken on word unasked: status 3, and the clauses are there for a solver."""
     shutil.rmtree(bundle / "certificates")
-    found = checked(bundle)
-    assert found.status == 3
-    assert "          2         0           0    2  proved 8 bits proved: small" in found.out
+    told = checked(bundle)
+    assert told.status == 3
+    assert "          2         0           0    2  proved 8 bits proved: small" in told.out
     assert list((bundle / "certificates").glob("*.cnf"))
+
+
+def test_clauses_that_can_hold_have_no_proof(tmp_path: Path) -> None:
+    """They are named, the others have theirs, and none is asked of the solver twice."""
+    (tmp_path / "can.cnf").write_text("p cnf 1 1\n1 0\n")
+    (tmp_path / "cannot.cnf").write_text("p cnf 1 2\n1 0\n-1 0\n")
+    complaint = f"{tmp_path}/can.cnf: it can be satisfied\n"
+    for count in (1, 0):
+        ran = found(tmp_path)
+        assert (ran.status, ran.out) == (3, f"{complaint}{count} proofs written to {tmp_path}\n")
+    assert (tmp_path / "cannot.lrat").read_text() == "3 0 1 2 0\n"
 
 
 @pytest.mark.parametrize(
@@ -124,9 +134,9 @@ def test_without_certificates_all_is_open(bundle: Path) -> None:
 def test_a_solvers_word_is_counted_apart(bundle: Path, says: str, status: int, columns: str) -> None:
     """What a solver says of the SMT-LIB file is no certificate; whatever isn't `unsat` leaves it open."""
     shutil.rmtree(bundle / "certificates")
-    found = checked(bundle, sys.executable, "-c", f"print({says!r})")
-    assert found.status == status
-    assert f"          2         0           {columns}  proved 8 bits proved: small" in found.out
+    told = checked(bundle, sys.executable, "-c", f"print({says!r})")
+    assert told.status == status
+    assert f"          2         0           {columns}  proved 8 bits proved: small" in told.out
 
 
 def test_a_real_solver(bundle: Path) -> None:
@@ -141,11 +151,11 @@ def spoiled(bundle: Path, old: str, new: str, name: str = "proofs.sexp") -> str:
     text = file.read_text()
     assert text.count(old) == 1, f"{text.count(old)} times: {old}"
     file.write_text(text.replace(old, new))
-    found = checked(bundle)
-    assert (found.status, found.out) == (1, ""), "it was taken"
-    assert found.err.startswith("refused: ")
-    assert found.err.count("\n") == 1
-    return str(found.err)
+    told = checked(bundle)
+    assert (told.status, told.out) == (1, ""), "it was taken"
+    assert told.err.startswith("refused: ")
+    assert told.err.count("\n") == 1
+    return str(told.err)
 
 
 PROOFS: Final = {
@@ -275,9 +285,9 @@ def test_names_and_shared_terms_are_for_the_question_to_choose(bundle: Path) -> 
 def test_a_file_is_missing(bundle: Path, name: str) -> None:
     """Each obligation's file has to be there, also that of what is not to be proved."""
     (bundle / "obligations" / name).unlink()
-    found = checked(bundle)
-    assert found.status == 1
-    assert name in found.err
+    told = checked(bundle)
+    assert told.status == 1
+    assert name in told.err
 
 
 def test_an_obligation_that_nobody_names(bundle: Path) -> None:
@@ -335,9 +345,9 @@ def test_a_certificate_of_another_question(bundle: Path) -> None:
     """A proof that is right, but of other clauses, is refused."""
     longest, *_, shortest = certificates(bundle)
     shutil.copy(longest, shortest)
-    found = checked(bundle)
-    assert (found.status, found.out) == (1, "")
-    assert "/obligations/" in found.err
+    told = checked(bundle)
+    assert (told.status, told.out) == (1, "")
+    assert "/obligations/" in told.err
 
 
 def damaged(proof: str) -> Iterator[str]:
