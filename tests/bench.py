@@ -17,6 +17,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -165,7 +166,7 @@ def machine() -> Iterator[Figure]:
         report = replay(layout)
         assert report.exact
         pages = layout.total.size >> PAGE_SHIFT
-        taken = timed(lambda layout=layout: replay(layout), 5)
+        taken = timed(partial(replay, layout), 5)
         name = f"the machine, {pages:,} pages, {report.consumed:,} tables"
         if most is None:
             yield Figure(f"{name}: for a million pages", taken / pages * 1e6, 0.4, "s")
@@ -213,7 +214,7 @@ def growth() -> Iterator[Figure]:
         works: tuple[tuple[str, list[tuple[int, Callable[[], object]]]], ...] = (
             (
                 "pages of a region",
-                [(each.total.size >> PAGE_SHIFT, lambda each=each: replay(each)) for each in regions],
+                [(each.total.size >> PAGE_SHIFT, partial(replay, each)) for each in regions],
             ),
             (
                 "boots in a log",
