@@ -5,6 +5,7 @@ alone, and what it finds is held against the figures of the model, which disagre
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Final
 
 from attrs import evolve
@@ -14,6 +15,10 @@ from ...formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
 from ...formal.logic.verdict import MachineDisagreesError, Replay
 from ...formal.machine.arrange import TooLarge, arrange, region_end, touched
 from ...formal.machine.replay import Report, misaligned, replay, with_frames
+
+once_arranged = lru_cache(512)(arrange)
+once_replayed = lru_cache(128)(replay)
+"""Many witnesses are of the same layout: within a run it is arranged, and replayed, once."""
 
 Values = Mapping[str, int]
 Judge = Callable[[Values], Replay]
@@ -68,7 +73,7 @@ def arranged(mode: PagingMode, v_start: int, vpt_start: int) -> Layout | None:
     if given is None:
         return None
     try:
-        layout = arrange(given)
+        layout = once_arranged(given)
     except TooLarge:
         return None
     if layout.vpt_start != vpt_start:
@@ -130,7 +135,7 @@ def resized(layout: Layout, values: Values, count: int) -> Layout:
 def seen(layout: Layout, title: str = "the builder's layout") -> tuple[tuple[str, Layout, Report], ...]:
     """The machine's report on a layout, where it is small enough to be built."""
     try:
-        return ((title, layout, replay(layout)),)
+        return ((title, layout, once_replayed(layout)),)
     except TooLarge:
         return ()
 
@@ -165,7 +170,7 @@ def counted(layout: Layout) -> tuple[bool, str]:
 def _taken(layout: Layout) -> int | None:
     """How many frames the builder takes; ``None`` for a region that is too large to build."""
     try:
-        return replay(layout).consumed
+        return once_replayed(layout).consumed
     except TooLarge:
         return None
 
