@@ -9,7 +9,7 @@ raise n to f(S, V(n)) at once.
 Source: TREE.md, "The generic proof"; Xen's ``xen/include/public/xen.h`` for the 512 KiB above the stack that a guest may rely on.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from random import Random
 from typing import Final
@@ -442,18 +442,23 @@ class Generic:
     def _no_wrap(self) -> tuple[Use, ...]:
         return (self.stays_below().at(),) if self.below else ()
 
+    def _goes_while(self, less: Truth, put: Mapping[Word, Word]) -> Truth:
+        """Unless the loop is left it goes on just while that holds; and it doesn't both go on and leave."""
+        goes, leaves = replaced(self.count.goes_on, put), replaced(self.count.leaves, put)
+        return implies(~leaves, goes == less) & ~(goes & leaves)
+
     def guard_is_count(self) -> Lemma:
         """It goes on while n < f(S, V(n))."""
         end = self.count.v_end
         cut = self._cut_lemma(
             "guard",
             "it goes on ⇔ n < f(S, V)",
-            lambda at: replaced(self.count.goes_on, {end: at}) == (n < tables(self.mode, v_start, at)),
+            lambda at: self._goes_while(n < tables(self.mode, v_start, at), {end: at}),
         )
         return self.lemma(
             "guard-is-count",
             "it goes on ⇔ n < f(S, V(n))",
-            Statement(assumptions=(self.room(n),), goal=self.count.goes_on == (n < self.needed(n))),
+            Statement(assumptions=(self.room(n),), goal=self._goes_while(n < self.needed(n), {})),
             Steps(
                 uses=(self.count_grows().at(m=n), *self._no_wrap(), cut.at(near=end)), generalise=terms(end)
             ),
