@@ -52,7 +52,7 @@ class PagingMode:
 
     ``name`` is what people write (``64``, ``compat``); ``title`` is what they read; ``bits`` is the
     guest's word size; ``p2m_entry`` the bytes of one p2m entry; ``levels`` go from L1 upwards;
-    ``entry_bytes`` is the size of one page-table entry.
+    ``entry_bytes`` is the size of one page-table entry; ``page_shift`` is log2 of the bytes of a page.
     """
 
     name: str
@@ -61,6 +61,7 @@ class PagingMode:
     p2m_entry: int
     entry_bytes: int
     levels: tuple[Level, ...] = field(validator=min_len(1))
+    page_shift: int = PAGE_SHIFT
 
     @property
     def counted_levels(self) -> tuple[Level, ...]:
