@@ -838,6 +838,17 @@ def beyond_start(mode: PagingMode, rounding_shift: int) -> Lemma:
 
 
 @cache
+def none_below(rounding_shift: int) -> Lemma:
+    """From a base that is only a line's border, no line ends below S."""
+    ahead = v_start - (v_start & -(1 << rounding_shift))
+    return Lemma(
+        f"none-below[{rounding_shift}]",
+        "S - ⌊S⌋ is less than a line",
+        Statement(goal=ahead >> rounding_shift == 0),
+    )
+
+
+@cache
 def settles_by(mode: PagingMode, rounding_shift: int) -> Lemma:
     """Where n is exact and ends in line w, the division's u lies between S and w."""
     lines = lines_of(mode, rounding_shift)
@@ -848,6 +859,12 @@ def settles_by(mode: PagingMode, rounding_shift: int) -> Lemma:
     wanted = pages_above_first(lines, b + first)
     u = lines_that_leave(lines, wanted)
     last = last_line(lines, b + n)
+    past: tuple[Use, ...] = (
+        starts_before(mode, rounding_shift).wherever(),
+        starts_by(lines).wherever(more=u, first=first, start=below - 1),
+    )
+    if shift == rounding_shift:
+        past = (none_below(rounding_shift).at(),)
     return Lemma(
         f"settles-by[{mode.name},{rounding_shift}]",
         "n = first + more(w), which ends in line w ⇒ u ≤ w, and line u ends above S",
@@ -874,8 +891,7 @@ def settles_by(mode: PagingMode, rounding_shift: int) -> Lemma:
                 pages_wanted(lines).at(first=first, w=last),
                 dividing.divides(lines).at(pages=wanted),
                 comes_by(lines).at(more=u, w=last, first=first),
-                starts_before(mode, rounding_shift).wherever(),
-                starts_by(lines).wherever(more=u, first=first, start=below - 1),
+                *past,
                 beyond_start(mode, rounding_shift).at(more=u),
             ),
             generalise=terms(
