@@ -8,7 +8,7 @@ E being where the boot stack ends: that is what Xen's two steps come to, as long
 from typing import Final
 
 from ..formal.edge.errors import InputError
-from ..formal.layouts.paging import COMPAT, X86_64, PagingMode
+from ..formal.layouts.paging import COMPAT, PAGING_MODES, SV39, X86_64, PagingMode
 from .closed_form import Lines, as_needed, lines_of
 from .dom0_count import FIRST_TRIED
 from .dom0_layout import PADDING, ROUNDING_SHIFT
@@ -57,14 +57,17 @@ def _note(mode: PagingMode, rounding: int, padding: int, style: str, *, xens: bo
         "search": "exact: the number found is what the region that it makes needs, neither more nor less.",
     }
     general = mode in (X86_64, COMPAT) and padding <= rounding
-    samples = ["Compared with the search on samples, not proved: that is done for 4 MiB and 512 KiB."]
+    samples = [
+        "Compared with the search on samples, not proved: that is done for Xen's modes and Sv39, 4 MiB and 512 KiB."
+    ]
     if style == "search":
         samples = ["The search itself. ptproof doesn't prove it exact for this mode, rounding and padding."]
         if general:
             samples = [
                 "ptproof proves any-rounding: the number found is what the region that it makes needs."
             ]
-    proved = [f"ptproof proves {known[style]}"] if xens else samples
+    known_modes = (*PAGING_MODES.values(), *([SV39] if style == "closed" else []))
+    proved = [f"ptproof proves {known[style]}"] if xens and mode in known_modes else samples
     return [
         f"Page-table frames of a region from v_start, its tables at vpt_start: {mode.title}.",
         f"The region ends at a multiple of {rounding:#x}, {padding:#x} above the boot stack's page at least.",

@@ -6,12 +6,14 @@ static count after k raises: n_0 = f(S, V(0)), n_{k+1} = f(S, V(n_k)).
 
 from typing import Final
 
+from ...encodings.dom0_count import FIRST_TRIED
 from ...encodings.dom0_layout import PADDING, ROUNDING_SHIFT, stack_end, v_end
 from ...encodings.static_count import raised
 from ...formal.layouts.layout import Layout
-from ...formal.layouts.paging import COMPAT, PAGE_SIZE, PAGING_MODES, X86_64, PagingMode
+from ...formal.layouts.paging import COMPAT, PAGE_SIZE, PAGING_MODES, SV39, X86_64, PagingMode
 from ...formal.logic.claim import Claim, Expected, Part, claim
 from ...formal.logic.theorem import Lemma, Statement, Steps
+from ...formal.logic.verdict import Replay
 from ...formal.words.word import Truth, Word, number
 from ..count.claims import BOTH, ordinary
 from ..shared import region, replays, search
@@ -212,7 +214,8 @@ def closed_form() -> tuple[Part, ...]:
 
     In pages and lines of 4 MiB, counted from ⌊S⌋ of 512 GiB, 64-bit: F = 5 - ⌊S/2M⌋ - ⌊S/1G⌋, b = ⌈(T + 516K)/4096⌉,
     y = max(0, b + F - 1024), u = 131072 ⌊y/133955071⌋ + 256 ⌊r/261631⌋ + ⌈(r mod 261631)/1022⌉, r = y mod 133955071. A 32-bit guest has F =
-    7 - ⌊S/2M⌋ and divides by 133955583 and 1022; a mode with more levels divides once more.
+    7 - ⌊S/2M⌋ and divides by 133955583 and 1022; a mode with a level more divides once more. Sv48 and arm64 with pages of 4 KiB
+    are as 64-bit, Sv57 as five levels.
     """
     return tuple(
         Part(
@@ -221,9 +224,9 @@ def closed_form() -> tuple[Part, ...]:
             least=(v_start, vpt_start),
             shape=ordinary(),
             without={"room": ordinary() & (v_start == 0) & (n == region.fixed_tables(mode) + 1)},
-            replay=replays.region_case(mode, _by_division),
+            replay=replays.region_case(mode, _by_division) if mode.name in PAGING_MODES else _walked(mode),
         )
-        for mode in PAGING_MODES.values()
+        for mode in (*PAGING_MODES.values(), SV39)
     )
 
 
@@ -366,6 +369,22 @@ def _by_division(values: Values, layout: Layout) -> tuple[bool, str]:
         found == layout.nr_pt_pages,
         f"by division {found}, the machine's search finds {layout.nr_pt_pages}",
     )
+
+
+def _walked(mode: PagingMode) -> replays.Judge:
+    """The same for a mode of no layout: the machine's search, each region walked."""
+
+    def judge(values: Values) -> Replay:
+        tried = FIRST_TRIED
+        while (took := replays.needed(mode, values, tried)) is not None and took > tried:
+            tried += 1
+        if took is None:
+            return Replay(None, replays.TOO_LARGE)
+        replays.agreed("n", values["n"], tried)
+        found = formed.divided(mode, ROUNDING_SHIFT, values["v_start"], values["vpt_start"], PADDING)
+        return Replay(found == tried, f"by division {found}, the machine's search finds {tried}")
+
+    return judge
 
 
 def _missed(count: int) -> replays.Holds:

@@ -10,7 +10,7 @@ from ptproof.encodings.dom0_count import tables
 from ptproof.encodings.dom0_layout import PADDING, ROUNDING_SHIFT
 from ptproof.encodings.spans import round_up
 from ptproof.formal.layouts.layout import ADDRESS_LIMIT
-from ptproof.formal.layouts.paging import COMPAT, PAGING_MODES, X86_64, PagingMode
+from ptproof.formal.layouts.paging import COMPAT, OTHER_MODES, PAGING_MODES, X86_64, PagingMode
 from ptproof.formal.words.word import compiled, number, word
 from ptproof.proofs.static.closed_form import divided
 
@@ -31,15 +31,20 @@ def layouts(seed: str, padding: int) -> Iterator[tuple[int, int]]:
         yield start & -random.choice((1, 4096)), (start + length) % ADDRESS_LIMIT
 
 
-@pytest.mark.parametrize("mode", PAGING_MODES.values(), ids=lambda mode: mode.name)
+MODES = PAGING_MODES | OTHER_MODES
+
+
+@pytest.mark.parametrize("mode", MODES.values(), ids=lambda mode: mode.name)
 @pytest.mark.parametrize(
     ("rounding", "padding"),
     [(ROUNDING_SHIFT, PADDING), (21, 64 << 10), (24, 1 << 20), (30, 3 << 20), (41, 0), (15, 4096)],
     ids=lambda each: f"{each:#x}",
 )
 def test_the_closed_form_is_what_the_search_finds(mode: PagingMode, rounding: int, padding: int) -> None:
+    page = 1 << mode.page_shift
+    rounding = max(rounding, mode.page_shift + 3)
     form = compiled([nr_pt_pages(mode, rounding, S, T, number(padding))], (S, T))
-    end = round_up(T + N * 4096 + 4096 + padding, rounding)
+    end = round_up(T + N * page + page + padding, rounding)
     needed = compiled([tables(mode, S, end)], (S, T, N))
     for start, tables_at in layouts(f"{mode.name} {rounding}", padding):
         found = least_count(lambda n, at=(start, tables_at): needed(*at, n)[0])  # type: ignore[misc]

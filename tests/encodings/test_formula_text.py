@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ptproof.encodings.formula_text import written
 from ptproof.formal.edge.errors import InputError
-from ptproof.formal.layouts.paging import COMPAT, PAGING_MODES, X86_64, PagingMode
+from ptproof.formal.layouts.paging import COMPAT, OTHER_MODES, PAGING_MODES, X86_64, PagingMode
 
 MIB, KIB = 1 << 20, 1 << 10
 XENS = (4 * MIB, 512 * KIB)
@@ -20,8 +20,7 @@ INPUTS = 1_000_000
 HARNESS = """
 #include <stdio.h>
 #define __init
-#define PAGE_SIZE 4096UL
-#define PAGE_SHIFT 12
+#define PAGE_SIZE %(page)dUL
 #define DIV_ROUND_UP(n, d) (((n) + (d) - 1) / (d))
 %(functions)s
 static unsigned long seed = %(seed)d;
@@ -72,7 +71,8 @@ def in_python(mode: PagingMode, sizes: tuple[int, int], style: str) -> object:
 @pytest.mark.parametrize(
     ("mode", "sizes", "style"),
     [(mode, XENS, style) for mode, style in product((X86_64, COMPAT), ("closed", "raises"))]
-    + [(mode, sizes, "closed") for mode in PAGING_MODES.values() for sizes in SIZES[1:]],
+    + [(mode, sizes, "closed") for mode in PAGING_MODES.values() for sizes in SIZES[1:]]
+    + [(mode, SIZES[2], "closed") for mode in OTHER_MODES.values()],
     ids=lambda each: each.name if isinstance(each, PagingMode) else str(each),
 )
 def test_compiled_it_finds_what_the_loop_finds(
@@ -82,7 +82,9 @@ def test_compiled_it_finds_what_the_loop_finds(
     inputs = INPUTS if (mode, sizes) == (X86_64, XENS) else INPUTS // 20
     source = tmp_path / "formula.c"
     source.write_text(
-        HARNESS % {"functions": functions, "seed": 0x9E3779B9, "inputs": inputs}, encoding="utf-8"
+        HARNESS
+        % {"functions": functions, "seed": 0x9E3779B9, "inputs": inputs, "page": 1 << mode.page_shift},
+        encoding="utf-8",
     )
     program = tmp_path / "formula"
     warnings = ["-Wall", "-Wextra", "-Werror"]

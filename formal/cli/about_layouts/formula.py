@@ -5,7 +5,18 @@ from typing import Final
 
 from ..arguments import add_json, number
 
-MODES: Final = ("64", "compat", "2-level", "5-level")
+MODES: Final = (
+    "64",
+    "compat",
+    "2-level",
+    "5-level",
+    "sv39",
+    "sv48",
+    "sv57",
+    "arm64-4k",
+    "arm64-16k",
+    "arm64-64k",
+)
 STYLES: Final = ("closed", "raises", "search")
 LANGUAGES: Final = ("c", "python")
 
@@ -52,9 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
     from ...edge.exit_status import Status
     from ...edge.files import write_json
     from ...layouts.formula import formula
-    from ...layouts.paging import PAGING_MODES
+    from ...layouts.paging import OTHER_MODES, PAGING_MODES
 
-    mode = PAGING_MODES[arguments.mode]
+    mode = (PAGING_MODES | OTHER_MODES)[arguments.mode]
     text = formula()(mode, arguments.rounding, arguments.padding, arguments.style, arguments.lang)
     if arguments.json is not None:
         write_json(
