@@ -33,8 +33,11 @@ MEANINGS: Final[Mapping[str, str]] = {
     "raises-64": "For a 64-bit dom0, counting again three times with what was found gives what the search gives, and some "
     "regions take all three. Within 2 GiB, once is enough.",
     "raises-compat-1": "For a 32-bit dom0, counting again once with what was found gives what the search gives.",
-    "closed-form": "A fixed number of counts in a row, without a search, gives what the search gives, as long as "
+    "static": "A fixed number of counts in a row, without a search, gives what the search gives, as long as "
     "the region doesn't take up almost the whole address space.",
+    "closed-form": "A division for each level that reaches further than 4 MiB, and one for the 4 MiB themselves, give what the "
+    "search gives, without a search and without counting again, as long as the region doesn't take up almost the whole address "
+    "space.",
     "any-rounding": "That the count is precise doesn't rest on the 4 MiB and the 512 KiB: any power of two from a page on and "
     "any padding do.",
     "rounding-cost": "Rounding to 4 MiB and padding cost at most 4 more page tables, or 2 for a 32-bit dom0, and 4 MiB + 508 "

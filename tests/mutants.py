@@ -18,12 +18,13 @@ from mutants_beyond_the_count import MUTANTS as OTHERS
 ROOT: Final = Path(__file__).parents[1]
 SECONDS: Final = 120
 LAYOUTS: Final = "layouts"
+FORM: Final = "the closed form"
 TOOL_FAILED: Final = "the tool failed"
 
 
 @frozen
 class Mutant:
-    """``old`` stands once in ``file`` and is replaced by ``new``; ``caught_by`` is a claim's id or `LAYOUTS`."""
+    """``old`` stands once in ``file`` and is replaced by ``new``; ``caught_by`` is a claim's id, `LAYOUTS` or `FORM`."""
 
     name: str
     file: str
@@ -58,6 +59,12 @@ MUTANTS: Final = (
     Mutant("region-of-one-frame-more", "encodings/dom0_count.py", "v_end(vpt_start, nr_pt_pages))", "v_end(vpt_start, nr_pt_pages + 1))", LAYOUTS),
     Mutant("goes-on-when-enough", "encodings/dom0_count.py", "goes_on=tried < needed,", "goes_on=tried <= needed,", "min-2level"),
     Mutant("steps-by-two", "encodings/dom0_count.py", "step=(tried + 1,),\n        leap", "step=(tried + 2,),\n        leap", "min-64"),
+    Mutant("block-without-its-table", "encodings/closed_form.py", "(lines - found[-1].lines)) - 1))", "(lines - found[-1].lines))))", FORM),
+    Mutant("gain-one-too-small", "encodings/closed_form.py", "(lines - found[-1].lines)) - 1))", "(lines - found[-1].lines)) - 2))", FORM),
+    Mutant("floor-for-ceiling", "encodings/closed_form.py", "choose(left > 0, number(1), number(0))", "choose(left > worth, number(1), number(0))", FORM),
+    Mutant("no-carry-into-the-next-block", "encodings/closed_form.py", "choose(left > 0, number(1), number(0))", "choose((left > 0) & (more & 0xff != 0xff), number(1), number(0))", FORM),
+    Mutant("two-lines-to-start-with", "encodings/closed_form.py", "needed > 1 << lines.pages, needed - (1 << lines.pages)", "needed > 2 << lines.pages, needed - (2 << lines.pages)", FORM),
+    Mutant("closed-form-starts-at-zero", "encodings/closed_form.py", "- (before >> level.shift)", "- (v_start >> level.shift)", FORM),
     Mutant("one-application-less", "encodings/static_count.py", "range(raises + 1)", "range(raises)", "raises-compat-1"),
     Mutant("initrd-not-on-a-page", "encodings/dom0_arrangement.py", "above = _page_up(initrd.end)", "above = initrd.end", "starts-page-aligned"),
     Mutant("kernel-not-rounded-up", "encodings/dom0_arrangement.py", "above = _page_up(kernel.end)", "above = kernel.end", "starts-page-aligned"),
@@ -92,6 +99,26 @@ sys.exit(any(laid_out(each) != arrange(each) for each in given))
 """
 
 
+FORM_COMPARISON: Final = """
+import sys
+from ptproof.encodings.closed_form import nr_pt_pages
+from ptproof.encodings.concrete import least_count
+from ptproof.encodings.dom0_count import tables_for
+from ptproof.formal.layouts.paging import COMPAT, X86_64
+from ptproof.formal.words.word import compiled, number, word
+s, t, n = map(word, "stn")
+for mode in (X86_64, COMPAT):
+    form = compiled([nr_pt_pages(mode, 22, s, t, number(512 << 10))], (s, t))
+    needed = compiled([tables_for(mode, s, t, n)], (s, t, n))
+    for start in (0, 0x3fe00000, 0x7ffff000, (1 << 39) - (1 << 22), (1 << 64) - (1 << 31)):
+        for end in (1 << 22, 1 << 30, 7 << 30, 1 << 39, 1 << 41):
+            for pages in range(0, 2600, 7):
+                at = start, (start + end - pages * 4096) % (1 << 64)
+                if pages * 4096 < end and form(*at)[0] != least_count(lambda frames: needed(*at, frames)[0]):
+                    sys.exit(1)
+"""
+
+
 def copied(folder: Path, mutant: Mutant | None) -> Path:
     """A copy of the package in ``folder``, with the mutant's change; its search path. Raises ValueError."""
     for name in ("formal", "encodings", "proofs"):
@@ -109,8 +136,8 @@ def copied(folder: Path, mutant: Mutant | None) -> Path:
 
 def noticed(folder: Path, caught_by: str) -> str:
     """What the claim or the comparison says against the copy in ``folder``; empty when it finds it sound."""
-    if caught_by == LAYOUTS:
-        command = ["-c", COMPARISON]
+    if caught_by in (LAYOUTS, FORM):
+        command = ["-c", COMPARISON if caught_by == LAYOUTS else FORM_COMPARISON]
     else:
         command = ["-m", "ptproof.formal", "prove", caught_by, "--quiet"]
     ended = subprocess.run(
@@ -124,6 +151,10 @@ def noticed(folder: Path, caught_by: str) -> str:
     )
     if ended.returncode == 0 or TOOL_FAILED in ended.stderr:  # nothing is known of what broke the tool
         return ""
-    if caught_by == LAYOUTS:
-        return "the formulas' layouts are not the machine's" if ended.returncode == 1 else ended.stderr
+    if caught_by in (LAYOUTS, FORM):
+        return (
+            "the formulas' layouts are not the machine's, or the form not the search"
+            if ended.returncode == 1
+            else ended.stderr
+        )
     return f"status {ended.returncode}: {ended.stderr.strip()}"

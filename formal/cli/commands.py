@@ -6,7 +6,7 @@ it and gives the exit status. At the top a module imports next to nothing; what 
 
 from . import completion
 from .about_claims import certify, counterexample, export, invariants, list_claims, prove, report, show
-from .about_layouts import boot, check, check_log, image, layout, picture, replay, tree
+from .about_layouts import boot, check, check_log, formula, image, layout, picture, replay, tree
 
 COMMANDS = (
     list_claims,
@@ -20,6 +20,7 @@ COMMANDS = (
     layout,
     replay,
     picture,
+    formula,
     check_log,
     image,
     check,

@@ -52,7 +52,7 @@ class PagingMode:
 
     ``name`` is what people write (``64``, ``compat``); ``title`` is what they read; ``bits`` is the
     guest's word size; ``p2m_entry`` the bytes of one p2m entry; ``levels`` go from L1 upwards;
-    ``entry_bytes`` is the size of one page-table entry.
+    ``entry_bytes`` is the size of one page-table entry; ``page_shift`` is log2 of the bytes of a page.
     """
 
     name: str
@@ -61,6 +61,7 @@ class PagingMode:
     p2m_entry: int
     entry_bytes: int
     levels: tuple[Level, ...] = field(validator=min_len(1))
+    page_shift: int = PAGE_SHIFT
 
     @property
     def counted_levels(self) -> tuple[Level, ...]:
@@ -68,10 +69,10 @@ class PagingMode:
         return tuple(level for level in self.levels if level.counted)
 
 
-def _levels(*tables: tuple[int, int | None, bool]) -> tuple[Level, ...]:
+def _levels(*tables: tuple[int, int | None, bool], page_shift: int = PAGE_SHIFT) -> tuple[Level, ...]:
     """Levels from L1 upwards, each given as (log2 of its entries, fixed, counted)."""
     levels = []
-    shift = PAGE_SHIFT
+    shift = page_shift
     for number, (index_bits, fixed, counted) in enumerate(tables, start=1):
         shift += index_bits
         levels.append(Level(number, 1 << index_bits, shift, fixed, counted))
@@ -142,3 +143,32 @@ FIVE_LEVEL = PagingMode(
 """What a PV guest with five-level paging would need; no Xen builds one."""
 
 PAGING_MODES = {mode.name: mode for mode in (X86_64, COMPAT, TWO_LEVEL, FIVE_LEVEL)}
+"""The modes that layouts can have."""
+
+
+def _as_needed(name: str, title: str, page_shift: int, *index_bits: int) -> PagingMode:
+    """A 64-bit mode of a processor: one root, and as many tables of each level below as the region spans."""
+    below = [(bits, None, True) for bits in index_bits[:-1]]
+    return PagingMode(
+        name=name,
+        title=title,
+        bits=64,
+        p2m_entry=8,
+        entry_bytes=8,
+        levels=_levels(*below, (index_bits[-1], 1, True), page_shift=page_shift),
+        page_shift=page_shift,
+    )
+
+
+SV39 = _as_needed("sv39", "RISC-V Sv39", 12, 9, 9, 9)
+SV48 = _as_needed("sv48", "RISC-V Sv48", 12, 9, 9, 9, 9)
+SV57 = _as_needed("sv57", "RISC-V Sv57", 12, 9, 9, 9, 9, 9)
+ARM64_4K = _as_needed("arm64-4k", "arm64 with pages of 4 KiB", 12, 9, 9, 9, 9)
+ARM64_16K = _as_needed("arm64-16k", "arm64 with pages of 16 KiB", 14, 11, 11, 11, 1)
+ARM64_64K = _as_needed("arm64-64k", "arm64 with pages of 64 KiB", 16, 13, 13, 6)
+
+OTHER_MODES = {mode.name: mode for mode in (SV39, SV48, SV57, ARM64_4K, ARM64_16K, ARM64_64K)}
+"""Modes of other boot loaders: they are counted, and no Xen lays anything out for them.
+
+Facts: the RISC-V privileged architecture, "Supervisor"; Arm's DDI 0487, "The VMSAv8-64 translation tables", 48 bits of address.
+"""

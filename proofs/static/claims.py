@@ -6,18 +6,21 @@ static count after k raises: n_0 = f(S, V(0)), n_{k+1} = f(S, V(n_k)).
 
 from typing import Final
 
-from ...encodings.dom0_layout import PADDING, stack_end, v_end
+from ...encodings.dom0_count import FIRST_TRIED
+from ...encodings.dom0_layout import PADDING, ROUNDING_SHIFT, stack_end, v_end
 from ...encodings.static_count import raised
 from ...formal.layouts.layout import Layout
-from ...formal.layouts.paging import COMPAT, PAGE_SIZE, X86_64, PagingMode
+from ...formal.layouts.paging import COMPAT, PAGE_SIZE, PAGING_MODES, SV39, X86_64, PagingMode
 from ...formal.logic.claim import Claim, Expected, Part, claim
 from ...formal.logic.theorem import Lemma, Statement, Steps
+from ...formal.logic.verdict import Replay
 from ...formal.words.word import Truth, Word, number
 from ..count.claims import BOTH, ordinary
 from ..shared import region, replays, search
 from ..shared.region import m, n, v_start, vpt_start
 from ..shared.replays import Values
 from . import any_rounding as rounding
+from . import closed_form as formed
 from . import raises
 from . import rounding_cost as cost
 
@@ -43,7 +46,7 @@ COMPAT_SPAN: Final = 1 << 32
 """A 32-bit guest's address space, in bytes."""
 
 
-def static(mode: PagingMode, count: int, start: int = 0) -> Word:
+def static_count(mode: PagingMode, count: int, start: int = 0) -> Word:
     """n_count for the S and T of the statements here, counted from ``start`` frames."""
     return raised(mode, v_start, vpt_start, count, start)
 
@@ -66,11 +69,11 @@ def _lower(mode: PagingMode, start: int | None) -> Part:
             Statement(
                 assumptions=(region.room(mode, n),),
                 runs=(search.found(mode),),
-                goal=static(mode, 0, first) <= n,
+                goal=static_count(mode, 0, first) <= n,
             ),
             Steps(
                 uses=(search.exact(mode).at(), *least, region.count_grows(mode).at(n=number(first), m=n)),
-                generalise=(search.needed(mode, n), static(mode, 0, first)),
+                generalise=(search.needed(mode, n), static_count(mode, 0, first)),
             ),
         ),
         least=(v_start, vpt_start),
@@ -82,7 +85,9 @@ def _lower(mode: PagingMode, start: int | None) -> Part:
 
 def _needs(mode: PagingMode, count: int, start: int = 0) -> Truth:
     """Where to look for a region that needs ``count`` raises: the last one is a raise, and what it gives is n."""
-    return (static(mode, count - 1, start) < static(mode, count, start)) & (n == static(mode, count, start))
+    return (static_count(mode, count - 1, start) < static_count(mode, count, start)) & (
+        n == static_count(mode, count, start)
+    )
 
 
 def _around(address: int) -> Truth:
@@ -136,7 +141,7 @@ def raises_64() -> tuple[Part, ...]:
                 Statement(
                     assumptions=(raises.within(THREE_RAISES),),
                     runs=(search.found(X86_64),),
-                    goal=static(X86_64, 2) < n,
+                    goal=static_count(X86_64, 2) < n,
                 ),
             ),
             least=(vpt_start,),
@@ -185,7 +190,7 @@ def _one_raise(mode: PagingMode, title: str, start: int) -> Part:
             Statement(
                 assumptions=(raises.within(COMPAT_SPAN),),
                 runs=(search.found(mode),),
-                goal=static(mode, 1, start) == n,
+                goal=static_count(mode, 1, start) == n,
             ),
         ),
         least=(vpt_start,),
@@ -195,12 +200,34 @@ def _one_raise(mode: PagingMode, title: str, start: int) -> Part:
 
 
 @claim(family=FAMILY, sentence=STATICALLY, source="the project's own")
-def closed_form() -> tuple[Part, ...]:
+def static() -> tuple[Part, ...]:
     """For all S, T with room: n = n_5, six applications of the count, and no search.
 
-    Four are enough (raises-64) for every region within one half of the canonical addresses.
+    Four are enough (raises-64) for every region within one half of the canonical addresses. See closed-form for three divisions.
     """
     return tuple(_settled(mode, None, mode.title, ordinary()) for mode in BOTH)
+
+
+@claim(family=FAMILY, sentence=STATICALLY, source="the project's own")
+def closed_form() -> tuple[Part, ...]:
+    """For all S, T with room: n = F + 2u + ⌊u/256⌋ + ⌊u/131072⌋, and no search.
+
+    In pages and lines of 4 MiB, counted from ⌊S⌋ of 512 GiB, 64-bit: F = 5 - ⌊S/2M⌋ - ⌊S/1G⌋, b = ⌈(T + 516K)/4096⌉,
+    y = max(0, b + F - 1024), u = 131072 ⌊y/133955071⌋ + 256 ⌊r/261631⌋ + ⌈(r mod 261631)/1022⌉, r = y mod 133955071. A 32-bit guest has F =
+    7 - ⌊S/2M⌋ and divides by 133955583 and 1022; a mode with a level more divides once more. Sv48 and arm64 with pages of 4 KiB
+    are as 64-bit, Sv57 as five levels.
+    """
+    return tuple(
+        Part(
+            name=mode.title,
+            lemma=formed.closed_form(mode),
+            least=(v_start, vpt_start),
+            shape=ordinary(),
+            without={"room": ordinary() & (v_start == 0) & (n == region.fixed_tables(mode) + 1)},
+            replay=replays.region_case(mode, _by_division) if mode.name in PAGING_MODES else _walked(mode),
+        )
+        for mode in (*PAGING_MODES.values(), SV39)
+    )
 
 
 @claim(
@@ -291,6 +318,7 @@ CLAIMS: tuple[Claim, ...] = (
     static_lower,
     raises_64,
     raises_compat_1,
+    static,
     closed_form,
     any_rounding,
     rounding_cost,
@@ -332,6 +360,31 @@ def _reaches(count: int, start: int = 0) -> replays.Holds:
         ] == layout.nr_pt_pages, f"the machine's static counts are {shown}, its search's {layout.nr_pt_pages}"
 
     return holds
+
+
+def _by_division(values: Values, layout: Layout) -> tuple[bool, str]:
+    """Whether Python's division comes to the n that the machine's search finds."""
+    found = formed.divided(layout.mode, ROUNDING_SHIFT, values["v_start"], values["vpt_start"], PADDING)
+    return (
+        found == layout.nr_pt_pages,
+        f"by division {found}, the machine's search finds {layout.nr_pt_pages}",
+    )
+
+
+def _walked(mode: PagingMode) -> replays.Judge:
+    """The same for a mode of no layout: the machine's search, each region walked."""
+
+    def judge(values: Values) -> Replay:
+        tried = FIRST_TRIED
+        while (took := replays.needed(mode, values, tried)) is not None and took > tried:
+            tried += 1
+        if took is None:
+            return Replay(None, replays.TOO_LARGE)
+        replays.agreed("n", values["n"], tried)
+        found = formed.divided(mode, ROUNDING_SHIFT, values["v_start"], values["vpt_start"], PADDING)
+        return Replay(found == tried, f"by division {found}, the machine's search finds {tried}")
+
+    return judge
 
 
 def _missed(count: int) -> replays.Holds:

@@ -53,6 +53,7 @@ EXAMPLES: dict[str, tuple[tuple[str, ...], ...]] = {
         ("counterexample.json",),
     ),
     "picture": (SMALL, ("--layout", "far.json", "--nr-pt-pages", "6")),
+    "formula": ((), ("--mode", "compat", "--style", "search", "--lang", "python")),
     "check-log": (
         *((str(each),) for each in sorted(LOGS.glob("*.log"))),
         (str(LOGS.parent / "domu-layouts.jsonl"),),

@@ -1,0 +1,189 @@
+"""The count as text to paste: in C for Xen's source, or in Python; closed, by raises, or as the search.
+
+The figures are those of `closed_form`; `tests/encodings/test_formula_text.py` compiles what is printed here. In C a word is an
+``unsigned long`` of 64 bits, and PAGE_SHIFT, PAGE_SIZE and DIV_ROUND_UP are the tree's. The region's end is ⌈E + padding⌉,
+E being where the boot stack ends: that is what Xen's two steps come to, as long as the padding is no more than the rounding.
+"""
+
+from typing import Final
+
+from ..formal.edge.errors import InputError
+from ..formal.layouts.paging import COMPAT, PAGING_MODES, SV39, X86_64, PagingMode
+from .closed_form import Lines, as_needed, lines_of
+from .dom0_count import FIRST_TRIED
+from .dom0_layout import PADDING, ROUNDING_SHIFT
+
+RAISES: Final = 5
+"""So many raises are enough for every region that has room: the claim ``static``."""
+
+
+def written(mode: PagingMode, rounding: int, padding: int, style: str, language: str) -> str:
+    """The text; ``rounding`` and ``padding`` are in bytes. Raises `InputError` for what has no such formula."""
+    if rounding < 1 << mode.page_shift or rounding & (rounding - 1):
+        raise InputError(
+            f"argument --rounding: expected a power of two from {1 << mode.page_shift:#x}, found {rounding:#x}"
+        )
+    shift = rounding.bit_length() - 1
+    xens = (shift, padding) == (ROUNDING_SHIFT, PADDING)
+    if style == "raises" and not (xens and mode in (X86_64, COMPAT)):
+        raise InputError(
+            f"argument --style: raises are counted for Xen's rounding and padding and its two modes, not for {mode.name}, {rounding:#x} and {padding:#x}"
+        )
+    lines = None
+    if style == "closed":
+        try:
+            lines = lines_of(mode, shift)
+        except ValueError as error:
+            raise InputError(f"argument --style: no closed form for {error}") from None
+    note = _note(mode, rounding, padding, style, xens=xens)
+    if lines is not None:
+        body = (
+            _closed_in_c(mode, shift, padding, lines)
+            if language == "c"
+            else _closed_in_python(mode, shift, padding, lines)
+        )
+    else:
+        body = _counted(mode, shift, padding, style, language)
+    if language == "c":
+        return "\n".join(["/*", *(f" * {each}".rstrip() for each in note), " */", *body]) + "\n"
+    return "\n".join([*(f"# {each}".rstrip() for each in note), *body]) + "\n"
+
+
+def _note(mode: PagingMode, rounding: int, padding: int, style: str, *, xens: bool) -> list[str]:
+    """What is proved of the text, and under which assumption."""
+    known = {
+        "closed": "closed-form: this is what the search from 2 finds, for all words v_start and vpt_start.",
+        "raises": "static: this is what the search from 2 finds, for all words v_start and vpt_start.",
+        "search": "exact: the number found is what the region that it makes needs, neither more nor less.",
+    }
+    general = mode in (X86_64, COMPAT) and padding <= rounding
+    samples = [
+        "Compared with the search on samples, not proved: that is done for Xen's modes and Sv39, 4 MiB and 512 KiB."
+    ]
+    if style == "search":
+        samples = ["The search itself. ptproof doesn't prove it exact for this mode, rounding and padding."]
+        if general:
+            samples = [
+                "ptproof proves any-rounding: the number found is what the region that it makes needs."
+            ]
+    known_modes = (*PAGING_MODES.values(), *([SV39] if style == "closed" else []))
+    proved = [f"ptproof proves {known[style]}"] if xens and mode in known_modes else samples
+    return [
+        f"Page-table frames of a region from v_start, its tables at vpt_start: {mode.title}.",
+        f"The region ends at a multiple of {rounding:#x}, {padding:#x} above the boot stack's page at least.",
+        "",
+        *proved,
+        "Assumed: going up from v_start one meets vpt_start and then the region's end, not around the address space.",
+    ]
+
+
+def _constant(mode: PagingMode, shift: int) -> int:
+    return sum(
+        max(1, 1 << shift >> each.shift) if each.fixed is None else each.fixed for each in mode.counted_levels
+    )
+
+
+def _parts(mode: PagingMode, shift: int, lines: Lines) -> tuple[int, str, str, list[tuple[int, int]]]:
+    """log2 of the base, the first line's tables, all tables, and the divisors with log2 of their lines, widest first."""
+    top = max(shift, as_needed(mode)[-1].shift)
+    start = "".join(f" - (start >> {each.shift})" for each in as_needed(mode) if each.shift < top)
+    more = [f"(lines << {each})" if each else "lines" for each in lines.tables]
+    more += [f"(lines >> {each})" for each in lines.blocks]
+    blocks = [(each.gain, each.lines) for each in reversed(lines.gains())]
+    return top, f"{_constant(mode, shift)}{start}", " + ".join(["first", *more]), blocks
+
+
+def _closed_in_c(mode: PagingMode, shift: int, padding: int, lines: Lines) -> list[str]:
+    top, first, total, blocks = _parts(mode, shift, lines)
+    text = [
+        "static unsigned long __init nr_pt_pages(unsigned long v_start,",
+        "                                        unsigned long vpt_start)",
+        "{",
+        f"    const unsigned long base = v_start & -(1UL << {top});",
+        *(["    const unsigned long start = v_start - base;"] if "start" in first else []),
+        "    unsigned long pages, first, left, lines = 0;",
+        "",
+        "    /* Up to the end of the padding, if there were no tables. */",
+        f"    pages = DIV_ROUND_UP(vpt_start - base + PAGE_SIZE + {padding:#x}UL, PAGE_SIZE);",
+        f"    /* The tables of a region that ends with the first {1 << shift:#x} bytes. */",
+        f"    first = {first};",
+        f"    left = pages + first > {1 << lines.pages} ? pages + first - {1 << lines.pages} : 0;",
+        "",
+        "    /* What each block leaves for pages that are no tables, the widest first. */",
+    ]
+    for gain, log in blocks[:-1]:
+        text += [f"    lines += (left / {gain}) << {log};", f"    left %= {gain};"]
+    return [*text, f"    lines += DIV_ROUND_UP(left, {blocks[-1][0]});", "", f"    return {total};", "}"]
+
+
+def _closed_in_python(mode: PagingMode, shift: int, padding: int, lines: Lines) -> list[str]:
+    top, first, total, blocks = _parts(mode, shift, lines)
+    page = 1 << mode.page_shift
+    text = [
+        "def nr_pt_pages(v_start: int, vpt_start: int) -> int:",
+        f"    start = v_start % (1 << {top})",
+        "    above = (vpt_start - v_start) % (1 << 64) + start",
+        f"    pages = -(-(above + {page} + {padding:#x}) // {page})",
+        f"    first = {first}",
+        f"    left = max(0, pages + first - {1 << lines.pages})",
+        "    lines = 0",
+    ]
+    for gain, log in blocks[:-1]:
+        text += [f"    lines += (left // {gain}) << {log}", f"    left %= {gain}"]
+    return [*text, f"    lines += -(-left // {blocks[-1][0]})", f"    return {total}"]
+
+
+def _counted(mode: PagingMode, shift: int, padding: int, style: str, language: str) -> list[str]:
+    """The search, or a fixed number of counts in a row."""
+    levels = [
+        f"NR({each.shift})" if each.fixed is None else str(each.fixed)
+        for each in reversed(mode.counted_levels)
+    ]
+    total, line = " + ".join(levels), (1 << shift) - 1
+    if language == "c":
+        end = f"(vpt_start + (n + 1) * PAGE_SIZE + {padding:#x}UL + {line:#x}UL) & ~{line:#x}UL"
+        head = [
+            "static unsigned long __init nr_pt_pages(unsigned long v_start,",
+            "                                        unsigned long vpt_start)",
+            "{",
+            f"    unsigned long n = {0 if style == 'raises' else FIRST_TRIED}, end, needed;",
+            *(["    unsigned int i;"] if style == "raises" else []),
+            "",
+            "#define NR(s) ((((end + ((1UL << (s)) - 1)) & -(1UL << (s))) - (v_start & -(1UL << (s)))) >> (s))",
+        ]
+        count = [f"        end = {end};", f"        needed = {total};"]
+        if style == "raises":
+            loop = [f"    for ( i = 0; i <= {RAISES}; i++ )", "    {", *count, "        n = needed;", "    }"]
+        else:
+            loop = [
+                "    for ( ; ; n++ )",
+                "    {",
+                *count,
+                "        if ( needed <= n )",
+                "            break;",
+                "    }",
+            ]
+        return [*head, *loop, "#undef NR", "", "    return n;", "}"]
+    page = 1 << mode.page_shift
+    calls = total.replace("NR(", "blocks(end, ")
+    count = [
+        f"        end = (vpt_start + (n + 1) * {page} + {padding:#x} + {line:#x}) & ~{line:#x}",
+        f"        needed = {calls}",
+    ]
+    head = [
+        "def nr_pt_pages(v_start: int, vpt_start: int) -> int:",
+        "    def blocks(end: int, shift: int) -> int:",
+        "        return (-(-end >> shift) - (v_start >> shift)) % (1 << (64 - shift))",
+        "",
+        f"    n = {0 if style == 'raises' else FIRST_TRIED}",
+    ]
+    if style == "raises":
+        return [*head, f"    for _ in range({RAISES + 1}):", *count, "        n = needed", "    return n"]
+    return [
+        *head,
+        "    while True:",
+        *count,
+        "        if needed <= n:",
+        "            return n",
+        "        n += 1",
+    ]

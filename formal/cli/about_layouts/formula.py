@@ -1,0 +1,85 @@
+"""``ptproof formula``: the count as C for Xen's source, or as Python, with what is proved of it."""
+
+import argparse
+from typing import Final
+
+from ..arguments import add_json, number
+
+MODES: Final = (
+    "64",
+    "compat",
+    "2-level",
+    "5-level",
+    "sv39",
+    "sv48",
+    "sv57",
+    "arm64-4k",
+    "arm64-16k",
+    "arm64-64k",
+)
+STYLES: Final = ("closed", "raises", "search")
+LANGUAGES: Final = ("c", "python")
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command's arguments."""
+    parser = subparsers.add_parser(
+        "formula",
+        help="print the count as C to paste, or as Python",
+        description="Prints a function that gives nr_pt_pages for a region's start and that of its tables, with a comment of "
+        "what is proved of it and under which assumption. Numbers are decimal or 0x..., and may end in K, M, G or T.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--mode", choices=MODES, default="64", help="the paging mode (default: 64)")
+    parser.add_argument(
+        "--rounding",
+        metavar="BYTES",
+        type=number(1, 1 << 40),
+        default=4 << 20,
+        help="what the region's end is rounded up to (default: 4M)",
+    )
+    parser.add_argument(
+        "--padding",
+        metavar="BYTES",
+        type=number(0, 1 << 40),
+        default=512 << 10,
+        help="how much is left above the boot stack at least (default: 512K)",
+    )
+    parser.add_argument(
+        "--style",
+        choices=STYLES,
+        default="closed",
+        help="by divisions, by counts in a row, or Xen's search (default: closed)",
+    )
+    parser.add_argument("--lang", choices=LANGUAGES, default="c", help="the language (default: c)")
+    add_json(parser, "the text and what it is of")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print."""
+    import sys
+
+    from ...edge.exit_status import Status
+    from ...edge.files import write_json
+    from ...layouts.formula import formula
+    from ...layouts.paging import OTHER_MODES, PAGING_MODES
+
+    mode = (PAGING_MODES | OTHER_MODES)[arguments.mode]
+    text = formula()(mode, arguments.rounding, arguments.padding, arguments.style, arguments.lang)
+    if arguments.json is not None:
+        write_json(
+            arguments.json,
+            {
+                "schema": "ptproof-formula/1",
+                "mode": mode.name,
+                "rounding": arguments.rounding,
+                "padding": arguments.padding,
+                "style": arguments.style,
+                "lang": arguments.lang,
+                "text": text,
+            },
+        )
+    if arguments.json != "-":
+        sys.stdout.write(text)
+    return Status.AS_EXPECTED
