@@ -11,6 +11,7 @@ from ...encodings.builder_loop import LEVELS, building, tables_for
 from ...encodings.dom0_builder import ENTRIES, ENTRY_BITS, PAGES_IN_SPACE
 from ...formal.logic.theorem import Assumption, Induction, Lemma, Run, Statement, Steps, Use
 from ...formal.words.word import Truth, Word, all_of, choose, number, replaced, word
+from ..shared import arithmetic
 from ..shared.arithmetic import a, b, c
 from .table_places import ITS, MANY, is_root, own_entry, related
 
@@ -103,10 +104,46 @@ def _one(level: int) -> Word:
 def regrouped() -> Lemma:
     """Sums of three are added term by term."""
     d, e, f = (word(each) for each in "def")
+    last = c + f
     return Lemma(
         "regrouped",
         "(a + d) + (b + e) + (c + f) = (a + b + c) + (d + e + f)",
-        Statement(goal=(a + d) + ((b + e) + (c + f)) == (a + (b + c)) + (d + (e + f))),
+        Statement(goal=(a + d) + ((b + e) + last) == (a + (b + c)) + (d + (e + f))),
+        Steps(
+            uses=(
+                two_regrouped().at(a=b, b=c, d=e, e=f),
+                two_regrouped().at(b=b + c, e=e + f),
+            ),
+            generalise=((b + e) + last, (b + c) + (e + f), b + c, e + f),
+        ),
+    )
+
+
+@cache
+def two_regrouped() -> Lemma:
+    """Sums of two are added term by term."""
+    d, e = word("d"), word("e")
+    return Lemma(
+        "two-regrouped",
+        "(a + d) + (b + e) = (a + b) + (d + e)",
+        Statement(goal=(a + d) + (b + e) == (a + b) + (d + e)),
+        Steps(
+            uses=(
+                arithmetic.associative().at(a=a, b=d, c=b + e),
+                arithmetic.associative().at(a=d, b=b, c=e),
+                arithmetic.commutative().at(a=d, b=b, c=e),
+                arithmetic.associative().at(a=b, b=d, c=e),
+                arithmetic.associative().at(a=a, b=b, c=d + e),
+            ),
+            generalise=(
+                (a + d) + (b + e),
+                (a + b) + (d + e),
+                d + (b + e),
+                b + (d + e),
+                (d + b) + e,
+                (b + d) + e,
+            ),
+        ),
     )
 
 

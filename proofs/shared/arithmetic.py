@@ -216,6 +216,18 @@ def round_up_moves(shift: int) -> Lemma:
 
 
 @cache
+def associative() -> Lemma:
+    """(a + b) + c = a + (b + c)."""
+    return Lemma("associative", "(a + b) + c = a + (b + c)", Statement(goal=(a + b) + c == a + (b + c)))
+
+
+@cache
+def commutative() -> Lemma:
+    """(a + b) + c = (b + a) + c."""
+    return Lemma("commutative", "(a + b) + c = (b + a) + c", Statement(goal=(a + b) + c == (b + a) + c))
+
+
+@cache
 def sums_grow() -> Lemma:
     """a ≤ b and c ≤ d give a + c ≤ b + d, as long as nothing wraps."""
     return Lemma(

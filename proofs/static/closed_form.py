@@ -11,6 +11,7 @@ frames are enough, too, for they fit into u. The search finds the least number t
 
 from collections.abc import Sequence
 from functools import cache, reduce
+from itertools import accumulate
 from operator import add
 
 from ...encodings.closed_form import (
@@ -40,7 +41,7 @@ from ...formal.words.word import WIDTH, Word, all_of, number, word
 from ..shared import arithmetic, region, search
 from ..shared.region import n, terms, v_start, vpt_start
 from . import dividing, raises
-from .dividing import more, other
+from .dividing import a, c, d, e, more, other
 
 before, above = word("before"), word("above")
 b, w, z = word("b"), word("w"), word("z")
@@ -354,15 +355,74 @@ def tables_at_line(mode: PagingMode, rounding_shift: int) -> Lemma:
 
 @cache
 def pages_of_lines(lines: Lines) -> Lemma:
-    """Each page of some lines is a table's or is gained."""
+    """Each page of some lines is a table's or is gained: block by block, what its tables take cancels out."""
+    multiples = [all_ones(more, length) << low for low, length in runs_of_ones(lines.least_gain)]
+    gains = list(
+        accumulate([reduce(add, multiples), *(without_tables(more, each) for each in lines.blocks)], add)
+    )
+    rest = reduce(add, (more << each for each in reversed(lines.tables)))
+    rests = list(accumulate([rest, *(more >> each for each in lines.blocks)], lambda past, wide: wide + past))
     wides = [more >> each for each in reversed(lines.blocks)]
-    [without_tables(more, each) for each in lines.blocks]
-    [all_ones(more, length) << low for low, length in runs_of_ones(lines.least_gain)]
+    uses, sums, several = [], [], None
+    flat = list(accumulate([*wides, *(more << each for each in reversed(lines.tables))], add))
+    for index in range(len(wides) - 1, 0, -1):
+        # ((w3 + w2) + w1) + t = (w3 + w2) + (w1 + t) = w3 + (w2 + (w1 + t))
+        past = rests[len(wides) - 1 - index]
+        uses.append(arithmetic.associative().at(a=flat[index - 1], b=wides[index], c=past))
+        sums += [flat[index] + past, flat[index - 1] + (wides[index] + past)]
+    for index in range(len(lines.blocks), 0, -1):
+        wide, past, gained = more >> lines.blocks[index - 1], rests[index - 1], gains[index - 1]
+        if several is None:
+            uses.append(tables_cancel().at(a=gained, b=more, c=wide, d=past))
+            several = more
+        else:
+            uses.append(tables_cancel_besides().at(a=gained, b=more, c=wide, d=past, e=several))
+            uses.append(arithmetic.associative().at(a=gained, b=more, c=several))
+            sums += [(gained + more) + several, gained + (more + several)]
+            several = more + several
     return Lemma(
         f"pages-of-lines[{lines.slug}]",
         f"gain(u) + more(u) = 2^{lines.pages} u",
         Statement(goal=gain(lines, more) + tables_more(lines, more) == more << lines.pages),
-        Steps(generalise=terms(*wides)),
+        Steps(
+            uses=(*uses, lines_of_ones(lines).at()),
+            generalise=terms(*sums, *wides),
+        ),
+    )
+
+
+@cache
+def lines_of_ones(lines: Lines) -> Lemma:
+    """Without what cancels out, the pages of some lines are a multiple of their number."""
+    multiples = [all_ones(more, length) << low for low, length in runs_of_ones(lines.least_gain)]
+    rest = reduce(add, (more << each for each in reversed(lines.tables)))
+    total = reduce(add, multiples)
+    if lines.blocks:
+        total += reduce(lambda past, _: more + past, lines.blocks[1:], more)
+    return Lemma(
+        f"lines-of-ones[{lines.slug}]",
+        f"the sum of u's multiples is 2^{lines.pages} u",
+        Statement(goal=total + rest == more << lines.pages),
+    )
+
+
+@cache
+def tables_cancel() -> Lemma:
+    """What is taken off and added cancels out."""
+    return Lemma(
+        "tables-cancel",
+        "(a + (b - c)) + (c + d) = (a + b) + d",
+        Statement(goal=(a + (b - c)) + (c + d) == (a + b) + d),
+    )
+
+
+@cache
+def tables_cancel_besides() -> Lemma:
+    """The same with something besides."""
+    return Lemma(
+        "tables-cancel-besides",
+        "((a + (b - c)) + e) + (c + d) = ((a + b) + e) + d",
+        Statement(goal=((a + (b - c)) + e) + (c + d) == ((a + b) + e) + d),
     )
 
 
