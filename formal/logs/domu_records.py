@@ -21,6 +21,7 @@ from ..layouts.paging import COMPAT, PAGE_SIZE, X86_64
 from ..logic.verdict import MachineDisagreesError
 from ..machine.arrange import TooLarge
 from ..machine.domu import TODAYS, TOOLSTACKS, Domu, Toolstack, build, count
+from .boot_log import holds_boots
 from .check_log import Outcome
 
 MAGIC_PAGES: Final = 3
@@ -132,8 +133,11 @@ class DomuJudgement:
 
 
 def looks_like_records(data: bytes) -> bool:
-    """Whether a file is one of records, and no log: what it begins with is an object."""
-    return data.lstrip()[:1] == b"{"
+    """Whether a file is one of records, and no log: what it begins with is an object, and no line is of an arrangement.
+
+    A log may begin with a brace as well: with a markup's ``{code}``, or as a program's JSON.
+    """
+    return data.lstrip()[:1] == b"{" and not holds_boots(data)
 
 
 def read_records(data: bytes, source: str) -> tuple[Record, ...]:
