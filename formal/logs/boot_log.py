@@ -53,6 +53,8 @@ class Boot:
 
     source: str
     line: int
+    kind: str = "PV"
+    """``PV``, or ``PVH`` or ``HVM``: such a domain has no region of this kind, and nothing else is read of it."""
     domain: str | None = None
     xen_version: str | None = None
     xen_width: int | None = None
@@ -193,6 +195,7 @@ _Kind = Literal["event", "pair", "single", "number", "version", "xen kernel", "g
 _LABELS: Final[dict[str, tuple[str, _Kind, int]]] = {
     "Xen version": ("xen_version", "version", 0),
     "*** Building a PV Dom": ("building", "event", 1),
+    "*** Building a PVH Dom": ("building PVH", "event", 1),
     "*** LOADING DOMAIN": ("building", "event", 1),
     **{
         f"{teller}: {note}": (name, "number", 2)
@@ -206,6 +209,7 @@ _LABELS: Final[dict[str, tuple[str, _Kind, int]]] = {
     "PHYSICAL MEMORY ARRANGEMENT:": ("physical", "event", 7),
     "Dom0 alloc.:": ("alloc", "pair", 8),
     HEADING: ("virtual", "event", 10),
+    "Loader:": ("loader", "pair", 11),
     **{f"{label}:": (name, "pair", 11 + rank) for rank, (name, label) in enumerate(LABELS.items())},
     f"{LABELS['initrd']}:": ("initrd", "ramdisk", 12),
     f"{ENTRY}:": ("entry", "single", 30),
@@ -262,6 +266,8 @@ class _Reader:
             found = _DOMAIN.search(before)
             domain = found[1] if found else None
             said = (label, self._rest_of_line(end).split())
+            if name == "loader" and not self._is_of_hvm(domain):
+                continue
             # Some consoles, and two logs in one file, say everything twice.
             if not self._meant(kind, before, end) or self._said.get(domain) == said:
                 continue
@@ -269,6 +275,10 @@ class _Reader:
             draft = self._draft(domain, name, kind, rank, line, end)
             if kind == "event":
                 draft.section = name
+                if name == "building PVH":
+                    draft.values["kind"] = "PVH"
+            elif name == "loader":
+                draft.values["kind"] = "HVM"
             else:
                 readers[kind](draft, name, line, end)
         for draft in self._drafts.values():
@@ -282,6 +292,11 @@ class _Reader:
             if not before or not (before[-1].isalnum() or before[-1] in "_-'\"`"):
                 label = re.sub(r"[\s>|]+", " ", match[0])
                 yield re.sub(r"^Dom[0-9]+", "Dom0", label), self.line(start), before, match.end()
+
+    def _is_of_hvm(self, domain: str | None) -> bool:
+        """Whether a loader stands where a PV domain's kernel does: right below the heading."""
+        draft = self._drafts.get(domain)
+        return draft is not None and draft.section == "virtual" and draft.rank == _RANKS["virtual"]
 
     def _rest_of_line(self, at: int) -> str:
         end = self.text.find("\n", at, at + 400)
@@ -466,7 +481,7 @@ class _Reader:
         if draft.section != "virtual" and "kernel" not in draft.lines and _is_mapped(values):
             values["initrd"] = values.pop("initrd_image")
             draft.lines["initrd"] = draft.lines.pop("initrd_image")
-        if any(name in draft.lines for name in _ARRANGED):
+        if values.get("kind") is not None or any(name in draft.lines for name in _ARRANGED):
             boot = Boot(
                 source=self.source,
                 line=draft.line,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from ..arguments import add_json, check_json_apart
 
 if TYPE_CHECKING:
+    from ...logs.boot_log import Boot
     from ...logs.check_log import Outcome
 
 
@@ -16,8 +17,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="compare Xen's boot logs with the model, figure by figure",
         description="Reads the memory arrangements of PV domains out of logs as people paste them, and says of "
         "each figure whether the model agrees, or by how much it differs. A count of an older Xen is named as "
-        "such. A file of JSON records, one a line, is taken for what domUs printed of their start_info, and compared with "
-        "libxenguest's tables. Status 0 when nothing differs, 1 when something does, 2 when a file has no boot, a figure can't "
+        "such. What libxenguest and a domU such as Mini-OS print is compared with libxenguest's steps; so is a file of JSON "
+        "records, one a line, of what domUs printed of their start_info. HVM and PVH are out of scope. Status 0 when nothing differs, 1 when something does, 2 when a file has no boot, a figure can't "
         "be read, or nothing can be checked.",
         allow_abbrev=False,
     )
@@ -38,8 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
     from ...edge.files import read_input, title, write_json
     from ...layouts.count_rule import count_rules
     from ...logic.verdict import MachineDisagreesError
-    from ...logs.boot_log import LIMIT, read_boots
-    from ...logs.check_log import Judgement, as_dict, as_lines, check_boot
+    from ...logs.boot_log import LIMIT
+    from ...logs.check_log import Judgement, Outcome, as_dict, as_lines, check_boot
+    from ...logs.domu_log import judge_log
     from ...logs.domu_records import DomuJudgement, judge, looks_like_records, read_records
 
     check_json_apart(arguments.json, *arguments.files)
@@ -52,14 +54,16 @@ def run(arguments: argparse.Namespace) -> int:
         lines: list[list[str]] = []
         try:
             data = read_input(name, LIMIT)
-            if looks_like_records(data):
+            found = judge_log(data, title(name))
+            if not found and looks_like_records(data):
                 judged = [judge(each) for each in read_records(data, title(name))]
                 domus += judged
                 lines = [each.lines() for each in judged]
             else:
-                checked = [check_boot(each, rules) for each in read_boots(data, title(name))]
+                domus += found
+                checked = [check_boot(each, rules) for each in _boots(data, title(name), needed=not found)]
                 judgements += checked
-                lines = [as_lines(each) for each in checked]
+                lines = [*(as_lines(each) for each in checked), *(each.lines() for each in found)]
         except InputError as error:
             complaints.append(str(error))
             print(f"ptproof: {one_line(str(error))}", file=sys.stderr)
@@ -81,7 +85,22 @@ def run(arguments: argparse.Namespace) -> int:
         _sum_up("domUs", [each.outcome for each in domus])
     statuses = [each.status for each in judgements] + [each.status for each in domus]
     told = Status.FAILED if disagrees else Status.BAD_INPUT
+    if judgements and not domus and all(each.outcome is Outcome.OUT_OF_SCOPE for each in judgements):
+        statuses.append(Status.BAD_INPUT)  # nothing could be checked
     return max([*statuses, *(told for _ in complaints)])
+
+
+def _boots(data: bytes, source: str, *, needed: bool) -> "tuple[Boot, ...]":
+    """Every boot in a log, of which there must be one if it is ``needed``."""
+    from ...edge.errors import InputError
+    from ...logs.boot_log import read_boots
+
+    try:
+        return read_boots(data, source)
+    except InputError:
+        if needed:
+            raise
+        return ()
 
 
 def _sum_up(what: str, outcomes: "list[Outcome]") -> None:
