@@ -88,10 +88,17 @@ class Image:
     unmapped_initrd: Fact[bool]
     hv_start_low: Fact[int | None]
     hypercall_page: Fact[int | None]
-    not_for_dom0: str | None = None
-    """Why Xen's dom0 builder refuses it, although libelf takes it, if it does."""
+    reasons_not_dom0: tuple[str, ...] = ()
+    """Why Xen's dom0 builder refuses it, although libelf takes it, in the order in which Xen looks; none if it doesn't."""
     not_for_domu: str | None = None
     """Why libxenguest does, in its words."""
+    warnings: tuple[str, ...] = ()
+    """What Xen takes without a word, and doesn't do right."""
+
+    @property
+    def not_for_dom0(self) -> str | None:
+        """The first reason, which is the one that Xen tells."""
+        return next(iter(self.reasons_not_dom0), None)
 
     def configuration(self, nr_pages: int, initrd_len: int = 0, *, shim: bool = False) -> Configuration:
         """What decides the layout when this image boots with so many pages of memory and such an initrd."""
@@ -139,10 +146,15 @@ def parse_image(data: Data, source: str, *, anyhow: bool = False) -> Image:
     origin = _checked_origin(notes, source)
     image = _computed(elf, notes, origin, source, packed.container)
     _check_addresses(image)
-    not_for_dom0 = next(_reasons_not_dom0(elf, notes, image), None)
-    if not_for_dom0 is not None and not anyhow:
-        raise InputError(f"{source}: {not_for_dom0}")
-    return evolve(image, not_for_dom0=not_for_dom0, not_for_domu=_why_not_domu(elf, notes, image))
+    image = evolve(
+        image,
+        reasons_not_dom0=tuple(_reasons_not_dom0(elf, notes, image)),
+        not_for_domu=_why_not_domu(elf, notes, image),
+        warnings=tuple(_loaded_wrong(image)),
+    )
+    if image.not_for_dom0 is not None and not anyhow:
+        raise InputError(f"{source}: {image.not_for_dom0}")
+    return image
 
 
 def _computed(elf: ElfFile, notes: Notes, origin: Origin, source: str, container: str) -> Image:
@@ -380,6 +392,24 @@ def _reasons_not_dom0(elf: ElfFile, notes: Notes, image: Image) -> Iterator[str]
             "FEATURES: expected supervisor_mode_kernel as supported at most, found it as required: Dom0 requires"
             " supervisor-mode execution"
         )
+
+
+def _loaded_wrong(image: Image) -> Iterator[str]:
+    """What libelf's loader takes and doesn't load as the image has it: it trusts a dom0 to be what its headers say."""
+    left = 2 * ((image.virt_kend.value - image.virt_kstart.value) % ADDRESS_LIMIT)
+    for each in image.segments:
+        if not each.loaded:
+            continue
+        if each.memory_size > left:
+            yield (
+                f"Xen loads nothing from program header {each.index} on, and goes on: broken ELF: program segments total to "
+                "more than the input image size"
+            )
+            return
+        left -= each.memory_size
+        behind = each.offset + each.file_size - image.size
+        if each.file_size and behind > 0:
+            yield f"Xen loads {behind} bytes from behind the file for program header {each.index}, whatever lies there."
 
 
 def _why_not_domu(elf: ElfFile, notes: Notes, image: Image) -> str | None:

@@ -237,7 +237,8 @@ def _domus_image(arguments: argparse.Namespace) -> "Configuration":
     except InputError as error:
         if "can't be read" in str(error):
             raise
-        raise InputError(f"{error}: xc_dom_find_loader: no loader found") from error
+        no_notes = ": No ELF notes or '__xen_guest' section found" if "no Xen image" in str(error) else ""
+        raise InputError(f"{error}{no_notes}: xc_dom_find_loader: no loader found") from error
     if image.not_for_domu is not None:
         raise InputError(f"{image.source}: not for domU, because {image.not_for_domu}")
     return image.configuration(0, initrd_len(arguments))
@@ -255,9 +256,11 @@ def lay_out(arguments: argparse.Namespace) -> LaidOut:
     from ...layouts.dom0_mem import capped, what_is_dropped
     from ...machine.two_layouts import arranged, arranged_by
 
-    configuration, entry = _from_image(arguments) if arguments.image else from_addresses(arguments)
+    configuration, entry, wrong = (
+        _from_image(arguments) if arguments.image else (*from_addresses(arguments), ())
+    )
     version = _version(arguments, configuration)
-    notes: list[str] = []
+    notes = [f"warning: {each}" for each in wrong]
     if version is not None:
         notes += _unknown_notes(version, configuration)
         configuration = version.configured(configuration)
@@ -348,13 +351,20 @@ def refuse_addresses(arguments: argparse.Namespace) -> None:
             )
 
 
-def _from_image(arguments: argparse.Namespace) -> "tuple[Configuration, int]":
-    """What an image decides, and its entry."""
+def _from_image(arguments: argparse.Namespace) -> "tuple[Configuration, int, tuple[str, ...]]":
+    """What an image decides, its entry, and what is to be said of it: by the notes that the version asked for knows."""
+    from ...edge.errors import InputError
     from ...images.image import read_image
 
     refuse_addresses(arguments)
-    image = read_image(arguments.image)
-    return image.configuration(0, initrd_len(arguments), shim=arguments.shim), image.virt_entry.value
+    image = read_image(arguments.image, anyhow=True)
+    configuration = image.configuration(0, initrd_len(arguments), shim=arguments.shim)
+    version = _version(arguments, configuration)
+    knows_features = version is None or version.knows("SUPPORTED_FEATURES")
+    reasons = [each for each in image.reasons_not_dom0 if knows_features or "SUPPORTED_FEATURES" not in each]
+    if reasons:
+        raise InputError(f"{image.source}: {reasons[0]}")
+    return configuration, image.virt_entry.value, image.warnings
 
 
 def from_addresses(arguments: argparse.Namespace) -> "tuple[Configuration, int | None]":

@@ -330,6 +330,37 @@ def test_an_image_for_domus_only(capsys: Capture, cloud: str) -> None:
     assert_refused(run(capsys, "layout", cloud, "--nr-pages", "99999"), f"{cloud}: {why}")
 
 
+def test_a_xen_before_4_2_does_not_know_what_is_supported(capsys: Capture, cloud: str) -> None:
+    """It takes an image for dom0 that doesn't say that it is for that."""
+    for release, status in (("xen-4.1.0", 0), ("xen-4.2.0", 2)):
+        assert run(capsys, "layout", cloud, "--nr-pages", "99999", "--version", release).status == status
+
+
+@pytest.mark.parametrize(
+    ("loads", "told"),
+    [
+        ([Load(0x100000, 0x12000), Load(0x100000, 0x12000), Load(0x100000, 0x1000)], "from program header 2 on, and goes on"),
+        ([Load(0x100000, 0x12000), Load(0x101000, 0x1000, holds=bytes(64), offset=1 << 20)], "bytes from behind the file"),
+        ([Load(0x100000, 0x12000), Load(0x100000, 0x12000)], None),
+    ],
+)  # fmt: skip
+def test_what_xen_does_not_load_right(
+    capsys: Capture, tmp_path: Path, loads: list[Load], told: str | None
+) -> None:
+    """Xen takes it without a word; that is told of the image and of its layout."""
+    path = tmp_path / "odd.elf"
+    path.write_bytes(elf([*loads, noted(notes())]))
+    shown = run(capsys, "image", str(path))
+    laid = run(capsys, "layout", str(path), "--nr-pages", "9999")
+    assert (shown.status, laid.status) == (0, 0)
+    if told is None:
+        assert (laid.err, "warning" in shown.out) == ("", False)
+    else:
+        assert "warning: Xen loads " in laid.err
+        assert told in laid.err
+        assert told in shown.lines[-1]
+
+
 def test_an_image_for_dom0_only(capsys: Capture, tmp_path: Path) -> None:
     """A required feature dom0 makes libxenguest refuse the image."""
     path = tmp_path / "dom0.elf"
@@ -366,7 +397,9 @@ def test_what_libxenguest_does_not_load(capsys: Capture, tmp_path: Path) -> None
     path = tmp_path / "plain.elf"
     path.write_bytes(elf())
     ran = run(capsys, "layout", "--domU", str(path), "--memory", "28M")
-    assert_refused(ran, "expected ELF notes for Xen", "xc_dom_find_loader: no loader found")
+    assert_refused(
+        ran, "expected ELF notes for Xen", "No ELF notes or", "xc_dom_find_loader: no loader found"
+    )
     gone = run(capsys, "layout", "--domU", str(tmp_path / "none"), "--memory", "28M")
     assert_refused(gone, "can't be read: No such file")
     assert "loader" not in gone.err
