@@ -101,16 +101,22 @@ def read_log(path: Path) -> tuple[Boot, ...]:
     return read_boots(read_input(str(path), LIMIT), str(path))
 
 
-def read_boots(data: bytes | str, source: str) -> tuple[Boot, ...]:
-    """Every boot in the text, in its order; ``source`` names it in messages.
-
-    Raises `InputError` when there is none, or the text is packed and can't be unpacked.
-    """
+def log_text(data: bytes | str | LogText, source: str) -> LogText:
+    """The text of a log, once for all who read it. Raises `InputError` when it is packed and can't be unpacked."""
+    if isinstance(data, LogText):
+        return data
     try:
-        text = plain_text(data)
+        return plain_text(data)
     except InputError as error:
         raise InputError(f"{source}: {error}") from error
-    reader = _Reader(text, source)
+
+
+def read_boots(data: bytes | str | LogText, source: str) -> tuple[Boot, ...]:
+    """Every boot in the text, in its order; ``source`` names it in messages.
+
+    Raises `InputError` when there is none, or as `log_text` does.
+    """
+    reader = _Reader(log_text(data, source), source)
     reader.read()
     if not reader.boots:
         raise InputError(
@@ -120,7 +126,7 @@ def read_boots(data: bytes | str, source: str) -> tuple[Boot, ...]:
     return tuple(sorted(reader.boots, key=lambda boot: boot.line))
 
 
-def holds_boots(data: bytes) -> bool:
+def holds_boots(data: bytes | LogText) -> bool:
     """Whether the text has any boot."""
     try:
         return bool(read_boots(data, ""))

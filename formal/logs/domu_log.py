@@ -21,8 +21,8 @@ from ..layouts.paging import COMPAT, PAGE_SIZE, X86_64
 from ..machine.arrange import TooLarge
 from ..machine.domu import TOOLSTACKS
 from ..machine.domu_layout import DomuLayout, lay_out_domu, own_p2m
-from .boot_log import UNSET
-from .boot_log_text import plain_text
+from .boot_log import UNSET, log_text
+from .boot_log_text import LogText
 from .domu_records import Compared, DomuJudgement, Record, judge
 
 _GAP: Final = r"[ \t]*(?:\n[ \t>|]*)?"
@@ -53,6 +53,12 @@ _GUEST: Final = {
 _ANY: Final = re.compile(
     "|".join(f"(?P<{name}>{pattern})" for name, pattern in {**_BUILDER, **_GUEST}.items())
 )
+_REFUSAL: Final = re.compile(
+    r"(?:xc_dom_\w{1,40}|count_pgtables|alloc_pgtables\w{0,20}): (?:segment [^\n(]{1,40}\([^\n)]{1,80}\)|no loader found"
+    r"|not enough memory for initial mapping \([^\n)]{1,60}\)|overlapping mappings|unknown image type \d{1,9}"
+    r"|Kernel does not support unprivileged \(DomU\) operation|guest type \S{1,30} not supported by xen kernel, sorry"
+    r"|unsupported feature requested|corrupted ELF image|kernel is not an ELF image)"
+)
 _DOMAIN: Final = re.compile(r"\((d[0-9]{1,9})\)")
 _LEVELS: Final = {39: "L3", 30: "L2", 21: "L1"}
 
@@ -77,12 +83,15 @@ class _Guest:
     figures: dict[str, int] = field(factory=dict)
 
 
-def judge_log(data: bytes | str, source: str) -> tuple[DomuJudgement, ...]:
+def judge_log(data: bytes | str | LogText, source: str) -> tuple[DomuJudgement, ...]:
     """What is to be said of each domU in a log; none where it has none.
 
     Raises `InputError` for one that is too large for the machine.
     """
-    builders, guests = _read(data)
+    text = log_text(data, source)
+    if "xc_dom_" not in text.text and "pt_base" not in text.text:
+        return ()
+    builders, guests = _read(text)
     of_builder: dict[int, _Guest] = {}
     for guest in guests:
         fitting = [
@@ -98,8 +107,16 @@ def judge_log(data: bytes | str, source: str) -> tuple[DomuJudgement, ...]:
     return tuple(sorted(judged, key=lambda each: each.record.line))
 
 
-def _read(data: bytes | str) -> tuple[list[_Builder], list[_Guest]]:
-    text = plain_text(data)
+def builders_refusal(data: bytes | str | LogText, source: str) -> str | None:
+    """What libxenguest said last, with its line, where it refused a domain; ``None`` where it didn't."""
+    text = log_text(data, source)
+    said = list(_REFUSAL.finditer(text.text))[-1:]
+    return next(
+        (f"line {text.line(each.start())}: libxenguest refuses the domU: {each[0]}" for each in said), None
+    )
+
+
+def _read(text: LogText) -> tuple[list[_Builder], list[_Guest]]:
     builders: list[_Builder] = []
     guests: dict[str | None, _Guest] = {}
     done: list[_Guest] = []

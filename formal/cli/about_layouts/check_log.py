@@ -7,6 +7,7 @@ from ..arguments import add_json, check_json_apart
 
 if TYPE_CHECKING:
     from ...logs.boot_log import Boot
+    from ...logs.boot_log_text import LogText
     from ...logs.check_log import Outcome
 
 
@@ -39,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ...edge.files import read_input, title, write_json
     from ...layouts.count_rule import count_rules
     from ...logic.verdict import MachineDisagreesError
-    from ...logs.boot_log import LIMIT
+    from ...logs.boot_log import LIMIT, log_text
     from ...logs.check_log import Judgement, Outcome, as_dict, as_lines, check_boot
     from ...logs.domu_log import judge_log
     from ...logs.domu_records import DomuJudgement, judge, looks_like_records, read_records
@@ -54,16 +55,15 @@ def run(arguments: argparse.Namespace) -> int:
         lines: list[list[str]] = []
         try:
             data = read_input(name, LIMIT)
-            found = judge_log(data, title(name))
+            text = log_text(data, title(name))
+            found = judge_log(text, title(name))
             if not found and looks_like_records(data):
-                judged = [judge(each) for each in read_records(data, title(name))]
-                domus += judged
-                lines = [each.lines() for each in judged]
+                found, checked = tuple(judge(each) for each in read_records(data, title(name))), []
             else:
-                domus += found
-                checked = [check_boot(each, rules) for each in _boots(data, title(name), needed=not found)]
-                judgements += checked
-                lines = [*(as_lines(each) for each in checked), *(each.lines() for each in found)]
+                checked = [check_boot(each, rules) for each in _boots(text, title(name), needed=not found)]
+            judgements += checked
+            domus += found
+            lines = [*(as_lines(each) for each in checked), *(each.lines() for each in found)]
         except InputError as error:
             complaints.append(str(error))
             print(f"ptproof: {one_line(str(error))}", file=sys.stderr)
@@ -90,14 +90,18 @@ def run(arguments: argparse.Namespace) -> int:
     return max([*statuses, *(told for _ in complaints)])
 
 
-def _boots(data: bytes, source: str, *, needed: bool) -> "tuple[Boot, ...]":
+def _boots(text: "LogText", source: str, *, needed: bool) -> "tuple[Boot, ...]":
     """Every boot in a log, of which there must be one if it is ``needed``."""
     from ...edge.errors import InputError
     from ...logs.boot_log import read_boots
+    from ...logs.domu_log import builders_refusal
 
     try:
-        return read_boots(data, source)
-    except InputError:
+        return read_boots(text, source)
+    except InputError as error:
+        refusal = builders_refusal(text, source)
+        if refusal is not None and needed:
+            raise InputError(f"{source}: {refusal}") from error
         if needed:
             raise
         return ()

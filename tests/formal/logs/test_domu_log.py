@@ -169,6 +169,21 @@ def test_by_the_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> N
     assert run(capsys, "check-log", "--quiet", str(path)).status == 0
 
 
+@pytest.mark.parametrize("memory", [0x500, 0x700])
+def test_a_builder_that_refuses(capsys: pytest.CaptureFixture[str], tmp_path: Path, memory: int) -> None:
+    """What libxenguest said is told, with its line: the words that the machine has for the same domain."""
+    refused = lay_out_domu(Configuration(kernel=Segment(0, 0x566638), nr_pages=memory)).refused
+    path = tmp_path / "xl.log"
+    path.write_text(
+        f"{BUILDER.partition('count_pgtables')[0]}\nxc: error: panic: xg_dom_core.c:494: {refused}: Out of memory\n"
+    )
+    ran = run(capsys, "check-log", str(path))
+    assert (ran.status, ran.out) == (2, "")
+    assert re.fullmatch(
+        rf"ptproof: .*xl.log: line \d+: libxenguest refuses the domU: {re.escape(str(refused))}\n", ran.err
+    )
+
+
 @pytest.mark.parametrize(("name", "kind"), [("hvm.log", "HVM"), ("panic-pvh.log", "PVH")])
 def test_domains_without_a_region(capsys: pytest.CaptureFixture[str], name: str, kind: str) -> None:
     """HVM and PVH are told as what they are; where nothing else is in the file, nothing could be checked."""
