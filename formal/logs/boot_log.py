@@ -26,10 +26,10 @@ from ..edge.limits import RAISED, most
 from ..layouts.arrangement import ENTRY, HEADING, LABELS
 from ..layouts.layout import ADDRESS_LIMIT, Layout, Segment
 from ..layouts.paging import PagingMode
-from .boot_log_text import LogText, plain_blocks
+from .boot_log_text import Blocks, LogText, plain_blocks, unpacked
 
-LIMIT: Final = most(seconds=5e-8, memory=10)
-"""The largest file that is taken for a log, in bytes."""
+LIMIT: Final = most(seconds=2e-7, memory=20)
+"""The largest file that is taken for a log, in bytes, packed or unpacked."""
 LABELS_LIMIT: Final = most(seconds=1e-5, memory=2500)
 """How many of Xen's labels are read in a file; each may be a boot."""
 UNSET: Final = ADDRESS_LIMIT - 1
@@ -58,6 +58,8 @@ class Boot:
 
     source: str
     line: int
+    kind: str = "PV"
+    """``PV``, or ``PVH`` or ``HVM``: such a domain has no region of this kind, and nothing else is read of it."""
     domain: str | None = None
     xen_version: str | None = None
     xen_width: int | None = None
@@ -104,18 +106,41 @@ def read_log(path: Path) -> tuple[Boot, ...]:
     return read_boots(read_input(str(path), LIMIT), str(path))
 
 
-def read_boots(data: bytes | str, source: str, times: int = 1) -> tuple[Boot, ...]:
+NO_BOOT: Final = (
+    "expected a Xen boot log with the memory arrangement of a PV domain "
+    "(lines such as 'Page tables: …->…'), found none"
+)
+"""What is wrong with a text that has no boot."""
+
+
+def log_text(data: bytes | str | Blocks, source: str, times: int = 1) -> Blocks:
+    """The text of a log, once for all who read it.
+
+    Raises `InputError` when it is packed and can't be unpacked, or holds more than ``times`` `LIMIT`.
+    """
+    if isinstance(data, tuple):
+        return data
+    try:
+        return tuple(plain_blocks(unpacked(data, times * LIMIT) if isinstance(data, bytes) else data))
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
+
+
+def read_boots(data: bytes | str | Blocks, source: str, times: int = 1) -> tuple[Boot, ...]:
     """Every boot in the text, in its order; ``source`` names it in messages.
 
-    Raises `InputError` when there is none, or there are more labels than ``times`` `LABELS_LIMIT`.
+    Raises `InputError` when there is none, there are more labels than ``times`` `LABELS_LIMIT`, or as `log_text` does.
     """
-    reader = _Reader(plain_blocks(data), source, times)
+    boots = all_boots(data, source, times)
+    if not boots:
+        raise InputError(f"{source}: {NO_BOOT}")
+    return boots
+
+
+def all_boots(data: bytes | str | Blocks, source: str, times: int = 1) -> tuple[Boot, ...]:
+    """As `read_boots`, but none is no error."""
+    reader = _Reader(log_text(data, source, times), source, times)
     reader.read()
-    if not reader.boots:
-        raise InputError(
-            f"{source}: expected a Xen boot log with the memory arrangement of a PV domain "
-            f"(lines such as 'Page tables: …->…'), found none"
-        )
     return tuple(sorted(reader.boots, key=lambda boot: boot.line))
 
 
@@ -138,23 +163,29 @@ def _spaced(words: str) -> str:
     return _SPACE.join(re.escape(word) for word in words.split())
 
 
-_PAIR: Final = re.compile(rf"{_GAP}{_VALUE}{_GAP}-{{1,2}}>{_GAP}{_VALUE}")
+_LEADS_TO: Final = r"-{1,2}(?:\n[ \t>|]{0,99})?>"
+_PAIR: Final = re.compile(rf"{_GAP}{_VALUE}{_GAP}{_LEADS_TO}{_GAP}{_VALUE}")
 # A console may break a line anywhere: within the word "pages", and before the last digits of a number.
 _BREAK: Final = r"(?:\n[ \t>|]{0,99})?"
-_DIGITS: Final = r"((?:0[xX][0-9a-fA-F]{0,16}|[0-9a-fA-F]{1,16})(?:\n[ \t>|]{0,99}[0-9a-fA-F]{1,15})?)"
-_BROKEN_PAIR: Final = re.compile(rf"{_GAP}{_DIGITS}{_GAP}-{{1,2}}>{_GAP}{_DIGITS}(?![0-9a-zA-Z])")
-_REST_OF_NUMBER: Final = re.compile(r"\n[ \t>|]{0,99}([0-9a-fA-F]{1,15})[ \t]{0,99}(?=\n|$)")
+_DIGITS: Final = (
+    r"((?:0(?:\n[ \t>|]{0,99})?[xX][0-9a-fA-F]{0,16}|[0-9a-fA-F]{1,16})(?:\n[ \t>|]{0,99}[0-9a-fA-F]{1,16})?)"
+)
+_BROKEN_PAIR: Final = re.compile(rf"{_GAP}{_DIGITS}{_GAP}{_LEADS_TO}{_GAP}{_DIGITS}(?![0-9a-zA-Z])")
+_REST_OF_NUMBER: Final = re.compile(r"\n[ \t>|]{0,99}([xX]?[0-9a-fA-F]{1,16})[ \t]{0,99}(?=\n|$)")
 _SINGLE: Final = re.compile(rf"{_GAP}{_VALUE}")
 _EQUALS: Final = re.compile(rf"{_GAP}={_GAP}{_VALUE}")
 _PAGES: Final = re.compile(
     rf"{_GAP}\({_GAP}([0-9]{{1,20}}\n[ \t>|]{{0,99}}[0-9]{{1,19}}|[^\s<>()\-]{{1,40}}){_SPACE}{_BREAK.join('pages')}"
 )
 _XEN_KERNEL: Final = re.compile(rf"{_GAP}(32|64)-bit(, PAE)?")
-_GUEST_KERNEL: Final = re.compile(rf"{_GAP}(32|64)-bit(, PAE)?,{_SPACE}[lm]sb,{_SPACE}paddr")
+_GUEST_KERNEL: Final = re.compile(
+    rf"{_GAP}(32|64)-bit(, PAE)?,{_SPACE}[lm]{_BREAK}s{_BREAK}b{_BREAK},{_SPACE}{_BREAK.join('paddr')}"
+)
 _VERSION: Final = re.compile(r"[ \t]{0,99}(\d{1,4}\.\d{1,4}[^\s()]{0,40})")
 _ADDRESS: Final = re.compile(r"(?:0[xX][0-9a-fA-F]{1,16}|[0-9a-fA-F]{8}|[0-9a-fA-F]{16})")
 _NUMBER: Final = re.compile(r"0[xX][0-9a-fA-F]{1,16}|[0-9]{1,20}")
 _HEX: Final = re.compile(rf"{_GAP}(?:0[xX])?[0-9a-fA-F]{{4}}")
+_TRAILING: Final = re.compile("[.,;:'\"`*_|{}\\[\\]\\\\$&\u2018-\u201f\xbb\u2026]")
 _CUT: Final = re.compile(r"(?:0[xX])?[0-9a-fA-F]{0,16}")
 _DOMAIN: Final = re.compile(r"\((d[0-9]{1,9})\)")
 
@@ -180,6 +211,7 @@ _Kind = Literal["event", "pair", "single", "number", "version", "xen kernel", "g
 _LABELS: Final[dict[str, tuple[str, _Kind, int]]] = {
     "Xen version": ("xen_version", "version", 0),
     "*** Building a PV Dom": ("building", "event", 1),
+    "*** Building a PVH Dom": ("building PVH", "event", 1),
     "*** LOADING DOMAIN": ("building", "event", 1),
     **{
         f"{teller}: {note}": (name, "number", 2)
@@ -193,6 +225,7 @@ _LABELS: Final[dict[str, tuple[str, _Kind, int]]] = {
     "PHYSICAL MEMORY ARRANGEMENT:": ("physical", "event", 7),
     "Dom0 alloc.:": ("alloc", "pair", 8),
     HEADING: ("virtual", "event", 10),
+    "Loader:": ("loader", "pair", 11),
     **{f"{label}:": (name, "pair", 11 + rank) for rank, (name, label) in enumerate(LABELS.items())},
     f"{LABELS['initrd']}:": ("initrd", "ramdisk", 12),
     f"{ENTRY}:": ("entry", "single", 30),
@@ -228,7 +261,7 @@ _BEHIND: Final = 240
 """How much of a line is looked at before a label."""
 
 
-class _Window:
+class Window:
     """Moves along a text that comes in blocks: what is there of it, in ``text``, and the lines that this is in.
 
     ``end`` is where the text ends but for blanks; past what is there where it goes on.
@@ -263,12 +296,27 @@ class _Window:
             self.text += block.text
         self.end = len(self.text.rstrip()) if self.last else len(self.text) + 1
 
+    def matches(self, pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:
+        """Every match in all of the text, each in the ``text`` that there is then: none reaches far."""
+        at = 0
+        while not self.last:
+            start = max(0, at - _BEHIND)
+            self.move(start)
+            at -= start
+            end = len(self.text) if self.last else len(self.text) - _AHEAD
+            for match in pattern.finditer(self.text, at):
+                if match.start() >= end:
+                    break
+                at = match.end()
+                yield match
+            at = max(at, end)
+
 
 class _Reader:
     """Goes through a text once; the boots that it has found are in ``boots``."""
 
     def __init__(self, blocks: Iterable[LogText], source: str, times: int) -> None:
-        self._window = _Window(blocks)
+        self._window = Window(blocks)
         self.source = source
         self.times = times
         self.boots: list[Boot] = []
@@ -290,6 +338,8 @@ class _Reader:
             found = _DOMAIN.search(before)
             domain = found[1] if found else None
             said = (label, self._rest_of_line(end).split())
+            if name == "loader" and not self._is_of_hvm(domain):
+                continue
             # Some consoles, and two logs in one file, say everything twice.
             if not self._meant(kind, before, end) or self._said.get(domain) == said:
                 continue
@@ -297,6 +347,10 @@ class _Reader:
             draft = self._draft(domain, name, kind, rank, line, end)
             if kind == "event":
                 draft.section = name
+                if name == "building PVH":
+                    draft.values["kind"] = "PVH"
+            elif name == "loader":
+                draft.values["kind"] = "HVM"
             else:
                 readers[kind](draft, name, line, end)
         for draft in self._drafts.values():
@@ -314,32 +368,22 @@ class _Reader:
 
     def _labels(self) -> Iterator[tuple[str, int, str, int]]:
         """Every label with its line, what is before it on the line (some of it), and where it ends."""
-        window, at, labels = self._window, 0, 0
-        while not window.last:
-            start = max(0, at - _BEHIND)
-            window.move(start)
-            at -= start
-            end = len(window.text) if window.last else len(window.text) - _AHEAD
-            for match in _LABEL.finditer(window.text, at):
-                if match.start() >= end:
-                    break
-                at = match.end()
-                labels += 1
-                if labels > LABELS_LIMIT * self.times:
-                    limit = LABELS_LIMIT * self.times
-                    raise InputError(
-                        f"{self.source}: expected at most {limit} of Xen's labels, found more{RAISED}"
-                    )
-                before = window.text[max(0, match.start() - _BEHIND) : match.start()].rpartition("\n")[2]
-                if not before or not (before[-1].isalnum() or before[-1] in "_-'\"`"):
-                    label = re.sub(r"[\s>|]+", " ", match[0])
-                    yield (
-                        re.sub(r"^Dom[0-9]+", "Dom0", label),
-                        window.line(match.start()),
-                        before,
-                        match.end(),
-                    )
-            at = max(at, end)
+        window, limit = self._window, LABELS_LIMIT * self.times
+        for labels, match in enumerate(window.matches(_LABEL)):
+            if labels == limit:
+                raise InputError(
+                    f"{self.source}: expected at most {limit} of Xen's labels, found more{RAISED}"
+                )
+            before = window.text[max(0, match.start() - _BEHIND) : match.start()].rpartition("\n")[2]
+            if not before or not (before[-1].isalnum() or before[-1] in "_-'\"`"):
+                label = re.sub(r"[\s>|]+", " ", match[0])
+                label = re.sub(r"^Dom[0-9]+", "Dom0", label)
+                yield label, window.line(match.start()), before, match.end()
+
+    def _is_of_hvm(self, domain: str | None) -> bool:
+        """Whether a loader stands where a PV domain's kernel does: right below the heading."""
+        draft = self._drafts.get(domain)
+        return draft is not None and draft.section == "virtual" and draft.rank == _RANKS["virtual"]
 
     def _rest_of_line(self, at: int) -> str:
         end = self.text.find("\n", at, at + 400)
@@ -404,7 +448,7 @@ class _Reader:
             else:
                 self._malformed(draft, line, label, "start->end", rest[:60])
             return None
-        start, end = _joined(found[1]), _joined(found[2]).rstrip(".,;:'\"`*_")
+        start, end = _joined(found[1]), _value(_joined(found[2]))
         if found.end() == self.length and len(end) < len(start) and _CUT.fullmatch(end):
             self._cut(draft, line)
             return None
@@ -425,16 +469,21 @@ class _Reader:
         if found is None or "\n" not in found[1] + found[2]:
             return None
         start, end = _joined(found[1]), _joined(found[2])
-        # Where a number has no fixed length, its rest must be alone on its line.
-        alone = start[:2] in ("0x", "0X") and _REST_OF_NUMBER.match(
-            self.text, self.text.rfind("\n", at, found.end())
+        # Where a number has no fixed length, its rest must be alone on its line, or have the arrow behind it.
+        alone = start[:2] in ("0x", "0X") and (
+            "\n" not in found[2]
+            or _REST_OF_NUMBER.match(self.text, self.text.rfind("\n", at, found.end())) is not None
         )
         return found if alone or len(start) == len(end) in (8, 16) else None
 
-    def _completed(self, token: str, end: int) -> str:
-        """A number that ends at ``end``, with those of its digits that are alone on the next line."""
+    def _completed(self, token: str, end: int, digits: int = 0) -> str:
+        """A number that ends at ``end``, with those of its digits that are alone on the next line.
+
+        One that has 8 or 16 digits is whole, unless others have more ``digits``.
+        """
         rest = _REST_OF_NUMBER.match(self.text, end)
-        whole = rest is None or (_ADDRESS.fullmatch(token) and token[:2] not in ("0x", "0X"))
+        fixed = _ADDRESS.fullmatch(token) and token[:2] not in ("0x", "0X")
+        whole = rest is None or (fixed and len(token) >= digits)
         return token if rest is None or whole else token + rest[1]
 
     def _cut(self, draft: _Draft, line: int) -> None:
@@ -456,7 +505,9 @@ class _Reader:
         found = _SINGLE.match(self.text, at)
         if found is None or (found.end() == self.length and len(found[1]) < draft.values.get("digits", 0)):
             self._cut(draft, line)
-        elif _ADDRESS.fullmatch(token := self._completed(found[1].rstrip(".,;:'\"`*_"), found.end())):
+        elif _ADDRESS.fullmatch(
+            token := self._completed(_value(found[1]), found.end(), draft.values.get("digits", 0))
+        ):
             self._set(draft, name, line, int(token, 16))
         elif found.end() == self.length and _CUT.fullmatch(found[1]):
             self._cut(draft, line)
@@ -467,7 +518,7 @@ class _Reader:
         found = _EQUALS.match(self.text, at)
         if found is None:
             return
-        token = self._completed(found[1].rstrip(".,;:'\"`*_"), found.end())
+        token = self._completed(_value(found[1]), found.end())
         if not _NUMBER.fullmatch(token):
             self._malformed(draft, line, name, "a number", token)
         elif int(token, 0 if token[:2] in ("0x", "0X") else 10) < ADDRESS_LIMIT:
@@ -517,7 +568,7 @@ class _Reader:
         if draft.section != "virtual" and "kernel" not in draft.lines and _is_mapped(values):
             values["initrd"] = values.pop("initrd_image")
             draft.lines["initrd"] = draft.lines.pop("initrd_image")
-        if any(name in draft.lines for name in _ARRANGED):
+        if values.get("kind") is not None or any(name in draft.lines for name in _ARRANGED):
             boot = Boot(
                 source=self.source,
                 line=draft.line,
@@ -527,6 +578,11 @@ class _Reader:
                 **values,
             )
             self.boots.append(boot)
+
+
+def _value(token: str) -> str:
+    """A value without what a sentence, a markup or a program's string has right behind it."""
+    return _TRAILING.split(token)[0]
 
 
 def _joined(token: str) -> str:

@@ -64,13 +64,18 @@ class Compared:
     source: str
 
     @property
+    def counts(self) -> bool:
+        """Whether it is a number, and no address."""
+        return self.figure == "nr_pt_frames" or self.figure.endswith(" tables")
+
+    @property
     def agrees(self) -> bool:
         """Whether they are the same."""
         return self.found == self.expected
 
     def sentence(self) -> str:
         """The figure and the verdict on it, for people."""
-        shown = str if self.figure == "nr_pt_frames" else hex
+        shown = str if self.counts else hex
         found = f"{self.figure}: {'agrees' if self.agrees else 'differs'}: {shown(self.found)}"
         return (
             f"{found} is {self.source}"
@@ -86,6 +91,8 @@ class DomuJudgement:
     record: Record
     toolstack: Toolstack | None
     compared: tuple[Compared, ...]
+    notes: tuple[str, ...] = ()
+    """What is to be told before the figures."""
 
     @property
     def outcome(self) -> Outcome:
@@ -115,7 +122,11 @@ class DomuJudgement:
         """The judgement as text, in the form of those on boots."""
         at = f"{self.record.source}:{self.record.line}"
         name = f"{self.record.name}: " if self.record.name else ""
-        return [*(f"{at}: {each.sentence()}" for each in self.compared), f"{at}: {name}{self.verdict}"]
+        return [
+            *(f"{at}: {each}" for each in self.notes),
+            *(f"{at}: {each.sentence()}" for each in self.compared),
+            f"{at}: {name}{self.verdict}",
+        ]
 
     def as_dict(self) -> dict[str, Any]:
         """The judgement as plain values for JSON; addresses are hex strings."""
@@ -131,8 +142,8 @@ class DomuJudgement:
                 {
                     "figure": each.figure,
                     "agrees": each.agrees,
-                    "found": each.found if each.figure == "nr_pt_frames" else hex(each.found),
-                    "expected": each.expected if each.figure == "nr_pt_frames" else hex(each.expected),
+                    "found": each.found if each.counts else hex(each.found),
+                    "expected": each.expected if each.counts else hex(each.expected),
                 }
                 for each in self.compared
             ],
@@ -140,7 +151,10 @@ class DomuJudgement:
 
 
 def looks_like_records(data: bytes) -> bool:
-    """Whether a file is one of records, and no log: what it begins with is an object."""
+    """Whether a file without a boot is one of records: what it begins with is an object.
+
+    A log may begin with a brace as well: with a markup's ``{code}``, or as a program's JSON.
+    """
     return data.lstrip()[:1] == b"{"
 
 
@@ -183,7 +197,7 @@ def judge(record: Record, allowed: Allowance | None = None) -> DomuJudgement:
     allowed = allowed or Allowance(BUILD_LIMIT)
     off_a_page = tuple(_off_a_page(record))
     if off_a_page:
-        _take(record, PAGES_BESIDES, allowed)
+        take(record, PAGES_BESIDES, allowed)
         return DomuJudgement(record=record, toolstack=None, compared=off_a_page)
     domus = [
         Domu(mode=mode, v_start=record.virt_base, alloc_end=record.pt_base, toolstack=each)
@@ -194,7 +208,7 @@ def judge(record: Record, allowed: Allowance | None = None) -> DomuJudgement:
     domu = (fitting or domus)[0]
     tables, v_end = counted[domu].tables(), counted[domu].v_end
     toolstack = domu.toolstack
-    _take(record, PAGES_BESIDES + ((v_end - domu.v_start) % ADDRESS_LIMIT >> PAGE_SHIFT), allowed)
+    take(record, PAGES_BESIDES + ((v_end - domu.v_start) % ADDRESS_LIMIT >> PAGE_SHIFT), allowed)
     report = build(domu, counted[domu], allowed.times * BUILD_LIMIT)
     if not report.exact:
         raise MachineDisagreesError(f"{record.source}: line {record.line}: {report.sentence()}")
@@ -272,7 +286,7 @@ def _counted(record: Record, domu: Domu) -> Counted:
     return counted
 
 
-def _take(record: Record, pages: int, allowed: Allowance) -> None:
+def take(record: Record, pages: int, allowed: Allowance) -> None:
     """Count the pages that are about to be built. Raises `InputError` where they are too many."""
     if pages > allowed.left:
         raise InputError(

@@ -39,8 +39,9 @@ from ptproof.formal.layouts.count_rule import count_rules
 from ptproof.formal.layouts.layout import Layout
 from ptproof.formal.layouts.layout_json import as_dict as layout_as_dict
 from ptproof.formal.logic import claim as claim_module
-from ptproof.formal.logs.boot_log import read_boots
+from ptproof.formal.logs.boot_log import all_boots, log_text, read_boots
 from ptproof.formal.logs.check_log import as_dict, as_lines, check_boots
+from ptproof.formal.logs.domu_log import builders_refusal, judge_log
 from ptproof.formal.logs.domu_records import judge_all, looks_like_records, read_records
 from ptproof.formal.machine.replay import ImpossibleLayout, TooLarge, check_work, replay
 from ptproof.formal.pictures.picture import picture_of
@@ -198,6 +199,7 @@ def logs() -> list[bytes]:
     small = [each for each in (*found, *arranged) if len(each) < 6000]
     return [
         *small,
+        *(each.read_bytes() for each in sorted((DATA / "field").glob("domu*.log"))),
         small[0] + small[1],
         small[2].replace(b"->", b"-&gt;"),
         small[3].decode().encode("utf-16"),
@@ -206,9 +208,15 @@ def logs() -> list[bytes]:
 
 def check_log(data: bytes) -> bool:
     """It is judged, and the judgement can be written down."""
-    if looks_like_records(data):
+    text = log_text(data, "hostile")
+    domus, boots = judge_log(text, "hostile"), all_boots(text, "hostile")
+    if not domus and not boots and looks_like_records(data):
         return check_records(data)
-    for each in check_boots(read_boots(data, "hostile"), count_rules()):
+    builders_refusal(text)
+    for judged in domus:
+        assert judged.lines()
+        json.dumps(judged.as_dict())
+    for each in check_boots(boots, count_rules()):
         assert each.status in (0, 1, 2)
         assert as_lines(each)
         json.dumps(as_dict(each))

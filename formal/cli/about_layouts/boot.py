@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..arguments import add_json, number, set_files
-from .layout import ADDRESSES, add_options, from_addresses, initrd_len, pages_asked, refuse_addresses
+from .layout import (
+    ADDRESSES,
+    add_options,
+    from_addresses,
+    initrd_len,
+    memory_option,
+    pages_asked,
+    refuse_addresses,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -173,10 +181,21 @@ def _chosen(arguments: argparse.Namespace) -> "tuple[Configuration, Kernel]":
     if arguments.image:
         refuse_addresses(arguments)
         image, kernel = spinning_kernel(read_input(arguments.image, READ_LIMIT), title(arguments.image))
-        configuration = image.configuration(pages_asked(arguments), initrd_len(arguments))
+        configuration = image.configuration(_pages(arguments), initrd_len(arguments))
         return configuration, kernel
-    configuration = evolve(from_addresses(arguments)[0], nr_pages=pages_asked(arguments))
+    configuration = evolve(from_addresses(arguments)[0], nr_pages=_pages(arguments))
     return configuration, kernel_of(configuration)
+
+
+def _pages(arguments: argparse.Namespace) -> int:
+    """Dom0's memory in pages; what Xen doesn't read of dom0_mem is told."""
+    from ...layouts.dom0_mem import what_is_dropped
+
+    option = memory_option(arguments)
+    pages, dropped = pages_asked(arguments, option), what_is_dropped(option)
+    if dropped:
+        print(f"warning: {dropped}", file=sys.stderr)
+    return pages
 
 
 def _one(

@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING
 from ..arguments import add_json, add_limit, set_files
 
 if TYPE_CHECKING:
-    from ...logs.check_log import Outcome
+    from collections.abc import Sequence
+
+    from ...layouts.count_rule import CountRule
+    from ...logs.check_log import Judgement, Outcome
+    from ...logs.domu_records import DomuJudgement
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -16,8 +20,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="compare Xen's boot logs with the model, figure by figure",
         description="Reads the memory arrangements of PV domains out of logs as people paste them, and says of "
         "each figure whether the model agrees, or by how much it differs. A count of an older Xen is named as "
-        "such. A file of JSON records, one a line, is taken for what domUs printed of their start_info, and compared with "
-        "libxenguest's tables. Status 0 when nothing differs, 1 when something does, 2 when a file has no boot, a figure can't "
+        "such. What libxenguest and a domU such as Mini-OS print is compared with libxenguest's steps; so is a file of JSON "
+        "records, one a line, of what domUs printed of their start_info. HVM and PVH are out of scope. Status 0 when nothing differs, 1 when something does, 2 when a file has no boot, a figure can't "
         "be read, or nothing can be checked.",
         allow_abbrev=False,
     )
@@ -37,14 +41,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     from ...edge.errors import InputError
     from ...edge.exit_status import Status
-    from ...edge.files import read_input, title, write_json
-    from ...edge.limits import RAISED
+    from ...edge.files import write_json
     from ...edge.outside import say
     from ...layouts.count_rule import count_rules
     from ...logic.verdict import MachineDisagreesError
-    from ...logs.boot_log import LIMIT, read_boots
-    from ...logs.check_log import Judgement, as_dict, as_lines, check_boots
-    from ...logs.domu_records import DomuJudgement, judge_all, looks_like_records, read_records
+    from ...logs.check_log import Judgement, Outcome, as_dict, as_lines
+    from ...logs.domu_records import DomuJudgement
 
     rules = count_rules()
     judgements: list[Judgement] = []
@@ -54,17 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
     for name in arguments.files:
         lines: list[list[str]] = []
         try:
-            data = read_input(name, LIMIT * arguments.limit, RAISED)
-            if looks_like_records(data):
-                records = read_records(data, title(name), arguments.limit)
-                judged = judge_all(records, arguments.limit)
-                domus += judged
-                lines = [each.lines() for each in judged]
-            else:
-                boots = read_boots(data, title(name), arguments.limit)
-                checked = check_boots(boots, rules, arguments.limit)
-                judgements += checked
-                lines = [as_lines(each) for each in checked]
+            checked, found = _judge(name, rules, arguments.limit)
+            judgements += checked
+            domus += found
+            lines = [*(as_lines(each) for each in checked), *(each.lines() for each in found)]
         except InputError as error:
             complaints.append(str(error))
             say([f"ptproof: {error}"], sys.stderr)
@@ -86,7 +81,31 @@ def run(arguments: argparse.Namespace) -> int:
         _sum_up("domUs", [each.outcome for each in domus])
     statuses = [each.status for each in judgements] + [each.status for each in domus]
     told = Status.FAILED if disagrees else Status.BAD_INPUT
+    if judgements and not domus and all(each.outcome is Outcome.OUT_OF_SCOPE for each in judgements):
+        statuses.append(Status.BAD_INPUT)  # nothing could be checked
     return max([*statuses, *(told for _ in complaints)])
+
+
+def _judge(
+    name: str, rules: "Sequence[CountRule]", limit: int
+) -> "tuple[list[Judgement], Sequence[DomuJudgement]]":
+    """What is to be said of each boot and each domU in a file. Raises `InputError`, also where there is none."""
+    from ...edge.errors import InputError
+    from ...edge.files import read_input, title
+    from ...edge.limits import RAISED
+    from ...logs.boot_log import LIMIT, NO_BOOT, all_boots, log_text
+    from ...logs.check_log import check_boots
+    from ...logs.domu_log import builders_refusal, judge_log
+    from ...logs.domu_records import judge_all, looks_like_records, read_records
+
+    source, data = title(name), read_input(name, LIMIT * limit, RAISED)
+    text = log_text(data, source, limit)
+    domus, boots = judge_log(text, source, limit), all_boots(text, source, limit)
+    if domus or boots:
+        return check_boots(boots, rules, limit), domus
+    if looks_like_records(data):
+        return [], judge_all(read_records(data, source, limit), limit)
+    raise InputError(f"{source}: {builders_refusal(text) or NO_BOOT}")
 
 
 def _sum_up(what: str, outcomes: "list[Outcome]") -> None:

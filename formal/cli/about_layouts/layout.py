@@ -3,9 +3,12 @@
 import argparse
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..arguments import add_json, add_version, address, dom0_mem, number, set_files
+from ..arguments import add_json, add_version, address, number, set_files
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...layouts.dom0_mem import Dom0Mem
     from ...layouts.layout import Configuration, Layout
     from ...layouts.xen_version import XenVersion
     from ...machine.replay import Report
@@ -22,10 +25,20 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="print dom0's memory arrangement as Xen's boot log would",
         description="Lays dom0 out as Xen's builder does and prints the arrangement in the form of Xen's boot "
         "log: by the frame machine and by the formulas, which must agree. What Xen would refuse, or get wrong, "
-        "is told on standard error. Numbers are decimal or 0x..., and may end in K, M, G or T.",
+        "is told on standard error; status 1 when Xen refuses the boot, or libxenguest the domU. Numbers are decimal or 0x..., and may end in K, M, G or T.",
         allow_abbrev=False,
     )
     add_options(parser)
+    domu = parser.add_argument_group("a domU, by the toolstack")
+    domu.add_argument(
+        "--domU", dest="domu", action="store_true", help="lay out a domU, as libxenguest does; with --memory"
+    )
+    domu.add_argument(
+        "--memory",
+        metavar="SIZE",
+        type=number(1 << 20, 1 << 52),
+        help="the domU's memory, in whole MiB, such as 28M",
+    )
     add_version(parser, "lay out as an older Xen did")
     add_json(parser, "the layout, for 'ptproof replay',")
     set_files(parser, reads=("image", "initrd"))
@@ -63,7 +76,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     memory.add_argument(
         "--dom0-mem",
         metavar="VALUE",
-        type=dom0_mem,
         help="dom0's memory as Xen's option takes it, such as 4G, min:1G,max:8G or 25%%; a size without a suffix "
         "counts KiB, and one to be taken off is written --dom0-mem=-1G",
     )
@@ -80,48 +92,64 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 class LaidOut(NamedTuple):
-    """What the arguments came to; ``asked`` is dom0's memory in pages before any cap."""
+    """What the arguments came to; ``asked`` is dom0's memory in pages before any cap.
+
+    ``notes`` are of what that Xen doesn't know, and ``configuration`` is what it takes.
+    """
 
     configuration: "Configuration"
     entry: int | None
     version: "XenVersion | None"
+    option: "Dom0Mem"
     asked: int
     found: "Arranged"
+    notes: tuple[str, ...]
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Lay out, print, warn."""
     import sys
 
+    from ...edge.errors import InputError
     from ...edge.exit_status import Status
-    from ...edge.files import write_json
-    from ...layouts.arrangement import arrangement
-    from ...layouts.dom0_mem import Dom0Mem, out_of_reach
-    from ...layouts.layout_json import as_dict
-    from ...machine.refusals import foreseen
     from ...machine.two_layouts import Disagreement
 
+    if arguments.domu:
+        return _domu(arguments)
+    if arguments.memory is not None:
+        raise InputError("argument --memory: not allowed without argument --domU; dom0 has --dom0-mem")
     try:
-        laid = lay_out(arguments)
+        return _dom0(arguments, lay_out(arguments))
     except Disagreement as error:
         print(
             f"ptproof: MODEL AND MACHINE DISAGREE: {error}\n{error.arrangements()}", end="", file=sys.stderr
         )
         return Status.FAILED
+
+
+def _dom0(arguments: argparse.Namespace, laid: LaidOut) -> int:
+    """Print dom0's layout, and tell what is wrong with it."""
+    import sys
+
+    from ...edge.exit_status import Status
+    from ...edge.files import write_json
+    from ...layouts.arrangement import arrangement
+    from ...layouts.layout_json import as_dict
+    from ...machine.refusals import foreseen
+
     layout = laid.found.layout
     report = _seen(layout, laid.version)
     warnings = foreseen(laid.configuration, layout, laid.entry)
-    if laid.configuration.nr_pages > laid.asked:
-        option = arguments.dom0_mem or Dom0Mem()
-        panics = out_of_reach(laid.configuration.nr_pages, option, _available(arguments))
-        warnings += [panics] if panics is not None else []
     if report is not None and not report.exact:
         warnings += [each for each in report.sentences() if each not in warnings]
+    refused = _refused(arguments, laid)
     if arguments.json is not None:
         write_json(arguments.json, as_dict(layout, laid.entry))
     if arguments.json != "-":
         print(arrangement(layout, laid.entry), end="")
         draw_on_terminal(layout, report)
+    for each in laid.notes:
+        print(each, file=sys.stderr)
     if laid.configuration.nr_pages != laid.asked:
         print(f"note: Xen clips dom0's memory to {laid.configuration.nr_pages} pages", file=sys.stderr)
     if not laid.found.executed:
@@ -129,9 +157,91 @@ def run(arguments: argparse.Namespace) -> int:
             "note: the region is too large for the frame machine: this is by the formulas alone",
             file=sys.stderr,
         )
-    for warning in warnings:
+    for warning in [*warnings, *refused]:
         print(f"warning: {warning}", file=sys.stderr)
-    return Status.AS_EXPECTED
+    return Status.DIFFERS if refused else Status.AS_EXPECTED
+
+
+def _refused(arguments: argparse.Namespace, laid: LaidOut) -> list[str]:
+    """That Xen refuses the boot, in its words, and with how much memory it wouldn't."""
+    from ...layouts.dom0_mem import out_of_reach
+    from ...machine.preflight import OUT_OF_BOUNDS, P2M_OUT_OF_BOUNDS, least_pages, refusal
+    from ...reports.image_check_report import as_dom0_mem
+
+    given = laid.configuration
+    if given.nr_pages > laid.asked:
+        panics = out_of_reach(given.nr_pages, laid.option, _available(arguments))
+        if panics is not None:
+            return [panics]
+    says = refusal(given, laid.found.layout, laid.version, laid.entry)
+    if says is None:
+        return []
+    if given.shim:
+        return [f"Xen refuses this boot: {says}"]
+    pages = None if says in (OUT_OF_BOUNDS, P2M_OUT_OF_BOUNDS) else least_pages(given, laid.version)
+    if pages is None:
+        return [f"Xen refuses this boot with any dom0_mem: {says}"]
+    return [f"Xen refuses this boot: {says} (the least that works: {as_dom0_mem(pages, 'dom0_mem=')})"]
+
+
+NOT_OF_DOMUS = ("nr_pages", "dom0_mem", "host_mem", "version", "json")
+"""The arguments that say nothing of a domU."""
+
+
+def _domu(arguments: argparse.Namespace) -> int:
+    """Lay a domU out, as far as libxenguest does, and tell where it stops."""
+    import sys
+
+    from attrs import evolve
+
+    from ...edge.errors import InputError
+    from ...edge.exit_status import Status
+    from ...machine.arrange import TooLarge
+    from ...machine.domu_layout import MIB_SHIFT, lay_out_domu, least_memory, overlooked, printed
+
+    for name in NOT_OF_DOMUS:
+        if getattr(arguments, name) is not None:
+            raise InputError(f"argument --domU: not allowed with argument --{name.replace('_', '-')}")
+    if arguments.shim:
+        raise InputError("argument --domU: not allowed with argument --shim")
+    if arguments.memory is None:
+        raise InputError("argument --domU: expected --memory beside it")
+    configuration = _domus_image(arguments) if arguments.image else from_addresses(arguments)[0]
+    configuration = evolve(configuration, nr_pages=arguments.memory >> 20 << MIB_SHIFT)
+    try:
+        layout = lay_out_domu(configuration)
+        least = None if layout.refused is None else least_memory(configuration)
+    except TooLarge as error:
+        raise InputError(str(error)) from error
+    for line in printed(layout):
+        print(line)
+    wrong = overlooked(layout)
+    if wrong is not None:
+        print(f"warning: {wrong}", file=sys.stderr)
+    if layout.refused is None:
+        return Status.AS_EXPECTED
+    print(f"libxenguest refuses the domU: {layout.refused}", file=sys.stderr)
+    enough = "no memory will do" if least is None else f"the least memory that works is {least >> MIB_SHIFT}M"
+    print(f"note: {enough}", file=sys.stderr)
+    return Status.DIFFERS
+
+
+def _domus_image(arguments: argparse.Namespace) -> "Configuration":
+    """What an image decides for a domU. Raises `InputError`, with what libxenguest says."""
+    from ...edge.errors import InputError
+    from ...images.image import read_image
+
+    refuse_addresses(arguments)
+    try:
+        image = read_image(arguments.image, anyhow=True)
+    except InputError as error:
+        if "can't be read" in str(error):
+            raise
+        no_notes = ": No ELF notes or '__xen_guest' section found" if "no Xen image" in str(error) else ""
+        raise InputError(f"{error}{no_notes}: xc_dom_find_loader: no loader found") from error
+    if image.not_for_domu is not None:
+        raise InputError(f"{image.source}: not for domU, because {image.not_for_domu}")
+    return image.configuration(0, initrd_len(arguments))
 
 
 def lay_out(arguments: argparse.Namespace) -> LaidOut:
@@ -143,18 +253,26 @@ def lay_out(arguments: argparse.Namespace) -> LaidOut:
     """
     from attrs import evolve
 
+    from ...layouts.dom0_mem import capped, what_is_dropped
     from ...machine.two_layouts import arranged, arranged_by
 
-    configuration, entry = _from_image(arguments) if arguments.image else from_addresses(arguments)
+    configuration, entry, wrong = (
+        _from_image(arguments) if arguments.image else (*from_addresses(arguments), ())
+    )
     version = _version(arguments, configuration)
+    notes = [f"warning: {each}" for each in wrong]
     if version is not None:
+        notes += _unknown_notes(version, configuration)
         configuration = version.configured(configuration)
-    asked = pages_asked(arguments)
+    option = memory_option(arguments, version)
+    asked = pages_asked(arguments, option)
+    dropped = what_is_dropped(option)
+    notes += [f"warning: {dropped}"] if dropped else []
     configuration = evolve(configuration, nr_pages=asked)
-    if arguments.nr_pages is None:
-        configuration = evolve(configuration, nr_pages=_capped(arguments, configuration))
+    if arguments.nr_pages is None and (version is None or version.knows("the cap on memory")):
+        configuration = evolve(configuration, nr_pages=capped(configuration, option, _available(arguments)))
     found = arranged(configuration) if version is None else arranged_by(version, configuration)
-    return LaidOut(configuration, entry, version, asked, found)
+    return LaidOut(configuration, entry, version, option, asked, found, tuple(notes))
 
 
 def draw_on_terminal(layout: "Layout", report: "Report | None", heading: str = "") -> None:
@@ -188,17 +306,36 @@ def _seen(layout: "Layout", version: "XenVersion | None") -> "Report | None":
 def _version(arguments: argparse.Namespace, configuration: "Configuration") -> "XenVersion | None":
     """The version asked for, which must be for a guest as wide as the one that there is."""
     from ...edge.errors import InputError
-    from ...layouts.xen_version import xen_version
+    from ...layouts.xen_version import asked_version
 
     if arguments.version is None:
         return None
-    version = xen_version(arguments.version)
+    version = asked_version(arguments.version, configuration.mode.bits)
     if (arguments.image or arguments.bits) and version.mode.bits != configuration.mode.bits:
         raise InputError(
             f"argument --version: {version.name} is for guests of {version.mode.bits} bits, "
             f"found one of {configuration.mode.bits}"
         )
     return version
+
+
+def _unknown_notes(version: "XenVersion", configuration: "Configuration") -> "Iterator[str]":
+    """What is to be said of the image's notes that an older Xen doesn't know."""
+    from ...layouts.xen_version import KNOWN_SINCE
+
+    given = {
+        "MOD_START_PFN": (configuration.mod_start_pfn, "maps the initrd"),
+        "INIT_P2M": (
+            configuration.init_p2m is not None and version.mode.bits == 64,
+            "lays the p2m in the region",
+        ),
+    }
+    for name, (there, does) in given.items():
+        major, minor, *_ = KNOWN_SINCE[name]
+        if not there or version.knows(name):
+            continue
+        some = f", and --version xen-{major}.{minor} heeds it" if version.may_know(name) else ""
+        yield (f"note: {version.name} {does}: the note {name} isn't known before Xen {major}.{minor}{some}")
 
 
 def refuse_addresses(arguments: argparse.Namespace) -> None:
@@ -213,13 +350,20 @@ def refuse_addresses(arguments: argparse.Namespace) -> None:
             )
 
 
-def _from_image(arguments: argparse.Namespace) -> "tuple[Configuration, int]":
-    """What an image decides, and its entry."""
+def _from_image(arguments: argparse.Namespace) -> "tuple[Configuration, int, tuple[str, ...]]":
+    """What an image decides, its entry, and what is to be said of it: by the notes that the version asked for knows."""
+    from ...edge.errors import InputError
     from ...images.image import read_image
 
     refuse_addresses(arguments)
-    image = read_image(arguments.image)
-    return image.configuration(0, initrd_len(arguments), shim=arguments.shim), image.virt_entry.value
+    image = read_image(arguments.image, anyhow=True)
+    configuration = image.configuration(0, initrd_len(arguments), shim=arguments.shim)
+    version = _version(arguments, configuration)
+    knows_features = version is None or version.knows("SUPPORTED_FEATURES")
+    reasons = [each for each in image.reasons_not_dom0 if knows_features or "SUPPORTED_FEATURES" not in each]
+    if reasons:
+        raise InputError(f"{image.source}: {reasons[0]}")
+    return configuration, image.virt_entry.value, image.warnings
 
 
 def from_addresses(arguments: argparse.Namespace) -> "tuple[Configuration, int | None]":
@@ -258,10 +402,23 @@ def initrd_len(arguments: argparse.Namespace) -> int:
     return file_size(arguments.initrd) if arguments.initrd is not None else arguments.initrd_len or 0
 
 
-def pages_asked(arguments: argparse.Namespace) -> int:
-    """Dom0's memory in pages before any cap."""
+def memory_option(arguments: argparse.Namespace, version: "XenVersion | None" = None) -> "Dom0Mem":
+    """The option dom0_mem as that Xen reads it, today's without a version."""
     from ...edge.errors import InputError
-    from ...layouts.dom0_mem import Dom0Mem
+    from ...layouts.dom0_mem import Dom0Mem, parse_dom0_mem
+
+    if arguments.dom0_mem is None:
+        return Dom0Mem()
+    try:
+        return parse_dom0_mem(arguments.dom0_mem, version)
+    except InputError as error:
+        raise InputError(f"argument --dom0-mem: {str(error).partition(': ')[2]}") from error
+
+
+def pages_asked(arguments: argparse.Namespace, option: "Dom0Mem | None" = None) -> int:
+    """Dom0's memory in pages before any cap; today's Xen reads dom0_mem if no ``option`` is given."""
+    from ...edge.errors import InputError
+    from ...layouts.dom0_mem import what_is_dropped
 
     if arguments.nr_pages is not None:
         return int(arguments.nr_pages)
@@ -272,20 +429,17 @@ def pages_asked(arguments: argparse.Namespace) -> int:
         )
     if arguments.dom0_mem is None and arguments.host_mem is None:
         raise InputError("one of the arguments --nr-pages --dom0-mem is required, or --host-mem (see --help)")
-    option: Dom0Mem = arguments.dom0_mem or Dom0Mem()
+    option = option or memory_option(arguments)
+    dropped = what_is_dropped(option)
+    why = f": {dropped}" if dropped else ""
     if option.relative and arguments.host_mem is None:
-        raise InputError("argument --dom0-mem: expected --host-mem beside an amount that depends on the host")
+        raise InputError(
+            f"argument --dom0-mem: expected --host-mem beside an amount that depends on the host{why}"
+        )
     nr_pages = option.nr_pages(_available(arguments))
     if not nr_pages:
-        raise InputError("argument --dom0-mem: expected at least a page, found less")
+        raise InputError(f"argument --dom0-mem: expected at least a page, found less{why}")
     return nr_pages
-
-
-def _capped(arguments: argparse.Namespace, configuration: "Configuration") -> int:
-    """Dom0's memory in pages after the cap."""
-    from ...layouts.dom0_mem import Dom0Mem, capped
-
-    return capped(configuration, arguments.dom0_mem or Dom0Mem(), _available(arguments))
 
 
 def _available(arguments: argparse.Namespace) -> int | None:

@@ -74,7 +74,7 @@ def _replayed(arguments: argparse.Namespace) -> "list[tuple[str, Layout, int | N
     from ...edge.errors import InputError
     from ...edge.files import read_input, title
     from ...edge.limits import raised_by
-    from ...layouts.xen_version import xen_version
+    from ...layouts.xen_version import asked_version
     from ...machine.replay import (
         BUILD_LIMIT,
         ImpossibleLayout,
@@ -88,7 +88,6 @@ def _replayed(arguments: argparse.Namespace) -> "list[tuple[str, Layout, int | N
     from ...reports.counterexample_json import LIMIT, read_layouts
 
     source = title(arguments.file)
-    version = None if arguments.version is None else xen_version(arguments.version)
     count, limit = arguments.nr_pt_pages, arguments.limit * BUILD_LIMIT
     layouts = [
         (name, read.layout if count is None else with_frames(read.layout, count), read.entry)
@@ -102,6 +101,7 @@ def _replayed(arguments: argparse.Namespace) -> "list[tuple[str, Layout, int | N
         )
     found = []
     for name, layout, entry in layouts:
+        version = None if arguments.version is None else asked_version(arguments.version, layout.mode.bits)
         if version is not None and version.mode != layout.mode:
             raise InputError(
                 f"{source}: mode: expected {version.mode.name!r} for the version {version.name}, "

@@ -307,7 +307,7 @@ def test_refused(capsys: Capture, argv: tuple[str, ...], told: str) -> None:
 def test_warnings(capsys: Capture, argv: tuple[str, ...], told: list[str]) -> None:
     """What Xen would refuse, or get wrong, is laid out all the same, and told on standard error."""
     ran = run(capsys, "layout", *argv)
-    assert ran.status == 0
+    assert ran.status == ("Xen refuses this boot" in ran.err)
     assert ran.out.startswith(HEADING)
     assert all(line.startswith("warning: ") for line in ran.err.splitlines())
     assert len(set(ran.err.splitlines())) == len(ran.err.splitlines())
@@ -362,7 +362,8 @@ def test_too_large_for_the_machine(capsys: Capture) -> None:
     began = time.process_time()
     ran = run(capsys, "layout", "--kernel", "0", "0x4000000000000000", "--nr-pages", "9")
     assert time.process_time() - began < 2
-    assert ran.status == 0
+    assert ran.status == 1
+    assert "Domain 0 allocation is too small for kernel image" in ran.err
     assert ran.err.startswith(
         "note: the region is too large for the frame machine: this is by the formulas alone\n"
     )
@@ -430,3 +431,79 @@ def test_an_older_xen(capsys: Capture) -> None:
 def test_versions_that_there_are_not(capsys: Capture, given: tuple[str, ...], what: str) -> None:
     """An unknown version, one for other guests, and one that never ends are refused in a line."""
     assert_refused(run(capsys, "layout", *given), what)
+
+
+UNMAPPED_OLD = (
+    *("--virt-base", "0xc0000000", "--kernel", "0xc0100000", "0xc01bf3dd", "--bits", "32", "--mod-start-pfn"),
+    *("--nr-pages", "3651242", "--initrd-len", "5504470"),
+)
+
+
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [
+        ("xen-4.0.0", "\n"),
+        ("compat-l4-counted", ", and --version xen-4.1 heeds it\n"),
+        ("xen-4.1.0", None),
+    ],
+)
+def test_a_note_that_an_older_xen_does_not_know(capsys: Capture, version: str, told: str | None) -> None:
+    """It is as if the image hadn't the note, and that is told."""
+    ran = run(capsys, "layout", "--version", version, *UNMAPPED_OLD)
+    assert ran.status == 0
+    assert ("Init. ramdisk: 00000000c01c0000" in ran.out) is (told is not None)
+    says = f"note: {version} maps the initrd: the note MOD_START_PFN isn't known before Xen 4.1{told}"
+    assert (says in ran.err) if told else ("MOD_START_PFN" not in ran.err)
+    unmapped = run(capsys, "layout", "--version", "xen-3.3", *DEBIAN, "--nr-pages", "9999")
+    assert (
+        "note: xen-3.3 lays the p2m in the region: the note INIT_P2M isn't known before Xen 3.4\n"
+        in unmapped.err
+    )
+
+
+LINUX = (
+    *("--virt-base", "0xffffffff80000000", "--kernel", "0xffffffff81000000", "0xffffffff82c2c000"),
+    *("--init-p2m", "0x8000000000", "--mod-start-pfn", "--initrd-len", "20M"),
+)
+
+
+TOO_SMALL = "Domain 0 allocation is too small for kernel image"
+
+
+@pytest.mark.parametrize(
+    ("argv", "says", "least"),
+    [
+        ((*LINUX, "--dom0-mem", "64M"), TOO_SMALL, "86212K"),
+        ((*LINUX, "--dom0-mem", "86208K"), "Dom0 allocation too small for initial P->M table", "86212K"),
+        ((*LINUX, "--dom0-mem", "64M", "--version", "xen-4.2.0"), f"{TOO_SMALL}.", "86212K"),
+        (
+            ("--version", "xen-4.0.0", *UNMAPPED_OLD[:8], "--nr-pages", "2047", "--initrd-len", "5504470"),
+            f"{TOO_SMALL}.",
+            "8M",
+        ),
+        ((*XTF, "--init-p2m", "0x400000"), "DOM0 P->M table overlaps initial mapping", None),
+        ((*XTF[:3], "--nr-pages", "9999", "--entry", "0x112001"), "ELF start or entries are out of bounds", None),
+        (
+            ("--virt-base", "0xffff800000000000", "--kernel", "0xffff800000000000", "0xffff800000010000", "--nr-pages", "65536"),
+            "DOM0 image overlaps with Xen private area",
+            None,
+        ),
+    ],
+)  # fmt: skip
+def test_a_boot_that_xen_refuses(
+    capsys: Capture, argv: tuple[str, ...], says: str, least: str | None
+) -> None:
+    """It ends with a status of its own, Xen's words, and the least memory with which it works."""
+    ran = run(capsys, "layout", *argv)
+    assert ran.status == 1
+    told = f": {says} (the least that works: dom0_mem={least})" if least else f" with any dom0_mem: {says}"
+    assert f"warning: Xen refuses this boot{told}\n" in ran.err
+    assert ran.out.startswith(HEADING)
+
+
+def test_the_least_memory_works(capsys: Capture) -> None:
+    """What is told to be enough is, and for a 64 MiB region without a p2m of its own, just so."""
+    assert run(capsys, "layout", *LINUX, "--dom0-mem", "86212K").status == 0
+    mapped = ("--virt-base", "0xffffffff80000000", "--kernel", "0xffffffff81000000", "0xffffffff82c2c000")
+    assert "(the least that works: dom0_mem=64M)" in run(capsys, "layout", *mapped, "--dom0-mem", "60M").err
+    assert run(capsys, "layout", *mapped, "--dom0-mem", "64M").status == 0

@@ -1,6 +1,7 @@
 """Every reader takes twice the work for twice the input: what it does is counted, not how long it takes."""
 
 import contextlib
+import gzip
 import json
 import sys
 from argparse import ArgumentTypeError
@@ -22,8 +23,9 @@ from ptproof.formal.images.kernel_payload import payload
 from ptproof.formal.layouts.count_rule import count_rules
 from ptproof.formal.layouts.dom0_mem import parse_dom0_mem
 from ptproof.formal.layouts.layout_json import read_layout
-from ptproof.formal.logs.boot_log import read_boots
+from ptproof.formal.logs.boot_log import all_boots, log_text
 from ptproof.formal.logs.check_log import as_dict, as_lines, check_boots
+from ptproof.formal.logs.domu_log import builders_refusal, judge_log
 from ptproof.formal.logs.domu_records import judge_all, looks_like_records, read_records
 from ptproof.formal.reports import image_report
 from ptproof.formal.reports.counterexample_json import read_layouts
@@ -93,14 +95,17 @@ def operations(read: Reader, given: Any) -> int:
 
 def check_log(data: bytes) -> None:
     """All that ``check-log`` does with a file."""
-    if looks_like_records(data):
-        for judged in judge_all(read_records(data, "x"), 100):
-            judged.lines()
-            judged.as_dict()
-    else:
-        for each in check_boots(read_boots(data, "x", 100), count_rules(), 100):
-            as_lines(each)
-            as_dict(each)
+    text = log_text(data, "x", 100)
+    domus, boots = judge_log(text, "x", 100), all_boots(text, "x", 100)
+    if not domus and not boots and looks_like_records(data):
+        domus = tuple(judge_all(read_records(data, "x"), 100))
+    builders_refusal(text)
+    for judged in domus:
+        judged.lines()
+        judged.as_dict()
+    for each in check_boots(boots, count_rules(), 100):
+        as_lines(each)
+        as_dict(each)
 
 
 def show_image(data: bytes) -> None:
@@ -127,6 +132,11 @@ BOOT: Final = (
     b"(XEN)  Page tables:   00000000002ec000->00000000002f1000\n"
     b"(XEN)  TOTAL:         0000000000000000->0000000000400000\n"
 )
+BUILDER: Final = (
+    b"xc_dom_alloc_segment: kernel : 0x0 -> 0x1000 (pfn 0x0 + 0x1 pages)\n"
+    b"xc_dom_alloc_segment: page tables : 0x%x -> 0x%x (pfn 0x2 + 0x1 pages)\n"
+)
+GUEST: Final = b"pt_base: 0x2000\nnr_pt_frames: 4\nstart_info: 0x1000 (VA)\n"
 CERTIFICATE: Final = {"name": "x", "query": "0" * 64, "cnf": "0" * 64, "proof": "0" * 64, "steps": 1}
 LOAD: Final = Load(0x100000, 0x12000)
 
@@ -170,6 +180,21 @@ CASES: Final[dict[str, tuple[Reader, Callable[[int], Any]]]] = {
         check_log,
         lambda n: b"Page tables: 00000000\n00000000->\n00000000\n00000000\n" * (n // 40),
     ),
+    "builders": (check_log, lambda n: b"".join(BUILDER % (i, i) for i in range(n // 20))),
+    "builders and guests": (check_log, lambda n: BUILDER % (0x2000, 0x6000) * (n // 40) + GUEST * (n // 40)),
+    "guests and builders": (check_log, lambda n: GUEST * (n // 40) + BUILDER % (0x2000, 0x6000) * (n // 40)),
+    "refusals": (check_log, lambda n: b"xc_dom_x: no loader found\n" * n),
+    "escapes": (check_log, lambda n: b"\\" * n * 100 + b"\\u003e" * n + BOOT),
+    "entities": (check_log, lambda n: b"&amp;amp;gt;&#62;" * n + BOOT),
+    "backspaces": (check_log, lambda n: b"x\b" * n + b"\b" * n + BOOT),
+    "bytes": (check_log, lambda n: b"[" + b"10, " * n + b"10]" + BOOT),
+    "heads of mails": (check_log, lambda n: b"Content-Transfer-Encoding: base64\n" * n + BOOT),
+    "bodies of mails": (
+        check_log,
+        lambda n: b"Content-Transfer-Encoding: base64\n\n" + b"QUJD\n" * n + b"\n" + BOOT,
+    ),
+    "packed logs": (check_log, lambda n: gzip.compress(BOOT) * (n // 40)),
+    "packed nothing": (check_log, lambda n: gzip.compress(b"") * n),
     "records": (check_log, lambda n: (dumped(RECORD | {"pt_base": "0x1000"}) + b"\n") * (n // 200)),
     "records between blank lines": (check_log, lambda n: (b"\n" * n * 10 + dumped(RECORD)) * 2),
     "records with many keys": (
