@@ -21,7 +21,8 @@ from ..layouts.layout import ADDRESS_LIMIT, Configuration, Segment
 from ..layouts.paging import COMPAT, PAGE_SHIFT, X86_64, PagingMode
 from .elf_file import EM_386, EM_X86_64, PT_LOAD, SHT_STRTAB, Data, ElfFile, Header, read_elf, segment_type
 from .image_notes import FEATURES, UNSET, Note, Notes, Origin, XenNote, features, read_notes, unknown_required
-from .kernel_payload import payload
+from .kernel_payload import Payload, payload
+from .packing_rules import Reader
 
 READ_LIMIT: Final = 256 << 20
 """The most that is read from what isn't a file on a disk."""
@@ -67,8 +68,12 @@ class Image:
 
     source: str
     container: str
+    remarks: tuple[str, ...] = ()
+    """What is odd about how it is packed, in sentences."""
+    needs: int = 0
+    """How much memory in one piece Xen asks for to unpack it, in bytes."""
     size: int
-    """The ELF's size, unpacked."""
+    """The ELF's size, unpacked, as it is taken for."""
     mode: Fact[PagingMode]
     origin: Origin
     notes: tuple[XenNote, ...]
@@ -103,39 +108,40 @@ class Image:
         )
 
 
-def read_image(name: str) -> Image:
+def read_image(name: str, reader: Reader = Reader.DOM0) -> Image:
     """The image in a file: an ELF, packed or not, or a bzImage; ``-`` is standard input.
 
     Raises:
-        InputError: it can't be read, or Xen would refuse it.
+        InputError: it can't be read, or Xen would refuse it, or libxenguest.
     """
     try:
         if name != "-" and stat.S_ISREG(Path(name).stat().st_mode) and Path(name).stat().st_size:
             with Path(name).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                return parse_image(data, name)
+                return parse_image(data, name, reader)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise InputError(f"{name}: can't be read: {reason}") from error
-    return parse_image(read_input(name, READ_LIMIT), title(name))
+    return parse_image(read_input(name, READ_LIMIT), title(name), reader)
 
 
-def parse_image(data: Data, source: str) -> Image:
-    """The image that ``data`` holds; ``source`` names it in messages.
+def parse_image(data: Data, source: str, reader: Reader = Reader.DOM0) -> Image:
+    """The image that ``data`` holds, unpacked as the reader does it; ``source`` names it in messages.
 
     Raises:
-        InputError: Xen would refuse it.
+        InputError: Xen would refuse it, or libxenguest.
     """
-    packed = payload(data, source)
-    elf = read_elf(packed.data, source)
+    packed = payload(data, source, reader)
+    elf = read_elf(packed.data, source, packed.size)
     notes = read_notes(elf, source)
     origin = _checked_origin(notes, source)
-    image = _computed(elf, notes, origin, source, packed.container)
+    image = _computed(elf, notes, origin, source, packed)
     _check_addresses(image)
-    _check_for_dom0(elf, notes, image)
+    if reader is Reader.DOM0:
+        _check_for_dom0(elf, notes, image)
     return image
 
 
-def _computed(elf: ElfFile, notes: Notes, origin: Origin, source: str, container: str) -> Image:
+def _computed(elf: ElfFile, notes: Notes, origin: Origin, source: str, packed: Payload) -> Image:
     """All facts, in the order in which libelf computes them."""
     segments = tuple(_program_header(each) for each in elf.segments)
     pstart, pend = _physical(segments)
@@ -161,8 +167,10 @@ def _computed(elf: ElfFile, notes: Notes, origin: Origin, source: str, container
     mod_start_pfn = notes.last(Note.MOD_START_PFN)
     return Image(
         source=source,
-        container=container,
-        size=len(elf.data),
+        container=packed.container,
+        remarks=packed.remarks,
+        needs=packed.needs,
+        size=packed.size,
         mode=_mode(elf),
         origin=origin,
         notes=notes.found,

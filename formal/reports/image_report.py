@@ -1,8 +1,8 @@
 """An image's facts as text for people and as plain data for JSON, each with where it came from.
 
-The schema, ``ptproof-image/1``, is one object: ``schema``; ``file``; ``container``, in words; ``elf_size`` in
-bytes; ``notes_in``, one of ``PT_NOTE``, ``SHT_NOTE`` and ``__xen_guest``; ``segments``, ``notes`` and ``facts``.
-An address or size is a text such as ``"0xffffffff80000000"``, since many programs hold numbers as floats; what an
+The schema, ``ptproof-image/1``, is one object: ``schema``; ``file``; ``container``, in words; ``remarks``, what is odd
+about it, in sentences; ``elf_size`` in bytes; ``notes_in``, one of ``PT_NOTE``, ``SHT_NOTE`` and ``__xen_guest``;
+``segments``, ``notes`` and ``facts``. An address or size is a text such as ``"0xffffffff80000000"``, since many programs hold numbers as floats; what an
 image does not give is ``null``. Each of ``facts`` is an object of ``value`` and ``source``.
 """
 
@@ -47,6 +47,7 @@ def as_dict(image: Image) -> dict[str, Any]:
         "schema": SCHEMA,
         "file": image.source,
         "container": image.container,
+        "remarks": list(image.remarks),
         "elf_size": hex(image.size),
         "notes_in": image.origin.value,
         "segments": [_segment(each) for each in image.segments],
@@ -89,6 +90,7 @@ def report(image: Image) -> str:
             f"file:      {one_line(image.source)}",
             f"container: {image.container}",
             f"ELF size:  {image.size} bytes",
+            *(f"warning:   {each}" for each in image.remarks),
             "",
             "segments:",
             *_columns(

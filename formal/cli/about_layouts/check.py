@@ -3,6 +3,7 @@
 import argparse
 
 from ..arguments import add_json, check_json_apart, number
+from .image import warn_of
 
 SECONDS = 120
 
@@ -41,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ...reports.image_check_report import as_dict, lines
 
     check_json_apart(arguments.json, arguments.image)
-    configuration = read_image(arguments.image).configuration(0)
+    configuration = warn_of(read_image(arguments.image)).configuration(0)
     asked = questions(configuration)
     if asked is None:
         raise NothingSelected("nothing that is installed has a question for an image")

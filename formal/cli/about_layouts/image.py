@@ -1,8 +1,12 @@
 """``ptproof image``: what Xen finds in a PV kernel image, and where each fact came from."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from ..arguments import add_json, check_json_apart
+
+if TYPE_CHECKING:
+    from ...images.image import Image
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -17,8 +21,24 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "file", metavar="FILE", help="an ELF, packed or not, or a bzImage (vmlinuz); - is standard input"
     )
+    parser.add_argument(
+        "--for",
+        dest="reader",
+        choices=("dom0", "domU"),
+        default="dom0",
+        help="who unpacks it: Xen for a dom0 (the default), or libxenguest for a domU",
+    )
     add_json(parser, "what was found")
     parser.set_defaults(run=run)
+
+
+def warn_of(image: "Image") -> "Image":
+    """Tell on standard error what is odd about how an image is packed; the image comes back."""
+    import sys
+
+    for remark in image.remarks:
+        print(f"warning: {image.source}: {remark}", file=sys.stderr)
+    return image
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -26,10 +46,11 @@ def run(arguments: argparse.Namespace) -> int:
     from ...edge.exit_status import Status
     from ...edge.files import write_json
     from ...images.image import read_image
+    from ...images.packing_rules import Reader
     from ...reports.image_report import as_dict, report
 
     check_json_apart(arguments.json, arguments.file)
-    image = read_image(arguments.file)
+    image = read_image(arguments.file, Reader(arguments.reader))
     if arguments.json is not None:
         write_json(arguments.json, as_dict(image))
     if arguments.json != "-":

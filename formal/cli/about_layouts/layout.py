@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..arguments import add_json, add_version, address, check_json_apart, dom0_mem, number
+from .image import warn_of
 
 if TYPE_CHECKING:
     from ...layouts.layout import Configuration, Layout
@@ -219,7 +220,7 @@ def _from_image(arguments: argparse.Namespace) -> "tuple[Configuration, int]":
     from ...images.image import read_image
 
     refuse_addresses(arguments)
-    image = read_image(arguments.image)
+    image = warn_of(read_image(arguments.image))
     return image.configuration(0, initrd_len(arguments), shim=arguments.shim), image.virt_entry.value
 
 
