@@ -2,7 +2,7 @@
 
 import argparse
 
-from ..arguments import add_json, check_json_apart, number
+from ..arguments import add_host_map, add_json, check_json_apart, number
 from .image import warn_of
 
 SECONDS = 120
@@ -27,6 +27,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         default=SECONDS,
         help=f"kill a solver process after S seconds on one question (default: {SECONDS})",
     )
+    add_host_map(parser, "tell with which memory the image")
     add_json(parser, "all answers")
     parser.set_defaults(run=run)
 
@@ -34,23 +35,29 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(arguments: argparse.Namespace) -> int:
     """Read the image, ask, tell."""
     from ...edge.errors import NothingSelected
+    from ...edge.exit_status import Status
     from ...edge.files import check_writable, write_json
     from ...edge.progress import on_terminal
     from ...images.image import read_image
     from ...images.image_check import check
     from ...images.image_questions import questions
+    from ...logs.memory_map import read_map
+    from ...machine.host_memory import memories
     from ...reports.image_check_report import as_dict, lines
 
-    check_json_apart(arguments.json, arguments.image)
+    check_json_apart(arguments.json, *filter(None, (arguments.image, arguments.host_map)))
+    host = None if arguments.host_map is None else read_map(arguments.host_map)
     configuration = warn_of(read_image(arguments.image)).configuration(0)
     asked = questions(configuration)
     if asked is None:
         raise NothingSelected("nothing that is installed has a question for an image")
     check_writable(arguments.json)
     found = check(asked, seconds=arguments.timeout, progress=on_terminal())
+    met = None if host is None else tuple(memories(configuration, host))
     if arguments.json is not None:
-        write_json(arguments.json, as_dict(found, configuration, arguments.image))
+        write_json(arguments.json, as_dict(found, configuration, arguments.image, met))
     if arguments.json != "-":
-        for line in lines(found, configuration, arguments.image):
+        for line in lines(found, configuration, arguments.image, met):
             print(line)
-    return found.status
+    fatal = any(each.conflict.fatal for each in met or ())
+    return max(found.status, Status.DIFFERS if fatal else Status.AS_EXPECTED)

@@ -41,6 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ...logs.boot_log import LIMIT, read_boots
     from ...logs.check_log import Judgement, as_dict, as_lines, check_boot
     from ...logs.domu_records import DomuJudgement, judge, looks_like_records, read_records
+    from ...logs.memory_map import with_maps
 
     check_json_apart(arguments.json, *arguments.files)
     rules = count_rules()
@@ -57,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
                 domus += judged
                 lines = [each.lines() for each in judged]
             else:
-                checked = [check_boot(each, rules) for each in read_boots(data, title(name))]
+                checked = with_maps([check_boot(each, rules) for each in read_boots(data, title(name))], data)
                 judgements += checked
                 lines = [as_lines(each) for each in checked]
         except InputError as error:

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..arguments import add_json, add_version, address, check_json_apart, dom0_mem, number
+from ..arguments import add_host_map, add_json, add_version, address, check_json_apart, dom0_mem, number
 from .image import warn_of
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     add_options(parser)
     add_version(parser, "lay out as an older Xen did")
+    add_host_map(parser, "warn of what")
     add_json(parser, "the layout, for 'ptproof replay',")
     parser.set_defaults(run=run)
 
@@ -101,7 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ...machine.refusals import foreseen
     from ...machine.two_layouts import Disagreement
 
-    check_json_apart(arguments.json, *filter(None, (arguments.image, arguments.initrd)))
+    check_json_apart(arguments.json, *filter(None, (arguments.image, arguments.initrd, arguments.host_map)))
     try:
         laid = lay_out(arguments)
     except Disagreement as error:
@@ -130,9 +131,24 @@ def run(arguments: argparse.Namespace) -> int:
             "note: the region is too large for the frame machine: this is by the formulas alone",
             file=sys.stderr,
         )
+    if arguments.host_map is not None:
+        warnings += host_warnings(arguments.host_map, laid.configuration, layout)
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     return Status.AS_EXPECTED
+
+
+def host_warnings(path: str, configuration: "Configuration", layout: "Layout") -> list[str]:
+    """What of a layout lies over what isn't RAM on the host, in sentences."""
+    from ...layouts.arrangement import LABELS
+    from ...layouts.host_map import conflicts, sentences
+    from ...logs.memory_map import read_map
+    from ...machine.host_memory import placed
+
+    host, segments = read_map(path), placed(configuration, layout)
+    if not conflicts(host, segments):
+        return []
+    return [f"{LABELS[name]}: {said}" if name in LABELS else said for name, said in sentences(host, segments)]
 
 
 def lay_out(arguments: argparse.Namespace) -> LaidOut:

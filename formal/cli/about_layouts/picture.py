@@ -3,10 +3,11 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from ..arguments import add_json, add_version, check_json_apart, number
+from ..arguments import add_host_map, add_json, add_version, check_json_apart, number
 from .layout import ADDRESSES, add_options, lay_out
 
 if TYPE_CHECKING:
+    from ...layouts.host_map import HostMap
     from ...layouts.layout import Layout
     from ...layouts.xen_version import XenVersion
 
@@ -41,6 +42,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         type=number(0, 1 << 22),
         help="set this many page-table frames aside, whatever the layout says; the region stays as it is",
     )
+    add_host_map(parser, "outline what")
     add_version(parser, "build as an older Xen did")
     parser.add_argument(
         "-o", "--output", metavar="FILE", default="-", help="write the SVG there, not to standard output"
@@ -60,13 +62,14 @@ def run(arguments: argparse.Namespace) -> int:
     from ...pictures.picture import as_dict, picture_of
     from ...pictures.picture_svg import picture_svg
 
-    inputs = tuple(filter(None, (arguments.image, arguments.initrd, arguments.layout, arguments.log)))
+    named = (arguments.image, arguments.initrd, arguments.layout, arguments.log, arguments.host_map)
+    inputs = tuple(filter(None, named))
     check_json_apart(arguments.json, *inputs)
     _check(arguments, inputs)
     layout, version, source = _chosen(arguments)
     if arguments.nr_pt_pages is not None:
         layout = with_frames(layout, arguments.nr_pt_pages)
-    picture = picture_of(layout, source=one_line(source), version=version)
+    picture = picture_of(layout, source=one_line(source), version=version, host=_host(arguments))
     if arguments.json is not None:
         write_json(arguments.json, as_dict(picture))
     drawn = picture_svg(picture)
@@ -75,6 +78,20 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.json != "-":
         sys.stdout.write(drawn)
     return Status.AS_EXPECTED
+
+
+def _host(arguments: argparse.Namespace) -> "HostMap | None":
+    """The host's memory map: the file's that was given, or else the log's own."""
+    from ...edge.files import read_input
+    from ...logs.boot_log import LIMIT
+    from ...logs.memory_map import read_map, read_maps
+
+    if arguments.host_map is not None:
+        return read_map(arguments.host_map)
+    if arguments.log in (None, "-"):
+        return None
+    maps, _ = read_maps(read_input(arguments.log, LIMIT))
+    return maps[-1] if maps else None
 
 
 def _check(arguments: argparse.Namespace, inputs: tuple[str, ...]) -> None:

@@ -430,3 +430,30 @@ def test_an_older_xen(capsys: Capture) -> None:
 def test_versions_that_there_are_not(capsys: Capture, given: tuple[str, ...], what: str) -> None:
     """An unknown version, one for other guests, and one that never ends are refused in a line."""
     assert_refused(run(capsys, "layout", *given), what)
+
+
+HOST = """(XEN) EFI RAM map:
+(XEN)  [0000000000000000, 0000000003ffffff] (usable)
+(XEN)  [0000000004000000, 0000000004020fff] (ACPI NVS)
+(XEN)  [0000000004021000, 00000000b5b04fff] (usable)
+"""
+
+
+def test_a_hosts_memory_map(capsys: Capture, tmp_path: Path) -> None:
+    """What lies over what isn't RAM on the host is warned of; a host on which nothing does has no warning."""
+    log = tmp_path / "host.log"
+    log.write_text(HOST.replace("ACPI NVS", "usable"))
+    ran = run(capsys, "layout", *DEBIAN, "--dom0-mem", "4G", "--host-map", str(log))
+    assert (ran.status, ran.err) == (0, "")
+    log.write_text(HOST)
+    ran = run(capsys, "layout", *DEBIAN, "--dom0-mem", "4G", "--host-map", str(log))
+    assert "Init. ramdisk: 0x4000000->0x5e00000 of dom0's memory lies over 0x4000000->0x4021000" in ran.err
+    log.write_text(HOST.replace("0000000004", "0000000003").replace("0000000003ffffff", "0000000002ffffff"))
+    ran = run(capsys, "layout", *DEBIAN, "--dom0-mem", "4G", "--host-map", str(log))
+    first, last = ran.err.splitlines()
+    assert first.startswith(
+        "warning: Loaded kernel: 0x200000->0x3c00000 of dom0's memory lies over 0x3000000->0x3021000"
+    )
+    assert "CONFIG_PHYSICAL_START" in last
+    log.write_text("nothing")
+    assert_refused(run(capsys, "layout", *DEBIAN, "--dom0-mem", "4G", "--host-map", str(log)), "memory map")
