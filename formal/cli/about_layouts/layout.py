@@ -119,6 +119,8 @@ def run(arguments: argparse.Namespace) -> int:
         warnings += [panics] if panics is not None else []
     if report is not None and not report.exact:
         warnings += [each for each in report.sentences() if each not in warnings]
+    if arguments.host_map is not None:
+        warnings += host_warnings(arguments.host_map, laid.configuration, layout)
     if arguments.json is not None:
         write_json(arguments.json, as_dict(layout, laid.entry))
     if arguments.json != "-":
@@ -131,8 +133,6 @@ def run(arguments: argparse.Namespace) -> int:
             "note: the region is too large for the frame machine: this is by the formulas alone",
             file=sys.stderr,
         )
-    if arguments.host_map is not None:
-        warnings += host_warnings(arguments.host_map, laid.configuration, layout)
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     return Status.AS_EXPECTED
