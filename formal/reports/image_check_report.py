@@ -86,7 +86,7 @@ def as_dict(
             "initrd_len": _least(checked.boots, "initrd_len"),
             "least_proved": checked.least,
         },
-        **({} if met is None else {"host": [_met_as_dict(each) for each in met]}),
+        "host": None if met is None else [_met_as_dict(each) for each in met],
         "answers": [
             {
                 "id": each.question.id,

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 from ..arguments import add_json, check_json_apart
 
 if TYPE_CHECKING:
-    from ...logs.check_log import Outcome
+    from collections.abc import Sequence
+
+    from ...logs.check_log import Judgement, Outcome
+    from ...logs.xen_messages import Said
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -36,21 +39,21 @@ def run(arguments: argparse.Namespace) -> int:
     from ...edge.errors import InputError, one_line
     from ...edge.exit_status import Status
     from ...edge.files import read_input, title, write_json
-    from ...layouts.count_rule import count_rules
     from ...logic.verdict import MachineDisagreesError
-    from ...logs.boot_log import LIMIT, read_boots
-    from ...logs.check_log import Judgement, as_dict, as_lines, check_boot
+    from ...logs.boot_log import LIMIT
+    from ...logs.check_log import Judgement, as_dict, as_lines
     from ...logs.domu_records import DomuJudgement, judge, looks_like_records, read_records
-    from ...logs.memory_map import with_maps
+    from ...logs.xen_messages import messages_in
 
     check_json_apart(arguments.json, *arguments.files)
-    rules = count_rules()
     judgements: list[Judgement] = []
     domus: list[DomuJudgement] = []
     complaints: list[str] = []
+    panics: list[dict[str, object]] = []
     disagrees = False
     for name in arguments.files:
         lines: list[list[str]] = []
+        said: Sequence[Said] = ()
         try:
             data = read_input(name, LIMIT)
             if looks_like_records(data):
@@ -58,11 +61,14 @@ def run(arguments: argparse.Namespace) -> int:
                 domus += judged
                 lines = [each.lines() for each in judged]
             else:
-                checked = with_maps([check_boot(each, rules) for each in read_boots(data, title(name))], data)
+                said = messages_in(data)
+                lines = [[f"{title(name)}:{each.line}: panic: {each.sentence}"] for each in said]
+                checked = _judged(data, title(name), said)
                 judgements += checked
                 lines = [as_lines(each) for each in checked]
         except InputError as error:
             complaints.append(str(error))
+            panics += ({"file": title(name), **each.as_dict()} for each in said)
             print(f"ptproof: {one_line(str(error))}", file=sys.stderr)
         except MachineDisagreesError as error:
             disagrees = True
@@ -75,6 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
         shown = {
             "boots": [as_dict(each) for each in judgements],
             "domus": [each.as_dict() for each in domus],
+            "panics": panics,
         }
         write_json(arguments.json, {"schema": "ptproof-check-log/1", **shown, "errors": complaints})
     if arguments.json != "-":
@@ -83,6 +90,25 @@ def run(arguments: argparse.Namespace) -> int:
     statuses = [each.status for each in judgements] + [each.status for each in domus]
     told = Status.FAILED if disagrees else Status.BAD_INPUT
     return max([*statuses, *(told for _ in complaints)])
+
+
+def _judged(data: bytes, source: str, said: "Sequence[Said]") -> "list[Judgement]":
+    """Every boot of a log, with what the host's memory map and Xen's messages add to it."""
+    from attrs import evolve
+
+    from ...layouts.count_rule import count_rules
+    from ...logs.boot_log import read_boots
+    from ...logs.check_log import check_boot
+    from ...logs.memory_map import with_maps
+    from ...logs.xen_messages import panic_findings
+
+    rules = count_rules()
+    boots = read_boots(data, source)
+    judged = with_maps([check_boot(each, rules) for each in boots], data)
+    return [
+        evolve(each, findings=(*each.findings, *notes))
+        for each, notes in zip(judged, panic_findings(boots, said), strict=True)
+    ]
 
 
 def _sum_up(what: str, outcomes: "list[Outcome]") -> None:
