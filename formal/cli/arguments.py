@@ -3,12 +3,9 @@
 import argparse
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..edge.errors import InputError
-
-if TYPE_CHECKING:
-    from ..layouts.dom0_mem import Dom0Mem
 
 WORD: Final = 1 << 64
 _SHIFTS: Final = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
@@ -36,16 +33,6 @@ address = number(0, WORD - 1)
 """An address, or a length in bytes."""
 
 
-def dom0_mem(text: str) -> "Dom0Mem":
-    """The value of Xen's option ``dom0_mem``."""
-    from ..layouts.dom0_mem import parse_dom0_mem
-
-    try:
-        return parse_dom0_mem(text)
-    except InputError as error:
-        raise argparse.ArgumentTypeError(str(error).partition(": ")[2]) from error
-
-
 def add_json(parser: argparse.ArgumentParser, what: str) -> None:
     """Add the option ``--json``."""
     parser.add_argument(
@@ -60,8 +47,8 @@ def add_version(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument(
         "--version",
         metavar="NAME",
-        help=f"{what}: 4-level or compat (today's), 4-level-3.0, compat-l4-counted, i386-pae, i386-pae-3.0, 2-level, "
-        "2-level-3.0 or first-4-level (docs/logs.md)",
+        help=f"{what}: a release such as xen-4.0.0, or 4-level or compat (today's), 4-level-3.0, "
+        "compat-l4-counted, i386-pae, i386-pae-3.0, 2-level, 2-level-3.0 or first-4-level (docs/logs.md)",
     )
 
 

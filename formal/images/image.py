@@ -9,6 +9,7 @@ Facts: DOMAIN.md section 7; ``xen/common/libelf/libelf-dominfo.c`` and ``libelf-
 
 import mmap
 import stat
+from itertools import takewhile
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
@@ -195,13 +196,12 @@ def _computed(elf: ElfFile, notes: Notes, origin: Origin, source: str, packed: P
 
 def _hypercall_page(given: "_Given", virt_base: int) -> Fact[int | None]:
     """An address; in ``__xen_guest`` the number of a page, from ``virt_base`` on."""
-    page = given.number(Note.HYPERCALL_PAGE)
-    if page is None:
-        return Fact(None, "no HYPERCALL_PAGE")
-    if given.origin is not Origin.XEN_GUEST:
-        return Fact(page.value, page.source)
-    address = ((page.value << PAGE_SHIFT) + virt_base) % ADDRESS_LIMIT
-    return Fact(address, f"{page.source}, in pages from virt_base on")
+    note = given.notes.last(Note.HYPERCALL_PAGE)
+    if given.origin is not Origin.XEN_GUEST or note is None or not isinstance(note.value, int):
+        return given.number(Note.HYPERCALL_PAGE) or Fact(None, "no HYPERCALL_PAGE")
+    # libelf's mark of none is looked for behind the shift only: all ones are a number here.
+    address = ((note.value << PAGE_SHIFT) + virt_base) % ADDRESS_LIMIT
+    return Fact(None if address == UNSET else address, f"{given.place(note)}, in pages from virt_base on")
 
 
 @frozen
@@ -369,6 +369,23 @@ def _check_for_dom0(elf: ElfFile, notes: Notes, image: Image) -> None:
             f"{source}: HV_START_LOW: expected at most {COMPAT_HOLE:#x}, found {low:#x}: dom0 expects too high a"
             " hypervisor start address"
         )
+    for each in image.segments:
+        if each.loaded and each.memory_size < each.file_size:
+            raise InputError(
+                f"{source}: program header {each.index}: expected p_memsz at or above its p_filesz {each.file_size:#x}, "
+                f"found {each.memory_size:#x}: Failed to load the kernel binary"
+            )
+    if any(_requires(text, "supervisor_mode_kernel") for text in notes.texts(Note.FEATURES)):
+        raise InputError(
+            f"{source}: FEATURES: expected supervisor_mode_kernel as supported at most, found it as required: Dom0 requires"
+            " supervisor-mode execution"
+        )
+
+
+def _requires(text: str, feature: str) -> bool:
+    """Whether a text of features has one as required, as far as libelf reads it: up to a required one that it doesn't know."""
+    known = takewhile(lambda each: not each[1] or each[0] in FEATURES, features(text))
+    return (feature, True) in known
 
 
 def _says_dom0(notes: Notes) -> bool:

@@ -6,9 +6,9 @@ is known here: what Xen keeps for itself, for its own tables of vcpus and IOMMUs
 ``ptproof.encodings.memory`` has the same arithmetic as formulas; this does it on numbers, and neither imports
 the other.
 
-Facts: DOMAIN.md section 6; ``parse_amt()``, ``get_memsize()``, ``default_nr_pages()`` and
-``dom0_compute_nr_pages()`` in ``xen/arch/x86/dom0_build.c``, ``xen/lib/parse-size.c``, ``assign_pages()`` in
-``xen/common/page_alloc.c`` (4.22).
+Facts: DOMAIN.md section 6; ``parse_dom0_mem()``, ``parse_amt()``, ``get_memsize()``, ``default_nr_pages()`` and
+``dom0_compute_nr_pages()`` in ``xen/arch/x86/dom0_build.c``, ``xen/lib/parse-size.c``, ``parse_params()`` in
+``xen/common/kernel.c``, ``assign_pages()`` in ``xen/common/page_alloc.c`` (4.22); the parser before 4.12 (4.11).
 """
 
 import re
@@ -20,6 +20,7 @@ from attrs.validators import ge, instance_of, le
 from ..edge.errors import InputError
 from .layout import ADDRESS_LIMIT, Configuration
 from .paging import PAGE_SHIFT, PAGE_SIZE
+from .xen_version import XenVersion
 
 RESERVE: Final = (128 << 20) >> PAGE_SHIFT
 """The most that is kept from dom0 when it isn't told how much to take, in pages."""
@@ -58,11 +59,19 @@ class Amount:
 
 @frozen
 class Dom0Mem:
-    """What ``dom0_mem`` says. Without an amount dom0 gets what is there, less a reserve."""
+    """What ``dom0_mem`` says. Without an amount dom0 gets what is there, less a reserve.
+
+    ``taken`` is the part of the option's value that Xen reads, and ``dropped`` what it doesn't: from the first fault
+    on. ``strict`` is a Xen that knows percentages (4.12 and later): it gives the default also where the amount comes to
+    nothing.
+    """
 
     amount: Amount = Amount()
     minimum: Amount = Amount()
     maximum: Amount = Amount(UNLIMITED)
+    taken: str = field(default="", eq=False, kw_only=True)
+    dropped: str = field(default="", eq=False, kw_only=True)
+    strict: bool = field(default=True, eq=False, kw_only=True)
 
     @property
     def relative(self) -> bool:
@@ -77,29 +86,80 @@ class Dom0Mem:
         to it.
         """
         there = ADDRESS_LIMIT - 1 if available is None else available
-        asked = self.amount.of(there) or there - min(there >> RESERVE_SHIFT, RESERVE)
+        asked = self.amount.of(there)
+        if not asked and (self.strict or self.amount == Amount()):
+            asked = there - min(there >> RESERVE_SHIFT, RESERVE)
         return min(max(asked, self.minimum.of(there)), self.maximum.of(there), there)
 
 
-def parse_dom0_mem(text: str) -> Dom0Mem:
+def parse_dom0_mem(text: str, version: XenVersion | None = None) -> Dom0Mem:
     """The option's value as Xen takes it: amounts separated by commas, one each with ``min:`` and ``max:``.
 
     An amount is a size, which counts KiB without a suffix; or ``N%``; or ``SIZE+N%``; with a ``-`` before it, all
-    but that. Sizes are decimal, 0x… or 0…, with B, K, M, G or T. A later one of the same kind overrides.
+    but that. Sizes are decimal, 0x… or 0…, with B, K, M, G or T. A later one of the same kind overrides. What is no
+    amount is dropped, with all behind it; the amounts before it count. An option ends at a space, and where Xen has no
+    more room for it.
+
+    A ``version`` before 4.12, today's if none is given, takes the number that an amount begins with, 0 if there is none,
+    and drops only what is behind that.
 
     >>> parse_dom0_mem("min:1G,4G").minimum.pages
     262144
+    >>> parse_dom0_mem("4G,max=8G").dropped
+    'max=8G'
 
     Raises:
-        InputError: Xen would refuse it.
+        InputError: it is longer than any command line of Xen's.
     """
-    if len(text) > _LONGEST:
-        raise _refused(text, text)
+    if len(text) > _COMMAND_LINE:
+        raise InputError(
+            f"dom0_mem: expected amounts such as 4G, min:1G or max:8G, at most {_COMMAND_LINE} characters, "
+            f"found {len(text)}"
+        )
+    strict = _knows(version, "percentages")
+    longest = _LONGEST if _knows(version, "options of 127 characters") else _LONGEST_BEFORE
+    value = text[:longest].partition(" ")[0]
+    if not _knows(version, "T for TiB"):
+        value = re.split(r"(?<=[0-9a-fA-F])[tT]", value)[0]
     amounts = {"": Amount(), "min:": Amount(), "max:": Amount(UNLIMITED)}
-    for part in text.split(","):
-        prefix = next((each for each in ("min:", "max:") if part.startswith(each)), "")
-        amounts[prefix] = _amount(part.removeprefix(prefix), text)
-    return Dom0Mem(amounts[""], amounts["min:"], amounts["max:"])
+    at = taken = 0
+    more = True
+    while more:
+        prefix = next((each for each in ("min:", "max:") if value.startswith(each, at)), "")
+        found = _AMOUNT[strict].match(value, at + len(prefix))
+        amount = found and _amount(found)
+        if found is None or amount is None:
+            break
+        amounts[prefix] = amount
+        taken = found.end()
+        more = value.startswith(",", taken)
+        at = taken + more
+    return Dom0Mem(
+        amount=amounts[""],
+        minimum=amounts["min:"],
+        maximum=amounts["max:"],
+        taken=value[:taken],
+        dropped=text[at:] or text[taken:],
+        strict=strict,
+    )
+
+
+def what_is_dropped(option: Dom0Mem) -> str | None:
+    """What Xen doesn't read of the option, and what it reads, in a sentence; ``None`` where it reads all."""
+    for nth, part in enumerate(option.taken.split(",")):
+        if not option.strict and not re.search("[0-9]", part):
+            whole = (option.taken + option.dropped).split(",")[nth]
+            return f"Xen reads {_shown(whole)} of dom0_mem as 0, and drops what is behind it."
+    if not option.dropped:
+        return None
+    taken = f"reads {_shown(option.taken)} of dom0_mem" if option.taken else "reads nothing of dom0_mem"
+    without = (
+        "" if option.amount != Amount() else ", so without an amount dom0 gets all of the host but a reserve"
+    )
+    return (
+        f"Xen {taken} and drops {_shown(option.dropped)}{without}: it takes amounts such as 4G, min:1G, max:8G, -512M"
+        f"{', 25% or 1G+25%' if option.strict else ''}."
+    )
 
 
 def capped(configuration: Configuration, option: Dom0Mem, available: int | None) -> int:
@@ -140,47 +200,49 @@ def out_of_reach(nr_pages: int, option: Dom0Mem, available: int | None) -> str |
     return None
 
 
-_SIZE: Final = re.compile(r"(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)([bkmgtBKMGT]?)")
-_LONGEST: Final = 200
-_SHIFTS: Final = {"b": 0, "": 10, "k": 10, "m": 20, "g": 30, "t": 40}
-_BYTES: Final = ("", "b", "B")
-"""The suffixes that leave a percentage as it is: Xen reads it by the parser of sizes, so ``50b%`` is 50%."""
+_COMMAND_LINE: Final = 1024
+"""How much Xen keeps of its command line, in characters."""
+_LONGEST: Final = 118
+"""How long the value is that Xen has room for, in characters: 127 with the option's name ..."""
+_LONGEST_BEFORE: Final = 90
+"""... and 99 before 4.10."""
+_SHIFTS: Final = {"b": 0, "k": 10, "m": 20, "g": 30, "t": 40}
+_SIZE: Final = r"(?P<{0}>0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)(?P<{0}_unit>[bkmgtBKMGT]?)"
+_PERCENT: Final = _SIZE.format("percent") + "%"
+_AMOUNT: Final = {
+    True: re.compile(
+        rf"(?P<less>-?)(?:{_PERCENT}|{_SIZE.format('size')}(?:\+{_PERCENT.replace('percent', 'part')})?)(?=,|\Z)"
+    ),
+    False: re.compile(rf"(?P<less>-?)(?:{_SIZE.format('size')}|(?P<no_digit>[bkmgtBKMGT]?))"),
+}
+"""What an amount is, to a strict Xen and to another."""
 
 
-def _amount(text: str, option: str) -> Amount:
-    """One amount; ``option`` is the whole that it is a part of."""
-    less = text.startswith("-")
-    parts = text.removeprefix("-").split("+")
-    pages = percent = 0
-    if not parts[0].endswith("%"):
-        found = _SIZE.fullmatch(parts.pop(0))
-        if not found:
-            raise _refused(text, option)
-        pages = (_number(found[1]) << _SHIFTS[found[2].lower()]) % ADDRESS_LIMIT >> PAGE_SHIFT
-    if parts:
-        found = _SIZE.fullmatch(parts[0].removesuffix("%"))
-        if (
-            len(parts) > 1
-            or not parts[0].endswith("%")
-            or not found
-            or found[2] not in _BYTES
-            or _number(found[1]) > 99
-        ):
-            raise _refused(text, option)
-        percent = _number(found[1])
-    return Amount(pages, percent, less)
-
-
-def _number(digits: str) -> int:
-    octal = digits[0] == "0" and digits[1:].isdigit()
-    return int(digits, 8 if octal else 0) % ADDRESS_LIMIT
-
-
-def _refused(text: str, option: str) -> InputError:
-    shown = option if len(option) <= 60 else f"{option[:57]}..."
-    return InputError(
-        f"dom0_mem: expected amounts such as 4G, min:1G, max:8G, -512M, 25% or 1G+25%, found {text[:60]!r} in {shown!r}"
+def _amount(found: re.Match[str]) -> Amount | None:
+    """One amount; ``None`` for a percentage that Xen doesn't take. It reads that, too, as a size: ``50b%`` is 50%."""
+    named = found.groupdict()
+    percent = _number(
+        named.get("percent") or named.get("part"), named.get("percent_unit") or named.get("part_unit"), 0
     )
+    pages = _number(named["size"], named["size_unit"], 10) >> PAGE_SHIFT
+    return None if percent > 99 else Amount(pages, percent, bool(named["less"]))
+
+
+def _knows(version: XenVersion | None, what: str) -> bool:
+    return version is None or version.knows(what)
+
+
+def _number(digits: str | None, unit: str | None, default: int) -> int:
+    """A size, without a unit shifted by ``default``; 0 without digits."""
+    if not digits:
+        return 0
+    octal = digits[0] == "0" and digits[1:].isdigit()
+    shift = _SHIFTS[unit.lower()] if unit else default
+    return (int(digits, 8 if octal else 0) << shift) % ADDRESS_LIMIT
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 60 else f"{text[:57]}...")
 
 
 def _page_above(address: int) -> int:

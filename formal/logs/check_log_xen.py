@@ -1,43 +1,15 @@
 """Which Xen a boot log is of, as far as it tells, and the size of the start info that goes with it.
 
-Facts: DOMAIN.md sections 2 and 9; ``start_info`` and ``dom0_vga_console_info`` in Xen 3.0 to 4.22.
+Facts: DOMAIN.md sections 2 and 9.
 """
 
 import re
 from collections.abc import Iterator
-from typing import Final
-
-from attrs import frozen
 
 from ..layouts.count_rule import Version, Versions, may_be_of
+from ..layouts.xen_version import START_INFO_ERAS
 from .boot_log import Boot
 from .check_log_findings import Finding, Kind, differs, note, size_of
-
-
-@frozen
-class _Era:
-    """A size of the start info, in bytes, with the Xens that had it: their width, oldest and newest."""
-
-    size: int
-    width: int | None
-    oldest: Version
-    newest: Version
-    title: str
-
-
-_TODAY: Final = (99,)
-START_INFO_ERAS: Final = (
-    _Era(0x1000, None, (0,), (3, 0, 2), "Xen up to 3.0.2: a whole page"),
-    _Era(0x46C, 32, (3, 0, 3), (3, 1), "i386 Xen 3.0.3 to 3.1"),
-    _Era(0x49C, 64, (3, 0, 3), (3, 1), "Xen 3.0.3 to 3.1"),
-    _Era(0x474, 32, (3, 2), (3, 3), "i386 Xen 3.2 and 3.3"),
-    _Era(0x4A4, 64, (3, 2), (3, 3), "Xen 3.2 and 3.3"),
-    _Era(0x47C, 32, (3, 4), (4, 2), "i386 Xen 3.4 to 4.2"),
-    _Era(0x4B4, 64, (3, 4), (4, 12), "Xen 3.4 to 4.12"),
-    _Era(0x4B8, 64, (4, 13), _TODAY, "Xen 4.13 and later"),
-    _Era(0x490, 64, (4, 10), _TODAY, "the PV shim, which has no VGA console"),
-)
-"""All that there have been: start_info grew in 3.4, what is known of the VGA console in 3.2 and 4.13."""
 
 
 def xen_width(boot: Boot) -> int:

@@ -8,7 +8,7 @@ Nothing here calculates a count: tables are walked to, block by block, and looke
 
 Facts: DOMAIN.md section 8; ``count_pgtables()``, ``alloc_pgtables_pv()``, ``alloc_p2m_list_x86_64()`` and
 ``setup_pgtables_pv()`` in Xen's ``tools/libs/guest/xg_dom_x86.c`` (4.22), ``tools/libxc/xc_dom_x86.c`` before 4.7.
-Addresses are in bytes, pfns and counts in pages. Not modelled: the check against the domain's memory.
+Addresses are in bytes, pfns and counts in pages.
 """
 
 from collections import Counter
@@ -57,15 +57,23 @@ class P2m:
     pages: int
 
 
+class Refused(ValueError):
+    """libxenguest goes no further; the message is what it says, with the values that it prints."""
+
+
 @frozen(kw_only=True)
 class Domu:
-    """What decides a domU's tables; ``alloc_end`` is where what is allocated before the region's tables ends."""
+    """What decides a domU's tables; ``alloc_end`` is where what is allocated before the region's tables ends.
+
+    ``nr_pages`` is the domain's memory in pages, if it is known: what doesn't fit is refused then.
+    """
 
     mode: PagingMode = field(default=X86_64, validator=in_((X86_64, COMPAT)))
     v_start: int
     alloc_end: int
     toolstack: Toolstack = TODAYS
     p2m: P2m | None = None
+    nr_pages: int | None = None
 
 
 Blocks = Mapping[Level, tuple[int, ...]]
@@ -91,12 +99,14 @@ def count(domu: Domu) -> Counted | None:
 
     Raises:
         TooLarge: a region has more than `ARRANGE_LIMIT` pages.
+        Refused: libxenguest finds that a mapping doesn't fit, or that the p2m's overlaps the region's, as far as it looks.
     """
     above = ABOVE_TABLES
     tried: set[int] = set()
     while above not in tried:
         tried.add(above)
         last = (domu.alloc_end + above) % ADDRESS_LIMIT | LAST_OF_4_MIB
+        check_fits(domu, domu.v_start, last, 0)
         region = walked(domu, domu.v_start, last)
         above = sum(map(len, region.values())) * PAGE_SIZE + ABOVE_TABLES
         v_end = (last + 1) % ADDRESS_LIMIT
@@ -104,8 +114,39 @@ def count(domu: Domu) -> Counted | None:
             if domu.p2m is None:
                 return Counted(v_end, (region,))
             end = domu.p2m.start + domu.p2m.pages * PAGE_SIZE
+            _check_apart(domu, domu.p2m.start, end - 1, last)
             return Counted(v_end, (region, walked(domu, domu.p2m.start, end - 1, region)))
     return None
+
+
+def check_fits(domu: Domu, first: int, last: int, pfn: int) -> None:
+    """Raise `Refused` for a mapping of [first, last], from a pfn on, that ends above the domain's memory."""
+    end = pfn + ((last - first) % ADDRESS_LIMIT >> PAGE_SHIFT)
+    if domu.nr_pages is not None and end >= domu.nr_pages:
+        raise Refused(
+            f"count_pgtables: not enough memory for initial mapping ({end:#x} > {domu.nr_pages:#x})"
+        )
+
+
+def _check_apart(domu: Domu, first: int, last: int, region_last: int) -> None:
+    """Raise `Refused` for a p2m's mapping of [first, last] that libxenguest finds to overlap the region's.
+
+    It compares the p2m's addresses as they are with the region's cut to the bits translated, which in the upper half are
+    never the same. What that misses an assertion may find, level by level; a p2m that lies in part below the region isn't
+    found at all.
+    """
+    translated = FOUR_GIB if domu.mode.bits == 32 else 1 << domu.mode.counted_levels[-1].shift
+    start, end = domu.v_start % translated, region_last % translated
+    if first < end and last > start:
+        raise Refused("count_pgtables: overlapping mappings")
+    for level in domu.mode.counted_levels[:-1]:
+        low, high = _block(level, first % translated), last % translated | (1 << level.shift) - 1
+        there_low, there_high = _block(level, start), end | (1 << level.shift) - 1
+        if low < there_low and high > there_high:
+            raise Refused(
+                "count_pgtables: Assertion `map->lvls[l].from >= map_cmp->lvls[l].from || map->lvls[l].to <= "
+                "map_cmp->lvls[l].to' failed"
+            )
 
 
 def walked(domu: Domu, first: int, last: int, region: Blocks | None = None) -> Blocks:

@@ -4,6 +4,7 @@ Facts: DOMAIN.md sections 2, 4, 5 and 7; each sentence says who refuses, or what
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 from ..layouts.layout import ADDRESS_LIMIT, Configuration, Layout, Segment
 from ..layouts.paging import PAGE_SIZE
@@ -134,8 +135,27 @@ def _own_p2m(layout: Layout, p2m: Segment) -> Iterator[str]:
         yield "The p2m at INIT_P2M has addresses that no processor can form: Xen doesn't notice, and dies writing it."
     elif start < XEN_AREA["64"].end and end > XEN_AREA["64"].start:
         yield "The p2m at INIT_P2M lies in Xen's own L4 slots: Xen doesn't notice, and maps it into its own tables."
+    elif _takes_the_last(21, layout, p2m):
+        yield f"The p2m at INIT_P2M reaches into the last 2 MiB: {_WRAPS}"
+    elif _takes_the_last(30, layout, p2m):
+        yield f"The p2m at INIT_P2M reaches into the last GiB: where the processor has pages of 1 GiB, {_WRAPS[0].lower()}{_WRAPS[1:]}"
     elif layout.v_end == 0 and end > layout.v_start:
         yield "The p2m at INIT_P2M lies in the region, which ends at 2^64: Xen doesn't notice, and dies mapping it."
+
+
+_WRAPS: Final = (
+    "Xen maps that by a superpage, comes to address 0, goes on from there, and panics: Dom0 allocation too small for "
+    "initial P->M table."
+)
+
+
+def _takes_the_last(shift: int, layout: Layout, p2m: Segment) -> bool:
+    """Whether the p2m's steps come to the last superpage of 2**shift bytes, where nothing of the region is mapped.
+
+    Xen compares the p2m's end with that of the superpage, which has wrapped to 0.
+    """
+    last = ADDRESS_LIMIT - (1 << shift)
+    return p2m.start <= last < p2m.start + p2m.size and layout.v_start < layout.v_end <= last
 
 
 def too_little(configuration: Configuration, layout: Layout) -> str | None:

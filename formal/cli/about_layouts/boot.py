@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, NoReturn
 
 from ..arguments import add_json, check_json_apart, number
 from .image import warn_of
-from .layout import ADDRESSES, add_options, from_addresses, initrd_len, pages_asked, refuse_addresses
+from .layout import (
+    ADDRESSES,
+    add_options,
+    from_addresses,
+    initrd_len,
+    memory_option,
+    pages_asked,
+    refuse_addresses,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -192,13 +200,19 @@ def _one_of(arguments: argparse.Namespace) -> "Callable[[argparse.Namespace, Pro
 
     if arguments.image:
         refuse_addresses(arguments)
-        pages_asked(arguments)
-        return partial(_file, data=read_input(arguments.image, READ_LIMIT), source=title(arguments.image))
-    configuration = evolve(from_addresses(arguments)[0], nr_pages=pages_asked(arguments))
+        return partial(
+            _file,
+            nr_pages=_pages(arguments),
+            data=read_input(arguments.image, READ_LIMIT),
+            source=title(arguments.image),
+        )
+    configuration = evolve(from_addresses(arguments)[0], nr_pages=_pages(arguments))
     return partial(_one, configuration=configuration, kernel=kernel_of(configuration))
 
 
-def _file(arguments: argparse.Namespace, found: "Programs", *, data: bytes, source: str) -> int:
+def _file(
+    arguments: argparse.Namespace, found: "Programs", *, nr_pages: int, data: bytes, source: str
+) -> int:
     """Boot a file as it is, and then a copy with a loop at its entry, whose tables can be compared."""
     from ...edge.errors import InputError
     from ...edge.exit_status import Status
@@ -207,7 +221,7 @@ def _file(arguments: argparse.Namespace, found: "Programs", *, data: bytes, sour
     from ...xen.as_it_is import boot_as_it_is
     from ...xen.booting import spinning_kernel
 
-    nr_pages, length = pages_asked(arguments), initrd_len(arguments)
+    length = initrd_len(arguments)
     first, image = boot_as_it_is(found, data, source, nr_pages=nr_pages, initrd_len=length)
     if arguments.json != "-":
         for line in file_lines(first):
@@ -225,6 +239,17 @@ def _file(arguments: argparse.Namespace, found: "Programs", *, data: bytes, sour
     if arguments.json is not None:
         write_json(arguments.json, file_as_dict(first))
     return Status.DIFFERS if first.differences else Status.AS_EXPECTED
+
+
+def _pages(arguments: argparse.Namespace) -> int:
+    """Dom0's memory in pages; what Xen doesn't read of dom0_mem is told."""
+    from ...layouts.dom0_mem import what_is_dropped
+
+    option = memory_option(arguments)
+    pages, dropped = pages_asked(arguments, option), what_is_dropped(option)
+    if dropped:
+        print(f"warning: {dropped}", file=sys.stderr)
+    return pages
 
 
 def _one(

@@ -3,10 +3,13 @@
 import argparse
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..arguments import add_host_map, add_json, add_version, address, check_json_apart, dom0_mem, number
+from ..arguments import add_host_map, add_json, add_version, address, check_json_apart, number
 from .image import warn_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...layouts.dom0_mem import Dom0Mem
     from ...layouts.layout import Configuration, Layout
     from ...layouts.xen_version import XenVersion
     from ...machine.replay import Report
@@ -64,7 +67,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     memory.add_argument(
         "--dom0-mem",
         metavar="VALUE",
-        type=dom0_mem,
         help="dom0's memory as Xen's option takes it, such as 4G, min:1G,max:8G or 25%%; a size without a suffix "
         "counts KiB, and one to be taken off is written --dom0-mem=-1G",
     )
@@ -81,13 +83,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 class LaidOut(NamedTuple):
-    """What the arguments came to; ``asked`` is dom0's memory in pages before any cap."""
+    """What the arguments came to; ``asked`` is dom0's memory in pages before any cap.
+
+    ``notes`` are of what that Xen doesn't know, and ``configuration`` is what it takes.
+    """
 
     configuration: "Configuration"
     entry: int | None
     version: "XenVersion | None"
+    option: "Dom0Mem"
     asked: int
     found: "Arranged"
+    notes: tuple[str, ...]
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -97,7 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ...edge.exit_status import Status
     from ...edge.files import write_json
     from ...layouts.arrangement import arrangement
-    from ...layouts.dom0_mem import Dom0Mem, out_of_reach
+    from ...layouts.dom0_mem import out_of_reach
     from ...layouts.layout_json import as_dict
     from ...machine.refusals import foreseen
     from ...machine.two_layouts import Disagreement
@@ -114,18 +121,18 @@ def run(arguments: argparse.Namespace) -> int:
     report = _seen(layout, laid.version)
     warnings = foreseen(laid.configuration, layout, laid.entry)
     if laid.configuration.nr_pages > laid.asked:
-        option = arguments.dom0_mem or Dom0Mem()
-        panics = out_of_reach(laid.configuration.nr_pages, option, _available(arguments))
+        panics = out_of_reach(laid.configuration.nr_pages, laid.option, _available(arguments))
         warnings += [panics] if panics is not None else []
     if report is not None and not report.exact:
         warnings += [each for each in report.sentences() if each not in warnings]
-    if arguments.host_map is not None:
-        warnings += host_warnings(arguments.host_map, laid.configuration, layout)
+    warnings += host_warnings(arguments.host_map, laid.configuration, layout)
     if arguments.json is not None:
         write_json(arguments.json, as_dict(layout, laid.entry))
     if arguments.json != "-":
         print(arrangement(layout, laid.entry), end="")
         draw_on_terminal(layout, report)
+    for each in laid.notes:
+        print(each, file=sys.stderr)
     if laid.configuration.nr_pages != laid.asked:
         print(f"note: Xen clips dom0's memory to {laid.configuration.nr_pages} pages", file=sys.stderr)
     if not laid.found.executed:
@@ -138,13 +145,15 @@ def run(arguments: argparse.Namespace) -> int:
     return Status.AS_EXPECTED
 
 
-def host_warnings(path: str, configuration: "Configuration", layout: "Layout") -> list[str]:
-    """What of a layout lies over what isn't RAM on the host, in sentences."""
+def host_warnings(path: str | None, configuration: "Configuration", layout: "Layout") -> list[str]:
+    """What of a layout lies over what isn't RAM on the host, in sentences; none without a map."""
     from ...layouts.arrangement import LABELS
     from ...layouts.host_map import conflicts, sentences
     from ...logs.memory_map import read_map
     from ...machine.host_memory import placed
 
+    if path is None:
+        return []
     host, segments = read_map(path), placed(configuration, layout)
     if not conflicts(host, segments):
         return []
@@ -160,18 +169,24 @@ def lay_out(arguments: argparse.Namespace) -> LaidOut:
     """
     from attrs import evolve
 
+    from ...layouts.dom0_mem import capped, what_is_dropped
     from ...machine.two_layouts import arranged, arranged_by
 
     configuration, entry = _from_image(arguments) if arguments.image else from_addresses(arguments)
     version = _version(arguments, configuration)
+    notes: list[str] = []
     if version is not None:
+        notes += _unknown_notes(version, configuration)
         configuration = version.configured(configuration)
-    asked = pages_asked(arguments)
+    option = memory_option(arguments, version)
+    asked = pages_asked(arguments, option)
+    dropped = what_is_dropped(option)
+    notes += [f"warning: {dropped}"] if dropped else []
     configuration = evolve(configuration, nr_pages=asked)
-    if arguments.nr_pages is None:
-        configuration = evolve(configuration, nr_pages=_capped(arguments, configuration))
+    if arguments.nr_pages is None and (version is None or version.knows("the cap on memory")):
+        configuration = evolve(configuration, nr_pages=capped(configuration, option, _available(arguments)))
     found = arranged(configuration) if version is None else arranged_by(version, configuration)
-    return LaidOut(configuration, entry, version, asked, found)
+    return LaidOut(configuration, entry, version, option, asked, found, tuple(notes))
 
 
 def draw_on_terminal(layout: "Layout", report: "Report | None", heading: str = "") -> None:
@@ -206,17 +221,36 @@ def _seen(layout: "Layout", version: "XenVersion | None") -> "Report | None":
 def _version(arguments: argparse.Namespace, configuration: "Configuration") -> "XenVersion | None":
     """The version asked for, which must be for a guest as wide as the one that there is."""
     from ...edge.errors import InputError
-    from ...layouts.xen_version import xen_version
+    from ...layouts.xen_version import asked_version
 
     if arguments.version is None:
         return None
-    version = xen_version(arguments.version)
+    version = asked_version(arguments.version, configuration.mode.bits)
     if (arguments.image or arguments.bits) and version.mode.bits != configuration.mode.bits:
         raise InputError(
             f"argument --version: {version.name} is for guests of {version.mode.bits} bits, "
             f"found one of {configuration.mode.bits}"
         )
     return version
+
+
+def _unknown_notes(version: "XenVersion", configuration: "Configuration") -> "Iterator[str]":
+    """What is to be said of the image's notes that an older Xen doesn't know."""
+    from ...layouts.xen_version import KNOWN_SINCE
+
+    given = {
+        "MOD_START_PFN": (configuration.mod_start_pfn, "maps the initrd"),
+        "INIT_P2M": (
+            configuration.init_p2m is not None and version.mode.bits == 64,
+            "lays the p2m in the region",
+        ),
+    }
+    for name, (there, does) in given.items():
+        major, minor, *_ = KNOWN_SINCE[name]
+        if not there or version.knows(name):
+            continue
+        some = f", and --version xen-{major}.{minor} heeds it" if version.may_know(name) else ""
+        yield (f"note: {version.name} {does}: the note {name} isn't known before Xen {major}.{minor}{some}")
 
 
 def refuse_addresses(arguments: argparse.Namespace) -> None:
@@ -276,10 +310,23 @@ def initrd_len(arguments: argparse.Namespace) -> int:
     return file_size(arguments.initrd) if arguments.initrd is not None else arguments.initrd_len or 0
 
 
-def pages_asked(arguments: argparse.Namespace) -> int:
-    """Dom0's memory in pages before any cap."""
+def memory_option(arguments: argparse.Namespace, version: "XenVersion | None" = None) -> "Dom0Mem":
+    """The option dom0_mem as that Xen reads it, today's without a version."""
     from ...edge.errors import InputError
-    from ...layouts.dom0_mem import Dom0Mem
+    from ...layouts.dom0_mem import Dom0Mem, parse_dom0_mem
+
+    if arguments.dom0_mem is None:
+        return Dom0Mem()
+    try:
+        return parse_dom0_mem(arguments.dom0_mem, version)
+    except InputError as error:
+        raise InputError(f"argument --dom0-mem: {str(error).partition(': ')[2]}") from error
+
+
+def pages_asked(arguments: argparse.Namespace, option: "Dom0Mem | None" = None) -> int:
+    """Dom0's memory in pages before any cap; today's Xen reads dom0_mem if no ``option`` is given."""
+    from ...edge.errors import InputError
+    from ...layouts.dom0_mem import what_is_dropped
 
     if arguments.nr_pages is not None:
         return int(arguments.nr_pages)
@@ -290,20 +337,17 @@ def pages_asked(arguments: argparse.Namespace) -> int:
         )
     if arguments.dom0_mem is None and arguments.host_mem is None:
         raise InputError("one of the arguments --nr-pages --dom0-mem is required, or --host-mem (see --help)")
-    option: Dom0Mem = arguments.dom0_mem or Dom0Mem()
+    option = option or memory_option(arguments)
+    dropped = what_is_dropped(option)
+    why = f": {dropped}" if dropped else ""
     if option.relative and arguments.host_mem is None:
-        raise InputError("argument --dom0-mem: expected --host-mem beside an amount that depends on the host")
+        raise InputError(
+            f"argument --dom0-mem: expected --host-mem beside an amount that depends on the host{why}"
+        )
     nr_pages = option.nr_pages(_available(arguments))
     if not nr_pages:
-        raise InputError("argument --dom0-mem: expected at least a page, found less")
+        raise InputError(f"argument --dom0-mem: expected at least a page, found less{why}")
     return nr_pages
-
-
-def _capped(arguments: argparse.Namespace, configuration: "Configuration") -> int:
-    """Dom0's memory in pages after the cap."""
-    from ...layouts.dom0_mem import Dom0Mem, capped
-
-    return capped(configuration, arguments.dom0_mem or Dom0Mem(), _available(arguments))
 
 
 def _available(arguments: argparse.Namespace) -> int | None:

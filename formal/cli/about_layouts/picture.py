@@ -117,6 +117,7 @@ def _check(arguments: argparse.Namespace, inputs: tuple[str, ...]) -> None:
 
 def _chosen(arguments: argparse.Namespace) -> "tuple[Layout, XenVersion | None, str]":
     """The layout, whose builder it is, and what it is called if it comes from a file."""
+    import sys
     from pathlib import Path
 
     if arguments.layout is not None:
@@ -124,6 +125,8 @@ def _chosen(arguments: argparse.Namespace) -> "tuple[Layout, XenVersion | None, 
     if arguments.log is not None:
         return _from_log(arguments)
     laid = lay_out(arguments)
+    for each in laid.notes:
+        print(each, file=sys.stderr)
     return laid.found.layout, laid.version, Path(arguments.image).name if arguments.image else ""
 
 
@@ -133,11 +136,11 @@ def _from_file(arguments: argparse.Namespace) -> "tuple[Layout, XenVersion | Non
     from ...edge.errors import InputError
     from ...edge.files import read_input, title
     from ...layouts.layout_json import LIMIT, read_layout
-    from ...layouts.xen_version import xen_version
+    from ...layouts.xen_version import asked_version
 
     source = title(arguments.layout)
     layout = read_layout(read_input(arguments.layout, LIMIT), source).layout
-    version = None if arguments.version is None else xen_version(arguments.version)
+    version = None if arguments.version is None else asked_version(arguments.version, layout.mode.bits)
     if version is not None and version.mode != layout.mode:
         raise InputError(
             f"{source}: mode: expected {version.mode.name!r} for the version {version.name}, found {layout.mode.name!r}"

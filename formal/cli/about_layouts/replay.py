@@ -69,15 +69,15 @@ def _replayed(arguments: argparse.Namespace) -> "list[tuple[str, Layout, int | N
     """What the machine saw of each layout in the file: its title, the layout, the entry address, the report."""
     from ...edge.errors import InputError
     from ...edge.files import read_input, title
-    from ...layouts.xen_version import xen_version
+    from ...layouts.xen_version import asked_version
     from ...machine.replay import ImpossibleLayout, TooLarge, generations_of, replay, with_frames
     from ...reports.counterexample_json import LIMIT, read_layouts
 
     source = title(arguments.file)
-    version = None if arguments.version is None else xen_version(arguments.version)
     found = []
     for name, read in read_layouts(read_input(arguments.file, LIMIT), source):
         layout = read.layout
+        version = None if arguments.version is None else asked_version(arguments.version, layout.mode.bits)
         if arguments.nr_pt_pages is not None:
             layout = with_frames(layout, arguments.nr_pt_pages)
         if version is not None and version.mode != layout.mode:

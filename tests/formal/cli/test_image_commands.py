@@ -156,6 +156,25 @@ def test_memory_as_xen_gives_it(capsys: Capture, kernel: str, options: tuple[str
     assert p2m_pages(run(capsys, "layout", kernel, *options)) == pages
 
 
+def test_what_xen_drops_of_dom0_mem_is_told(capsys: Capture, kernel: str) -> None:
+    """Dom0 gets what Xen read before the fault, or all of the host; that is one line of warning."""
+    kept = run(capsys, "layout", kernel, "--dom0-mem", "1024M,max=1024M")
+    assert p2m_pages(kept) == 1 << 18
+    assert kept.err.count("\n") == 1
+    assert kept.err.startswith("warning: Xen reads '1024M' of dom0_mem and drops 'max=1024M'")
+    for text in ("max=64M", "64MB"):
+        nothing = run(capsys, "layout", kernel, f"--dom0-mem={text}", "--host-mem", "1G")
+        assert p2m_pages(nothing) == (1 << 18) - (1 << 14)
+        assert (
+            f"warning: Xen reads nothing of dom0_mem and drops '{text}', so without an amount dom0"
+            in nothing.err
+        )
+        refused = run(capsys, "layout", kernel, "--dom0-mem", text)
+        assert_refused(refused, "expected --host-mem beside", f"drops '{text}'")
+    picture = run(capsys, "picture", kernel, "--dom0-mem", "64M,max:")
+    assert (picture.status, "drops 'max:'" in picture.err) == (0, True)
+
+
 def test_the_cap_is_told(capsys: Capture, tmp_path: Path) -> None:
     """Memory that Xen clips is clipped, and that is told; an absolute amount is not clipped, nor are pages."""
     path = tmp_path / "kernel.elf"

@@ -457,3 +457,31 @@ def test_a_hosts_memory_map(capsys: Capture, tmp_path: Path) -> None:
     assert "CONFIG_PHYSICAL_START" in last
     log.write_text("nothing")
     assert_refused(run(capsys, "layout", *DEBIAN, "--dom0-mem", "4G", "--host-map", str(log)), "memory map")
+
+
+UNMAPPED_OLD = (
+    *("--virt-base", "0xc0000000", "--kernel", "0xc0100000", "0xc01bf3dd", "--bits", "32", "--mod-start-pfn"),
+    *("--nr-pages", "3651242", "--initrd-len", "5504470"),
+)
+
+
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [
+        ("xen-4.0.0", "\n"),
+        ("compat-l4-counted", ", and --version xen-4.1 heeds it\n"),
+        ("xen-4.1.0", None),
+    ],
+)
+def test_a_note_that_an_older_xen_does_not_know(capsys: Capture, version: str, told: str | None) -> None:
+    """It is as if the image hadn't the note, and that is told."""
+    ran = run(capsys, "layout", "--version", version, *UNMAPPED_OLD)
+    assert ran.status == 0
+    assert ("Init. ramdisk: 00000000c01c0000" in ran.out) is (told is not None)
+    says = f"note: {version} maps the initrd: the note MOD_START_PFN isn't known before Xen 4.1{told}"
+    assert (says in ran.err) if told else ("MOD_START_PFN" not in ran.err)
+    unmapped = run(capsys, "layout", "--version", "xen-3.3", *DEBIAN, "--nr-pages", "9999")
+    assert (
+        "note: xen-3.3 lays the p2m in the region: the note INIT_P2M isn't known before Xen 3.4\n"
+        in unmapped.err
+    )

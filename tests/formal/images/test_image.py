@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from attrs import evolve
 from elf_maker import (
     BSD_SYMTAB,
     ENTRY,
@@ -595,6 +596,59 @@ def test_hypercall_page() -> None:
     assert older.value == 0x5000
     assert older.source.endswith(", in pages from virt_base on")
     assert read(guest(b"HYPERCALL_PAGE=0x2")).hypercall_page.value == 0x2000
+    for ones in (b"0xffffffffffffffff", b"18446744073709551615"):
+        assert read(guest(b"HYPERCALL_PAGE=" + ones)).hypercall_page.value == ADDRESS_LIMIT - 0x1000
+    assert (
+        read(guest(b"HYPERCALL_PAGE=0x2,HYPERCALL_PAGE=0xfffffffffffff")).hypercall_page.value
+        == ADDRESS_LIMIT - 0x1000
+    )
+    to_none = guest(b"HYPERCALL_PAGE=0xffffffffffffffff,VIRT_BASE=0xfff,ELF_PADDR_OFFSET=0", e_entry=0x110FFF)
+    assert read(to_none).hypercall_page.value is None
+
+
+@pytest.mark.parametrize("bits", [64, 32])
+@pytest.mark.parametrize(("memory", "refused"), [(0xFFF, True), (0, True), (0x1000, False), (0x1001, False)])
+def test_less_memory_than_file(bits: int, memory: int, refused: bool) -> None:
+    """Xen clears memory less file as a number without a sign, all there is, and dies of it; segments not loaded don't matter."""
+    short = Load(0x101000, memory, holds=bytes(0x1000))
+    data = elf([LOAD, short, noted(notes())], bits=bits)
+    if refused:
+        assert refusal(data) == (
+            f"program header 1: expected p_memsz at or above its p_filesz 0x1000, found {memory:#x}: Failed to "
+            "load the kernel binary"
+        )
+    else:
+        assert read(data)
+    assert read(elf([LOAD, evolve(short, flags=0), noted(notes())], bits=bits))
+    assert read(elf([LOAD, evolve(short, kind=2), noted(notes())], bits=bits))
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("!supervisor_mode_kernel", True),
+        ("writable_page_tables|!supervisor_mode_kernel", True),
+        ("supervisor_mode_kernel", False),
+        ("!writable_page_tables", False),
+        ("!supervisor_mode_kernel_", None),
+    ],
+)
+def test_a_kernel_that_wants_xens_mode(text: str, refused: bool | None) -> None:
+    """Xen panics of a required supervisor_mode_kernel once dom0 is built, wherever it is said."""
+    told = "FEATURES: expected supervisor_mode_kernel as supported at most, found it as required: Dom0 requires supervisor-mode"
+    by_note, by_guest = image({FEATURES: text}), guest(b"FEATURES=" + text.encode())
+    if refused is None:
+        assert "found 'supervisor_mode_kernel_' as required" in refusal(by_note)
+        assert read(by_guest)
+        return
+    for data in (by_note, by_guest):
+        assert told in refusal(data) if refused else read(data)
+
+
+def test_features_are_read_up_to_an_unknown_one() -> None:
+    """In __xen_guest libelf reads on past none that it must know and doesn't."""
+    assert "supervisor-mode execution" in refusal(guest(b"FEATURES=!supervisor_mode_kernel|!new"))
+    assert read(guest(b"FEATURES=!new|!supervisor_mode_kernel"))
 
 
 @pytest.mark.parametrize(

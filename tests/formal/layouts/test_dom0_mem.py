@@ -4,9 +4,18 @@ from typing import Any
 
 import pytest
 from ptproof.formal.edge.errors import InputError
-from ptproof.formal.layouts.dom0_mem import UNLIMITED, Amount, Dom0Mem, capped, out_of_reach, parse_dom0_mem
+from ptproof.formal.layouts.dom0_mem import (
+    UNLIMITED,
+    Amount,
+    Dom0Mem,
+    capped,
+    out_of_reach,
+    parse_dom0_mem,
+    what_is_dropped,
+)
 from ptproof.formal.layouts.layout import ADDRESS_LIMIT, Configuration, Segment
 from ptproof.formal.layouts.paging import COMPAT, X86_64
+from ptproof.formal.layouts.xen_version import asked_version
 
 GIB = 1 << 18
 """A GiB in pages."""
@@ -36,48 +45,120 @@ def test_what_it_may_say(text: str, amount: Amount, minimum: Amount, maximum: Am
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "taken", "dropped"),
     [
+        ("1024M,max=1024M", Dom0Mem(Amount(GIB)), "max=1024M"),
+        ("320M,min=320M,max=320M", Dom0Mem(Amount(320 << 8)), "min=320M,max=320M"),
+        ("max=64M", Dom0Mem(), "max=64M"),
+        ("64MB", Dom0Mem(), "64MB"),
+        ("64M,max:", Dom0Mem(Amount(64 << 8)), "max:"),
+        ("4G,max:x", Dom0Mem(Amount(4 * GIB)), "max:x"),
+        ("4G,max:8G,junk,min:1G", Dom0Mem(Amount(4 * GIB), maximum=Amount(8 * GIB)), "junk,min:1G"),
+        ("min:1G,4GB", Dom0Mem(minimum=Amount(GIB)), "4GB"),
+        ("4G,", Dom0Mem(Amount(4 * GIB)), ","),
+        ("4G,,8G", Dom0Mem(Amount(4 * GIB)), ",8G"),
+        ("4G 5G", Dom0Mem(Amount(4 * GIB)), " 5G"),
+        ("1G,5%+1G", Dom0Mem(Amount(GIB)), "5%+1G"),
+        ("1G,max:1G+5%+5%", Dom0Mem(Amount(GIB)), "max:1G+5%+5%"),
+        ("0K%", Dom0Mem(), ""),
+        ("2G,", Dom0Mem(Amount(2 * GIB)), ","),
         *(
-            "",
-            ",",
-            "4G,",
-            ",4G",
-            "4G 5G",
-            "G",
-            "min:",
-            "max:,1G",
-            "mid:1G",
-            "Min:1G",
-            "1.5G",
-            "4GB",
-            "+4G",
-            "--4G",
-        ),
-        *(
-            "100%",
-            "5%+1G",
-            "1G+2G",
-            "1G+",
-            "+5%",
-            "1G+5%+5%",
-            "5%5%",
-            "1K%",
-            "08",
-            "0x",
-            "0xg",
-            "1P",
-            "%",
-            "-",
-            "9" * 5000,
+            (text, Dom0Mem(), text)
+            for text in (
+                *(
+                    ",",
+                    ",4G",
+                    "G",
+                    "min:",
+                    "max:,1G",
+                    "mid:1G",
+                    "Min:1G",
+                    "1.5G",
+                    "4GB",
+                    "+4G",
+                    "--4G",
+                    "100%",
+                ),
+                *(
+                    "1G+2G",
+                    "1G+",
+                    "+5%",
+                    "5%5%",
+                    "1K%",
+                    "08",
+                    "0x",
+                    "0xg",
+                    "1P",
+                    "%",
+                    "-",
+                    "1G;2G",
+                    "\u0664G",
+                ),
+            )
         ),
     ],
 )
-def test_what_xen_refuses(text: str) -> None:
-    """What Xen's parser refuses is refused, in one line that isn't long."""
-    with pytest.raises(InputError, match=r"^dom0_mem: expected amounts such as") as refused:
-        parse_dom0_mem(text)
-    assert len(str(refused.value)) < 250
+def test_what_xen_drops(text: str, taken: Dom0Mem, dropped: str) -> None:
+    """Xen keeps the amounts that it read before the fault, and what it drops is told in one line."""
+    option = parse_dom0_mem(text)
+    assert (option, option.dropped) == (taken, dropped)
+    told = what_is_dropped(option)
+    assert (told is None) is (not dropped)
+    assert told is None or (repr(dropped) in told and len(told.splitlines()) == 1)
+
+
+def test_without_an_amount_it_is_told_what_dom0_gets() -> None:
+    """Who writes max=64M gets the whole host; who writes another amount first doesn't."""
+    assert what_is_dropped(parse_dom0_mem("max=64M")) == (
+        "Xen reads nothing of dom0_mem and drops 'max=64M', so without an amount dom0 gets all of the host but a "
+        "reserve: it takes amounts such as 4G, min:1G, max:8G, -512M, 25% or 1G+25%."
+    )
+    assert "all of the host" in (what_is_dropped(parse_dom0_mem("min:1G,4GB")) or "")
+    assert "all of the host" not in (what_is_dropped(parse_dom0_mem("4G,max=8G")) or "")
+
+
+def test_an_option_that_is_too_long_is_cut() -> None:
+    """Xen has room for 127 characters, the option's name among them; before 4.10 for 99."""
+    text = "1G," * 38 + "4096M,5G"
+    assert parse_dom0_mem(text) == Dom0Mem(Amount(4096 >> 2))
+    assert parse_dom0_mem(text).dropped == "M,5G"
+    assert parse_dom0_mem("1G," * 29 + "4096M", asked_version("xen-4.9", 64)) == Dom0Mem(Amount(409 >> 2))
+    told = what_is_dropped(parse_dom0_mem("9" * 1000))
+    assert told is not None
+    assert len(told) < 300
+    with pytest.raises(InputError, match=r"^dom0_mem: expected .*, at most 1024 characters, found 5000$"):
+        parse_dom0_mem("9" * 5000)
+
+
+@pytest.mark.parametrize(
+    ("release", "text", "taken", "told"),
+    [
+        ("4.11", "64MB", Dom0Mem(Amount(64 << 8)), "reads '64M' of dom0_mem and drops 'B'"),
+        ("4.11", "max=64M", Dom0Mem(), "reads 'max=64M' of dom0_mem as 0"),
+        ("4.11", "4G,max=8G", Dom0Mem(), "reads 'max=8G' of dom0_mem as 0"),
+        ("4.11", "4G,max:x", Dom0Mem(Amount(4 * GIB), maximum=Amount()), "reads 'max:x' of dom0_mem as 0"),
+        ("4.11", "25%", Dom0Mem(Amount(25 >> 2)), "reads '25' of dom0_mem and drops '%'"),
+        ("4.12", "25%", Dom0Mem(Amount(percent=25)), None),
+        ("4.11", "4G,", Dom0Mem(), "reads '' of dom0_mem as 0"),
+        ("4.11", "M,1G", Dom0Mem(Amount(GIB)), "reads 'M' of dom0_mem as 0"),
+        ("4.5", "1T", Dom0Mem(Amount(1 << 28)), None),
+        ("4.4", "1T,2G", Dom0Mem(Amount(0)), "drops 'T,2G'"),
+        ("4.0.0", "-1G,max:2G", Dom0Mem(Amount(GIB, less=True), maximum=Amount(2 * GIB)), None),
+    ],
+)
+def test_how_older_xens_read(release: str, text: str, taken: Dom0Mem, told: str | None) -> None:
+    """Before 4.12 a number counts whatever is behind it, and where there is none that is 0; 4.5 brought T."""
+    option = parse_dom0_mem(text, asked_version(f"xen-{release}", 64))
+    assert option == taken
+    said = what_is_dropped(option)
+    assert (said is None) if told is None else (said is not None and told in said)
+
+
+def test_an_amount_that_comes_to_nothing() -> None:
+    """Today's Xen gives the default then, as without an amount; one before 4.12 gives nothing."""
+    assert parse_dom0_mem("-8G").nr_pages(8 * GIB) == 8 * GIB - (GIB >> 3)
+    assert parse_dom0_mem("-8G", asked_version("xen-4.11", 64)).nr_pages(8 * GIB) == 0
+    assert parse_dom0_mem("0", asked_version("xen-4.11", 64)).nr_pages(8 * GIB) == 8 * GIB - (GIB >> 3)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Older Xens on the frame machine: each by its own facts, against its counting rule and a log of the field."""
 
 from random import Random
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -9,7 +10,13 @@ from ptproof.encodings.history import RULES
 from ptproof.formal.edge.errors import InputError
 from ptproof.formal.layouts.layout import Configuration, Layout, Segment
 from ptproof.formal.layouts.paging import COMPAT, PAGE_SIZE, TWO_LEVEL, X86_64
-from ptproof.formal.layouts.xen_version import XEN_VERSIONS, XenVersion, version_of_rule, xen_version
+from ptproof.formal.layouts.xen_version import (
+    XEN_VERSIONS,
+    XenVersion,
+    asked_version,
+    version_of_rule,
+    xen_version,
+)
 from ptproof.formal.logic.verdict import MachineDisagreesError
 from ptproof.formal.logs.boot_log import layout_of, read_log
 from ptproof.formal.logs.check_log import check_boot
@@ -118,6 +125,96 @@ def test_names() -> None:
     assert [version.name for version in XEN_VERSIONS if version.current] == ["4-level", "compat"]
     with pytest.raises(InputError, match=r"expected one of 4-level, .*, found '3\.4'"):
         xen_version("3.4")
+
+
+@pytest.mark.parametrize(
+    ("text", "bits", "rule", "start_info", "current"),
+    [
+        ("xen-3.0", 64, "4-level", 0x49C, False),
+        ("xen-3.1", 64, "4-level", 0x49C, True),
+        ("xen-4.0.0", 64, "4-level", 0x4B4, True),
+        ("xen-4.12.4", 64, "4-level", 0x4B4, True),
+        ("xen-4.13", 64, "4-level", 0x4B8, True),
+        ("xen-4.22.0", 64, "4-level", 0x4B8, True),
+        ("xen-3.1.4", 32, "compat, L4 counted", 0x49C, False),
+        ("xen-4.1.6.1", 32, "compat, L4 counted", 0x4B4, False),
+        ("xen-4.2.0", 32, "compat, L4 counted", 0x4B4, False),
+        ("xen-4.2.1", 32, "compat", 0x4B4, True),
+        ("xen-4.17.5", 32, "compat", 0x4B8, True),
+    ],
+)
+def test_releases(text: str, bits: int, rule: str, start_info: int, current: bool) -> None:
+    """A release stands for the builder that it has, with its own start info."""
+    version = asked_version(text, bits)
+    assert (version.name, version.mode.bits, version.rule) == (text, bits, rule)
+    assert version.start_info_bytes == start_info
+    named = {"4-level", "compat"} if current else {"4-level-3.0", "compat-l4-counted"}
+    anew: Any = {"name": "", "releases": version.releases, "start_info_bytes": 0}
+    assert evolve(version, **anew) in [evolve(xen_version(name), **anew) for name in named]
+
+
+@pytest.mark.parametrize(
+    ("text", "bits", "told"),
+    [
+        ("xen-2.0", 64, "expected xen-3.0 to xen-4.22 for a 64-bit guest, or the name"),
+        ("xen-3.0.4", 32, "expected xen-3.1 to xen-4.22 for a 32-bit guest"),
+        ("xen-4.23", 64, "found 'xen-4.23'"),
+        ("xen-4.2", 32, "expected xen-4.2.0, or a later one such as xen-4.2.1: they differ"),
+        ("xen-4", 64, "expected one of 4-level, .*, or a release such as xen-4.0.0, found 'xen-4'"),
+        ("4.0.0", 64, "or a release such as xen-4.0.0, found '4.0.0'"),
+    ],
+)
+def test_no_releases(text: str, bits: int, told: str) -> None:
+    """A release that had no such builder, or two, or isn't there yet, is refused in a line."""
+    with pytest.raises(InputError, match=told):
+        asked_version(text, bits)
+
+
+@pytest.mark.parametrize(
+    ("text", "bits", "p2m", "unmapped", "cap"),
+    [
+        ("xen-3.3", 64, False, False, False),
+        ("xen-3.4", 64, True, False, False),
+        ("xen-4.0.4", 64, True, False, True),
+        ("xen-4.1.0", 64, True, True, True),
+        ("xen-4.0", 32, True, False, True),
+        ("xen-4.1", 32, True, True, True),
+        ("4-level", 64, True, True, True),
+        ("compat", 32, True, True, True),
+        ("4-level-3.0", 64, False, False, False),
+        ("compat-l4-counted", 32, False, False, False),
+        ("i386-pae", 32, False, False, False),
+        ("2-level", 32, False, False, False),
+    ],
+)
+def test_what_a_version_knows(text: str, bits: int, p2m: bool, unmapped: bool, cap: bool) -> None:
+    """A note that isn't known is as one that isn't there; a name stands for what all of its Xens know."""
+    version = asked_version(text, bits)
+    assert (version.knows("INIT_P2M"), version.knows("MOD_START_PFN")) == (p2m, unmapped)
+    assert version.knows("the cap on memory") is cap
+    given = evolve(configurations(version, 1)[0], mod_start_pfn=True, init_p2m=1 << 39)
+    taken = version.configured(given)
+    assert (taken.init_p2m, taken.mod_start_pfn) == (1 << 39 if p2m else None, unmapped)
+
+
+def test_no_i386_xen_caps_memory() -> None:
+    """The newest that have the name i386-pae are of 4.2, which on 64 bits did."""
+    assert not xen_version("i386-pae").may_know("the cap on memory")
+    assert xen_version("compat-l4-counted").may_know("the cap on memory")
+
+
+def test_xen_4_0_maps_the_initrd_whatever_the_note_says() -> None:
+    """As Xen 4.0.0's own C lays it out: 0x12 frames, where 0x10 would do for an initrd that isn't mapped."""
+    given = Configuration(
+        mode=COMPAT,
+        virt_base=0xC0000000,
+        kernel=Segment(0xC0100000, 0xC01BF3DD),
+        nr_pages=3651242,
+        initrd_len=5504470,
+        mod_start_pfn=True,
+    )
+    for name, count in (("xen-4.0.0", 0x12), ("compat-l4-counted", 0x12), ("xen-4.1.0", 0x10)):
+        assert arranged_by(asked_version(name, 32), given).layout.nr_pt_pages == count
 
 
 def test_the_log_of_3_4_in_full() -> None:

@@ -7,7 +7,17 @@ from attrs import evolve
 from ptproof.formal.layouts.paging import COMPAT, PAGE_SIZE, X86_64, PagingMode
 from ptproof.formal.machine import domu as machine
 from ptproof.formal.machine.arrange import TooLarge
-from ptproof.formal.machine.domu import BEFORE_4_7, TODAYS, Counted, Domu, DomuReport, P2m, build, count
+from ptproof.formal.machine.domu import (
+    BEFORE_4_7,
+    TODAYS,
+    Counted,
+    Domu,
+    DomuReport,
+    P2m,
+    Refused,
+    build,
+    count,
+)
 
 MIB, GIB = 1 << 20, 1 << 30
 LINUX = 2**64 - 2 * GIB
@@ -96,6 +106,42 @@ def test_a_p2m_within_tables_that_are_there() -> None:
     both = evolve(domu, p2m=P2m(LINUX + MIB - 8 * PAGE_SIZE, 8))
     assert built(both).order == built(domu).order
     assert built(both).exact
+
+
+@pytest.mark.parametrize(
+    ("start", "p2m", "pages", "told"),
+    [
+        (0x8000000000, 0x7FFFF00000, 256, None),
+        (0x8000000000, 0x7FFFF00000, 257, "count_pgtables: overlapping mappings"),
+        (0x8000000000, 0x7FFFF00000, 100000, "count_pgtables: overlapping mappings"),
+        (LINUX, LINUX - MIB, 257, None),  # compared with what is cut to 48 bits, it is far away
+        (LINUX, LINUX - 2 * MIB, 16384, "count_pgtables: Assertion "),
+        (
+            LINUX,
+            0xFFFF80000000,
+            1,
+            "count_pgtables: overlapping mappings",
+        ),  # the other way round: far away, it overlaps
+    ],
+)
+def test_a_p2m_that_overlaps_the_region(start: int, p2m: int, pages: int, told: str | None) -> None:
+    """libxenguest compares masked with unmasked addresses: it finds what it finds, and its assertion the rest or not."""
+    domu = Domu(v_start=start, alloc_end=start + 35 * MIB, p2m=P2m(p2m, pages))
+    if told is None:
+        assert count(domu) is not None
+    else:
+        with pytest.raises(Refused, match=f"^{told}"):
+            count(domu)
+
+
+def test_a_region_that_does_not_fit_into_memory() -> None:
+    """The first end that is tried has to be below the memory's, as the last one has."""
+    domu = Domu(v_start=0, alloc_end=5 * MIB)
+    assert count(evolve(domu, nr_pages=2048)) is not None
+    with pytest.raises(
+        Refused, match=r"^count_pgtables: not enough memory for initial mapping \(0x7ff > 0x7ff\)$"
+    ):
+        count(evolve(domu, nr_pages=2047))
 
 
 def test_the_iteration_that_never_stops() -> None:

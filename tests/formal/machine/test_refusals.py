@@ -58,6 +58,43 @@ def test_what_xen_dies_of(given: Configuration, what: str) -> None:
     assert load(given).fate is Fate.DIES
 
 
+TOO_SMALL = "panics: Dom0 allocation too small for initial P->M table."
+
+
+@pytest.mark.parametrize("init_p2m", [TOP - 2 * MIB, TOP - 2 * MIB - LENGTH // 2, TOP - 2 * MIB - LENGTH + 8])
+def test_a_p2m_in_the_last_2_mib(init_p2m: int) -> None:
+    """Xen takes a superpage there, whose end is 0, and goes on from 0: that is told, and so it does on the machine."""
+    given = dom0(init_p2m)
+    (sentence,) = told(given)
+    assert sentence.startswith("The p2m at INIT_P2M reaches into the last 2 MiB")
+    assert sentence.endswith(TOO_SMALL)
+    assert load(given).fate is Fate.P2M_TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    ("base", "init_p2m", "nr_pages", "wraps"),
+    [
+        (TOP - 2 * GIB, TOP - GIB, 1048576, True),
+        (TOP - 2 * GIB, TOP - GIB - 2 * MIB, 1048576, True),
+        (TOP - 2 * GIB, TOP - GIB + MIB, 1048576, False),
+        (TOP - 2 * GIB, TOP - GIB - 8 * MIB, 1048576, False),
+        (TOP - 2 * GIB, TOP - GIB - 8 * MIB, 1048577, True),
+        (TOP - GIB, TOP - GIB + 64 * MIB, 1048576, False),
+        (TOP - GIB + 64 * MIB, TOP - GIB, 1048576, False),
+    ],
+)
+def test_a_p2m_in_the_last_gib(base: int, init_p2m: int, nr_pages: int, wraps: bool) -> None:
+    """Where there are pages of 1 GiB Xen wraps there, if nothing of the region is in it; elsewhere all is well."""
+    given = evolve(dom0(init_p2m, base), nr_pages=nr_pages)
+    sentences = told(given)
+    assert load(given).fate is Fate.RUNS
+    assert load(given, superpages=frozenset((21, 30))).fate is (Fate.P2M_TOO_LARGE if wraps else Fate.RUNS)
+    assert len(sentences) == wraps
+    assert all(
+        "where the processor has pages of 1 GiB" in each and each.endswith(TOO_SMALL) for each in sentences
+    )
+
+
 def test_a_p2m_across_the_end_of_the_lower_half() -> None:
     """What lies beyond 2^47 is told as no address; its slots are Xen's, where the machine goes no further."""
     given = dom0(2**47 - 0x1000)
