@@ -73,6 +73,8 @@ class Image:
     """What is odd about how it is packed, in sentences."""
     needs: int = 0
     """How much memory in one piece Xen asks for to unpack it, in bytes."""
+    asks: tuple[str, ...] = ()
+    """What a Xen has to know to unpack it, as `KNOWN_SINCE` has it."""
     size: int
     """The ELF's size, unpacked, as it is taken for."""
     mode: Fact[PagingMode]
@@ -171,6 +173,7 @@ def _computed(elf: ElfFile, notes: Notes, origin: Origin, source: str, packed: P
         container=packed.container,
         remarks=packed.remarks,
         needs=packed.needs,
+        asks=packed.asks,
         size=packed.size,
         mode=_mode(elf),
         origin=origin,

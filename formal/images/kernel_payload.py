@@ -46,7 +46,7 @@ class Payload:
     """An ELF; how it was packed, in words, to be shown; and what is odd about that, in sentences.
 
     ``size`` is how long the ELF is taken to be. Past ``data`` nobody knows what it holds. ``needs`` is how much memory
-    in one piece Xen asks for to unpack it, in bytes.
+    in one piece Xen asks for to unpack it, in bytes. ``asks`` is what a Xen has to know for that, as `KNOWN_SINCE` has it.
     """
 
     data: Data
@@ -54,6 +54,7 @@ class Payload:
     size: int
     remarks: tuple[str, ...] = ()
     needs: int = 0
+    asks: tuple[str, ...] = ()
 
 
 class RefusedPacking(InputError):
@@ -90,7 +91,8 @@ def _for_dom0(data: Data, source: str) -> Payload:
         found = unpacked_by_xen(packing, packed, len(data))
     except (Refused, Malformed) as error:
         raise _refusal(error, packing, packed, source, "Xen") from error
-    return Payload(found.data, container, found.size, found.remarks, found.needs)
+    asks = (packing.name,) if bzimage else (packing.name, "a packed file that is no bzImage")
+    return Payload(found.data, container, found.size, found.remarks, found.needs, asks)
 
 
 def _for_domu(data: Data, source: str, outside: str) -> Payload:
@@ -135,7 +137,8 @@ def _not_packed(packed: Packed, source: str) -> Payload:
     """A bzImage's payload as it is."""
     _check_size(packed, source, UNPACKED_LIMIT)
     data = packed.data[packed.start : packed.end]
-    return Payload(data, f"bzImage, not packed, at offset {packed.start:#x}", len(data))
+    container = f"bzImage, not packed, at offset {packed.start:#x}"
+    return Payload(data, container, len(data), asks=("a payload that isn't packed",))
 
 
 def _container(kind: str, packing: Packing, packed: Packed) -> str:

@@ -266,11 +266,21 @@ def refuse_addresses(arguments: argparse.Namespace) -> None:
 
 
 def _from_image(arguments: argparse.Namespace) -> "tuple[Configuration, int]":
-    """What an image decides, and its entry."""
+    """What an image decides, and its entry. Raises `InputError` for one that the version asked for can't unpack."""
+    from ...edge.errors import InputError
     from ...images.image import read_image
+    from ...layouts.xen_version import KNOWN_SINCE, asked_version
 
     refuse_addresses(arguments)
     image = warn_of(read_image(arguments.image))
+    for each in image.asks if arguments.version is not None else ():
+        version = asked_version(arguments.version, image.mode.value.bits)
+        if not version.may_know(each):
+            since = ".".join(map(str, KNOWN_SINCE[each]))
+            raise InputError(
+                f"{image.source}: expected a kernel that {version.name} can unpack, found {each}, which Xen reads since "
+                f'{since}: "ELF: not an ELF binary"'
+            )
     return image.configuration(0, initrd_len(arguments), shim=arguments.shim), image.virt_entry.value
 
 
