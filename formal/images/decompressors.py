@@ -86,7 +86,7 @@ class Packed:
 
     def numbers(self, letters: str, position: int) -> tuple[int, ...]:
         """The numbers at ``position`` in a format of the module `struct`. Raises `Malformed` past the end."""
-        if position + struct.calcsize(letters) > self.size:
+        if not 0 <= position <= self.size - struct.calcsize(letters):
             raise Malformed("it ends early")
         return struct.unpack_from(letters, self.data, self.start + position)
 

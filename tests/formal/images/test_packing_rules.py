@@ -370,3 +370,13 @@ def test_blocks_of_lz4_and_lzo() -> None:
     stored = with_size("lzo", noise)
     assert payload(stored, "x").data == noise
     assert "can't be unpacked with lzo" in refusal(bzimage(stored), Reader.DOMU)
+
+
+@pytest.mark.parametrize("reader", Reader)
+def test_hardly_any_data(reader: Reader) -> None:
+    """A magic number with next to nothing behind it is one line."""
+    for packing in PACKINGS:
+        for magic in packing.magics:
+            for end in range(2, len(magic) + 12):
+                data = (magic + bytes(12))[:end]
+                assert "vmlinuz: offset 0x420: " in refusal(bzimage(data), reader)

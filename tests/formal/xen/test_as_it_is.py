@@ -116,6 +116,13 @@ def test_no_room(real_xen: Programs) -> None:
         assert NO_ROOM in machine.text
 
 
+def test_more_room_than_any_machine_has(real_xen: Programs) -> None:
+    """A length of nearly 4 GiB is more than a machine here has: that is foretold, and booted all the same."""
+    first = looked_at(real_xen, PACKERS["xz"](ELF) + number(0xF0000000, 4))
+    assert first.refusal is not None
+    assert first.end == f'Xen panics: "{NO_ROOM}"'
+
+
 def test_headers_past_the_first_frame(real_xen: Programs) -> None:
     """Section headers that lie past what Xen unpacked are what memory held: it takes the kernel."""
     kernel = Load(MIB, 0x12000, holds=b"\xeb\xfe" * 0x8100)
