@@ -267,7 +267,7 @@ def _xz_head(packed: Packed, most: int) -> bytes:
 
 def unlz4(packed: Packed, _most: int) -> Pieces:
     """The legacy format, before a number of 4 bytes: blocks, each with its packed size before it, all full but the last."""
-    position = len(_LZ4_MAGIC)
+    position = _lz4_start(packed)
     block = bytes(LZ4_BLOCK)
     while packed.size - position > 4:
         start = position
@@ -282,7 +282,7 @@ def unlz4(packed: Packed, _most: int) -> Pieces:
 
 def unlz4_of_any_size(packed: Packed, most: int) -> Pieces:
     """The same, with blocks that unpack to any size, up to ``most`` bytes in all."""
-    position = len(_LZ4_MAGIC)
+    position = _lz4_start(packed)
     while packed.size - position > 4:
         size, position = _lz4_block(packed, position)
         if size > packed.size - position - 4:
@@ -296,10 +296,17 @@ def unlz4_of_any_size(packed: Packed, most: int) -> Pieces:
     return packed.size
 
 
-def _lz4_block(packed: Packed, position: int) -> tuple[int, int]:
-    """The size of the block there, and where it begins: magic numbers may stand before it."""
+def _lz4_start(packed: Packed) -> int:
+    """Where the blocks begin."""
     if packed.piece(0, 4) != _LZ4_MAGIC:
         raise Malformed(f"expected {_LZ4_MAGIC.hex(' ')} first, found {packed.piece(0, 4).hex(' ')}")
+    if packed.size <= len(_LZ4_MAGIC) + 4:
+        raise Malformed("it ends early")
+    return len(_LZ4_MAGIC)
+
+
+def _lz4_block(packed: Packed, position: int) -> tuple[int, int]:
+    """The size of the block there, and where it begins: magic numbers may stand before it."""
     magic = int.from_bytes(_LZ4_MAGIC, "little")
     size = magic
     while size == magic:

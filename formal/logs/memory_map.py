@@ -33,9 +33,9 @@ _KINDS: Final = (
 )
 _KIND: Final = _KINDS.replace(" ", r"\s[\s>|]{0,20}")
 _MAP: Final = re.compile(
-    r"(?P<heading>(?P<initial>Initial )?(?P<title>[A-Za-z][A-Za-z0-9_-]{1,20}) RAM map:|BIOS-provided physical RAM map:)"
-    r"|(?P<linux>BIOS-e820:[ \t]{0,8})?(?:\[(?:mem )?)?(?:0x)?(?P<start>[0-9a-fA-F]{16})"
-    rf"{_GAP}(?P<dash>,|-){_GAP}(?:0x)?(?P<end>[0-9a-fA-F]{{1,16}})(?P<closed>\])?{_GAP}"
+    r"(?P<heading>(?<![A-Za-z0-9_-])(?P<title>[A-Za-z][A-Za-z0-9_-]{1,20}) RAM map:|BIOS-provided physical RAM map:)"
+    r"|(?:\[(?:mem 0x)?|(?<=[ \t]))(?P<start>[0-9a-fA-F]{16})"
+    rf"{_GAP}(?P<dash>,|-){_GAP}(?:0x)?(?P<end>[0-9a-fA-F]{{1,16}}+)(?P<closed>\])?{_GAP}"
     rf"\(?(?P<kind>{_KIND})(?:\)|(?=\s|$))"
 )
 _DOM0S_OWN: Final = re.compile(r"(?:Xen|user|modified):[ \t]*$")
@@ -59,7 +59,7 @@ def read_maps(data: bytes | str) -> tuple[tuple[HostMap, ...], tuple[Misread, ..
         line = text.line(match.start())
         before = text.text[max(0, match.start() - 80) : match.start()].rpartition("\n")[2]
         if match["heading"]:
-            initial = match["initial"] is not None
+            initial = before.endswith("Initial ")
             if not initial:
                 maps.append((HostMap(match["title"] or "BIOS-e820", (), line), []))
             continue
@@ -73,7 +73,7 @@ def read_maps(data: bytes | str) -> tuple[tuple[HostMap, ...], tuple[Misread, ..
             )
             continue
         if not maps:
-            if "(XEN)" not in before and not match["linux"]:
+            if "(XEN)" not in before and "BIOS-e820:" not in before:
                 continue
             maps.append((HostMap("a part of the host's map", (), line, whole=False), []))
         kind = re.sub(r"[\s>|]+", " ", match["kind"])
