@@ -19,7 +19,7 @@ from attrs import field, frozen
 from ..edge.errors import NothingSelected
 from .boot_log import Boot
 from .boot_log_text import plain_text
-from .check_log_findings import Finding, Kind
+from .check_log_findings import PANIC, Finding, Kind
 
 TODAY: Final = "today"
 _LAYOUT: Final = "ptproof layout IMAGE --dom0-mem SIZE --initrd FILE"
@@ -173,6 +173,20 @@ MESSAGES: Final = (
         "The image wants its hypercall page outside of the region.",
         "HYPERCALL_PAGE and TOTAL",
         _IMAGE,
+    ),
+    *(
+        Message(
+            f"Assertion '… {compared}' failed",
+            _since("4.16"),
+            f"A debug Xen, when it makes the page tables read-only: of the n frames from vpt_start on one {is_it}.",
+            "n, the number of Page tables: the count that the search found, against the frames that the builder took",
+            "ptproof replay LAYOUT --nr-pt-pages N",
+        )
+        for compared, is_it in (
+            (">= PGT_l1_page_table", "is no table: it has no type"),
+            ("<= PGT_root_page_table", "is no table but a writable page: n is too large"),
+            ("~(PGT_type_mask | PGT_pae_xen_l2))", "has other bits set: it is in use"),
+        )
     ),
     Message(
         "Failed to load the kernel binary",
@@ -585,7 +599,7 @@ def panic_findings(boots: Sequence[Boot], said: Sequence[Said]) -> list[tuple[Fi
     found: list[dict[str, Finding]] = [{} for _ in boots]
     for each in said:
         index = max(0, bisect_right(starts, each.line) - 1)
-        one = Finding(kind=Kind.NOTE, figure="panic", line=each.line, message=each.sentence)
+        one = Finding(kind=Kind.NOTE, figure=PANIC, line=each.line, message=each.sentence)
         found[index].setdefault(each.words, one)
     return [tuple(each.values()) for each in found]
 

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from ptproof.formal.edge.errors import NothingSelected
 from ptproof.formal.layouts.count_rule import count_rules
 from ptproof.formal.logs.boot_log import read_boots
@@ -89,6 +90,14 @@ def test_what_xen_does_not_say(text: str) -> None:
     assert messages_in(text) == ()
 
 
+def test_an_assert_of_the_walk() -> None:
+    """The asserts that a wrong count trips are known, as Xen prints them."""
+    log = "(XEN) Assertion '(page->u.inuse.type_info & PGT_type_mask) <= PGT_root_page_table' failed at arch/x86/pv/dom0_build.c:72\n"
+    (said,) = messages_in(log)
+    assert said.message is not None
+    assert "n is too large" in said.message.means
+
+
 def test_a_panic_that_is_not_known() -> None:
     """It is told that it isn't; one that is known is told once."""
     log = "(XEN) Panic on CPU 3:\n(XEN) GENERAL PROTECTION FAULT\n(XEN) [error_code=0000]\n"
@@ -114,7 +123,10 @@ def test_panics_in_a_log() -> None:
     (told,) = first
     assert (told.kind, told.figure, told.line) == (Kind.NOTE, "panic", one.count("\n") + 2)
     assert "TOTAL: VIRT_BASE" in told.message
-    assert check_boot(boots[0], count_rules()).status == 0
+    judged = check_boot(boots[0], count_rules())
+    noted = evolve(judged, findings=(*judged.findings, told))
+    assert (judged.status, noted.status) == (0, 0)
+    assert noted.verdict == f'{judged.verdict}; Xen says "DOM0 image overlaps with Xen private area"'
 
 
 def test_what_comes_near() -> None:
