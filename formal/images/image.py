@@ -95,6 +95,11 @@ class Image:
     hv_start_low: Fact[int | None]
     hypercall_page: Fact[int | None]
 
+    @property
+    def is_linux(self) -> bool:
+        """Whether the image says that it is a Linux."""
+        return any(each.kind is Note.GUEST_OS and str(each.value).startswith("linux") for each in self.notes)
+
     def configuration(self, nr_pages: int, initrd_len: int = 0, *, shim: bool = False) -> Configuration:
         """What decides the layout when this image boots with so many pages of memory and such an initrd."""
         return Configuration(

@@ -38,6 +38,8 @@ _MAP: Final = re.compile(
     rf"{_GAP}(?P<dash>,|-){_GAP}(?:0x)?(?P<end>[0-9a-fA-F]{{1,16}}+)(?P<closed>\])?{_GAP}"
     rf"\(?(?P<kind>{_KIND})(?:\)|(?=\s|$))"
 )
+_GUEST: Final = re.compile(r"\(d[0-9]{1,9}\)")
+"""Before what a guest says, such as a Xen that runs as the PV shim."""
 _DOM0S_OWN: Final = re.compile(r"(?:Xen|user|modified):[ \t]*$")
 
 
@@ -58,6 +60,8 @@ def read_maps(data: bytes | str) -> tuple[tuple[HostMap, ...], tuple[Misread, ..
     for match in _MAP.finditer(text.text):
         line = text.line(match.start())
         before = text.text[max(0, match.start() - 80) : match.start()].rpartition("\n")[2]
+        if _GUEST.search(before):
+            continue
         if match["heading"]:
             initial = before.endswith("Initial ")
             if not initial:
@@ -114,7 +118,7 @@ def map_findings(boot: Boot, maps: Sequence[HostMap]) -> Iterator[Finding]:
     """What a boot's segments lie over, by the last map before its arrangement."""
     arranged = max(boot.lines.values(), default=boot.line)
     before = [each for each in maps if each.line < arranged]
-    if not before or boot.total is None:
+    if not before or boot.total is None or boot.domain is not None:
         return
     host = before[-1]
     size = boot.initrd_image.size if boot.initrd_image and not boot.segment("initrd") else 0

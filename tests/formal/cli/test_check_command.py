@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 import tiny_questions as tiny
+from elf_maker import GUEST_OS, VIRT_BASE, Load
+from elf_maker import image as pv_image
 from ptproof.formal.images import image_questions
 from ptproof.formal.images.image_questions import Questions
 from ptproof.formal.images.image_writer import image_of
@@ -63,7 +65,7 @@ def test_all_well(capsys: Capture, monkeypatch: pytest.MonkeyPatch, kernel: str)
 def test_a_hosts_memory_map(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch, kernel: str, tmp_path: Path
 ) -> None:
-    """With a host's map it is told with which memory something lies over what isn't RAM; what can't be moved is status 1."""
+    """With a host's map it is told with which memory something lies over what isn't RAM; of a Linux, what can't be moved is status 1."""
     ask(monkeypatch, tiny.asked(tiny.HOLDS))
     log, written = tmp_path / "host.log", tmp_path / "check.json"
     nvs = "(XEN)  [0000000000400000, 0000000000400fff] (ACPI NVS)\n"
@@ -71,6 +73,8 @@ def test_a_hosts_memory_map(
         f"(XEN) EFI RAM map:\n(XEN)  [0000000000000000, 00000000003fffff] (usable)\n{nvs}"
         "(XEN)  [0000000000401000, 0000ffffffffffff] (usable)\n"
     )
+    assert run(capsys, "check", kernel, "--host-map", str(log)).status == 0
+    Path(kernel).write_bytes(pv_image({GUEST_OS: "linux", VIRT_BASE: 0}, Load(0x100000, 0x200000)))
     ran = run(capsys, "check", kernel, "--host-map", str(log), "--json", str(written))
     assert (ran.status, ran.err) == (1, "")
     (tables,) = (

@@ -107,6 +107,12 @@ def test_the_map_before_xen_changed_it() -> None:
     assert len(found.ranges) == 5
 
 
+def test_what_a_guest_says() -> None:
+    """A guest's map, and a guest's arrangement, have nothing to do with dom0 on the host."""
+    assert read_maps(MAP.replace("(XEN)", "(d2) (XEN)")) == ((), ())
+    assert notes(MAP + ARRANGEMENT.replace("(XEN)", "(d2) (XEN)")) == []
+
+
 def test_a_range_that_cannot_be() -> None:
     """A range that ends before its start is told, and the rest is read."""
     ((found,), (wrong,)) = read_maps(MAP.replace("0000000004020fff", "0000000003000fff"))
