@@ -16,8 +16,9 @@ from attrs import frozen
 
 from ..edge.errors import InputError
 from .decompressors import Malformed, Packed
-from .elf_file import Data
+from .elf_file import MAGIC, Data
 from .packing_rules import (
+    INSANE,
     UNPACKED_LIMIT,
     Packing,
     Reader,
@@ -110,10 +111,7 @@ def _for_domu(data: Data, source: str, outside: str) -> Payload:
         packed = Packed(data, start, start + size)
         packing = packing_of(packed)
         if packing is None or packed.piece(0, 2) == b"\x1f\x9e":
-            raise InputError(
-                f"{source}: offset {start:#x}: expected a packed payload, found {packed.piece(0, 6).hex(' ')}: libxenguest "
-                'prints "xc_dom_probe_bzimage_kernel: unknown compression format"'
-            )
+            return _left_to_elf(packed, source, outside)
         _check_size(packed, source)
         found = _library(packing, packed, source)
         container = _container("bzImage", packing, packed) + outside
@@ -124,6 +122,19 @@ def _for_domu(data: Data, source: str, outside: str) -> Payload:
             f'{packing.name}: libxenguest prints "xc_dom_find_loader: no loader found"'
         )
     return Payload(data, f"ELF{outside}", len(data))
+
+
+def _left_to_elf(packed: Packed, source: str, outside: str) -> Payload:
+    """A payload that the loader of bzImages doesn't know: the loader of ELFs is handed what it has cut out."""
+    said = '"xc_dom_probe_bzimage_kernel: unknown compression format"'
+    if packed.piece(0, 4) != MAGIC:
+        raise InputError(
+            f"{source}: offset {packed.start:#x}: expected a packed payload or an ELF, found "
+            f"{packed.piece(0, 6).hex(' ')}: libxenguest prints {said}"
+        )
+    found = _not_packed(packed, source)
+    told = f"libxenguest prints {said}, and takes the payload for an ELF all the same"
+    return Payload(found.data, found.container + outside, found.size, (told,))
 
 
 def _library(packing: Packing, packed: Packed, source: str) -> Unpacked:
@@ -158,6 +169,7 @@ def _refusal(error: Exception, packing: Packing, packed: Packed, source: str, re
     place = f"{source}: offset {packed.start:#x}: {packed.size} bytes"
     end = unable(packing, in_bzimage=packed.start > 0) if reader != "Xen" else ""
     if isinstance(error, Refused):
+        end = ', "xc_dom_find_loader: no loader found"' if error.words == INSANE else end
         printed = f' and prints "{error.words}"' if error.words else ""
         message = f"{place} packed with {packing.name}: {error}: {reader} refuses it{printed}{end}"
         return RefusedPacking(message, error.words)

@@ -33,8 +33,9 @@ LIBRARY_MEMORY: Final = 256 << 20
 
 UNSUPPORTED_XZ: Final = "Input was encoded with settings that are not supported by this XZ decoder"
 UNSUPPORTED_ZSTD: Final = "ZSTD-compressed data is probably corrupt"
+INSANE: Final = "looks insane, skip gunzip"
 NO_ROOM: Final = "Not enough memory to relocate the dom0 kernel image"
-"""What Xen prints."""
+"""What Xen, or libxenguest, prints."""
 
 _XZ_X86: Final = 4
 _XZ_LZMA2: Final = 0x21
@@ -160,9 +161,9 @@ def unpacked_by_libxenguest(packing: Packing, packed: Packed) -> Unpacked:
     (declared,) = packed.numbers("<I", packed.size - 4)
     if declared > LIBRARY_LIMIT:
         words = (
-            "looks insane, skip gunzip"
+            INSANE
             if packing.name == "gzip"
-            else f"{packing.name.upper()}: output too large"
+            else f"{_LIBRARY_NAMES.get(packing.name, packing.name.upper())}: output too large"
         )
         raise Refused(f"its last four bytes, the unpacked length, say {declared:#x}, more than 1 GiB", words)
     remarks = _check_library_memory(packing, packed)
@@ -178,7 +179,8 @@ def unpacked_by_libxenguest(packing: Packing, packed: Packed) -> Unpacked:
         return Unpacked(data, declared + _GZIP_LIBRARY_ROOM)
     cuts = packing.name in ("bzip2", "xz", "lzma")
     if declared > len(data) or (declared < len(data) and not cuts):
-        raise Refused(said, _LIBRARY_LENGTH[packing.name].format(len(data), declared))
+        words = _LIBRARY_LENGTH[packing.name][declared > len(data)]
+        raise Refused(said, words.format(len(data), declared))
     remarks += _left_over(packing, taken, end)
     if declared < len(data):
         remarks.append(f"{said}: libxenguest cuts the ELF there")
@@ -379,18 +381,23 @@ def _lz4_up_to(declared: int, packed: Packed, most: int) -> Pieces:
     return decompressors.unlz4_of_any_size(packed, min(declared, most))
 
 
+_LIBRARY_NAMES: Final = {"lzo": "LZO1x"}
 _LIBRARY: Final[dict[str, Unpack]] = {
     "zstd": _frames,
     "lzo": partial(decompressors.unlzo, largest=_LZO_LIBRARY_BLOCK, stored=False),
 }
 _LIBRARY_LENGTH: Final = {
-    "bzip2": "BZIP2: got 0x0{:08x} bytes instead of 0x{:09x}",
-    "xz": "XZ: got {:#x} bytes instead of {:#x}",
-    "lzma": "LZMA: got {:#x} bytes instead of {:#x}",
-    "lzo": "LZO1x decompression error: Unexpected output size",
-    "lz4": "LZ4: got {:#x} bytes instead of {:#x}",
-    "zstd": "ZSTD: got {:#x} bytes instead of {:#x}",
+    "bzip2": ("", "BZIP2: got 0x0{:08x} bytes instead of 0x{:09x}"),
+    "xz": ("", "XZ: got {:#x} bytes instead of {:#x}"),
+    "lzma": ("", "LZMA: got {:#x} bytes instead of {:#x}"),
+    "lzo": (
+        "LZO1x decompression error: Output buffer overflow",
+        "LZO1x decompression error: Unexpected output size",
+    ),
+    "lz4": ("LZ4: decoding failed", "LZ4: got {:#x} bytes instead of {:#x}"),
+    "zstd": ("ZSTD: error: Destination buffer is too small", "ZSTD: got {:#x} bytes instead of {:#x}"),
 }
+"""What libxenguest says of a length that is too small, and of one that is too large."""
 
 PACKINGS: Final = (
     Packing(
