@@ -532,6 +532,13 @@ MESSAGES: Final = (
         f"{_IMAGE} --for domU, docs/packed.md",
     ),
     Message(
+        "… decompress support unavailable",
+        "libxenguest 4.0 to today",
+        "This libxenguest was built without the library that unpacks such a payload; Debian's has no bzip2 and no lzo.",
+        "the payload's packing",
+        f"{_IMAGE} --for domU, docs/packed.md",
+    ),
+    Message(
         "segment … too large",
         "libxenguest 4.0 to today",
         "A segment of a domU doesn't fit into its memory.",
