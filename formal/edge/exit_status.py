@@ -20,7 +20,7 @@ class Status(IntEnum):
         return status
 
     AS_EXPECTED = 0, "all as expected"
-    DIFFERS = 1, "a verdict or a comparison differs"
+    DIFFERS = 1, "a verdict or a comparison differs, or a boot is refused"
     BAD_INPUT = 2, "wrong usage, or input that can't be used"
     UNKNOWN = 3, "something stayed Unknown"
     VACUOUS = 4, "something was Vacuous: its assumptions contradict each other"

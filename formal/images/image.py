@@ -9,11 +9,12 @@ Facts: DOMAIN.md section 7; ``xen/common/libelf/libelf-dominfo.c`` and ``libelf-
 
 import mmap
 import stat
+from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 from elftools.elf.constants import P_FLAGS
 
 from ..edge.errors import InputError
@@ -94,6 +95,17 @@ class Image:
     unmapped_initrd: Fact[bool]
     hv_start_low: Fact[int | None]
     hypercall_page: Fact[int | None]
+    reasons_not_dom0: tuple[str, ...] = ()
+    """Why Xen's dom0 builder refuses it, although libelf takes it, in the order in which Xen looks; none if it doesn't."""
+    not_for_domu: str | None = None
+    """Why libxenguest does, in its words."""
+    warnings: tuple[str, ...] = ()
+    """What Xen takes without a word, and doesn't do right."""
+
+    @property
+    def not_for_dom0(self) -> str | None:
+        """The first reason, which is the one that Xen tells."""
+        return next(iter(self.reasons_not_dom0), None)
 
     @property
     def is_linux(self) -> bool:
@@ -116,8 +128,10 @@ class Image:
         )
 
 
-def read_image(name: str, reader: Reader = Reader.DOM0) -> Image:
+def read_image(name: str, reader: Reader = Reader.DOM0, *, anyhow: bool = False) -> Image:
     """The image in a file: an ELF, packed or not, or a bzImage; ``-`` is standard input.
+
+    ``anyhow`` takes one that isn't for dom0, if libelf does.
 
     Raises:
         InputError: it can't be read, or Xen would refuse it, or libxenguest.
@@ -125,15 +139,17 @@ def read_image(name: str, reader: Reader = Reader.DOM0) -> Image:
     try:
         if name != "-" and stat.S_ISREG(Path(name).stat().st_mode) and Path(name).stat().st_size:
             with Path(name).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                return parse_image(data, name, reader)
+                return parse_image(data, name, reader, anyhow=anyhow)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise InputError(f"{name}: can't be read: {reason}") from error
-    return parse_image(read_input(name, READ_LIMIT), title(name), reader)
+    return parse_image(read_input(name, READ_LIMIT), title(name), reader, anyhow=anyhow)
 
 
-def parse_image(data: Data, source: str, reader: Reader = Reader.DOM0) -> Image:
-    """The image that ``data`` holds, unpacked as the reader does it; ``source`` names it in messages.
+def parse_image(data: Data, source: str, reader: Reader = Reader.DOM0, *, anyhow: bool = False) -> Image:
+    """The image that ``data`` holds, unpacked as the reader does it; ``anyhow`` is as `read_image` has it.
+
+    ``source`` names it in messages.
 
     Raises:
         InputError: Xen would refuse it, or libxenguest.
@@ -144,8 +160,14 @@ def parse_image(data: Data, source: str, reader: Reader = Reader.DOM0) -> Image:
     origin = _checked_origin(notes, source)
     image = _computed(elf, notes, origin, source, packed)
     _check_addresses(image)
-    if reader is Reader.DOM0:
-        _check_for_dom0(elf, notes, image)
+    image = evolve(
+        image,
+        reasons_not_dom0=tuple(_reasons_not_dom0(elf, notes, image)),
+        not_for_domu=_why_not_domu(elf, notes, image),
+        warnings=tuple(_loaded_wrong(image)),
+    )
+    if image.not_for_dom0 is not None and reader is Reader.DOM0 and not anyhow:
+        raise InputError(f"{source}: {image.not_for_dom0}")
     return image
 
 
@@ -350,44 +372,75 @@ def _check_addresses(image: Image) -> None:
         )
 
 
-def _check_for_dom0(elf: ElfFile, notes: Notes, image: Image) -> None:
-    """Refuse what the dom0 builder does not take, although libelf does."""
-    source = image.source
+def _reasons_not_dom0(elf: ElfFile, notes: Notes, image: Image) -> Iterator[str]:
+    """Why the dom0 builder refuses what libelf takes, in the order in which it looks."""
     machine = elf.header["e_machine"]
     if elf.bits == 32:
         if not _Given(notes, image.origin).pae:
-            raise InputError(f"{source}: PAE_MODE: expected yes or bimodal for a 32-bit kernel, found none")
+            yield "PAE_MODE: expected yes or bimodal for a 32-bit kernel, found none"
         fits = machine == EM_386
     else:
         fits = elf.bits == 64 and machine == EM_X86_64
     if not fits or elf.marked_big_endian:
-        raise InputError(
-            f"{source}: expected a little-endian ELF, 64-bit for x86-64 or 32-bit for i386, found EI_CLASS"
+        yield (
+            "expected a little-endian ELF, 64-bit for x86-64 or 32-bit for i386, found EI_CLASS"
             f" {elf.data[4]}, EI_DATA {elf.data[5]}, e_machine {machine}: mismatch between Xen and dom0 kernel"
         )
     supported = notes.last(Note.SUPPORTED_FEATURES)
     if supported and not _says_dom0(notes):
-        raise InputError(
-            f"{source}: SUPPORTED_FEATURES: expected the bit {FEATURES['dom0']}, found {supported.value:#x}: kernel"
+        yield (
+            f"SUPPORTED_FEATURES: expected the bit {FEATURES['dom0']}, found {supported.value:#x}: kernel"
             " does not support dom0 operation"
         )
     low = image.hv_start_low.value
     if elf.bits == 32 and low is not None and _round_up(low, 2 << 20) > COMPAT_HOLE:
-        raise InputError(
-            f"{source}: HV_START_LOW: expected at most {COMPAT_HOLE:#x}, found {low:#x}: dom0 expects too high a"
+        yield (
+            f"HV_START_LOW: expected at most {COMPAT_HOLE:#x}, found {low:#x}: dom0 expects too high a"
             " hypervisor start address"
         )
     for each in image.segments:
         if each.loaded and each.memory_size < each.file_size:
-            raise InputError(
-                f"{source}: program header {each.index}: expected p_memsz at or above its p_filesz {each.file_size:#x}, "
+            yield (
+                f"program header {each.index}: expected p_memsz at or above its p_filesz {each.file_size:#x}, "
                 f"found {each.memory_size:#x}: Failed to load the kernel binary"
             )
     if any(_requires(text, "supervisor_mode_kernel") for text in notes.texts(Note.FEATURES)):
-        raise InputError(
-            f"{source}: FEATURES: expected supervisor_mode_kernel as supported at most, found it as required: Dom0 requires"
+        yield (
+            "FEATURES: expected supervisor_mode_kernel as supported at most, found it as required: Dom0 requires"
             " supervisor-mode execution"
         )
+
+
+def _loaded_wrong(image: Image) -> Iterator[str]:
+    """What libelf's loader takes and doesn't load as the image has it: it trusts a dom0 to be what its headers say."""
+    left = 2 * ((image.virt_kend.value - image.virt_kstart.value) % ADDRESS_LIMIT)
+    for each in image.segments:
+        if not each.loaded:
+            continue
+        if each.memory_size > left:
+            yield (
+                f"Xen loads nothing from program header {each.index} on, and goes on: broken ELF: program segments total to "
+                "more than the input image size"
+            )
+            return
+        left -= each.memory_size
+        behind = each.offset + each.file_size - image.size
+        if each.file_size and behind > 0:
+            yield f"Xen loads {behind} bytes from behind the file for program header {each.index}, whatever lies there."
+
+
+def _why_not_domu(elf: ElfFile, notes: Notes, image: Image) -> str | None:
+    """Why libxenguest refuses what libelf takes. It goes by the machine, whatever the ELF's class."""
+    machine = elf.header["e_machine"]
+    if any(_requires(text, "dom0") for text in notes.texts(Note.FEATURES)):
+        return "xc_dom_parse_elf_kernel: Kernel does not support unprivileged (DomU) operation"
+    if machine not in (EM_386, EM_X86_64):
+        return f"xc_dom_guest_type: unknown image type {machine}"
+    if machine == EM_386 and not _Given(notes, image.origin).pae:
+        return "xc_dom_compat_check: guest type xen-3.0-x86_32 not supported by xen kernel, sorry"
+    if elf.bits != (64 if machine == EM_X86_64 else 32) or elf.marked_big_endian:
+        return "its class or byte order isn't that of its machine, which isn't modelled"
+    return None
 
 
 def _requires(text: str, feature: str) -> bool:

@@ -53,13 +53,14 @@ class Answer:
     """The verdict on a question; what breaks it, by memory first and by initrd second where these differ.
 
     ``open`` is why the latter isn't settled, if it isn't. Without a verdict the question isn't asked: it is proved that
-    nothing reaches what alone it speaks of.
+    nothing reaches what alone it speaks of. ``beyond`` says that nothing breaks it within the limits that decide the status.
     """
 
     question: Question
     verdict: Verdict | None
     breaks: tuple[Breaks, ...] = ()
     open: str = ""
+    beyond: bool = False
 
     @property
     def status(self) -> int:
@@ -71,7 +72,7 @@ class Answer:
                 return 3
             case Refuted():
                 settled = not self.open and all(each.least for each in self.breaks)
-                return max(0 if self.question.harmless else 1, 0 if settled else 3)
+                return max(0 if self.question.harmless or self.beyond else 1, 0 if settled else 3)
         return 0
 
 
@@ -79,10 +80,12 @@ class Answer:
 class Checked:
     """All answers. ``boots`` tells whether Xen builds the image at all, and with how little memory it does.
 
-    ``least`` says whether it is proved that it doesn't with less.
+    ``least`` says whether it is proved that it doesn't with less. ``within`` are the limits that decide the status, if there
+    are other ones than those of the questions.
     """
 
     limits: Limits
+    within: Limits | None = None
     boots: Verdict
     least: bool
     answers: tuple[Answer, ...]
@@ -95,11 +98,20 @@ class Checked:
         return max((boots, *(each.status for each in self.answers)))
 
 
-def check(asked: Questions, *, seconds: float = SECONDS, progress: Progress | None = None) -> Checked:
-    """Answer all questions of one entry point; each query of the solver is killed after ``seconds``."""
+def check(
+    asked: Questions,
+    *,
+    within: Limits | None = None,
+    seconds: float = SECONDS,
+    progress: Progress | None = None,
+) -> Checked:
+    """Answer all questions of one entry point; each query of the solver is killed after ``seconds``.
+
+    What takes more memory, or a longer initrd, than is ``within`` limits is told, and doesn't decide the status.
+    """
     solver = Solver(seconds)
     try:
-        return _Check(solver, asked, progress).answered()
+        return _Check(solver, asked, within, progress).answered()
     finally:
         solver.close()
 
@@ -107,9 +119,12 @@ def check(asked: Questions, *, seconds: float = SECONDS, progress: Progress | No
 class _Check:
     """The questions of one image, and the lemmas settled so far."""
 
-    def __init__(self, solver: Solver, asked: Questions, progress: Progress | None) -> None:
+    def __init__(
+        self, solver: Solver, asked: Questions, within: Limits | None, progress: Progress | None
+    ) -> None:
         self._solver = solver
         self._asked = asked
+        self._within = within
         self._progress = progress
         self._results: dict[Lemma, LemmaResult] = {}
         self._reached: dict[Callable[[Limits], Part], tuple[Verdict, bool]] = {}
@@ -128,7 +143,9 @@ class _Check:
             answers.append(self._answer(each))
         self._tell(len(questions) + 1, "")
         spent = sum(each.spent for each in self._results.values())
-        return Checked(limits=limits, boots=boots, least=least, answers=tuple(answers), spent=spent)
+        return Checked(
+            limits=limits, within=self._within, boots=boots, least=least, answers=tuple(answers), spent=spent
+        )
 
     def _tell(self, done: int, name: str) -> None:
         if self._progress is not None:
@@ -163,12 +180,27 @@ class _Check:
         other = self._judged(evolve(part, least=(INITRD, MEMORY, *part.least[2:])))
         if isinstance(other, Error):  # whatever the first search found: model and machine disagree
             return Answer(question=question, verdict=other)
+        breaks = tuple(self._breaks(question, verdict.witness, other))
         return Answer(
             question=question,
             verdict=verdict,
-            breaks=tuple(self._breaks(question, verdict.witness, other)),
+            breaks=breaks,
             open="" if isinstance(other, Refuted) else _open(other),
+            beyond=self._beyond(question, breaks),
         )
+
+    def _beyond(self, question: Question, breaks: tuple[Breaks, ...]) -> bool:
+        """Whether it is proved that nothing breaks a question within the limits that decide the status."""
+        if self._within is None:
+            return False
+        most, longest = self._within.nr_pages, self._within.initrd_len
+        if any(each.nr_pages <= most and each.initrd_len <= longest for each in breaks):
+            return False
+        limits = Limits(
+            nr_pages=min(most, self._asked.limits.nr_pages),
+            initrd_len=min(longest, self._asked.limits.initrd_len),
+        )
+        return self._holds(question.part(limits).lemma)
 
     def _breaks(self, question: Question, witness: Witness, other: Verdict) -> Iterator[Breaks]:
         """The witness, which has the least memory, and the ``other`` with the shortest initrd, if that is another."""

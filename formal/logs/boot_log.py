@@ -53,6 +53,8 @@ class Boot:
 
     source: str
     line: int
+    kind: str = "PV"
+    """``PV``, or ``PVH`` or ``HVM``: such a domain has no region of this kind, and nothing else is read of it."""
     domain: str | None = None
     xen_version: str | None = None
     xen_width: int | None = None
@@ -99,12 +101,22 @@ def read_log(path: Path) -> tuple[Boot, ...]:
     return read_boots(read_input(str(path), LIMIT), str(path))
 
 
-def read_boots(data: bytes | str, source: str) -> tuple[Boot, ...]:
+def log_text(data: bytes | str | LogText, source: str) -> LogText:
+    """The text of a log, once for all who read it. Raises `InputError` when it is packed and can't be unpacked."""
+    if isinstance(data, LogText):
+        return data
+    try:
+        return plain_text(data)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
+
+
+def read_boots(data: bytes | str | LogText, source: str) -> tuple[Boot, ...]:
     """Every boot in the text, in its order; ``source`` names it in messages.
 
-    Raises `InputError` when there is none.
+    Raises `InputError` when there is none, or as `log_text` does.
     """
-    reader = _Reader(plain_text(data), source)
+    reader = _Reader(log_text(data, source), source)
     reader.read()
     if not reader.boots:
         raise InputError(
@@ -112,6 +124,14 @@ def read_boots(data: bytes | str, source: str) -> tuple[Boot, ...]:
             f"(lines such as 'Page tables: …->…'), found none"
         )
     return tuple(sorted(reader.boots, key=lambda boot: boot.line))
+
+
+def holds_boots(data: bytes | LogText) -> bool:
+    """Whether the text has any boot."""
+    try:
+        return bool(read_boots(data, ""))
+    except InputError:
+        return False
 
 
 def layout_of(boot: Boot, mode: PagingMode) -> Layout | None:
@@ -133,23 +153,29 @@ def _spaced(words: str) -> str:
     return _SPACE.join(re.escape(word) for word in words.split())
 
 
-_PAIR: Final = re.compile(rf"{_GAP}{_VALUE}{_GAP}-{{1,2}}>{_GAP}{_VALUE}")
+_LEADS_TO: Final = r"-{1,2}(?:\n[ \t>|]*)?>"
+_PAIR: Final = re.compile(rf"{_GAP}{_VALUE}{_GAP}{_LEADS_TO}{_GAP}{_VALUE}")
 # A console may break a line anywhere: within the word "pages", and before the last digits of a number.
 _BREAK: Final = r"(?:\n[ \t>|]*)?"
-_DIGITS: Final = r"((?:0[xX][0-9a-fA-F]{0,16}|[0-9a-fA-F]{1,16})(?:\n[ \t>|]*[0-9a-fA-F]{1,15})?)"
-_BROKEN_PAIR: Final = re.compile(rf"{_GAP}{_DIGITS}{_GAP}-{{1,2}}>{_GAP}{_DIGITS}(?![0-9a-zA-Z])")
-_REST_OF_NUMBER: Final = re.compile(r"\n[ \t>|]*([0-9a-fA-F]{1,15})[ \t]*(?=\n|$)")
+_DIGITS: Final = (
+    r"((?:0(?:\n[ \t>|]*)?[xX][0-9a-fA-F]{0,16}|[0-9a-fA-F]{1,16})(?:\n[ \t>|]*[0-9a-fA-F]{1,16})?)"
+)
+_BROKEN_PAIR: Final = re.compile(rf"{_GAP}{_DIGITS}{_GAP}{_LEADS_TO}{_GAP}{_DIGITS}(?![0-9a-zA-Z])")
+_REST_OF_NUMBER: Final = re.compile(r"\n[ \t>|]*([xX]?[0-9a-fA-F]{1,16})[ \t]*(?=\n|$)")
 _SINGLE: Final = re.compile(rf"{_GAP}{_VALUE}")
 _EQUALS: Final = re.compile(rf"{_GAP}={_GAP}{_VALUE}")
 _PAGES: Final = re.compile(
     rf"{_GAP}\({_GAP}([0-9]{{1,20}}\n[ \t>|]*[0-9]{{1,19}}|[^\s<>()\-]{{1,40}}){_SPACE}{_BREAK.join('pages')}"
 )
 _XEN_KERNEL: Final = re.compile(rf"{_GAP}(32|64)-bit(, PAE)?")
-_GUEST_KERNEL: Final = re.compile(rf"{_GAP}(32|64)-bit(, PAE)?,{_SPACE}[lm]sb,{_SPACE}paddr")
+_GUEST_KERNEL: Final = re.compile(
+    rf"{_GAP}(32|64)-bit(, PAE)?,{_SPACE}[lm]{_BREAK}s{_BREAK}b{_BREAK},{_SPACE}{_BREAK.join('paddr')}"
+)
 _VERSION: Final = re.compile(r"[ \t]*(\d{1,4}\.\d{1,4}[^\s()]{0,40})")
 _ADDRESS: Final = re.compile(r"(?:0[xX][0-9a-fA-F]{1,16}|[0-9a-fA-F]{8}|[0-9a-fA-F]{16})")
 _NUMBER: Final = re.compile(r"0[xX][0-9a-fA-F]{1,16}|[0-9]{1,20}")
 _HEX: Final = re.compile(rf"{_GAP}(?:0[xX])?[0-9a-fA-F]{{4}}")
+_BEHIND: Final = re.compile("[.,;:'\"`*_|{}\\[\\]\\\\$&\u2018-\u201f\xbb\u2026]")
 _CUT: Final = re.compile(r"(?:0[xX])?[0-9a-fA-F]{0,16}")
 _DOMAIN: Final = re.compile(r"\((d[0-9]{1,9})\)")
 
@@ -175,6 +201,7 @@ _Kind = Literal["event", "pair", "single", "number", "version", "xen kernel", "g
 _LABELS: Final[dict[str, tuple[str, _Kind, int]]] = {
     "Xen version": ("xen_version", "version", 0),
     "*** Building a PV Dom": ("building", "event", 1),
+    "*** Building a PVH Dom": ("building PVH", "event", 1),
     "*** LOADING DOMAIN": ("building", "event", 1),
     **{
         f"{teller}: {note}": (name, "number", 2)
@@ -188,6 +215,7 @@ _LABELS: Final[dict[str, tuple[str, _Kind, int]]] = {
     "PHYSICAL MEMORY ARRANGEMENT:": ("physical", "event", 7),
     "Dom0 alloc.:": ("alloc", "pair", 8),
     HEADING: ("virtual", "event", 10),
+    "Loader:": ("loader", "pair", 11),
     **{f"{label}:": (name, "pair", 11 + rank) for rank, (name, label) in enumerate(LABELS.items())},
     f"{LABELS['initrd']}:": ("initrd", "ramdisk", 12),
     f"{ENTRY}:": ("entry", "single", 30),
@@ -244,6 +272,8 @@ class _Reader:
             found = _DOMAIN.search(before)
             domain = found[1] if found else None
             said = (label, self._rest_of_line(end).split())
+            if name == "loader" and not self._is_of_hvm(domain):
+                continue
             # Some consoles, and two logs in one file, say everything twice.
             if not self._meant(kind, before, end) or self._said.get(domain) == said:
                 continue
@@ -251,6 +281,10 @@ class _Reader:
             draft = self._draft(domain, name, kind, rank, line, end)
             if kind == "event":
                 draft.section = name
+                if name == "building PVH":
+                    draft.values["kind"] = "PVH"
+            elif name == "loader":
+                draft.values["kind"] = "HVM"
             else:
                 readers[kind](draft, name, line, end)
         for draft in self._drafts.values():
@@ -264,6 +298,11 @@ class _Reader:
             if not before or not (before[-1].isalnum() or before[-1] in "_-'\"`"):
                 label = re.sub(r"[\s>|]+", " ", match[0])
                 yield re.sub(r"^Dom[0-9]+", "Dom0", label), self.line(start), before, match.end()
+
+    def _is_of_hvm(self, domain: str | None) -> bool:
+        """Whether a loader stands where a PV domain's kernel does: right below the heading."""
+        draft = self._drafts.get(domain)
+        return draft is not None and draft.section == "virtual" and draft.rank == _RANKS["virtual"]
 
     def _rest_of_line(self, at: int) -> str:
         end = self.text.find("\n", at, at + 400)
@@ -328,7 +367,7 @@ class _Reader:
             else:
                 self._malformed(draft, line, label, "start->end", rest[:60])
             return None
-        start, end = _joined(found[1]), _joined(found[2]).rstrip(".,;:'\"`*_")
+        start, end = _joined(found[1]), _value(_joined(found[2]))
         if found.end() == self.length and len(end) < len(start) and _CUT.fullmatch(end):
             self._cut(draft, line)
             return None
@@ -349,16 +388,21 @@ class _Reader:
         if found is None or "\n" not in found[1] + found[2]:
             return None
         start, end = _joined(found[1]), _joined(found[2])
-        # Where a number has no fixed length, its rest must be alone on its line.
-        alone = start[:2] in ("0x", "0X") and _REST_OF_NUMBER.match(
-            self.text, self.text.rfind("\n", at, found.end())
+        # Where a number has no fixed length, its rest must be alone on its line, or have the arrow behind it.
+        alone = start[:2] in ("0x", "0X") and (
+            "\n" not in found[2]
+            or _REST_OF_NUMBER.match(self.text, self.text.rfind("\n", at, found.end())) is not None
         )
         return found if alone or len(start) == len(end) in (8, 16) else None
 
-    def _completed(self, token: str, end: int) -> str:
-        """A number that ends at ``end``, with those of its digits that are alone on the next line."""
+    def _completed(self, token: str, end: int, digits: int = 0) -> str:
+        """A number that ends at ``end``, with those of its digits that are alone on the next line.
+
+        One that has 8 or 16 digits is whole, unless others have more ``digits``.
+        """
         rest = _REST_OF_NUMBER.match(self.text, end)
-        whole = rest is None or (_ADDRESS.fullmatch(token) and token[:2] not in ("0x", "0X"))
+        fixed = _ADDRESS.fullmatch(token) and token[:2] not in ("0x", "0X")
+        whole = rest is None or (fixed and len(token) >= digits)
         return token if rest is None or whole else token + rest[1]
 
     def _cut(self, draft: _Draft, line: int) -> None:
@@ -380,7 +424,9 @@ class _Reader:
         found = _SINGLE.match(self.text, at)
         if found is None or (found.end() == self.length and len(found[1]) < draft.values.get("digits", 0)):
             self._cut(draft, line)
-        elif _ADDRESS.fullmatch(token := self._completed(found[1].rstrip(".,;:'\"`*_"), found.end())):
+        elif _ADDRESS.fullmatch(
+            token := self._completed(_value(found[1]), found.end(), draft.values.get("digits", 0))
+        ):
             self._set(draft, name, line, int(token, 16))
         elif found.end() == self.length and _CUT.fullmatch(found[1]):
             self._cut(draft, line)
@@ -391,7 +437,7 @@ class _Reader:
         found = _EQUALS.match(self.text, at)
         if found is None:
             return
-        token = self._completed(found[1].rstrip(".,;:'\"`*_"), found.end())
+        token = self._completed(_value(found[1]), found.end())
         if not _NUMBER.fullmatch(token):
             self._malformed(draft, line, name, "a number", token)
         elif int(token, 0 if token[:2] in ("0x", "0X") else 10) < ADDRESS_LIMIT:
@@ -441,7 +487,7 @@ class _Reader:
         if draft.section != "virtual" and "kernel" not in draft.lines and _is_mapped(values):
             values["initrd"] = values.pop("initrd_image")
             draft.lines["initrd"] = draft.lines.pop("initrd_image")
-        if any(name in draft.lines for name in _ARRANGED):
+        if values.get("kind") is not None or any(name in draft.lines for name in _ARRANGED):
             boot = Boot(
                 source=self.source,
                 line=draft.line,
@@ -451,6 +497,11 @@ class _Reader:
                 **values,
             )
             self.boots.append(boot)
+
+
+def _value(token: str) -> str:
+    """A value without what a sentence, a markup or a program's string has right behind it."""
+    return _BEHIND.split(token)[0]
 
 
 def _joined(token: str) -> str:

@@ -43,6 +43,7 @@ class Outcome(Enum):
     OLDER = "agrees with an older rule"
     DIFFERS = "differs"
     INCOMPLETE = "incomplete"
+    OUT_OF_SCOPE = "out of scope"
 
 
 @frozen(kw_only=True)
@@ -62,7 +63,9 @@ class Judgement:
 
     @property
     def outcome(self) -> Outcome:
-        """DIFFERS before INCOMPLETE before OLDER before AGREES."""
+        """DIFFERS before INCOMPLETE before OLDER before AGREES; another kind of domain is out of scope."""
+        if self.boot.kind != "PV":
+            return Outcome.OUT_OF_SCOPE
         kinds = {finding.kind for finding in self.findings}
         if Kind.DIFFERS in kinds:
             return Outcome.DIFFERS
@@ -72,7 +75,12 @@ class Judgement:
 
     @property
     def status(self) -> int:
-        """The exit status: 0, 1 when a figure differs, 2 when one can't be read or nothing be checked."""
+        """The exit status: 0, 1 when a figure differs, 2 when one can't be read or nothing be checked.
+
+        0 for what is out of scope, which is no fault of the log.
+        """
+        if self.outcome is Outcome.OUT_OF_SCOPE:
+            return 0
         kinds = {finding.kind for finding in self.findings}
         if Kind.MALFORMED in kinds or not kinds & {Kind.AGREES, Kind.DIFFERS}:
             return 2
@@ -104,6 +112,11 @@ class Judgement:
         count = f"n = {self.nr_pt_pages}" if self.nr_pt_pages is not None else "n unknown"
         by = f" by the rule {self.rule.name!r} (Xen {self.rule.carried_by})" if self.rule else ""
         match self.outcome:
+            case Outcome.OUT_OF_SCOPE:
+                return (
+                    f"OUT OF SCOPE: a domain of the kind {self.boot.kind}, which has no page tables in a region of its "
+                    "own: nothing to compare"
+                )
             case Outcome.AGREES:
                 return f"AGREES: {count}{by}, {self.width} bits"
             case Outcome.OLDER:
@@ -128,6 +141,15 @@ def check_boot(boot: Boot, rules: Sequence[CountRule]) -> Judgement:
 
     Today's rule is tried first, then older ones in their order.
     """
+    if boot.kind != "PV":
+        return Judgement(
+            boot=boot,
+            width=64,
+            width_from=f"not told of {boot.kind}",
+            nr_pt_pages=None,
+            rule=None,
+            findings=(),
+        )
     width, width_from = guest_width(boot, rules)
     findings = [
         *(
@@ -195,6 +217,8 @@ def as_dict(judgement: Judgement) -> dict[str, Any]:
 def as_lines(judgement: Judgement) -> list[str]:
     """The judgement as text: ``file:line: figure: kind: sentence`` for each finding, then the verdict."""
     boot = judgement.boot
+    if judgement.outcome is Outcome.OUT_OF_SCOPE:
+        return [f"{boot.source}:{boot.line}: {judgement.verdict}"]
     lines = [f"{boot.source}:{boot.line}: width: {judgement.width} bits: {judgement.width_from}"]
     for each in judgement.findings:
         place = f"{boot.source}:{boot.line if each.line is None else each.line}"

@@ -21,6 +21,7 @@ from ..layouts.paging import COMPAT, PAGE_SIZE, X86_64
 from ..logic.verdict import MachineDisagreesError
 from ..machine.arrange import TooLarge
 from ..machine.domu import TODAYS, TOOLSTACKS, Domu, Toolstack, build, count
+from .boot_log import holds_boots
 from .check_log import Outcome
 
 MAGIC_PAGES: Final = 3
@@ -56,13 +57,18 @@ class Compared:
     source: str
 
     @property
+    def counts(self) -> bool:
+        """Whether it is a number, and no address."""
+        return self.figure == "nr_pt_frames" or self.figure.endswith(" tables")
+
+    @property
     def agrees(self) -> bool:
         """Whether they are the same."""
         return self.found == self.expected
 
     def sentence(self) -> str:
         """The figure and the verdict on it, for people."""
-        shown = str if self.figure == "nr_pt_frames" else hex
+        shown = str if self.counts else hex
         found = f"{self.figure}: {'agrees' if self.agrees else 'differs'}: {shown(self.found)}"
         return (
             f"{found} is {self.source}"
@@ -78,6 +84,8 @@ class DomuJudgement:
     record: Record
     toolstack: Toolstack | None
     compared: tuple[Compared, ...]
+    notes: tuple[str, ...] = ()
+    """What is to be told before the figures."""
 
     @property
     def outcome(self) -> Outcome:
@@ -107,7 +115,11 @@ class DomuJudgement:
         """The judgement as text, in the form of those on boots."""
         at = f"{self.record.source}:{self.record.line}"
         name = f"{self.record.name}: " if self.record.name else ""
-        return [*(f"{at}: {each.sentence()}" for each in self.compared), f"{at}: {name}{self.verdict}"]
+        return [
+            *(f"{at}: {each}" for each in self.notes),
+            *(f"{at}: {each.sentence()}" for each in self.compared),
+            f"{at}: {name}{self.verdict}",
+        ]
 
     def as_dict(self) -> dict[str, Any]:
         """The judgement as plain values for JSON; addresses are hex strings."""
@@ -123,8 +135,8 @@ class DomuJudgement:
                 {
                     "figure": each.figure,
                     "agrees": each.agrees,
-                    "found": each.found if each.figure == "nr_pt_frames" else hex(each.found),
-                    "expected": each.expected if each.figure == "nr_pt_frames" else hex(each.expected),
+                    "found": each.found if each.counts else hex(each.found),
+                    "expected": each.expected if each.counts else hex(each.expected),
                 }
                 for each in self.compared
             ],
@@ -132,8 +144,11 @@ class DomuJudgement:
 
 
 def looks_like_records(data: bytes) -> bool:
-    """Whether a file is one of records, and no log: what it begins with is an object."""
-    return data.lstrip()[:1] == b"{"
+    """Whether a file is one of records, and no log: what it begins with is an object, and no line is of an arrangement.
+
+    A log may begin with a brace as well: with a markup's ``{code}``, or as a program's JSON.
+    """
+    return data.lstrip()[:1] == b"{" and not holds_boots(data)
 
 
 def read_records(data: bytes, source: str) -> tuple[Record, ...]:

@@ -19,8 +19,8 @@ from ..edge.errors import InputError
 from ..edge.files import read_input
 from ..layouts.host_map import HostMap, HostRange, places, sentences
 from ..layouts.layout import ADDRESS_LIMIT
-from .boot_log import LIMIT, Boot
-from .boot_log_text import plain_text
+from .boot_log import LIMIT, Boot, log_text
+from .boot_log_text import LogText
 from .check_log import Judgement
 from .check_log_findings import Finding, Kind
 
@@ -51,9 +51,9 @@ class Misread:
     message: str
 
 
-def read_maps(data: bytes | str) -> tuple[tuple[HostMap, ...], tuple[Misread, ...]]:
+def read_maps(data: bytes | str | LogText) -> tuple[tuple[HostMap, ...], tuple[Misread, ...]]:
     """Every map in the text, in its order, and what can't be right in them."""
-    text = plain_text(data)
+    text = log_text(data, "the log")
     maps: list[tuple[HostMap, list[HostRange]]] = []
     misread: list[Misread] = []
     initial = False
@@ -99,7 +99,7 @@ def read_map(path: str) -> HostMap:
     return maps[-1]
 
 
-def with_maps(judged: Sequence[Judgement], data: bytes | str) -> list[Judgement]:
+def with_maps(judged: Sequence[Judgement], data: bytes | str | LogText) -> list[Judgement]:
     """Judgements of a log's boots, with what its maps of the host's memory say of each."""
     maps, misread = read_maps(data)
     told = [

@@ -17,8 +17,8 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from ..edge.errors import NothingSelected
-from .boot_log import Boot
-from .boot_log_text import plain_text
+from .boot_log import Boot, log_text
+from .boot_log_text import LogText, plain_text
 from .check_log_findings import PANIC, Finding, Kind
 
 TODAY: Final = "today"
@@ -572,9 +572,9 @@ _FEW: Final = 4
 """Messages of fewer words could be anybody's: they need Xen's prefix, and the line for themselves."""
 
 
-def messages_in(data: bytes | str) -> tuple[Said, ...]:
+def messages_in(data: bytes | str | LogText) -> tuple[Said, ...]:
     """The messages that a log has, in its order, and panics for reasons that aren't known here."""
-    text = plain_text(data)
+    text = log_text(data, "the log")
     found: dict[int, Said] = {}
     for message in MESSAGES:
         if message.key in text.text:
@@ -604,7 +604,7 @@ def panic_findings(boots: Sequence[Boot], said: Sequence[Said]) -> list[tuple[Fi
     """For each boot what Xen says between its beginning and the next one's, each message once."""
     starts = [boot.line for boot in boots]
     found: list[dict[str, Finding]] = [{} for _ in boots]
-    for each in said:
+    for each in said if boots else ():
         index = max(0, bisect_right(starts, each.line) - 1)
         one = Finding(kind=Kind.NOTE, figure=PANIC, line=each.line, message=each.sentence)
         found[index].setdefault(each.words, one)

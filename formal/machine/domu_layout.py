@@ -16,7 +16,7 @@ from attrs import define, evolve, field, frozen
 
 from ..layouts.layout import ADDRESS_LIMIT, Configuration
 from ..layouts.paging import PAGE_SHIFT, PAGE_SIZE
-from .domu import Blocks, Counted, Domu, P2m, Refused, check_fits, count
+from .domu import TODAYS, Blocks, Counted, Domu, P2m, Refused, Toolstack, check_fits, count
 
 MIB_SHIFT: Final = 20 - PAGE_SHIFT
 """The memory of a domU is given in whole MiB."""
@@ -52,12 +52,12 @@ class DomuLayout:
         return None if self.counted is None else self.counted.v_end
 
 
-def lay_out_domu(configuration: Configuration) -> DomuLayout:
+def lay_out_domu(configuration: Configuration, toolstack: Toolstack = TODAYS) -> DomuLayout:
     """Lay a domU out, as far as libxenguest does.
 
     Raises `TooLarge` for a region that is too long to be walked over.
     """
-    builder = _Builder(configuration, virt_end=configuration.virt_base)
+    builder = _Builder(configuration, toolstack, virt_end=configuration.virt_base)
     refused = None
     try:
         builder.build()
@@ -122,6 +122,7 @@ class _Builder:
     """The state of ``xc_dom_build_image()``."""
 
     configuration: Configuration
+    toolstack: Toolstack
     virt_end: int
     pfn: int = 0
     pieces: list[Piece] = field(factory=list)
@@ -141,7 +142,11 @@ class _Builder:
         for name in ("start info", "xenstore", "console"):
             self.page(name)
         domu = Domu(
-            mode=given.mode, v_start=given.virt_base, alloc_end=self.virt_end, nr_pages=given.nr_pages
+            mode=given.mode,
+            v_start=given.virt_base,
+            alloc_end=self.virt_end,
+            toolstack=self.toolstack,
+            nr_pages=given.nr_pages,
         )
         if own is not None:
             domu = evolve(domu, p2m=P2m(own, p2m_bytes >> PAGE_SHIFT))

@@ -138,7 +138,7 @@ def _own_p2m(layout: Layout, p2m: Segment) -> Iterator[str]:
     elif _takes_the_last(21, layout, p2m):
         yield f"The p2m at INIT_P2M reaches into the last 2 MiB: {_WRAPS}"
     elif _takes_the_last(30, layout, p2m):
-        yield f"The p2m at INIT_P2M reaches into the last GiB: where the processor has pages of 1 GiB, {_WRAPS[0].lower()}{_WRAPS[1:]}"
+        yield f"The p2m at INIT_P2M reaches into the last GiB: where the processor has pages of 1 GiB, {_WRAPS}"
     elif layout.v_end == 0 and end > layout.v_start:
         yield "The p2m at INIT_P2M lies in the region, which ends at 2^64: Xen doesn't notice, and dies mapping it."
 

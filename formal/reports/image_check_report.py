@@ -32,7 +32,11 @@ def lines(
     ``met`` is what can lie over what isn't RAM on the host, if a host was asked of.
     """
     yield from _boots(checked)
-    for each in checked.answers:
+    told = False
+    for each in sorted(checked.answers, key=lambda answer: answer.beyond):
+        if each.beyond and not told:
+            told = True
+            yield f"  beyond {_within(checked)}, so left out of the status:"
         claim = f"(claim {each.question.claim})"
         yield f"{_answered(each):<8}{each.question.id:<14}{each.question.says} {claim}"
         for found in each.breaks:
@@ -50,10 +54,23 @@ def summary(checked: Checked) -> str:
     words = [_answered(each) for each in checked.answers]
     counts = ", ".join(_so_many(words.count(each), each) for each in dict.fromkeys(words))
     limits = checked.limits
+    status = f"; the status is of {_within(checked)}" if checked.within else ""
     return (
         f"{counts}: for 1 to {limits.nr_pages:#x} pages of memory, which is all that Xen can have, and every initrd of "
-        "up to as much"
+        f"up to as much{status}"
     )
+
+
+def _within(checked: Checked) -> str:
+    """The limits that decide the status."""
+    assert checked.within is not None
+    initrd = checked.within.initrd_len
+    size = (
+        as_dom0_mem(initrd >> PAGE_SHIFT, "")
+        if initrd % PAGE_SIZE == 0 and initrd
+        else counted(initrd, "byte")
+    )
+    return f"up to {as_dom0_mem(checked.within.nr_pages, '')} of memory and {size} of initrd (--max-memory, --max-initrd)"
 
 
 def _so_many(count: int, word: str) -> str:
@@ -79,6 +96,9 @@ def as_dict(
             "nr_pages": hex(checked.limits.nr_pages),
             "initrd_len": hex(checked.limits.initrd_len),
         },
+        "status_limits": None
+        if checked.within is None
+        else {"nr_pages": hex(checked.within.nr_pages), "initrd_len": hex(checked.within.initrd_len)},
         "boots": {
             "verdict": _word(checked.boots),
             "why": _why(checked.boots),
@@ -95,6 +115,7 @@ def as_dict(
                 "verdict": _answered(each),
                 "why": _why_answered(each, checked.limits),
                 "harmless": each.question.harmless,
+                "beyond": each.beyond,
                 "lemmas": list(each.verdict.lemmas) if isinstance(each.verdict, Proved) else [],
                 "breaks": [
                     _breaks_as_dict(found, _Boot.of(checked, each, found, configuration), image)

@@ -2,8 +2,10 @@
 
 The schema, ``ptproof-image/1``, is one object: ``schema``; ``file``; ``container``, in words; ``remarks``, what is odd
 about it, in sentences; ``elf_size`` in bytes; ``notes_in``, one of ``PT_NOTE``, ``SHT_NOTE`` and ``__xen_guest``;
-``segments``, ``notes`` and ``facts``. An address or size is a text such as ``"0xffffffff80000000"``, since many programs hold numbers as floats; what an
-image does not give is ``null``. Each of ``facts`` is an object of ``value`` and ``source``.
+``segments``, ``notes`` and ``facts``. An address or size is a text such as ``"0xffffffff80000000"``, since many
+programs hold numbers as floats; what an image does not give is ``null``. Each of ``facts`` is an object of ``value``
+and ``source``. ``not_for_dom0`` and ``not_for_domu`` say why the image isn't for one, if it isn't; ``warnings`` what
+Xen doesn't load right.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -61,6 +63,9 @@ def as_dict(image: Image) -> dict[str, Any]:
             for note, overridden in _with_overridden(image.notes)
         ],
         "facts": {name: _fact(getattr(image, name)) for name in FACTS},
+        "warnings": list(image.warnings),
+        "not_for_dom0": image.not_for_dom0,
+        "not_for_domu": image.not_for_domu,
     }
 
 
@@ -105,9 +110,19 @@ def report(image: Image) -> str:
             "",
             "what Xen computes:",
             *_columns(facts),
+            *_unfit(image),
             "",
         )
     )
+
+
+def _unfit(image: Image) -> Iterator[str]:
+    """What Xen doesn't load right, and what the image isn't for, and why."""
+    reasons = (("dom0", image.not_for_dom0), ("domU", image.not_for_domu))
+    lines = [f"warning: {each}" for each in image.warnings]
+    lines += [f"not for {what}, because {one_line(why)}" for what, why in reasons if why is not None]
+    if lines:
+        yield from ("", *lines)
 
 
 def _segment(header: ProgramHeader) -> dict[str, Any]:

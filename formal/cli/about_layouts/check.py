@@ -6,6 +6,10 @@ from ..arguments import add_host_map, add_json, check_json_apart, number
 from .image import warn_of
 
 SECONDS = 120
+MOST_MEMORY = {64: 256 << 30, 32: 128 << 30}
+"""The memory of a large host of today, in bytes, by the kernel's width: a 32-bit dom0 can't have more than 166 GiB."""
+LONGEST_INITRD = 256 << 20
+"""More than the initrds of today's distributions, in bytes."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -16,7 +20,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Asks of one kernel image, for every memory and every initrd at once: is the count exact, can the "
         "region wrap, can the cap raise dom0's memory, does the region touch Xen's area, is VIRT_BASE aligned? Each is "
         "proved for this image, or comes with the least memory and the shortest initrd that break it. Status 1 when "
-        "something does that isn't harmless.",
+        "something does that isn't harmless, with no more memory and initrd than --max-memory and --max-initrd: what takes "
+        "more is told below.",
         allow_abbrev=False,
     )
     parser.add_argument("image", metavar="IMAGE", help="an ELF, packed or not, or a bzImage (vmlinuz)")
@@ -28,6 +33,19 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help=f"kill a solver process after S seconds on one question (default: {SECONDS})",
     )
     add_host_map(parser, "tell with which memory the image")
+    parser.add_argument(
+        "--max-memory",
+        metavar="SIZE",
+        type=number(1 << 12, 1 << 63),
+        help="what takes more memory than that doesn't decide the status (default: 256G, 128G for a 32-bit kernel)",
+    )
+    parser.add_argument(
+        "--max-initrd",
+        metavar="SIZE",
+        type=number(0, 1 << 63),
+        default=LONGEST_INITRD,
+        help="what takes a longer initrd than that doesn't decide the status (default: 256M)",
+    )
     add_json(parser, "all answers")
     parser.set_defaults(run=run)
 
@@ -40,7 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
     from ...edge.progress import on_terminal
     from ...images.image import read_image
     from ...images.image_check import check
-    from ...images.image_questions import questions
+    from ...images.image_questions import Limits, questions
+    from ...layouts.paging import PAGE_SIZE
     from ...logs.memory_map import read_map
     from ...machine.host_memory import memories
     from ...reports.image_check_report import as_dict, lines
@@ -53,7 +72,9 @@ def run(arguments: argparse.Namespace) -> int:
     if asked is None:
         raise NothingSelected("nothing that is installed has a question for an image")
     check_writable(arguments.json)
-    found = check(asked, seconds=arguments.timeout, progress=on_terminal())
+    most = arguments.max_memory or MOST_MEMORY[configuration.mode.bits]
+    within = Limits(nr_pages=most // PAGE_SIZE, initrd_len=arguments.max_initrd)
+    found = check(asked, within=within, seconds=arguments.timeout, progress=on_terminal())
     met = None if host is None else tuple(memories(configuration, host))
     if arguments.json is not None:
         write_json(arguments.json, as_dict(found, configuration, arguments.image, met))

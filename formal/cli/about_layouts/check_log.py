@@ -8,7 +8,10 @@ from ..arguments import add_json, check_json_apart
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ...logs.boot_log import Boot
+    from ...logs.boot_log_text import LogText
     from ...logs.check_log import Judgement, Outcome
+    from ...logs.domu_records import DomuJudgement
     from ...logs.xen_messages import Said
 
 
@@ -19,8 +22,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="compare Xen's boot logs with the model, figure by figure",
         description="Reads the memory arrangements of PV domains out of logs as people paste them, and says of "
         "each figure whether the model agrees, or by how much it differs. A count of an older Xen is named as "
-        "such. A file of JSON records, one a line, is taken for what domUs printed of their start_info, and compared with "
-        "libxenguest's tables. Status 0 when nothing differs, 1 when something does, 2 when a file has no boot, a figure can't "
+        "such. What libxenguest and a domU such as Mini-OS print is compared with libxenguest's steps; so is a file of JSON "
+        "records, one a line, of what domUs printed of their start_info. HVM and PVH are out of scope. Status 0 when nothing differs, 1 when something does, 2 when a file has no boot, a figure can't "
         "be read, or nothing can be checked.",
         allow_abbrev=False,
     )
@@ -40,8 +43,9 @@ def run(arguments: argparse.Namespace) -> int:
     from ...edge.exit_status import Status
     from ...edge.files import read_input, title, write_json
     from ...logic.verdict import MachineDisagreesError
-    from ...logs.boot_log import LIMIT
+    from ...logs.boot_log import LIMIT, log_text
     from ...logs.check_log import Judgement, as_dict, as_lines
+    from ...logs.domu_log import judge_log
     from ...logs.domu_records import DomuJudgement, judge, looks_like_records, read_records
     from ...logs.xen_messages import messages_in
 
@@ -56,16 +60,17 @@ def run(arguments: argparse.Namespace) -> int:
         said: Sequence[Said] = ()
         try:
             data = read_input(name, LIMIT)
-            if looks_like_records(data):
-                judged = [judge(each) for each in read_records(data, title(name))]
-                domus += judged
-                lines = [each.lines() for each in judged]
+            text = log_text(data, title(name))
+            found = judge_log(text, title(name))
+            if not found and looks_like_records(data):
+                found, checked = tuple(judge(each) for each in read_records(data, title(name))), []
             else:
-                said = messages_in(data)
+                said = messages_in(text)
                 lines = [[f"{title(name)}:{each.line}: panic: {each.sentence}"] for each in said]
-                checked = _judged(data, title(name), said)
-                judgements += checked
-                lines = [as_lines(each) for each in checked]
+                checked = _judged(text, _boots(text, title(name), needed=not found), said)
+            judgements += checked
+            domus += found
+            lines = [*([as_lines(each) for each in checked] or lines), *(each.lines() for each in found)]
         except InputError as error:
             complaints.append(str(error))
             panics += ({"file": title(name), **each.as_dict()} for each in said)
@@ -77,38 +82,63 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.json != "-":
             for each in lines:
                 print("\n".join(map(one_line, each[-1:] if arguments.quiet else each)))
+    shown = {
+        "boots": [as_dict(each) for each in judgements],
+        "domus": [each.as_dict() for each in domus],
+        "panics": panics,
+    }
     if arguments.json is not None:
-        shown = {
-            "boots": [as_dict(each) for each in judgements],
-            "domus": [each.as_dict() for each in domus],
-            "panics": panics,
-        }
         write_json(arguments.json, {"schema": "ptproof-check-log/1", **shown, "errors": complaints})
     if arguments.json != "-":
         _sum_up("boots", [each.outcome for each in judgements])
         _sum_up("domUs", [each.outcome for each in domus])
-    statuses = [each.status for each in judgements] + [each.status for each in domus]
     told = Status.FAILED if disagrees else Status.BAD_INPUT
-    return max([*statuses, *(told for _ in complaints)])
+    return max([_status(judgements, domus), *(told for _ in complaints)])
 
 
-def _judged(data: bytes, source: str, said: "Sequence[Said]") -> "list[Judgement]":
+def _status(judgements: "Sequence[Judgement]", domus: "Sequence[DomuJudgement]") -> int:
+    """The worst of all; where all that there was is out of scope nothing could be checked."""
+    from ...edge.exit_status import Status
+    from ...logs.check_log import Outcome
+
+    statuses = [each.status for each in judgements] + [each.status for each in domus]
+    if judgements and not domus and all(each.outcome is Outcome.OUT_OF_SCOPE for each in judgements):
+        statuses.append(Status.BAD_INPUT)
+    return max([Status.AS_EXPECTED, *statuses])
+
+
+def _judged(text: "LogText", boots: "Sequence[Boot]", said: "Sequence[Said]") -> "list[Judgement]":
     """Every boot of a log, with what the host's memory map and Xen's messages add to it."""
     from attrs import evolve
 
     from ...layouts.count_rule import count_rules
-    from ...logs.boot_log import read_boots
     from ...logs.check_log import check_boot
     from ...logs.memory_map import with_maps
     from ...logs.xen_messages import panic_findings
 
     rules = count_rules()
-    boots = read_boots(data, source)
-    judged = with_maps([check_boot(each, rules) for each in boots], data)
+    judged = with_maps([check_boot(each, rules) for each in boots], text)
     return [
         evolve(each, findings=(*each.findings, *notes))
         for each, notes in zip(judged, panic_findings(boots, said), strict=True)
     ]
+
+
+def _boots(text: "LogText", source: str, *, needed: bool) -> "tuple[Boot, ...]":
+    """Every boot in a log, of which there must be one if it is ``needed``."""
+    from ...edge.errors import InputError
+    from ...logs.boot_log import read_boots
+    from ...logs.domu_log import builders_refusal
+
+    try:
+        return read_boots(text, source)
+    except InputError as error:
+        refusal = builders_refusal(text, source)
+        if refusal is not None and needed:
+            raise InputError(f"{source}: {refusal}") from error
+        if needed:
+            raise
+        return ()
 
 
 def _sum_up(what: str, outcomes: "list[Outcome]") -> None:

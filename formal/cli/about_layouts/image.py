@@ -15,7 +15,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "image",
         help="show what Xen finds in a kernel image",
         description="Reads a PV kernel image as Xen does and shows its segments, its notes and the addresses that "
-        "follow, each with where it came from. What Xen refuses is refused, with status 2.",
+        "follow, each with where it came from, and whether it is for dom0 or for domUs only. What neither takes is refused, with "
+        "status 2.",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -43,6 +44,7 @@ def warn_of(image: "Image") -> "Image":
 
 def run(arguments: argparse.Namespace) -> int:
     """Read one image and show it."""
+    from ...edge.errors import InputError
     from ...edge.exit_status import Status
     from ...edge.files import write_json
     from ...images.image import read_image
@@ -50,7 +52,9 @@ def run(arguments: argparse.Namespace) -> int:
     from ...reports.image_report import as_dict, report
 
     check_json_apart(arguments.json, arguments.file)
-    image = read_image(arguments.file, Reader(arguments.reader))
+    image = read_image(arguments.file, Reader(arguments.reader), anyhow=True)
+    if image.not_for_dom0 is not None and image.not_for_domu is not None:
+        raise InputError(f"{image.source}: {image.not_for_dom0}")
     if arguments.json is not None:
         write_json(arguments.json, as_dict(image))
     if arguments.json != "-":

@@ -9,6 +9,7 @@ from .image import warn_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...images.image import Image
     from ...layouts.dom0_mem import Dom0Mem
     from ...layouts.layout import Configuration, Layout
     from ...layouts.xen_version import XenVersion
@@ -26,10 +27,20 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="print dom0's memory arrangement as Xen's boot log would",
         description="Lays dom0 out as Xen's builder does and prints the arrangement in the form of Xen's boot "
         "log: by the frame machine and by the formulas, which must agree. What Xen would refuse, or get wrong, "
-        "is told on standard error. Numbers are decimal or 0x..., and may end in K, M, G or T.",
+        "is told on standard error; status 1 when Xen refuses the boot, or libxenguest the domU. Numbers are decimal or 0x..., and may end in K, M, G or T.",
         allow_abbrev=False,
     )
     add_options(parser)
+    domu = parser.add_argument_group("a domU, by the toolstack")
+    domu.add_argument(
+        "--domU", dest="domu", action="store_true", help="lay out a domU, as libxenguest does; with --memory"
+    )
+    domu.add_argument(
+        "--memory",
+        metavar="SIZE",
+        type=number(1 << 20, 1 << 52),
+        help="the domU's memory, in whole MiB, such as 28M",
+    )
     add_version(parser, "lay out as an older Xen did")
     add_host_map(parser, "warn of what")
     add_json(parser, "the layout, for 'ptproof replay',")
@@ -101,31 +112,41 @@ def run(arguments: argparse.Namespace) -> int:
     """Lay out, print, warn."""
     import sys
 
+    from ...edge.errors import InputError
     from ...edge.exit_status import Status
-    from ...edge.files import write_json
-    from ...layouts.arrangement import arrangement
-    from ...layouts.dom0_mem import out_of_reach
-    from ...layouts.layout_json import as_dict
-    from ...machine.refusals import foreseen
     from ...machine.two_layouts import Disagreement
 
     check_json_apart(arguments.json, *filter(None, (arguments.image, arguments.initrd, arguments.host_map)))
+    if arguments.domu:
+        return _domu(arguments)
+    if arguments.memory is not None:
+        raise InputError("argument --memory: not allowed without argument --domU; dom0 has --dom0-mem")
     try:
-        laid = lay_out(arguments)
+        return _dom0(arguments, lay_out(arguments))
     except Disagreement as error:
         print(
             f"ptproof: MODEL AND MACHINE DISAGREE: {error}\n{error.arrangements()}", end="", file=sys.stderr
         )
         return Status.FAILED
+
+
+def _dom0(arguments: argparse.Namespace, laid: LaidOut) -> int:
+    """Print dom0's layout, and tell what is wrong with it."""
+    import sys
+
+    from ...edge.exit_status import Status
+    from ...edge.files import write_json
+    from ...layouts.arrangement import arrangement
+    from ...layouts.layout_json import as_dict
+    from ...machine.refusals import foreseen
+
     layout = laid.found.layout
     report = _seen(layout, laid.version)
     warnings = foreseen(laid.configuration, layout, laid.entry)
-    if laid.configuration.nr_pages > laid.asked:
-        panics = out_of_reach(laid.configuration.nr_pages, laid.option, _available(arguments))
-        warnings += [panics] if panics is not None else []
     if report is not None and not report.exact:
         warnings += [each for each in report.sentences() if each not in warnings]
     warnings += host_warnings(arguments.host_map, laid.configuration, layout)
+    refused = _refused(arguments, laid)
     if arguments.json is not None:
         write_json(arguments.json, as_dict(layout, laid.entry))
     if arguments.json != "-":
@@ -140,9 +161,92 @@ def run(arguments: argparse.Namespace) -> int:
             "note: the region is too large for the frame machine: this is by the formulas alone",
             file=sys.stderr,
         )
-    for warning in warnings:
+    for warning in [*warnings, *refused]:
         print(f"warning: {warning}", file=sys.stderr)
-    return Status.AS_EXPECTED
+    return Status.DIFFERS if refused else Status.AS_EXPECTED
+
+
+def _refused(arguments: argparse.Namespace, laid: LaidOut) -> list[str]:
+    """That Xen refuses the boot, in its words, and with how much memory it wouldn't."""
+    from ...layouts.dom0_mem import out_of_reach
+    from ...machine.preflight import OUT_OF_BOUNDS, P2M_OUT_OF_BOUNDS, least_pages, refusal
+    from ...reports.image_check_report import as_dom0_mem
+
+    given = laid.configuration
+    if given.nr_pages > laid.asked:
+        panics = out_of_reach(given.nr_pages, laid.option, _available(arguments))
+        if panics is not None:
+            return [panics]
+    says = refusal(given, laid.found.layout, laid.version, laid.entry)
+    if says is None:
+        return []
+    if given.shim:
+        return [f"Xen refuses this boot: {says}"]
+    pages = None if says in (OUT_OF_BOUNDS, P2M_OUT_OF_BOUNDS) else least_pages(given, laid.version)
+    if pages is None:
+        return [f"Xen refuses this boot with any dom0_mem: {says}"]
+    return [f"Xen refuses this boot: {says} (the least that works: {as_dom0_mem(pages, 'dom0_mem=')})"]
+
+
+NOT_OF_DOMUS = ("nr_pages", "dom0_mem", "host_mem", "version", "json")
+"""The arguments that say nothing of a domU."""
+
+
+def _domu(arguments: argparse.Namespace) -> int:
+    """Lay a domU out, as far as libxenguest does, and tell where it stops."""
+    import sys
+
+    from attrs import evolve
+
+    from ...edge.errors import InputError
+    from ...edge.exit_status import Status
+    from ...machine.arrange import TooLarge
+    from ...machine.domu_layout import MIB_SHIFT, lay_out_domu, least_memory, overlooked, printed
+
+    for name in NOT_OF_DOMUS:
+        if getattr(arguments, name) is not None:
+            raise InputError(f"argument --domU: not allowed with argument --{name.replace('_', '-')}")
+    if arguments.shim:
+        raise InputError("argument --domU: not allowed with argument --shim")
+    if arguments.memory is None:
+        raise InputError("argument --domU: expected --memory beside it")
+    configuration = _domus_image(arguments) if arguments.image else from_addresses(arguments)[0]
+    configuration = evolve(configuration, nr_pages=arguments.memory >> 20 << MIB_SHIFT)
+    try:
+        layout = lay_out_domu(configuration)
+        least = None if layout.refused is None else least_memory(configuration)
+    except TooLarge as error:
+        raise InputError(str(error)) from error
+    for line in printed(layout):
+        print(line)
+    wrong = overlooked(layout)
+    if wrong is not None:
+        print(f"warning: {wrong}", file=sys.stderr)
+    if layout.refused is None:
+        return Status.AS_EXPECTED
+    print(f"libxenguest refuses the domU: {layout.refused}", file=sys.stderr)
+    enough = "no memory will do" if least is None else f"the least memory that works is {least >> MIB_SHIFT}M"
+    print(f"note: {enough}", file=sys.stderr)
+    return Status.DIFFERS
+
+
+def _domus_image(arguments: argparse.Namespace) -> "Configuration":
+    """What an image decides for a domU. Raises `InputError`, with what libxenguest says."""
+    from ...edge.errors import InputError
+    from ...images.image import read_image
+    from ...images.packing_rules import Reader
+
+    refuse_addresses(arguments)
+    try:
+        image = read_image(arguments.image, Reader.DOMU, anyhow=True)
+    except InputError as error:
+        if "can't be read" in str(error):
+            raise
+        no_notes = ": No ELF notes or '__xen_guest' section found" if "no Xen image" in str(error) else ""
+        raise InputError(f"{error}{no_notes}: xc_dom_find_loader: no loader found") from error
+    if image.not_for_domu is not None:
+        raise InputError(f"{image.source}: not for domU, because {image.not_for_domu}")
+    return image.configuration(0, initrd_len(arguments))
 
 
 def host_warnings(path: str | None, configuration: "Configuration", layout: "Layout") -> list[str]:
@@ -172,9 +276,11 @@ def lay_out(arguments: argparse.Namespace) -> LaidOut:
     from ...layouts.dom0_mem import capped, what_is_dropped
     from ...machine.two_layouts import arranged, arranged_by
 
-    configuration, entry = _from_image(arguments) if arguments.image else from_addresses(arguments)
+    configuration, entry, wrong = (
+        _from_image(arguments) if arguments.image else (*from_addresses(arguments), ())
+    )
     version = _version(arguments, configuration)
-    notes: list[str] = []
+    notes = [f"warning: {each}" for each in wrong]
     if version is not None:
         notes += _unknown_notes(version, configuration)
         configuration = version.configured(configuration)
@@ -265,23 +371,36 @@ def refuse_addresses(arguments: argparse.Namespace) -> None:
             )
 
 
-def _from_image(arguments: argparse.Namespace) -> "tuple[Configuration, int]":
-    """What an image decides, and its entry. Raises `InputError` for one that the version asked for can't unpack."""
+def _from_image(arguments: argparse.Namespace) -> "tuple[Configuration, int, tuple[str, ...]]":
+    """What an image decides, its entry, and what is to be said of it: by the notes that the version asked for knows."""
     from ...edge.errors import InputError
     from ...images.image import read_image
-    from ...layouts.xen_version import KNOWN_SINCE, asked_version
 
     refuse_addresses(arguments)
-    image = warn_of(read_image(arguments.image))
-    for each in image.asks if arguments.version is not None else ():
-        version = asked_version(arguments.version, image.mode.value.bits)
+    image = warn_of(read_image(arguments.image, anyhow=True))
+    configuration = image.configuration(0, initrd_len(arguments), shim=arguments.shim)
+    version = _version(arguments, configuration)
+    if version is not None:
+        _check_packing(image, version)
+    knows_features = version is None or version.knows("SUPPORTED_FEATURES")
+    reasons = [each for each in image.reasons_not_dom0 if knows_features or "SUPPORTED_FEATURES" not in each]
+    if reasons:
+        raise InputError(f"{image.source}: {reasons[0]}")
+    return configuration, image.virt_entry.value, image.warnings
+
+
+def _check_packing(image: "Image", version: "XenVersion") -> None:
+    """Raise `InputError` for an image that the version can't unpack."""
+    from ...edge.errors import InputError
+    from ...layouts.xen_version import KNOWN_SINCE
+
+    for each in image.asks:
         if not version.may_know(each):
             since = ".".join(map(str, KNOWN_SINCE[each]))
             raise InputError(
                 f"{image.source}: expected a kernel that {version.name} can unpack, found {each}, which Xen reads since "
                 f'{since}: "ELF: not an ELF binary"'
             )
-    return image.configuration(0, initrd_len(arguments), shim=arguments.shim), image.virt_entry.value
 
 
 def from_addresses(arguments: argparse.Namespace) -> "tuple[Configuration, int | None]":

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 import tiny_questions as tiny
+from attrs import evolve
 from elf_maker import GUEST_OS, VIRT_BASE, Load
 from elf_maker import image as pv_image
 from ptproof.formal.images import image_questions
 from ptproof.formal.images.image_questions import Questions
 from ptproof.formal.images.image_writer import image_of
 from ptproof.formal.layouts.layout import Configuration, Segment
+from ptproof.formal.layouts.paging import COMPAT
 from run_cli import assert_refused, run
 
 Capture = pytest.CaptureFixture[str]
@@ -90,6 +92,51 @@ def test_a_hosts_memory_map(
     ran = run(capsys, "check", kernel, "--host-map", str(log))
     assert ran.status == 0
     assert "host    nothing can lie over what isn't RAM on the host" in ran.lines
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "beyond"),
+    [
+        ((), 1, set()),
+        (("--max-memory", "1199K"), 1, {"by-memory"}),
+        (("--max-memory", "396K"), 0, {"by-memory", "by-both"}),
+        (("--max-memory", "1200K", "--max-initrd", "76"), 1, {"by-initrd", "by-both"}),
+        (("--max-memory", "1196K", "--max-initrd", "212"), 0, {"by-memory", "by-both"}),
+        (("--max-memory", "1196K", "--max-initrd", "213"), 1, {"by-memory"}),
+        (("--max-memory", "4K", "--max-initrd", "0"), 0, {"by-memory", "by-initrd", "by-both"}),
+    ],
+)
+def test_what_an_ordinary_host_runs_into(
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+    kernel: str,
+    options: tuple[str, ...],
+    status: int,
+    beyond: set[str],
+) -> None:
+    """The limits decide the status, also between the two witnesses of a question; what takes more is told below it."""
+    ask(monkeypatch, tiny.ALL)
+    ran = run(capsys, "check", kernel, *options)
+    assert ran.status == status
+    heading = [at for at, line in enumerate(ran.lines) if line.startswith("  beyond up to ")]
+    assert len(heading) == bool(beyond)
+    below = ran.lines[heading[0] :] if heading else []
+    assert {line.split()[1] for line in below if line.startswith("breaks")} == beyond
+    assert "the status is of up to " in ran.lines[-1]
+    plain = json.loads(run(capsys, "check", kernel, *options, "--json", "-").out)
+    assert (plain["status"], {each["id"] for each in plain["answers"] if each["beyond"]}) == (status, beyond)
+
+
+def test_the_limits_are_printed(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, kernel: str, tmp_path: Path
+) -> None:
+    """Those of a large host of today, by the kernel's width."""
+    ask(monkeypatch, tiny.ALL)
+    said = "; the status is of up to 256G of memory and 256M of initrd (--max-memory, --max-initrd)"
+    assert run(capsys, "check", kernel).lines[-1].endswith(said)
+    small = tmp_path / "small"
+    small.write_bytes(image_of(evolve(ADDRESSES, mode=COMPAT)))
+    assert run(capsys, "check", str(small)).lines[-1].endswith(said.replace("256G", "128G"))
 
 
 def test_never_built(capsys: Capture, monkeypatch: pytest.MonkeyPatch, kernel: str) -> None:

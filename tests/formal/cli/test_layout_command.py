@@ -309,7 +309,7 @@ def test_refused(capsys: Capture, argv: tuple[str, ...], told: str) -> None:
 def test_warnings(capsys: Capture, argv: tuple[str, ...], told: list[str]) -> None:
     """What Xen would refuse, or get wrong, is laid out all the same, and told on standard error."""
     ran = run(capsys, "layout", *argv)
-    assert ran.status == 0
+    assert ran.status == ("Xen refuses this boot" in ran.err)
     assert ran.out.startswith(HEADING)
     assert all(line.startswith("warning: ") for line in ran.err.splitlines())
     assert len(set(ran.err.splitlines())) == len(ran.err.splitlines())
@@ -364,7 +364,8 @@ def test_too_large_for_the_machine(capsys: Capture) -> None:
     began = time.process_time()
     ran = run(capsys, "layout", "--kernel", "0", "0x4000000000000000", "--nr-pages", "9")
     assert time.process_time() - began < 2
-    assert ran.status == 0
+    assert ran.status == 1
+    assert "Domain 0 allocation is too small for kernel image" in ran.err
     assert ran.err.startswith(
         "note: the region is too large for the frame machine: this is by the formulas alone\n"
     )
@@ -525,3 +526,51 @@ def test_a_packed_elf_for_an_older_xen(capsys: Capture, tmp_path: Path) -> None:
         asked = ("layout", str(kernel), "--nr-pages", "65536", "--version")
         assert_refused(run(capsys, *asked, "xen-4.1"), f"found {found}, which Xen reads since 4.2")
         assert run(capsys, *asked, "xen-4.2").status == 0
+
+
+LINUX = (
+    *("--virt-base", "0xffffffff80000000", "--kernel", "0xffffffff81000000", "0xffffffff82c2c000"),
+    *("--init-p2m", "0x8000000000", "--mod-start-pfn", "--initrd-len", "20M"),
+)
+
+
+TOO_SMALL = "Domain 0 allocation is too small for kernel image"
+
+
+@pytest.mark.parametrize(
+    ("argv", "says", "least"),
+    [
+        ((*LINUX, "--dom0-mem", "64M"), TOO_SMALL, "86212K"),
+        ((*LINUX, "--dom0-mem", "86208K"), "Dom0 allocation too small for initial P->M table", "86212K"),
+        ((*LINUX, "--dom0-mem", "64M", "--version", "xen-4.2.0"), f"{TOO_SMALL}.", "86212K"),
+        (
+            ("--version", "xen-4.0.0", *UNMAPPED_OLD[:8], "--nr-pages", "2047", "--initrd-len", "5504470"),
+            f"{TOO_SMALL}.",
+            "8M",
+        ),
+        ((*XTF, "--init-p2m", "0x400000"), "DOM0 P->M table overlaps initial mapping", None),
+        ((*XTF[:3], "--nr-pages", "9999", "--entry", "0x112001"), "ELF start or entries are out of bounds", None),
+        (
+            ("--virt-base", "0xffff800000000000", "--kernel", "0xffff800000000000", "0xffff800000010000", "--nr-pages", "65536"),
+            "DOM0 image overlaps with Xen private area",
+            None,
+        ),
+    ],
+)  # fmt: skip
+def test_a_boot_that_xen_refuses(
+    capsys: Capture, argv: tuple[str, ...], says: str, least: str | None
+) -> None:
+    """It ends with a status of its own, Xen's words, and the least memory with which it works."""
+    ran = run(capsys, "layout", *argv)
+    assert ran.status == 1
+    told = f": {says} (the least that works: dom0_mem={least})" if least else f" with any dom0_mem: {says}"
+    assert f"warning: Xen refuses this boot{told}\n" in ran.err
+    assert ran.out.startswith(HEADING)
+
+
+def test_the_least_memory_works(capsys: Capture) -> None:
+    """What is told to be enough is, and for a 64 MiB region without a p2m of its own, just so."""
+    assert run(capsys, "layout", *LINUX, "--dom0-mem", "86212K").status == 0
+    mapped = ("--virt-base", "0xffffffff80000000", "--kernel", "0xffffffff81000000", "0xffffffff82c2c000")
+    assert "(the least that works: dom0_mem=64M)" in run(capsys, "layout", *mapped, "--dom0-mem", "60M").err
+    assert run(capsys, "layout", *mapped, "--dom0-mem", "64M").status == 0
