@@ -543,7 +543,7 @@ MESSAGES: Final = (
         "libxenguest 4.0 to today",
         "A segment of a domU doesn't fit into its memory.",
         "the domain's memory",
-        _LAYOUT,
+        "ptproof layout --domU IMAGE --memory SIZE",
     ),
     # Linux as dom0.
     *(

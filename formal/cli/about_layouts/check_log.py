@@ -68,6 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
                 said = messages_in(text)
                 lines = [[f"{title(name)}:{each.line}: panic: {each.sentence}"] for each in said]
                 checked = _judged(text, _boots(text, title(name), needed=not found), said)
+            panics += ({"file": title(name), **each.as_dict()} for each in (() if checked else said))
             judgements += checked
             domus += found
             lines = [*([as_lines(each) for each in checked] or lines), *(each.lines() for each in found)]
