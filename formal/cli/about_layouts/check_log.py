@@ -93,8 +93,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json != "-":
         _sum_up("boots", [each.outcome for each in judgements])
         _sum_up("domUs", [each.outcome for each in domus])
-    told = Status.FAILED if disagrees else Status.BAD_INPUT
-    return max([_status(judgements, domus), *(told for _ in complaints)])
+    return max(
+        [
+            _status(judgements, domus),
+            *((Status.FAILED if disagrees else Status.BAD_INPUT) for _ in complaints),
+        ]
+    )
 
 
 def _status(judgements: "Sequence[Judgement]", domus: "Sequence[DomuJudgement]") -> int:
