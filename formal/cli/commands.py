@@ -6,7 +6,7 @@ it and gives the exit status. At the top a module imports next to nothing; what 
 
 from . import completion
 from .about_claims import certify, counterexample, export, invariants, list_claims, prove, report, show
-from .about_layouts import boot, check, check_log, image, layout, picture, replay
+from .about_layouts import boot, check, check_log, explain, image, layout, picture, replay
 
 COMMANDS = (
     list_claims,
@@ -21,6 +21,7 @@ COMMANDS = (
     replay,
     picture,
     check_log,
+    explain,
     image,
     check,
     boot,
