@@ -63,6 +63,15 @@ def add_version(parser: argparse.ArgumentParser, what: str) -> None:
     )
 
 
+def add_host_map(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add the option ``--host-map``, which names a file with the host's memory map."""
+    parser.add_argument(
+        "--host-map",
+        metavar="FILE",
+        help=f"{what} lies over what isn't RAM on the host, whose memory map is in FILE: a boot log of Xen, or of Linux",
+    )
+
+
 def no_dash(text: str) -> str:
     """A type of arguments: a file or a folder that can't be standard output."""
     if text == "-":

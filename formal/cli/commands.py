@@ -6,7 +6,7 @@ it and gives the exit status. At the top a module imports next to nothing; what 
 
 from . import completion
 from .about_claims import certify, counterexample, export, invariants, list_claims, prove, report, show
-from .about_layouts import boot, check, check_log, formula, image, layout, picture, replay, tree
+from .about_layouts import boot, check, check_log, explain, formula, image, layout, picture, replay, tree
 
 COMMANDS = (
     list_claims,
@@ -22,6 +22,7 @@ COMMANDS = (
     picture,
     formula,
     check_log,
+    explain,
     image,
     check,
     tree,

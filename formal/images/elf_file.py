@@ -181,16 +181,19 @@ class ElfFile:
         return None
 
 
-def read_elf(data: Data, source: str) -> ElfFile:
+def read_elf(data: Data, source: str, size: int | None = None) -> ElfFile:
     """The headers of the ELF that ``data`` holds; ``source`` names it in messages.
+
+    ``size`` is how long it is taken to be, if that isn't what there is: what lies past the data counts as 0.
 
     Raises:
         InputError: it is no ELF, or a table of headers ends past its end.
     """
-    if len(data) < _SMALLEST_HEADER or data[: len(MAGIC)] != MAGIC:
+    size = len(data) if size is None else size
+    if min(size, len(data)) < _SMALLEST_HEADER or data[: len(MAGIC)] != MAGIC:
         raise InputError(
             f"{source}: offset 0: expected an ELF of at least {_SMALLEST_HEADER} bytes, found {len(data)} bytes"
-            f" that begin with {bytes(data[:8]).hex(' ') or 'nothing'}"
+            f" that begin with {bytes(data[:8]).hex(' ') or 'nothing'} (ELF: not an ELF binary)"
         )
     bits = _BITS.get(data[_EI_CLASS], 0)
     order: Order = "little" if data[_EI_DATA] == _LITTLE else "big"
@@ -200,10 +203,10 @@ def read_elf(data: Data, source: str) -> ElfFile:
     section_count = min(header["e_shnum"], len(data) // _SMALLEST_SECTION)
     sections = _Table(header["e_shoff"], header["e_shentsize"], section_count, shdr)
     for name, table in (("phdr", segments), ("shdr", sections)):
-        if table.end > len(data):
+        if table.end > size:
             raise InputError(
                 f"{source}: e_{name[:2]}off {table.offset:#x}: expected {table.count} headers of {table.step} bytes"
-                f" to end within the file's {len(data):#x} bytes ({name} overflow)"
+                f" to end within the file's {size:#x} bytes ({name} overflow)"
             )
     return ElfFile(
         data,

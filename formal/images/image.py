@@ -23,7 +23,8 @@ from ..layouts.layout import ADDRESS_LIMIT, Configuration, Segment
 from ..layouts.paging import COMPAT, PAGE_SHIFT, X86_64, PagingMode
 from .elf_file import EM_386, EM_X86_64, PT_LOAD, SHT_STRTAB, Data, ElfFile, Header, read_elf, segment_type
 from .image_notes import FEATURES, UNSET, Note, Notes, Origin, XenNote, features, read_notes, unknown_required
-from .kernel_payload import payload
+from .kernel_payload import Payload, payload
+from .packing_rules import Reader
 
 READ_LIMIT: Final = 256 << 20
 """The most that is read from what isn't a file on a disk."""
@@ -69,8 +70,14 @@ class Image:
 
     source: str
     container: str
+    remarks: tuple[str, ...] = ()
+    """What is odd about how it is packed, in sentences."""
+    needs: int = 0
+    """How much memory in one piece Xen asks for to unpack it, in bytes."""
+    asks: tuple[str, ...] = ()
+    """What a Xen has to know to unpack it, as `KNOWN_SINCE` has it."""
     size: int
-    """The ELF's size, unpacked."""
+    """The ELF's size, unpacked, as it is taken for."""
     mode: Fact[PagingMode]
     origin: Origin
     notes: tuple[XenNote, ...]
@@ -100,6 +107,11 @@ class Image:
         """The first reason, which is the one that Xen tells."""
         return next(iter(self.reasons_not_dom0), None)
 
+    @property
+    def is_linux(self) -> bool:
+        """Whether the image says that it is a Linux."""
+        return any(each.kind is Note.GUEST_OS and str(each.value).startswith("linux") for each in self.notes)
+
     def configuration(self, nr_pages: int, initrd_len: int = 0, *, shim: bool = False) -> Configuration:
         """What decides the layout when this image boots with so many pages of memory and such an initrd."""
         return Configuration(
@@ -116,35 +128,37 @@ class Image:
         )
 
 
-def read_image(name: str, *, anyhow: bool = False) -> Image:
+def read_image(name: str, reader: Reader = Reader.DOM0, *, anyhow: bool = False) -> Image:
     """The image in a file: an ELF, packed or not, or a bzImage; ``-`` is standard input.
 
     ``anyhow`` takes one that isn't for dom0, if libelf does.
 
     Raises:
-        InputError: it can't be read, or Xen would refuse it.
+        InputError: it can't be read, or Xen would refuse it, or libxenguest.
     """
     try:
         if name != "-" and stat.S_ISREG(Path(name).stat().st_mode) and Path(name).stat().st_size:
             with Path(name).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                return parse_image(data, name, anyhow=anyhow)
+                return parse_image(data, name, reader, anyhow=anyhow)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise InputError(f"{name}: can't be read: {reason}") from error
-    return parse_image(read_input(name, READ_LIMIT), title(name), anyhow=anyhow)
+    return parse_image(read_input(name, READ_LIMIT), title(name), reader, anyhow=anyhow)
 
 
-def parse_image(data: Data, source: str, *, anyhow: bool = False) -> Image:
-    """The image that ``data`` holds; ``source`` names it in messages, and ``anyhow`` is as `read_image` has it.
+def parse_image(data: Data, source: str, reader: Reader = Reader.DOM0, *, anyhow: bool = False) -> Image:
+    """The image that ``data`` holds, unpacked as the reader does it; ``anyhow`` is as `read_image` has it.
+
+    ``source`` names it in messages.
 
     Raises:
-        InputError: Xen would refuse it.
+        InputError: Xen would refuse it, or libxenguest.
     """
-    packed = payload(data, source)
-    elf = read_elf(packed.data, source)
+    packed = payload(data, source, reader)
+    elf = read_elf(packed.data, source, packed.size)
     notes = read_notes(elf, source)
     origin = _checked_origin(notes, source)
-    image = _computed(elf, notes, origin, source, packed.container)
+    image = _computed(elf, notes, origin, source, packed)
     _check_addresses(image)
     image = evolve(
         image,
@@ -152,12 +166,12 @@ def parse_image(data: Data, source: str, *, anyhow: bool = False) -> Image:
         not_for_domu=_why_not_domu(elf, notes, image),
         warnings=tuple(_loaded_wrong(image)),
     )
-    if image.not_for_dom0 is not None and not anyhow:
+    if image.not_for_dom0 is not None and reader is Reader.DOM0 and not anyhow:
         raise InputError(f"{source}: {image.not_for_dom0}")
     return image
 
 
-def _computed(elf: ElfFile, notes: Notes, origin: Origin, source: str, container: str) -> Image:
+def _computed(elf: ElfFile, notes: Notes, origin: Origin, source: str, packed: Payload) -> Image:
     """All facts, in the order in which libelf computes them."""
     segments = tuple(_program_header(each) for each in elf.segments)
     pstart, pend = _physical(segments)
@@ -183,8 +197,11 @@ def _computed(elf: ElfFile, notes: Notes, origin: Origin, source: str, container
     mod_start_pfn = notes.last(Note.MOD_START_PFN)
     return Image(
         source=source,
-        container=container,
-        size=len(elf.data),
+        container=packed.container,
+        remarks=packed.remarks,
+        needs=packed.needs,
+        asks=packed.asks,
+        size=packed.size,
         mode=_mode(elf),
         origin=origin,
         notes=notes.found,

@@ -1,45 +1,38 @@
 """Gets the ELF out of a kernel as it is distributed: a bzImage (vmlinuz), or an ELF packed by itself.
 
 A bzImage's header says where its payload is; the payload, or else the whole file, may be packed in one of the
-seven ways that Linux kernels are. Nothing is unpacked beyond `unpacked_limit`, so that a small file can't take
-much memory or time. A bzImage's payload ends with its unpacked size, which nothing here needs.
+seven ways that Linux kernels are. It is read as Xen reads it for a dom0, or as libxenguest does for a domU, and what
+they refuse is refused. Nothing is unpacked beyond `packing_rules.unpacked_limit`, so that a small file can't take
+much memory or time.
 
-Facts: DOMAIN.md section 7; ``xen/arch/x86/bzimage.c``, ``xen/common/decompress.c``, ``unlzo.c`` and ``unlz4.c``
-(4.22); Linux' ``Documentation/arch/x86/boot.rst``. Offsets and sizes are in bytes.
+Facts: DOMAIN.md section 7; ``xen/arch/x86/bzimage.c``; ``xg_dom_bzimageloader.c`` and ``xg_dom_core.c`` in
+``tools/libs/guest`` (4.22); Linux' ``Documentation/arch/x86/boot.rst``. Offsets and sizes are in bytes.
 """
 
-import bz2
-import lzma
 import struct
-import sys
-import zlib
-from collections.abc import Callable, Iterator
-from typing import Final, Protocol
+from typing import Final
 
-import lz4.block
 from attrs import frozen
-from lzallright import LZOCompressor, LZOError
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 from ..edge.errors import InputError
-from ..edge.limits import most
-from .elf_file import Data
+from .decompressors import Malformed, Packed
+from .elf_file import MAGIC, Data
+from .packing_rules import (
+    INSANE,
+    UNPACKED_LIMIT,
+    Packing,
+    Reader,
+    Refused,
+    Unpacked,
+    packing_of,
+    unable,
+    unpacked_by_libxenguest,
+    unpacked_by_xen,
+    words_for,
+)
 
 PACKED_LIMIT: Final = 48 << 20
 """The most that a packed kernel may have."""
-UNPACKED_LIMIT: Final = 256 << 20
-"""The most that any kernel may unpack to ..."""
-SMALL_LIMIT: Final = 64 << 20
-"""... and the most for a small one: this much, and `RATIO_LIMIT` times its packed size."""
-RATIO_LIMIT: Final = 16
-MEMORY_LIMIT: Final = 144 << 20
-"""The most memory that a packed kernel may ask of xz and lzma; those of kernels ask for 128 MiB at most."""
-
-_CHUNK: Final = 1 << 20
 
 _SETUP_SECTS = 0x1F1
 _HEADER_MAGIC, _VERSION = 0x202, 0x206
@@ -48,60 +41,144 @@ _HEADER_END: Final = 0x250
 _SECTOR: Final = 512
 _OLDEST: Final = 0x208
 
-_LZ4_MAGIC: Final = bytes.fromhex("02214c18")
-_LZ4_BLOCK: Final = 8 << 20
-_LZO_BLOCK: Final = 256 << 10
-_LZO_BLOCKS: Final = most(seconds=1e-5, memory=1000)
-_LZO_MAGIC: Final = bytes.fromhex("894c5a4f 000d0a1a0a")
-_LZO_HAS_FILTER: Final = 0x800
-_LZO_WITH_LEVEL: Final = 0x940
-
 
 @frozen
 class Payload:
-    """An ELF, and how it was packed: in words, to be shown."""
+    """An ELF; how it was packed, in words, to be shown; and what is odd about that, in sentences.
+
+    ``size`` is how long the ELF is taken to be. Past ``data`` nobody knows what it holds. ``needs`` is how much memory
+    in one piece Xen asks for to unpack it, in bytes. ``asks`` is what a Xen has to know for that, as `KNOWN_SINCE` has it.
+    """
 
     data: Data
     container: str
+    size: int
+    remarks: tuple[str, ...] = ()
+    needs: int = 0
+    asks: tuple[str, ...] = ()
 
 
-def payload(data: Data, source: str) -> Payload:
-    """The ELF that a kernel file holds; ``source`` names the file in messages.
+class RefusedPacking(InputError):
+    """Xen, or libxenguest, refuses how it is packed, and prints these words if any."""
+
+    def __init__(self, message: str, words: str) -> None:
+        super().__init__(message)
+        self.words = words
+
+
+def payload(data: Data, source: str, reader: Reader = Reader.DOM0) -> Payload:
+    """The ELF that a kernel file holds, for who reads it; ``source`` names the file in messages.
 
     Something that isn't packed in a known way comes back as it is.
 
     Raises:
-        InputError: the bzImage is older than Xen takes, its payload lies outside the file, can't be unpacked, or
-            is larger than the limits of this module.
+        InputError: the bzImage is older than Xen takes, its payload lies outside the file, can't be unpacked, is
+            packed in a way that the reader refuses, or is larger than the limits.
     """
-    container = "ELF"
-    start, size = 0, len(data)
-    if size >= _HEADER_END and data[_HEADER_MAGIC : _HEADER_MAGIC + 4] == b"HdrS":
-        container = "bzImage"
+    return _for_domu(data, source, "") if reader is Reader.DOMU else _for_dom0(data, source)
+
+
+def _for_dom0(data: Data, source: str) -> Payload:
+    """Xen unpacks a payload, or a whole file, once."""
+    bzimage = _is_bzimage(data)
+    start, size = _in_bzimage(data, source) if bzimage else (0, len(data))
+    packed = Packed(data, start, start + size)
+    packing = packing_of(packed)
+    if packing is None:
+        return _not_packed(packed, source) if bzimage else Payload(data, "ELF", size)
+    _check_size(packed, source)
+    container = _container("bzImage" if bzimage else "ELF", packing, packed)
+    try:
+        found = unpacked_by_xen(packing, packed, len(data))
+    except (Refused, Malformed) as error:
+        raise _refusal(error, packing, packed, source, "Xen") from error
+    asks = (packing.name,) if bzimage else (packing.name, "a packed file that is no bzImage")
+    return Payload(found.data, container, found.size, found.remarks, found.needs, asks)
+
+
+def _for_domu(data: Data, source: str, outside: str) -> Payload:
+    """libxenguest unpacks a whole file only with gzip, and then what is packed within a bzImage."""
+    whole = Packed(data, 0, len(data))
+    packing = packing_of(whole)
+    if packing and not outside and whole.piece(0, 2) == b"\x1f\x8b" and whole.size >= 6:
+        _check_size(whole, source)
+        found = _library(packing, whole, source)
+        inner = _for_domu(found.data, source, _container("", packing, whole))
+        size = found.size if inner.data is found.data else inner.size
+        return Payload(inner.data, inner.container, size, found.remarks + inner.remarks)
+    if _is_bzimage(data):
         start, size = _in_bzimage(data, source)
-    magic = bytes(data[start : start + len(_LZO_MAGIC)])
-    methods = (each for each in _METHODS if magic.startswith(each.magic))
-    method = next(methods, None)
-    if method is None and not start:
-        return Payload(data, container)
-    limit = PACKED_LIMIT if method else UNPACKED_LIMIT
-    if size > limit:
+        packed = Packed(data, start, start + size)
+        packing = packing_of(packed)
+        if packing is None or packed.piece(0, 2) == b"\x1f\x9e":
+            return _left_to_elf(packed, source, outside)
+        _check_size(packed, source)
+        found = _library(packing, packed, source)
+        container = _container("bzImage", packing, packed) + outside
+        return Payload(found.data, container, found.size, found.remarks)
+    if packing is not None:
         raise InputError(
-            f"{source}: offset {start:#x}: expected a payload of at most {limit >> 20} MiB, found {size:#x} bytes"
+            f"{source}: offset 0: expected an ELF, or a bzImage, for a domU packed by itself with gzip only, found "
+            f'{packing.name}: libxenguest prints "xc_dom_find_loader: no loader found"'
         )
-    if method is None:
-        return Payload(data[start : start + size], f"{container}, not packed, at offset {start:#x}")
-    container += f", {size} bytes packed with {method.name} at offset {start:#x}"
-    return Payload(_unpacked(method, _Packed(data, start, start + size), source), container)
+    return Payload(data, f"ELF{outside}", len(data))
 
 
-def unpacked_limit(packed: int) -> int:
-    """The most bytes that a kernel of so many packed bytes is unpacked to.
+def _left_to_elf(packed: Packed, source: str, outside: str) -> Payload:
+    """A payload that the loader of bzImages doesn't know: the loader of ELFs is handed what it has cut out."""
+    said = '"xc_dom_probe_bzimage_kernel: unknown compression format"'
+    if packed.piece(0, 4) != MAGIC:
+        raise InputError(
+            f"{source}: offset {packed.start:#x}: expected a packed payload or an ELF, found "
+            f"{packed.piece(0, 6).hex(' ')}: libxenguest prints {said}"
+        )
+    found = _not_packed(packed, source)
+    told = f"libxenguest prints {said}, and takes the payload for an ELF all the same"
+    return Payload(found.data, found.container + outside, found.size, (told,))
 
-    >>> unpacked_limit(8 << 20) >> 20
-    192
-    """
-    return min(UNPACKED_LIMIT, SMALL_LIMIT + RATIO_LIMIT * packed)
+
+def _library(packing: Packing, packed: Packed, source: str) -> Unpacked:
+    try:
+        return unpacked_by_libxenguest(packing, packed)
+    except (Refused, Malformed) as error:
+        raise _refusal(error, packing, packed, source, "libxenguest") from error
+
+
+def _not_packed(packed: Packed, source: str) -> Payload:
+    """A bzImage's payload as it is."""
+    _check_size(packed, source, UNPACKED_LIMIT)
+    data = packed.data[packed.start : packed.end]
+    container = f"bzImage, not packed, at offset {packed.start:#x}"
+    return Payload(data, container, len(data), asks=("a payload that isn't packed",))
+
+
+def _container(kind: str, packing: Packing, packed: Packed) -> str:
+    return f"{kind}, {packed.size} bytes packed with {packing.name} at offset {packed.start:#x}"
+
+
+def _check_size(packed: Packed, source: str, limit: int = PACKED_LIMIT) -> None:
+    if packed.size > limit:
+        raise InputError(
+            f"{source}: offset {packed.start:#x}: expected a payload of at most {limit >> 20} MiB, found"
+            f" {packed.size:#x} bytes"
+        )
+
+
+def _refusal(error: Exception, packing: Packing, packed: Packed, source: str, reader: str) -> InputError:
+    """The one line that says why it can't be used, with what the reader would print."""
+    place = f"{source}: offset {packed.start:#x}: {packed.size} bytes"
+    end = unable(packing, in_bzimage=packed.start > 0) if reader != "Xen" else ""
+    if isinstance(error, Refused):
+        end = ', "xc_dom_find_loader: no loader found"' if error.words == INSANE else end
+        printed = f' and prints "{error.words}"' if error.words else ""
+        message = f"{place} packed with {packing.name}: {error}: {reader} refuses it{printed}{end}"
+        return RefusedPacking(message, error.words)
+    printed = words_for(packing, error) if reader == "Xen" else ""
+    return InputError(f"{place} can't be unpacked with {packing.name}: {error}{printed}{end}")
+
+
+def _is_bzimage(data: Data) -> bool:
+    return len(data) >= _HEADER_END and data[_HEADER_MAGIC : _HEADER_MAGIC + 4] == b"HdrS"
 
 
 def _in_bzimage(data: Data, source: str) -> tuple[int, int]:
@@ -120,183 +197,3 @@ def _in_bzimage(data: Data, source: str) -> tuple[int, int]:
             f" {size:#x} bytes at offset {offset:#x}"
         )
     return offset, size
-
-
-@frozen
-class _Packed:
-    """The packed bytes of a file, from ``start`` to ``end``, read piece by piece."""
-
-    data: Data
-    start: int
-    end: int
-
-    @property
-    def size(self) -> int:
-        return self.end - self.start
-
-    def piece(self, position: int, size: int) -> bytes:
-        """Up to ``size`` bytes from ``position`` on, which counts from the packed data's start."""
-        start = self.start + position
-        return bytes(self.data[start : min(start + size, self.end)])
-
-    def numbers(self, letters: str, position: int) -> tuple[int, ...]:
-        """The numbers at ``position`` in a format of the module `struct`."""
-        if position + struct.calcsize(letters) > self.size:
-            raise _Malformed("it ends early")
-        return struct.unpack_from(letters, self.data, self.start + position)
-
-
-@frozen
-class _Method:
-    """How a kernel may be packed: the name, what the packed data begins with, and what unpacks it."""
-
-    name: str
-    magic: bytes
-    unpack: Callable[[_Packed], Iterator[bytes]]
-
-
-class _Malformed(Exception):
-    """The packed data can't be what it seems to be; the message says why."""
-
-
-def _unpacked(method: _Method, packed: _Packed, source: str) -> bytearray:
-    limit = unpacked_limit(packed.size)
-    unpacked = bytearray()
-    try:
-        for chunk in method.unpack(packed):
-            if len(unpacked) + len(chunk) > limit:
-                raise _Malformed(f"expected at most {limit} bytes, found more")
-            unpacked += chunk
-    except _ERRORS as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(
-            f"{source}: offset {packed.start:#x}: {packed.size} bytes can't be unpacked with {method.name}: {reason}"
-        ) from error
-    return unpacked
-
-
-class _Decompressor(Protocol):
-    """How the standard library's decompressors look."""
-
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def needs_input(self) -> bool: ...
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
-
-
-def _stream(make: Callable[[], _Decompressor]) -> Callable[[_Packed], Iterator[bytes]]:
-    """Unpacks piecemeal, so that a limit is met before the memory is taken."""
-
-    def unpack(packed: _Packed) -> Iterator[bytes]:
-        decompressor = make()
-        position = 0
-        while not decompressor.eof:
-            piece = b""
-            if decompressor.needs_input:
-                piece = packed.piece(position, _CHUNK)
-                position += len(piece)
-                if not piece:
-                    raise _Malformed("it ends early")
-            yield decompressor.decompress(piece, _CHUNK)
-
-    return unpack
-
-
-class _Gunzip:
-    """zlib's decompressor in the shape of the others."""
-
-    def __init__(self) -> None:
-        self._inner = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-
-    @property
-    def eof(self) -> bool:
-        return self._inner.eof
-
-    @property
-    def needs_input(self) -> bool:
-        return not self._inner.unconsumed_tail
-
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
-        return self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
-
-
-def _unlz4(packed: _Packed) -> Iterator[bytes]:
-    """The legacy format: a magic number, then blocks, each with its packed size before it, all full but the last."""
-    position = len(_LZ4_MAGIC)
-    block = bytes(_LZ4_BLOCK)
-    while packed.size - position > 4:  # what is left then is the unpacked size
-        (size,) = packed.numbers("<I", position)
-        position += 4
-        if len(block) < _LZ4_BLOCK or size > packed.size - position:
-            raise _Malformed(f"expected the end at byte {position - 4:#x} of them, found {size:#x}")
-        block = lz4.block.decompress(packed.piece(position, size), uncompressed_size=_LZ4_BLOCK)
-        yield block
-        position += size
-
-
-def _unlzo(packed: _Packed) -> Iterator[bytes]:
-    """The format of lzop: a header, then blocks with both sizes and a checksum, up to one of size 0."""
-    position = _lzo_header(packed)
-    for _ in range(_LZO_BLOCKS):
-        (size,) = packed.numbers(">I", position)
-        if not size:
-            return
-        packed_size, _checksum = packed.numbers(">II", position + 4)
-        position += 12
-        if not 0 < packed_size <= size <= _LZO_BLOCK or packed_size > packed.size - position:
-            raise _Malformed(
-                f"the block at byte {position:#x} of them has {packed_size:#x} bytes for {size:#x}"
-            )
-        block = packed.piece(position, packed_size)
-        if packed_size < size:
-            block = _lzo_block(block, size)
-        if len(block) != size:
-            raise _Malformed(
-                f"the block at byte {position:#x} of them has {len(block):#x} bytes, not {size:#x}"
-            )
-        yield block
-        position += packed_size
-    raise _Malformed(f"expected at most {_LZO_BLOCKS} blocks, found more")
-
-
-def _lzo_block(block: bytes, size: int) -> bytes:
-    try:
-        return LZOCompressor.decompress(block, output_size_hint=size)
-    except LZOError as error:  # it may carry all that was unpacked
-        raise _Malformed(str(error.args[0])) from error
-
-
-def _lzo_header(packed: _Packed) -> int:
-    """Where the blocks begin: after versions, method, flags, mode, times, the file's name and a checksum."""
-    position = len(_LZO_MAGIC)
-    (version,) = packed.numbers(">H", position)
-    with_level = version >= _LZO_WITH_LEVEL
-    position += 8 if with_level else 7
-    (flags,) = packed.numbers(">I", position)
-    position += 8 if flags & _LZO_HAS_FILTER else 4
-    position += 12 if with_level else 8
-    (name_size,) = packed.numbers("B", position)
-    return position + 1 + name_size + 4
-
-
-_METHODS: Final = (
-    _Method("gzip", b"\x1f\x8b", _stream(_Gunzip)),
-    _Method("bzip2", b"BZh", _stream(bz2.BZ2Decompressor)),
-    _Method("xz", b"\xfd7zXZ\0", _stream(lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, MEMORY_LIMIT))),
-    _Method("lzma", b"\x5d\0", _stream(lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE, MEMORY_LIMIT))),
-    _Method("lzo", _LZO_MAGIC, _unlzo),
-    _Method("lz4", _LZ4_MAGIC, _unlz4),
-    _Method("zstd", b"\x28\xb5\x2f\xfd", _stream(zstd.ZstdDecompressor)),
-)
-
-_ERRORS: Final = (
-    _Malformed,
-    EOFError,
-    OSError,
-    ValueError,
-    lz4.block.LZ4BlockError,
-    lzma.LZMAError,
-    zlib.error,
-    zstd.ZstdError,
-)

@@ -32,8 +32,17 @@ KNOWN_SINCE: Final[Mapping[str, Version]] = {
     "options of 127 characters": (4, 10),
     "percentages": (4, 12),
     "asserts in the read-only walk": (4, 16),
+    "gzip": (3, 4),
+    "bzip2": (4, 0),
+    "lzma": (4, 0),
+    "lzo": (4, 1),
+    "xz": (4, 2),
+    "a payload that isn't packed": (4, 2),
+    "a packed file that is no bzImage": (4, 2),
+    "lz4": (4, 4),
+    "zstd": (4, 15),
 }
-"""The first release that knows a note of the image, a part of the option dom0_mem, or what the builder does since."""
+"""The first release that knows a note of the image, how it is packed, a part of dom0_mem, or what the builder does since."""
 
 
 @frozen

@@ -257,7 +257,7 @@ class _Draft:
 
 _AHEAD: Final = 16 << 10
 """No label reaches so far with its value, in characters."""
-_BEHIND: Final = 240
+BEHIND: Final = 240
 """How much of a line is looked at before a label."""
 
 
@@ -298,18 +298,25 @@ class Window:
 
     def matches(self, pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:
         """Every match in all of the text, each in the ``text`` that there is then: none reaches far."""
-        at = 0
-        while not self.last:
-            start = max(0, at - _BEHIND)
-            self.move(start)
-            at -= start
-            end = len(self.text) if self.last else len(self.text) - _AHEAD
-            for match in pattern.finditer(self.text, at):
+        past = 0
+        for at, end in self.stretches():
+            begin = at + past
+            for match in pattern.finditer(self.text, begin):
                 if match.start() >= end:
                     break
-                at = match.end()
+                begin = match.end()
                 yield match
-            at = max(at, end)
+            past = max(0, begin - end)
+
+    def stretches(self) -> Iterator[tuple[int, int]]:
+        """All of the text, stretch by stretch: from where to where something may begin in the ``text`` that there is then."""
+        at = 0
+        while not self.last:
+            start = max(0, at - BEHIND)
+            self.move(start)
+            end = len(self.text) if self.last else max(at - start, len(self.text) - _AHEAD)
+            yield at - start, end
+            at = end
 
 
 class _Reader:
@@ -374,7 +381,7 @@ class _Reader:
                 raise InputError(
                     f"{self.source}: expected at most {limit} of Xen's labels, found more{RAISED}"
                 )
-            before = window.text[max(0, match.start() - _BEHIND) : match.start()].rpartition("\n")[2]
+            before = window.text[max(0, match.start() - BEHIND) : match.start()].rpartition("\n")[2]
             if not before or not (before[-1].isalnum() or before[-1] in "_-'\"`"):
                 label = re.sub(r"[\s>|]+", " ", match[0])
                 label = re.sub(r"^Dom[0-9]+", "Dom0", label)

@@ -33,7 +33,7 @@ from .check_log_figures import (
     orders,
     p2m_size,
 )
-from .check_log_findings import Finding, Kind, title, whole_pages
+from .check_log_findings import PANIC, Finding, Kind, title, whole_pages
 from .check_log_xen import start_info_size
 
 __all__ = ["Finding", "Judgement", "Kind", "Outcome", "as_dict", "as_lines", "check_boot", "check_boots"]
@@ -109,7 +109,13 @@ class Judgement:
 
     @property
     def verdict(self) -> str:
-        """One line on the whole boot."""
+        """One line on the whole boot, and on what Xen said of it last."""
+        said = [each.message for each in self.findings if each.figure == PANIC]
+        words = said[-1].split('"')[1] if said else ""
+        return f'{self._verdict}; Xen says "{words}"' if words else self._verdict
+
+    @property
+    def _verdict(self) -> str:
         count = f"n = {self.nr_pt_pages}" if self.nr_pt_pages is not None else "n unknown"
         by = f" by the rule {self.rule.name!r} (Xen {self.rule.carried_by})" if self.rule else ""
         match self.outcome:

@@ -6,6 +6,7 @@ such as ``page_tables.end``, so that the figure at fault can be told from severa
 
 from collections.abc import Iterable
 from enum import Enum
+from typing import Final
 
 from attrs import frozen
 
@@ -13,6 +14,9 @@ from ..layouts.arrangement import ENTRY, LABELS
 from ..layouts.layout import ADDRESS_LIMIT, Segment
 from ..layouts.paging import PAGE_SIZE
 from .boot_log import Boot
+
+PANIC: Final = "panic"
+"""The figure of a finding on what Xen said of the boot; its message begins with the words."""
 
 
 class Kind(Enum):

@@ -15,6 +15,7 @@ from attrs import field, frozen
 from ..edge.errors import InputError
 from ..edge.limits import raised_by
 from ..layouts.arrangement import LABELS
+from ..layouts.host_map import HostMap, places, sentences
 from ..layouts.layout import ADDRESS_LIMIT, Layout, Segment
 from ..layouts.layout_json import as_dict as layout_as_dict
 from ..layouts.paging import PAGE_SIZE, Level
@@ -121,6 +122,8 @@ class Picture:
     runs: tuple[Run, ...]
     rows: tuple[Row, ...]
     says: tuple[str, ...]
+    host: tuple[Piece, ...] = ()
+    """What of the region lies over what isn't RAM on the host, if its map is known."""
 
     @property
     def size(self) -> int:
@@ -159,10 +162,13 @@ def picture_of(
     version: XenVersion | None = None,
     report: Report | None = None,
     times: int | None = None,
+    host: HostMap | None = None,
 ) -> Picture:
     """What there is to draw of a layout; ``source`` says where it comes from, ``report`` spares replaying it.
 
-    The machine takes on ``times`` its limit; ``None`` where that can't be raised.
+    The machine takes on ``times`` its limit; ``None`` where that can't be raised. ``host`` is the memory map of the host
+    that it is for.
+
     Raises `InputError` where there is nothing that could be drawn: no region, or tables outside of it.
     """
     where = f"{source}: " if source else ""
@@ -206,8 +212,21 @@ def picture_of(
         frames=frames,
         runs=() if report is None else tuple(_runs(report)),
         rows=() if report is None else _rows(layout, report),
-        says=says,
+        says=says if host is None else (*says, *_met(layout, host)),
+        host=() if host is None else tuple(_not_ram(host, span)),
     )
+
+
+def _not_ram(host: HostMap, span: int) -> Iterator[Piece]:
+    """The region's addresses count as dom0's memory does, from v_start on."""
+    for each in host.not_ram(0, span):
+        yield Piece("host", f"on the host {each.kind}", each.start, each.end - each.start)
+
+
+def _met(layout: Layout, host: HostMap) -> Iterator[str]:
+    segments = {name: getattr(layout, name) for name in LABELS}
+    for name, said in sentences(host, places(segments, layout.v_start, layout.total.size, None, 0)):
+        yield f"{LABELS.get(name, 'Host')}: {said}"
 
 
 def as_dict(picture: Picture) -> dict[str, Any]:
@@ -218,6 +237,7 @@ def as_dict(picture: Picture) -> dict[str, Any]:
         "layout": layout_as_dict(picture.layout),
         "pieces": [_piece_as_dict(each) for each in picture.pieces],
         "elsewhere": [_piece_as_dict(each) for each in picture.elsewhere],
+        "host": [{**_piece_as_dict(each), "title": each.title} for each in picture.host],
         "frames": [
             {"first": each.first, "count": each.count, "level": each.level or None, "state": each.state}
             for each in picture.runs

@@ -85,6 +85,7 @@ def picture_svg(picture: Picture, *, name: str = "picture", alone: bool = True) 
     title = f"The region, to scale: {amount(picture.size)} from v_start to v_end"
     if picture.span > picture.size:
         title += f", and {amount(picture.span - picture.size)} beyond it"
+    title += "; outlined: what isn't RAM on the host" if picture.host else ""
     before = whole
     # Where the end is nearly all of the region, one bar is enough for both.
     if picture.tail.start * 4 > picture.span:
@@ -131,6 +132,7 @@ def _bar(drawing: _Drawing, picture: Picture, scale: _Scale, title: str, *, ende
     ]
     top = _callouts(drawing, scale, shown)
     drawing.parts += _drawn(picture, scale, _within(picture, scale), top, _BAR)
+    drawing.parts += _host(picture, scale, top)
     drawing.y = top + _BAR
     if ended:
         _end_marks(drawing, picture, scale)
@@ -167,6 +169,17 @@ def _drawn(picture: Picture, scale: _Scale, parts: list[_Part], y: float, height
             middle = scale.x(each.offset) + scale.width(each.size) / 2
             yield label(middle, y + height / 2 - 2, each.piece.title, _SIZE, "middle", "halo")
             yield label(middle, y + height / 2 + 11, each.told, 10, "middle", "halo")
+
+
+def _host(picture: Picture, scale: _Scale, top: float) -> Iterator[str]:
+    """What isn't RAM on the host, outlined over the bar."""
+    low, high = scale.window.start, scale.window.stop
+    for each in picture.host:
+        start, end = max(each.offset, low), min(each.end, high)
+        if start < end:
+            told = f"{each.title}: {each.offset:#x} to {each.end:#x} of dom0's memory"
+            outline = rectangle(scale.x(start), top - 3, scale.width(end - start), _BAR + 6, "astray", told)
+            yield element("g", outline, class_="host", data_bytes=str(end - start))
 
 
 def _wide(part: _Part) -> float:

@@ -72,6 +72,9 @@ def _bar(picture: Picture, window: range, width: int, *, ended: bool) -> Iterato
     """A bar, its addresses, and below an ``ended`` one the 4 MiB lines and the room that must be left."""
     cells = width - 2
     yield f"|{_filled(picture.pieces, window, cells)}|"
+    if picture.host:
+        marks = (any(_overlap(each, *cell) > 0 for each in picture.host) for cell in _cells(window, cells))
+        yield "".join((" ", *("%" if marked else " " for marked in marks))).rstrip()
     if ended:
         yield _marks(picture, window, width)
     first, last = (f"{picture.address(each):#x}" for each in (window.start, window.stop))
@@ -189,6 +192,7 @@ def _legend(picture: Picture, width: int) -> Iterator[str]:
     told = [f"{_LETTERS[name]} {title}" for name, title in names]
     states = {run.state for run in picture.runs}
     told += [f"{mark} {state}" for state, mark in _WRONG.items() if state in states]
+    told += ["% not RAM on the host"] if picture.host else []
     if picture.grid(picture.tail, (width - 2) // 2):
         told.append("^ a 4 MiB line")
     line = ""

@@ -11,6 +11,7 @@ from ..layouts.layout import Configuration, Layout
 from ..layouts.layout_json import as_dict as layout_as_dict
 from ..machine.arrange import arrange
 from ..machine.loading import Fate
+from ..xen.as_it_is import AsItIs
 from ..xen.booting import Booted
 from ..xen.fidelity import Comparison, Difference, EntryDifference
 from ..xen.random_boots import RandomBoot, rows
@@ -45,6 +46,16 @@ def lines(booted: Booted) -> Iterator[str]:
         yield "No difference."
 
 
+def file_lines(first: AsItIs) -> Iterator[str]:
+    """A file that was booted as it is: what became of it, and what was foretold."""
+    yield f"The file as it is: {xen_version(first.text)}, {first.seconds:.1f} s: {first.end}."
+    if first.refusal is not None:
+        yield f"Foretold: {first.refusal}."
+    yield from _differences(first.differences)
+    if not first.differences:
+        yield "No difference."
+
+
 def many_lines(boots: Sequence[RandomBoot], seed: int, jobs: int, seconds: float) -> Iterator[str]:
     """Many boots: those that differ, each with a command that boots it again, and a table of all."""
     for each in boots:
@@ -67,12 +78,30 @@ def many_lines(boots: Sequence[RandomBoot], seed: int, jobs: int, seconds: float
     yield f"Seed {seed}, {jobs} at a time: {seconds:.0f} s, {len(boots) / seconds:.1f} boots a second."
 
 
-def as_dict(booted: Booted) -> dict[str, Any]:
-    """One boot as plain data: entries in hexadecimal, counts as numbers."""
+def file_as_dict(first: AsItIs) -> dict[str, Any]:
+    """A file that was booted as it is, and that Xen has to refuse, as plain data."""
+    return {
+        "schema": "ptproof-boot/1",
+        "xen": xen_version(first.text),
+        "seconds": round(first.seconds, 2),
+        **_first_look(first),
+    }
+
+
+def _first_look(first: AsItIs | None) -> dict[str, Any]:
+    if first is None:
+        return {}
+    differences = [_difference(each) for each in first.differences]
+    return {"as_it_is": {"seen": first.end, "refusal": first.refusal, "differences": differences}}
+
+
+def as_dict(booted: Booted, first: AsItIs | None = None) -> dict[str, Any]:
+    """One boot as plain data: entries in hexadecimal, counts as numbers; ``first`` is of the file as it is."""
     return {
         "schema": "ptproof-boot/1",
         "xen": xen_version(booted.recording.text),
         "seconds": round(booted.seconds, 2),
+        **_first_look(first),
         **_compared(booted.recording.configuration, booted.comparison),
         "xen_slots": [
             {"frame": slot.frame, "index": slot.index, "name": slot.name, "entry": hex(slot.value)}

@@ -4,7 +4,7 @@ The schema is ``ptproof-check/1``. Memory is in pages of 4 KiB and lengths are i
 programs hold numbers as floats.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, Self
 
 from attrs import evolve, frozen
@@ -17,14 +17,20 @@ from ..layouts.layout import Configuration
 from ..layouts.layout_json import as_dict as layout_as_dict
 from ..layouts.paging import PAGE_SHIFT, PAGE_SIZE
 from ..logic.verdict import Error, Proved, Refuted, Unknown, Vacuous, Verdict
+from ..machine.host_memory import Memories
 from .proof_report import counted
 
 SCHEMA: Final = "ptproof-check/1"
 _SUFFIXES: Final = ((30, "G"), (20, "M"), (10, "K"))
 
 
-def lines(checked: Checked, configuration: Configuration, image: str) -> Iterator[str]:
-    """A line for each question, the verdict first; below it what breaks it, and what happens then."""
+def lines(
+    checked: Checked, configuration: Configuration, image: str, met: Sequence[Memories] | None = None
+) -> Iterator[str]:
+    """A line for each question, the verdict first; below it what breaks it, and what happens then.
+
+    ``met`` is what can lie over what isn't RAM on the host, if a host was asked of.
+    """
     yield from _boots(checked)
     told = False
     for each in sorted(checked.answers, key=lambda answer: answer.beyond):
@@ -38,6 +44,8 @@ def lines(checked: Checked, configuration: Configuration, image: str) -> Iterato
         why = _why_answered(each, checked.limits)
         if why:
             yield f"    {why}"
+    if met is not None:
+        yield from (f"host    {each}" for each in met or ("nothing can lie over what isn't RAM on the host",))
     yield summary(checked)
 
 
@@ -76,7 +84,9 @@ def _so_many(count: int, word: str) -> str:
             return f"{count} {word}"
 
 
-def as_dict(checked: Checked, configuration: Configuration, image: str) -> dict[str, Any]:
+def as_dict(
+    checked: Checked, configuration: Configuration, image: str, met: Sequence[Memories] | None = None
+) -> dict[str, Any]:
     """The same as plain data."""
     return {
         "schema": SCHEMA,
@@ -96,6 +106,7 @@ def as_dict(checked: Checked, configuration: Configuration, image: str) -> dict[
             "initrd_len": _least(checked.boots, "initrd_len"),
             "least_proved": checked.least,
         },
+        "host": None if met is None else [_met_as_dict(each) for each in met],
         "answers": [
             {
                 "id": each.question.id,
@@ -113,6 +124,18 @@ def as_dict(checked: Checked, configuration: Configuration, image: str) -> dict[
             }
             for each in checked.answers
         ],
+    }
+
+
+def _met_as_dict(met: Memories) -> dict[str, Any]:
+    over = met.conflict.over
+    return {
+        "segment": met.conflict.name,
+        "over": [hex(over.start), hex(over.end)],
+        "kind": over.kind,
+        "least": hex(met.least),
+        "most": hex(met.most),
+        "says": str(met),
     }
 
 

@@ -1,10 +1,11 @@
 """An image's facts as text for people and as plain data for JSON, each with where it came from.
 
-The schema, ``ptproof-image/1``, is one object: ``schema``; ``file``; ``container``, in words; ``elf_size`` in
-bytes; ``notes_in``, one of ``PT_NOTE``, ``SHT_NOTE`` and ``__xen_guest``; ``segments``, ``notes`` and ``facts``.
-An address or size is a text such as ``"0xffffffff80000000"``, since many programs hold numbers as floats; what an
-image does not give is ``null``. Each of ``facts`` is an object of ``value`` and ``source``. ``not_for_dom0`` and
-``not_for_domu`` say why the image isn't for one, if it isn't; ``warnings`` what Xen doesn't load right.
+The schema, ``ptproof-image/1``, is one object: ``schema``; ``file``; ``container``, in words; ``remarks``, what is odd
+about it, in sentences; ``elf_size`` in bytes; ``notes_in``, one of ``PT_NOTE``, ``SHT_NOTE`` and ``__xen_guest``;
+``segments``, ``notes`` and ``facts``. An address or size is a text such as ``"0xffffffff80000000"``, since many
+programs hold numbers as floats; what an image does not give is ``null``. Each of ``facts`` is an object of ``value``
+and ``source``. ``not_for_dom0`` and ``not_for_domu`` say why the image isn't for one, if it isn't; ``warnings`` what
+Xen doesn't load right.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -48,6 +49,7 @@ def as_dict(image: Image) -> dict[str, Any]:
         "schema": SCHEMA,
         "file": image.source,
         "container": image.container,
+        "remarks": list(image.remarks),
         "elf_size": hex(image.size),
         "notes_in": image.origin.value,
         "segments": [_segment(each) for each in image.segments],
@@ -93,6 +95,7 @@ def report(image: Image) -> str:
             f"file:      {one_line(image.source)}",
             f"container: {image.container}",
             f"ELF size:  {image.size} bytes",
+            *(f"warning:   {one_line(each)}" for each in image.remarks),
             "",
             "segments:",
             *_columns(
@@ -116,7 +119,7 @@ def report(image: Image) -> str:
 def _unfit(image: Image) -> Iterator[str]:
     """What Xen doesn't load right, and what the image isn't for, and why."""
     reasons = (("dom0", image.not_for_dom0), ("domU", image.not_for_domu))
-    lines = [f"warning: {each}" for each in image.warnings]
+    lines = [f"warning: {one_line(each)}" for each in image.warnings]
     lines += [f"not for {what}, because {one_line(why)}" for what, why in reasons if why is not None]
     if lines:
         yield from ("", *lines)

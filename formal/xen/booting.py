@@ -10,10 +10,11 @@ from threading import Event
 from attrs import evolve, field, frozen
 
 from ..edge.errors import InputError
-from ..images.elf_file import Data
+from ..images.elf_file import Data, read_elf
 from ..images.image import Image, parse_image
 from ..images.image_writer import SPIN, image_of
 from ..images.kernel_payload import payload
+from ..images.packing_rules import UNPACKED_LIMIT
 from ..layouts.layout import ADDRESS_LIMIT, Configuration, Layout, Segment
 from ..machine.arrange import TooLarge, arrange
 from ..machine.builder import Domain, ImpossibleLayout, empty_domain
@@ -89,7 +90,11 @@ def spinning_kernel(data: Data, source: str) -> tuple[Image, Kernel]:
         InputError: Xen would refuse it, or its entry isn't in the file.
     """
     image = parse_image(data, source)
-    elf = bytearray(payload(data, source).data)
+    unpacked = payload(data, source).data
+    headers_end = read_elf(unpacked, source, image.size).section_table.end
+    elf = bytearray(unpacked).ljust(
+        min(headers_end, UNPACKED_LIMIT), b"\0"
+    )  # where Xen takes what memory holds
     entry = (image.virt_entry.value - image.virt_offset.value) % ADDRESS_LIMIT
     loaded = [segment for segment in image.segments if segment.loaded]
     for segment in loaded:
@@ -125,7 +130,7 @@ def boot(
         Cancelled: as `real_xen.running`.
     """
     kernel = kernel or kernel_of(configuration)
-    memory = _memory(configuration, len(kernel.image))
+    memory = memory_for(configuration, len(kernel.image) + configuration.initrd_len)
     started = time.monotonic()
     with running(
         found,
@@ -172,8 +177,8 @@ def expected(
         raise InputError(f"this boot can't be compared: {error}") from error
 
 
-def _memory(configuration: Configuration, image_size: int) -> int:
-    """The machine's memory, in bytes. Raises `InputError` if there is none so large."""
+def memory_for(configuration: Configuration, modules: int) -> int:
+    """The memory of a machine that boots it with modules of so many bytes. Raises `InputError` if none is so large."""
     if configuration.shim:
         raise InputError("the PV shim isn't a dom0: it can't be booted here")
     try:
@@ -182,7 +187,7 @@ def _memory(configuration: Configuration, image_size: int) -> int:
         raise InputError(f"this can't be booted here: {error}") from error
     # What Xen refuses for want of memory needs none.
     allocation = min(allocation, configuration.nr_pages)
-    memory = machine_memory(configuration.nr_pages, allocation, image_size + configuration.initrd_len)
+    memory = machine_memory(configuration.nr_pages, allocation, modules)
     if memory is None:
         raise InputError(
             f"this can't be booted here: dom0 has {configuration.nr_pages} pages, and {allocation} of them side by "

@@ -88,7 +88,7 @@ def originals() -> list[bytes]:
     ]
     written = [pv_image()[:0x400], pv_image(mode=COMPAT)[:0x400], pv_image(mode=X86_64, virt_base=1 << 31)]
     packed = [
-        wrap for name in PACKERS for wrap in (bzimage(with_size(name, plain[0])), PACKERS[name](plain[3]))
+        wrap for name in PACKERS for wrap in (bzimage(with_size(name, plain[0])), with_size(name, plain[3]))
     ]
     return [*plain, *written, *packed, bzimage(plain[0])]
 

@@ -43,6 +43,8 @@ from ptproof.formal.logs.boot_log import all_boots, log_text, read_boots
 from ptproof.formal.logs.check_log import as_dict, as_lines, check_boots
 from ptproof.formal.logs.domu_log import builders_refusal, judge_log
 from ptproof.formal.logs.domu_records import judge_all, looks_like_records, read_records
+from ptproof.formal.logs.memory_map import with_maps
+from ptproof.formal.logs.xen_messages import messages_in, panic_findings
 from ptproof.formal.machine.replay import ImpossibleLayout, TooLarge, check_work, replay
 from ptproof.formal.pictures.picture import picture_of
 from ptproof.formal.pictures.picture_svg import picture_svg
@@ -199,7 +201,7 @@ def logs() -> list[bytes]:
     small = [each for each in (*found, *arranged) if len(each) < 6000]
     return [
         *small,
-        *(each.read_bytes() for each in sorted((DATA / "field").glob("domu*.log"))),
+        *(each.read_bytes() for each in sorted((DATA / "field").glob("[de]*.log"))),
         small[0] + small[1],
         small[2].replace(b"->", b"-&gt;"),
         small[3].decode().encode("utf-16"),
@@ -209,14 +211,16 @@ def logs() -> list[bytes]:
 def check_log(data: bytes) -> bool:
     """It is judged, and the judgement can be written down."""
     text = log_text(data, "hostile")
-    domus, boots = judge_log(text, "hostile"), all_boots(text, "hostile")
-    if not domus and not boots and looks_like_records(data):
-        return check_records(data)
     builders_refusal(text)
+    domus = judge_log(text, "hostile")
+    if not domus and looks_like_records(data) and not all_boots(text, "hostile"):
+        return check_records(data)
+    boots = all_boots(text, "hostile") if domus else read_boots(text, "hostile")
     for judged in domus:
         assert judged.lines()
         json.dumps(judged.as_dict())
-    for each in check_boots(boots, count_rules()):
+    panic_findings(boots, messages_in(text))
+    for each in with_maps(check_boots(boots, count_rules()), text):
         assert each.status in (0, 1, 2)
         assert as_lines(each)
         json.dumps(as_dict(each))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..arguments import add_json, number, set_files
+from .image import warn_of
 from .layout import (
     ADDRESSES,
     add_options,
@@ -17,10 +18,11 @@ from .layout import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ...layouts.layout import Configuration, Layout
     from ...reports.boot_report import NotBooted
+    from ...xen.as_it_is import AsItIs
     from ...xen.booting import Booted, Kernel
     from ...xen.random_boots import Progress
     from ...xen.real_xen import Programs
@@ -37,7 +39,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "boot",
         help="boot a layout on a real Xen under QEMU and compare its page tables entry by entry",
-        description="Boots an image, or one made for the addresses, on a real Xen under QEMU. Compares what Xen "
+        description="Boots an image, or one made for the addresses, on a real Xen under QEMU. An image is booted as it "
+        "is first, and then a copy of it that loops at its entry. Compares what Xen "
         "printed, and every entry of every page-table frame in the machine's memory, with the frame machine. Also "
         "tells whether Xen refuses the layout, or dies of it, as foretold. Status 0 when all is as the model has "
         "it, 1 when something differs. docs/fidelity.md says what is compared. Numbers are decimal or 0x..., and "
@@ -77,9 +80,9 @@ def run(arguments: argparse.Namespace) -> int:
     _check(arguments)
     if arguments.counterexample is not None:
         return _counterexample(arguments)
-    chosen = None if arguments.random is not None else _chosen(arguments)
+    one = _one_of(arguments) if arguments.random is None else _many
     with interruptible(), programs(arguments.xen, arguments.qemu) as found:
-        return _one(arguments, found, *chosen) if chosen else _many(arguments, found)
+        return one(arguments, found)
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -170,21 +173,57 @@ def worst(booted: "Sequence[Booted | NotBooted]") -> int:
     return Status.DIFFERS if differ else Status.AS_EXPECTED
 
 
-def _chosen(arguments: argparse.Namespace) -> "tuple[Configuration, Kernel]":
-    """What is to be booted: by an image or by addresses."""
+def _one_of(arguments: argparse.Namespace) -> "Callable[[argparse.Namespace, Programs], int]":
+    """What boots the one that was asked for: by an image or by addresses."""
+    from functools import partial
+
     from attrs import evolve
 
     from ...edge.files import read_input, title
     from ...images.image import READ_LIMIT
-    from ...xen.booting import kernel_of, spinning_kernel
+    from ...xen.booting import kernel_of
 
     if arguments.image:
         refuse_addresses(arguments)
-        image, kernel = spinning_kernel(read_input(arguments.image, READ_LIMIT), title(arguments.image))
-        configuration = image.configuration(_pages(arguments), initrd_len(arguments))
-        return configuration, kernel
+        return partial(
+            _file,
+            nr_pages=_pages(arguments),
+            data=read_input(arguments.image, READ_LIMIT),
+            source=title(arguments.image),
+        )
     configuration = evolve(from_addresses(arguments)[0], nr_pages=_pages(arguments))
-    return configuration, kernel_of(configuration)
+    return partial(_one, configuration=configuration, kernel=kernel_of(configuration))
+
+
+def _file(
+    arguments: argparse.Namespace, found: "Programs", *, nr_pages: int, data: bytes, source: str
+) -> int:
+    """Boot a file as it is, and then a copy with a loop at its entry, whose tables can be compared."""
+    from ...edge.errors import InputError
+    from ...edge.exit_status import Status
+    from ...edge.files import write_json
+    from ...edge.outside import say
+    from ...reports.boot_report import file_as_dict, file_lines
+    from ...xen.as_it_is import boot_as_it_is
+    from ...xen.booting import spinning_kernel
+
+    length = initrd_len(arguments)
+    first, image = boot_as_it_is(found, data, source, nr_pages=nr_pages, initrd_len=length)
+    if arguments.json != "-":
+        say(file_lines(first))
+    if image is not None:
+        warn_of(image)
+        _, kernel = spinning_kernel(data, source)
+        if arguments.json != "-":
+            print("A copy of it, unpacked, with a loop at its entry:")
+        return _one(
+            arguments, found, configuration=image.configuration(nr_pages, length), kernel=kernel, first=first
+        )
+    if arguments.record is not None:
+        raise InputError(f"argument --record: expected a file that Xen takes: {first.refusal}")
+    if arguments.json is not None:
+        write_json(arguments.json, file_as_dict(first))
+    return Status.DIFFERS if first.differences else Status.AS_EXPECTED
 
 
 def _pages(arguments: argparse.Namespace) -> int:
@@ -199,9 +238,14 @@ def _pages(arguments: argparse.Namespace) -> int:
 
 
 def _one(
-    arguments: argparse.Namespace, found: "Programs", configuration: "Configuration", kernel: "Kernel"
+    arguments: argparse.Namespace,
+    found: "Programs",
+    *,
+    configuration: "Configuration",
+    kernel: "Kernel",
+    first: "AsItIs | None" = None,
 ) -> int:
-    """Boot one."""
+    """Boot one; ``first`` is what came of the file as it is."""
     from ...edge.exit_status import Status
     from ...edge.files import write_json
     from ...edge.outside import say
@@ -213,10 +257,11 @@ def _one(
     if arguments.record is not None:
         save(booted.recording, arguments.record)
     if arguments.json is not None:
-        write_json(arguments.json, as_dict(booted))
+        write_json(arguments.json, as_dict(booted, first))
     if arguments.json != "-":
         say(lines(booted))
-    return Status.DIFFERS if booted.comparison.differences else Status.AS_EXPECTED
+    differs = booted.comparison.differences or (first and first.differences)
+    return Status.DIFFERS if differs else Status.AS_EXPECTED
 
 
 def _many(arguments: argparse.Namespace, found: "Programs") -> int:

@@ -2,7 +2,8 @@
 
 import argparse
 
-from ..arguments import add_json, number, set_files
+from ..arguments import add_host_map, add_json, number, set_files
+from .image import warn_of
 
 SECONDS = 120
 MOST_MEMORY = {64: 256 << 30, 32: 128 << 30}
@@ -31,6 +32,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         default=SECONDS,
         help=f"kill a solver process after S seconds on one question (default: {SECONDS})",
     )
+    add_host_map(parser, "tell with which memory the image")
     parser.add_argument(
         "--max-memory",
         metavar="SIZE",
@@ -45,13 +47,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="what takes a longer initrd than that doesn't decide the status (default: 256M)",
     )
     add_json(parser, "all answers")
-    set_files(parser, reads=("image",))
+    set_files(parser, reads=("image", "host_map"))
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Read the image, ask, tell."""
     from ...edge.errors import NothingSelected
+    from ...edge.exit_status import Status
     from ...edge.files import write_json
     from ...edge.outside import say
     from ...edge.progress import on_terminal
@@ -59,17 +62,23 @@ def run(arguments: argparse.Namespace) -> int:
     from ...images.image_check import check
     from ...images.image_questions import Limits, questions
     from ...layouts.paging import PAGE_SIZE
+    from ...logs.memory_map import read_map
+    from ...machine.host_memory import memories
     from ...reports.image_check_report import as_dict, lines
 
-    configuration = read_image(arguments.image).configuration(0)
+    host = None if arguments.host_map is None else read_map(arguments.host_map)
+    image = warn_of(read_image(arguments.image))
+    configuration = image.configuration(0)
     asked = questions(configuration)
     if asked is None:
         raise NothingSelected("nothing that is installed has a question for an image")
     most = arguments.max_memory or MOST_MEMORY[configuration.mode.bits]
     within = Limits(nr_pages=most // PAGE_SIZE, initrd_len=arguments.max_initrd)
     found = check(asked, within=within, seconds=arguments.timeout, progress=on_terminal())
+    met = None if host is None else tuple(memories(configuration, host))
     if arguments.json is not None:
-        write_json(arguments.json, as_dict(found, configuration, arguments.image))
+        write_json(arguments.json, as_dict(found, configuration, arguments.image, met))
     if arguments.json != "-":
-        say(lines(found, configuration, arguments.image))
-    return found.status
+        say(lines(found, configuration, arguments.image, met))
+    fatal = image.is_linux and any(each.conflict.fatal for each in met or ())
+    return max(found.status, Status.DIFFERS if fatal else Status.AS_EXPECTED)

@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING
 from ..arguments import add_json, add_limit, set_files
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ...layouts.count_rule import CountRule
+    from ...logs.boot_log import Boot
+    from ...logs.boot_log_text import Blocks
     from ...logs.check_log import Judgement, Outcome
     from ...logs.domu_records import DomuJudgement
+    from ...logs.xen_messages import Said
+
+    Judge = Callable[[], tuple[list[Judgement], Sequence[DomuJudgement]]]
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -41,27 +46,33 @@ def run(arguments: argparse.Namespace) -> int:
 
     from ...edge.errors import InputError
     from ...edge.exit_status import Status
-    from ...edge.files import write_json
+    from ...edge.files import title, write_json
     from ...edge.outside import say
     from ...layouts.count_rule import count_rules
     from ...logic.verdict import MachineDisagreesError
-    from ...logs.check_log import Judgement, Outcome, as_dict, as_lines
+    from ...logs.check_log import Judgement, as_dict, as_lines
     from ...logs.domu_records import DomuJudgement
 
     rules = count_rules()
     judgements: list[Judgement] = []
     domus: list[DomuJudgement] = []
     complaints: list[str] = []
+    panics: list[dict[str, object]] = []
     disagrees = False
     for name in arguments.files:
         lines: list[list[str]] = []
+        said: Sequence[Said] = ()
         try:
-            checked, found = _judge(name, rules, arguments.limit)
+            said, judge = _read(name, rules, arguments.limit)
+            lines = [[f"{title(name)}:{each.line}: panic: {each.sentence}"] for each in said]
+            checked, found = judge()
+            panics += ({"file": title(name), **each.as_dict()} for each in (() if checked else said))
             judgements += checked
             domus += found
-            lines = [*(as_lines(each) for each in checked), *(each.lines() for each in found)]
+            lines = [*([as_lines(each) for each in checked] or lines), *(each.lines() for each in found)]
         except InputError as error:
             complaints.append(str(error))
+            panics += ({"file": title(name), **each.as_dict()} for each in said)
             say([f"ptproof: {error}"], sys.stderr)
         except MachineDisagreesError as error:
             disagrees = True
@@ -70,42 +81,84 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.json != "-":
             for each in lines:
                 say(each[-1:] if arguments.quiet else each)
+    shown = {
+        "boots": [as_dict(each) for each in judgements],
+        "domus": [each.as_dict() for each in domus],
+        "panics": panics,
+    }
     if arguments.json is not None:
-        shown = {
-            "boots": [as_dict(each) for each in judgements],
-            "domus": [each.as_dict() for each in domus],
-        }
         write_json(arguments.json, {"schema": "ptproof-check-log/1", **shown, "errors": complaints})
     if arguments.json != "-":
         _sum_up("boots", [each.outcome for each in judgements])
         _sum_up("domUs", [each.outcome for each in domus])
+    return max(
+        [
+            _status(judgements, domus),
+            *((Status.FAILED if disagrees else Status.BAD_INPUT) for _ in complaints),
+        ]
+    )
+
+
+def _status(judgements: "Sequence[Judgement]", domus: "Sequence[DomuJudgement]") -> int:
+    """The worst of all; where all that there was is out of scope nothing could be checked."""
+    from ...edge.exit_status import Status
+    from ...logs.check_log import Outcome
+
     statuses = [each.status for each in judgements] + [each.status for each in domus]
-    told = Status.FAILED if disagrees else Status.BAD_INPUT
     if judgements and not domus and all(each.outcome is Outcome.OUT_OF_SCOPE for each in judgements):
-        statuses.append(Status.BAD_INPUT)  # nothing could be checked
-    return max([*statuses, *(told for _ in complaints)])
+        statuses.append(Status.BAD_INPUT)
+    return max([Status.AS_EXPECTED, *statuses])
 
 
-def _judge(
-    name: str, rules: "Sequence[CountRule]", limit: int
-) -> "tuple[list[Judgement], Sequence[DomuJudgement]]":
-    """What is to be said of each boot and each domU in a file. Raises `InputError`, also where there is none."""
-    from ...edge.errors import InputError
+def _read(name: str, rules: "Sequence[CountRule]", limit: int) -> "tuple[Sequence[Said], Judge]":
+    """What Xen says in a file, and what judges each boot and each domU in it. Both raise `InputError`."""
+    from functools import partial
+
     from ...edge.files import read_input, title
     from ...edge.limits import RAISED
-    from ...logs.boot_log import LIMIT, NO_BOOT, all_boots, log_text
-    from ...logs.check_log import check_boots
-    from ...logs.domu_log import builders_refusal, judge_log
+    from ...logs.boot_log import LIMIT, all_boots, log_text
+    from ...logs.domu_log import judge_log
     from ...logs.domu_records import judge_all, looks_like_records, read_records
+    from ...logs.xen_messages import messages_in
 
     source, data = title(name), read_input(name, LIMIT * limit, RAISED)
     text = log_text(data, source, limit)
     domus, boots = judge_log(text, source, limit), all_boots(text, source, limit)
-    if domus or boots:
-        return check_boots(boots, rules, limit), domus
-    if looks_like_records(data):
-        return [], judge_all(read_records(data, source, limit), limit)
-    raise InputError(f"{source}: {builders_refusal(text) or NO_BOOT}")
+    if not domus and not boots and looks_like_records(data):
+        records = read_records(data, source, limit)
+        return (), lambda: ([], judge_all(records, limit))
+    said = messages_in(text, source, limit)
+    return said, partial(_judged, text, source, rules, limit, boots=boots, domus=domus, said=said)
+
+
+def _judged(
+    text: "Blocks",
+    source: str,
+    rules: "Sequence[CountRule]",
+    limit: int,
+    *,
+    boots: "Sequence[Boot]",
+    domus: "Sequence[DomuJudgement]",
+    said: "Sequence[Said]",
+) -> "tuple[list[Judgement], Sequence[DomuJudgement]]":
+    """Every boot of a log, with what the host's memory map and Xen's messages add to it, and every domU.
+
+    Raises `InputError`, also where there is none.
+    """
+    from attrs import evolve
+
+    from ...edge.errors import InputError
+    from ...logs.boot_log import NO_BOOT
+    from ...logs.check_log import check_boots
+    from ...logs.domu_log import builders_refusal
+    from ...logs.memory_map import with_maps
+    from ...logs.xen_messages import panic_findings
+
+    if not boots and not domus:
+        raise InputError(f"{source}: {builders_refusal(text) or NO_BOOT}")
+    judged = with_maps(check_boots(boots, rules, limit), text, limit)
+    told = zip(judged, panic_findings(boots, said), strict=True)
+    return [evolve(each, findings=(*each.findings, *notes)) for each, notes in told], domus
 
 
 def _sum_up(what: str, outcomes: "list[Outcome]") -> None:

@@ -1,8 +1,12 @@
 """``ptproof image``: what Xen finds in a PV kernel image, and where each fact came from."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from ..arguments import add_json, set_files
+
+if TYPE_CHECKING:
+    from ...images.image import Image
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -18,9 +22,26 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "file", metavar="FILE", help="an ELF, packed or not, or a bzImage (vmlinuz); - is standard input"
     )
+    parser.add_argument(
+        "--for",
+        dest="reader",
+        choices=("dom0", "domU"),
+        default="dom0",
+        help="who unpacks it: Xen for a dom0 (the default), or libxenguest for a domU",
+    )
     add_json(parser, "what was found")
     set_files(parser, reads=("file",))
     parser.set_defaults(run=run)
+
+
+def warn_of(image: "Image") -> "Image":
+    """Tell on standard error what is odd about how an image is packed; the image comes back."""
+    import sys
+
+    from ...edge.outside import say
+
+    say((f"warning: {image.source}: {remark}" for remark in image.remarks), sys.stderr)
+    return image
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -29,9 +50,10 @@ def run(arguments: argparse.Namespace) -> int:
     from ...edge.exit_status import Status
     from ...edge.files import write_json
     from ...images.image import read_image
+    from ...images.packing_rules import Reader
     from ...reports.image_report import as_dict, report
 
-    image = read_image(arguments.file, anyhow=True)
+    image = read_image(arguments.file, Reader(arguments.reader), anyhow=True)
     if image.not_for_dom0 is not None and image.not_for_domu is not None:
         raise InputError(f"{image.source}: {image.not_for_dom0}")
     if arguments.json is not None:

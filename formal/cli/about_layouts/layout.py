@@ -3,11 +3,13 @@
 import argparse
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..arguments import add_json, add_version, address, number, set_files
+from ..arguments import add_host_map, add_json, add_version, address, number, set_files
+from .image import warn_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...images.image import Image
     from ...layouts.dom0_mem import Dom0Mem
     from ...layouts.layout import Configuration, Layout
     from ...layouts.xen_version import XenVersion
@@ -40,8 +42,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="the domU's memory, in whole MiB, such as 28M",
     )
     add_version(parser, "lay out as an older Xen did")
+    add_host_map(parser, "warn of what")
     add_json(parser, "the layout, for 'ptproof replay',")
-    set_files(parser, reads=("image", "initrd"))
+    set_files(parser, reads=("image", "initrd", "host_map"))
     parser.set_defaults(run=run)
 
 
@@ -133,6 +136,7 @@ def _dom0(arguments: argparse.Namespace, laid: LaidOut) -> int:
 
     from ...edge.exit_status import Status
     from ...edge.files import write_json
+    from ...edge.outside import say
     from ...layouts.arrangement import arrangement
     from ...layouts.layout_json import as_dict
     from ...machine.refusals import foreseen
@@ -142,14 +146,14 @@ def _dom0(arguments: argparse.Namespace, laid: LaidOut) -> int:
     warnings = foreseen(laid.configuration, layout, laid.entry)
     if report is not None and not report.exact:
         warnings += [each for each in report.sentences() if each not in warnings]
+    warnings += host_warnings(arguments.host_map, laid.configuration, layout)
     refused = _refused(arguments, laid)
     if arguments.json is not None:
         write_json(arguments.json, as_dict(layout, laid.entry))
     if arguments.json != "-":
         print(arrangement(layout, laid.entry), end="")
         draw_on_terminal(layout, report)
-    for each in laid.notes:
-        print(each, file=sys.stderr)
+    say(laid.notes, sys.stderr)
     if laid.configuration.nr_pages != laid.asked:
         print(f"note: Xen clips dom0's memory to {laid.configuration.nr_pages} pages", file=sys.stderr)
     if not laid.found.executed:
@@ -157,8 +161,7 @@ def _dom0(arguments: argparse.Namespace, laid: LaidOut) -> int:
             "note: the region is too large for the frame machine: this is by the formulas alone",
             file=sys.stderr,
         )
-    for warning in [*warnings, *refused]:
-        print(f"warning: {warning}", file=sys.stderr)
+    say((f"warning: {warning}" for warning in [*warnings, *refused]), sys.stderr)
     return Status.DIFFERS if refused else Status.AS_EXPECTED
 
 
@@ -196,6 +199,7 @@ def _domu(arguments: argparse.Namespace) -> int:
 
     from ...edge.errors import InputError
     from ...edge.exit_status import Status
+    from ...edge.outside import say
     from ...machine.arrange import TooLarge
     from ...machine.domu_layout import MIB_SHIFT, lay_out_domu, least_memory, overlooked, printed
 
@@ -213,16 +217,14 @@ def _domu(arguments: argparse.Namespace) -> int:
         least = None if layout.refused is None else least_memory(configuration)
     except TooLarge as error:
         raise InputError(str(error)) from error
-    for line in printed(layout):
-        print(line)
+    say(printed(layout))
     wrong = overlooked(layout)
     if wrong is not None:
-        print(f"warning: {wrong}", file=sys.stderr)
+        say([f"warning: {wrong}"], sys.stderr)
     if layout.refused is None:
         return Status.AS_EXPECTED
-    print(f"libxenguest refuses the domU: {layout.refused}", file=sys.stderr)
     enough = "no memory will do" if least is None else f"the least memory that works is {least >> MIB_SHIFT}M"
-    print(f"note: {enough}", file=sys.stderr)
+    say([f"libxenguest refuses the domU: {layout.refused}", f"note: {enough}"], sys.stderr)
     return Status.DIFFERS
 
 
@@ -230,10 +232,11 @@ def _domus_image(arguments: argparse.Namespace) -> "Configuration":
     """What an image decides for a domU. Raises `InputError`, with what libxenguest says."""
     from ...edge.errors import InputError
     from ...images.image import read_image
+    from ...images.packing_rules import Reader
 
     refuse_addresses(arguments)
     try:
-        image = read_image(arguments.image, anyhow=True)
+        image = read_image(arguments.image, Reader.DOMU, anyhow=True)
     except InputError as error:
         if "can't be read" in str(error):
             raise
@@ -242,6 +245,21 @@ def _domus_image(arguments: argparse.Namespace) -> "Configuration":
     if image.not_for_domu is not None:
         raise InputError(f"{image.source}: not for domU, because {image.not_for_domu}")
     return image.configuration(0, initrd_len(arguments))
+
+
+def host_warnings(path: str | None, configuration: "Configuration", layout: "Layout") -> list[str]:
+    """What of a layout lies over what isn't RAM on the host, in sentences; none without a map."""
+    from ...layouts.arrangement import LABELS
+    from ...layouts.host_map import conflicts, sentences
+    from ...logs.memory_map import read_map
+    from ...machine.host_memory import placed
+
+    if path is None:
+        return []
+    host, segments = read_map(path), placed(configuration, layout)
+    if not conflicts(host, segments):
+        return []
+    return [f"{LABELS[name]}: {said}" if name in LABELS else said for name, said in sentences(host, segments)]
 
 
 def lay_out(arguments: argparse.Namespace) -> LaidOut:
@@ -356,14 +374,30 @@ def _from_image(arguments: argparse.Namespace) -> "tuple[Configuration, int, tup
     from ...images.image import read_image
 
     refuse_addresses(arguments)
-    image = read_image(arguments.image, anyhow=True)
+    image = warn_of(read_image(arguments.image, anyhow=True))
     configuration = image.configuration(0, initrd_len(arguments), shim=arguments.shim)
     version = _version(arguments, configuration)
+    if version is not None:
+        _check_packing(image, version)
     knows_features = version is None or version.knows("SUPPORTED_FEATURES")
     reasons = [each for each in image.reasons_not_dom0 if knows_features or "SUPPORTED_FEATURES" not in each]
     if reasons:
         raise InputError(f"{image.source}: {reasons[0]}")
     return configuration, image.virt_entry.value, image.warnings
+
+
+def _check_packing(image: "Image", version: "XenVersion") -> None:
+    """Raise `InputError` for an image that the version can't unpack."""
+    from ...edge.errors import InputError
+    from ...layouts.xen_version import KNOWN_SINCE
+
+    for each in image.asks:
+        if not version.may_know(each):
+            since = ".".join(map(str, KNOWN_SINCE[each]))
+            raise InputError(
+                f"{image.source}: expected a kernel that {version.name} can unpack, found {each}, which Xen reads since "
+                f'{since}: "ELF: not an ELF binary"'
+            )
 
 
 def from_addresses(arguments: argparse.Namespace) -> "tuple[Configuration, int | None]":

@@ -3,10 +3,11 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from ..arguments import add_json, add_limit, add_version, number, set_files
+from ..arguments import add_host_map, add_json, add_limit, add_version, number, set_files
 from .layout import ADDRESSES, add_options, lay_out
 
 if TYPE_CHECKING:
+    from ...layouts.host_map import HostMap
     from ...layouts.layout import Layout
     from ...layouts.xen_version import XenVersion
 
@@ -41,13 +42,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         type=number(0, 1 << 22),
         help="set this many page-table frames aside, whatever the layout says; the region stays as it is",
     )
+    add_host_map(parser, "outline what")
     add_version(parser, "build as an older Xen did")
     add_limit(parser)
     parser.add_argument(
         "-o", "--output", metavar="FILE", default="-", help="write the SVG there, not to standard output"
     )
     add_json(parser, "what is drawn")
-    set_files(parser, reads=("image", "initrd", "layout", "log"), writes=("json", "output"))
+    set_files(parser, reads=("image", "initrd", "layout", "log", "host_map"), writes=("json", "output"))
     parser.set_defaults(run=run)
 
 
@@ -66,7 +68,13 @@ def run(arguments: argparse.Namespace) -> int:
     layout, version, source = _chosen(arguments)
     if arguments.nr_pt_pages is not None:
         layout = with_frames(layout, arguments.nr_pt_pages)
-    picture = picture_of(layout, source=one_line(source), version=version, times=arguments.limit)
+    picture = picture_of(
+        layout,
+        source=one_line(source),
+        version=version,
+        times=arguments.limit,
+        host=_host(arguments),
+    )
     if arguments.json is not None:
         write_json(arguments.json, as_dict(picture))
     drawn = picture_svg(picture)
@@ -75,6 +83,21 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.json != "-":
         sys.stdout.write(drawn)
     return Status.AS_EXPECTED
+
+
+def _host(arguments: argparse.Namespace) -> "HostMap | None":
+    """The host's memory map: the file's that was given, or else the log's own."""
+    from ...edge.files import read_input
+    from ...edge.limits import RAISED
+    from ...logs.boot_log import LIMIT
+    from ...logs.memory_map import read_map, read_maps
+
+    if arguments.host_map is not None:
+        return read_map(arguments.host_map)
+    if arguments.log in (None, "-"):
+        return None
+    maps, _ = read_maps(read_input(arguments.log, LIMIT * arguments.limit, RAISED), arguments.limit)
+    return maps[-1] if maps else None
 
 
 def _check(arguments: argparse.Namespace) -> None:

@@ -79,7 +79,8 @@ def test_nothing_is_destroyed(capsys: Capture, command: str, first: str, second:
     other = "new" if name == "dangling" else "x"
     if second == "qemu":
         Path("x").chmod(0o700)
-    argv = [command, *NEEDED.get(command, []), *options[first], name, *options[second], other]
+    needed = ["image"] if (command, second) == ("check", "host_map") else NEEDED.get(command, [])
+    argv = [command, *needed, *options[first], name, *options[second], other]
     ran = run(capsys, *argv)
     assert_refused(ran)
     assert "taken already" in ran.err or "is an input, too" in ran.err

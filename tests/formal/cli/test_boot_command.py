@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import tiny_claims as tiny
 from attrs import evolve, field, mutable
-from ptproof.formal.images.image import parse_image
+from ptproof.formal.edge.errors import InputError
+from ptproof.formal.images.image import Image, parse_image
 from ptproof.formal.images.image_writer import SPIN, image_of
 from ptproof.formal.layouts.layout import Configuration, Segment
 from ptproof.formal.layouts.paging import COMPAT
@@ -20,7 +21,8 @@ from ptproof.formal.logic.claim import Claim, Expected
 from ptproof.formal.logic.verdict import Replay
 from ptproof.formal.machine.arrange import arrange
 from ptproof.formal.machine.replay import replay
-from ptproof.formal.xen import booting, random_boots, real_xen
+from ptproof.formal.xen import as_it_is, booting, random_boots, real_xen
+from ptproof.formal.xen.as_it_is import AsItIs
 from ptproof.formal.xen.booting import Booted, Kernel, again
 from ptproof.formal.xen.fidelity import Difference
 from ptproof.formal.xen.real_xen import Programs
@@ -53,6 +55,18 @@ class Boots:
         comparison = evolve(again(recording), differences=self.differences)
         return Booted(recording, comparison, 0.625)
 
+    def boot_as_it_is(
+        self, _found: Programs, data: bytes, source: str, **_: Any
+    ) -> tuple[AsItIs, Image | None]:
+        """As `as_it_is.boot_as_it_is`."""
+        text = restore(str(FOLDER / f"{self.name}.json")).text
+        try:
+            image = parse_image(data, source)
+        except InputError as error:
+            text = "(XEN) Panic on CPU 0:\n(XEN) Could not construct domain 0\n"
+            return AsItIs(text, 0.5, str(error), self.differences), None
+        return AsItIs(text, 0.5, None, self.differences), image
+
     @contextlib.contextmanager
     def programs(self, xen: Path | None, qemu: Path | None) -> Iterator[Programs]:
         """As `real_xen.programs`."""
@@ -64,6 +78,7 @@ class Boots:
 def _boots(monkeypatch: pytest.MonkeyPatch) -> Boots:
     boots = Boots()
     monkeypatch.setattr(booting, "boot", boots.boot)
+    monkeypatch.setattr(as_it_is, "boot_as_it_is", boots.boot_as_it_is)
     monkeypatch.setattr(random_boots, "boot", boots.boot)
     monkeypatch.setattr(real_xen, "programs", boots.programs)
     return boots
@@ -161,11 +176,18 @@ def test_the_command_boots_the_same(capsys: Capture, boots: Boots, tmp_path: Pat
 
 
 def test_an_image(capsys: Capture, boots: Boots, tmp_path: Path) -> None:
-    """An image is booted itself, with a loop in place of what its entry has."""
+    """An image is booted as it is, and then with a loop in place of what its entry has."""
     image = image_of(Configuration(kernel=Segment(0x200000, 0x212345), nr_pages=1), b"\x0f\x0b" * 8)
     file = tmp_path / "kernel"
     file.write_bytes(image)
-    assert run(capsys, "boot", str(file), "--dom0-mem", "256M", "--initrd-len", "7").status == 0
+    ran = run(capsys, "boot", str(file), "--dom0-mem", "256M", "--initrd-len", "7")
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.lines[:3] == [
+        "The file as it is: Xen 4.17.7, 0.5 s: dom0 runs.",
+        "No difference.",
+        "A copy of it, unpacked, with a loop at its entry:",
+    ]
+    assert ran.lines[-1] == "No difference."
     assert boots.configurations == [
         Configuration(kernel=Segment(0x200000, 0x212345), nr_pages=65536, initrd_len=7)
     ]
@@ -175,11 +197,31 @@ def test_an_image(capsys: Capture, boots: Boots, tmp_path: Path) -> None:
 
 
 def test_an_image_without_code(capsys: Capture, tmp_path: Path) -> None:
-    """An image whose entry isn't in the file is refused."""
+    """An image whose entry isn't in the file is booted as it is, and has no second look."""
     image = image_of(Configuration(kernel=Segment(0x200000, 0x212345), nr_pages=1), b"\x90\x90")
     file = tmp_path / "kernel"
     file.write_bytes(image)
-    assert_refused(run(capsys, "boot", str(file), "--dom0-mem", "256M"), str(file), "the entry 0x200000")
+    ran = run(capsys, "boot", str(file), "--dom0-mem", "256M")
+    assert (ran.status, ran.lines[1]) == (2, "No difference.")
+    assert "the entry 0x200000" in ran.err
+
+
+def test_a_file_that_xen_refuses(capsys: Capture, boots: Boots, tmp_path: Path) -> None:
+    """A file that Xen refuses is booted all the same, and that it was refused is no difference."""
+    file = tmp_path / "kernel"
+    file.write_bytes(b"no kernel")
+    ran = run(capsys, "boot", str(file), "--dom0-mem", "256M", "--json", str(tmp_path / "seen"))
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.lines[0] == 'The file as it is: Xen, 0.5 s: Xen panics: "Could not construct domain 0".'
+    assert ran.lines[1].startswith(f"Foretold: {file}: offset 0: expected an ELF")
+    assert ran.lines[2:] == ["No difference."]
+    seen = json.loads((tmp_path / "seen").read_text())
+    assert seen["as_it_is"]["seen"] == 'Xen panics: "Could not construct domain 0"'
+    ran = run(capsys, "boot", str(file), "--dom0-mem", "256M", "--record", str(tmp_path / "record"))
+    assert (ran.status, ran.err.count("\n")) == (2, 1)
+    boots.differences = (Difference("the end", "refused", "dom0 runs"),)
+    ran = run(capsys, "boot", str(file), "--dom0-mem", "256M")
+    assert (ran.status, ran.lines[-1]) == (1, "  differs: the end: expected refused, found dom0 runs")
 
 
 def test_a_recording(capsys: Capture, tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import tiny_questions as tiny
 from attrs import evolve
+from elf_maker import GUEST_OS, VIRT_BASE, Load
+from elf_maker import image as pv_image
 from ptproof.formal.images import image_questions
 from ptproof.formal.images.image_questions import Questions
 from ptproof.formal.images.image_writer import image_of
@@ -60,6 +62,36 @@ def test_all_well(capsys: Capture, monkeypatch: pytest.MonkeyPatch, kernel: str)
     """Status 0 when all is proved, or what breaks is harmless."""
     ask(monkeypatch, tiny.asked(tiny.HOLDS, tiny.BY_INITRD))
     assert run(capsys, "check", kernel).status == 0
+
+
+def test_a_hosts_memory_map(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, kernel: str, tmp_path: Path
+) -> None:
+    """With a host's map it is told with which memory something lies over what isn't RAM; of a Linux, what can't be moved is status 1."""
+    ask(monkeypatch, tiny.asked(tiny.HOLDS))
+    log, written = tmp_path / "host.log", tmp_path / "check.json"
+    nvs = "(XEN)  [0000000000400000, 0000000000400fff] (ACPI NVS)\n"
+    log.write_text(
+        f"(XEN) EFI RAM map:\n(XEN)  [0000000000000000, 00000000003fffff] (usable)\n{nvs}"
+        "(XEN)  [0000000000401000, 0000ffffffffffff] (usable)\n"
+    )
+    assert run(capsys, "check", kernel, "--host-map", str(log)).status == 0
+    Path(kernel).write_bytes(pv_image({GUEST_OS: "linux", VIRT_BASE: 0}, Load(0x100000, 0x200000)))
+    ran = run(capsys, "check", kernel, "--host-map", str(log), "--json", str(written))
+    assert (ran.status, ran.err) == (1, "")
+    (tables,) = (
+        each
+        for each in ran.lines
+        if each.startswith("host    Page tables over 0x400000->0x401000 (ACPI NVS)")
+    )
+    assert '"Xen hypervisor allocated page table memory conflicts with E820 map"' in tables
+    found = {each["segment"]: each for each in json.loads(written.read_text())["host"]}
+    assert found["page_tables"]["says"] in tables
+    assert f"with {int(found['page_tables']['least'], 16)} to" in tables
+    log.write_text(log.read_text().replace(nvs, nvs.replace("ACPI NVS", "usable")))
+    ran = run(capsys, "check", kernel, "--host-map", str(log))
+    assert ran.status == 0
+    assert "host    nothing can lie over what isn't RAM on the host" in ran.lines
 
 
 @pytest.mark.parametrize(

@@ -179,3 +179,11 @@ def test_a_disagreement_hides_no_other_file(capsys: Capture, monkeypatch: pytest
     ran = run(capsys, "check-log", "--quiet", first, second)
     assert (ran.status, ran.err) == (70, "ptproof: the machine disagrees: figures\n")
     assert "AGREES: n = 33" in ran.out
+
+
+def test_a_log_with_the_hosts_map(capsys: Capture) -> None:
+    """A log that has the host's memory map is told whether dom0 lies over what isn't RAM."""
+    file = Path(__file__).parents[2] / "data" / "field" / "efi-box.log"
+    ran = run(capsys, "check-log", str(file))
+    assert ran.status == 0
+    assert f"{file}:11: host: note: EFI: nothing of dom0 lies over what isn't RAM on the host" in ran.lines

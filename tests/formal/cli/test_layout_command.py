@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
+from elf_maker import bzimage, with_size
+from elf_maker import image as pv_image
 from log_rules import LOGS
 from ptproof.formal.layouts.arrangement import HEADING
 from ptproof.formal.layouts.layout import Configuration, Layout, Segment
@@ -433,6 +435,33 @@ def test_versions_that_there_are_not(capsys: Capture, given: tuple[str, ...], wh
     assert_refused(run(capsys, "layout", *given), what)
 
 
+HOST = """(XEN) EFI RAM map:
+(XEN)  [0000000000000000, 0000000003ffffff] (usable)
+(XEN)  [0000000004000000, 0000000004020fff] (ACPI NVS)
+(XEN)  [0000000004021000, 00000000b5b04fff] (usable)
+"""
+
+
+def test_a_hosts_memory_map(capsys: Capture, tmp_path: Path) -> None:
+    """What lies over what isn't RAM on the host is warned of; a host on which nothing does has no warning."""
+    log = tmp_path / "host.log"
+    log.write_text(HOST.replace("ACPI NVS", "usable"))
+    ran = run(capsys, "layout", *DEBIAN, "--dom0-mem", "4G", "--host-map", str(log))
+    assert (ran.status, ran.err) == (0, "")
+    log.write_text(HOST)
+    ran = run(capsys, "layout", *DEBIAN, "--dom0-mem", "4G", "--host-map", str(log))
+    assert "Init. ramdisk: 0x4000000->0x5e00000 of dom0's memory lies over 0x4000000->0x4021000" in ran.err
+    log.write_text(HOST.replace("0000000004", "0000000003").replace("0000000003ffffff", "0000000002ffffff"))
+    ran = run(capsys, "layout", *DEBIAN, "--dom0-mem", "4G", "--host-map", str(log))
+    first, last = ran.err.splitlines()
+    assert first.startswith(
+        "warning: Loaded kernel: 0x200000->0x3c00000 of dom0's memory lies over 0x3000000->0x3021000"
+    )
+    assert "CONFIG_PHYSICAL_START" in last
+    log.write_text("nothing")
+    assert_refused(run(capsys, "layout", *DEBIAN, "--dom0-mem", "4G", "--host-map", str(log)), "memory map")
+
+
 UNMAPPED_OLD = (
     *("--virt-base", "0xc0000000", "--kernel", "0xc0100000", "0xc01bf3dd", "--bits", "32", "--mod-start-pfn"),
     *("--nr-pages", "3651242", "--initrd-len", "5504470"),
@@ -459,6 +488,44 @@ def test_a_note_that_an_older_xen_does_not_know(capsys: Capture, version: str, t
         "note: xen-3.3 lays the p2m in the region: the note INIT_P2M isn't known before Xen 3.4\n"
         in unmapped.err
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "since", "before"),
+    [
+        ("xz", "4.2", "4.1"),
+        ("lz4", "4.4", "4.3"),
+        ("zstd", "4.15", "4.14"),
+        ("bzImage", "4.1", "4.0"),
+    ],
+)
+def test_packed_kernels_of_older_xens(
+    capsys: Capture, tmp_path: Path, name: str, since: str, before: str
+) -> None:
+    """A Xen that doesn't know how a kernel is packed refuses it."""
+    elf = pv_image()
+    kernel = tmp_path / "vmlinuz"
+    kernel.write_bytes(bzimage(with_size("lzo", elf)) if name == "bzImage" else with_size(name, elf))
+    asked = ("layout", str(kernel), "--nr-pages", "65536", "--version")
+    assert run(capsys, *asked, f"xen-{since}").status == 0
+    assert_refused(
+        run(capsys, *asked, f"xen-{before}"),
+        f"found {'lzo' if name == 'bzImage' else name}",
+        f"since {since}",
+    )
+
+
+def test_a_packed_elf_for_an_older_xen(capsys: Capture, tmp_path: Path) -> None:
+    """Before 4.2 only what is in a bzImage was unpacked, and only if it was packed."""
+    kernel = tmp_path / "vmlinuz"
+    for data, found in (
+        (with_size("gzip", pv_image()), "a packed file that is no bzImage"),
+        (bzimage(pv_image()), "a payload that isn't packed"),
+    ):
+        kernel.write_bytes(data)
+        asked = ("layout", str(kernel), "--nr-pages", "65536", "--version")
+        assert_refused(run(capsys, *asked, "xen-4.1"), f"found {found}, which Xen reads since 4.2")
+        assert run(capsys, *asked, "xen-4.2").status == 0
 
 
 LINUX = (

@@ -188,3 +188,24 @@ def test_what_nobody_can_draw(capsys: Capture, tmp_path: Path) -> None:
     file = tmp_path / "layout.json"
     file.write_text(json.dumps(as_dict(TINY) | {"total": ["0x0", "0x0"]}))
     assert_refused(run(capsys, "picture", "--layout", str(file)), "layout.json: there is nothing to draw")
+
+
+def test_a_hosts_memory_map(capsys: Capture, tmp_path: Path) -> None:
+    """What isn't RAM on the host is outlined, listed, and told; a log's own map is taken by itself."""
+    log = tmp_path / "log"
+    log.write_text(
+        "(XEN) EFI RAM map:\n(XEN)  [0000000000000000, 00000000001fffff] (usable)\n"
+        "(XEN)  [0000000000200000, 0000000000200fff] (ACPI NVS)\n(XEN)  [0000000000201000, 00000000ffffffff] (usable)\n"
+    )
+    ran = run(capsys, "picture", *SMALL, "--host-map", str(log), "--json", "-")
+    found = json.loads(ran.out)
+    assert found["host"] == [
+        {"name": "host", "title": "on the host ACPI NVS", "offset": 1 << 21, "size": 4096}
+    ]
+    assert any("of dom0's memory lies over 0x200000->0x201000" in each for each in found["says"])
+    drawn = run(capsys, "picture", *SMALL, "--host-map", str(log)).out
+    assert 'class="host"' in drawn
+    assert "outlined: what isn" in drawn
+    log.write_text(log.read_text() + run(capsys, "layout", *SMALL).out)
+    assert run(capsys, "picture", "--log", str(log)).out.count('class="host"') == drawn.count('class="host"')
+    assert 'class="host"' not in run(capsys, "picture", *SMALL).out

@@ -1,5 +1,6 @@
 """What every command writes as JSON is what its schema says, and no schema lets anything else pass."""
 
+import gzip
 import json
 from collections.abc import Iterator
 from copy import deepcopy
@@ -15,11 +16,11 @@ from jsonschema import Draft202012Validator
 from ptproof.formal.cli.command_line import commands
 from ptproof.formal.cli.main import command_line
 from ptproof.formal.images import image_questions
-from ptproof.formal.images.image_writer import image_of
+from ptproof.formal.images.image_writer import SPIN, image_of
 from ptproof.formal.layouts.layout import Configuration, Segment
 from ptproof.formal.logic import claim as claim_module
 from ptproof.formal.solvers import solver
-from ptproof.formal.xen import booting, random_boots, real_xen
+from ptproof.formal.xen import as_it_is, booting, random_boots, real_xen
 from run_cli import run
 from test_boot_command import Boots, twice
 
@@ -54,7 +55,14 @@ EXAMPLES: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "picture": (SMALL, ("--layout", "far.json", "--nr-pt-pages", "6")),
     "formula": ((), ("--mode", "compat", "--style", "search", "--lang", "python")),
+    "picture": (
+        (*SMALL, "--host-map", "host.log"),
+        SMALL,
+        ("--layout", "far.json", "--nr-pt-pages", "6"),
+    ),
+    "explain": (("Decoding failed",), ("Not enough RAM",)),
     "check-log": (
+        ("panic.log",),
         *((str(each),) for each in sorted(LOGS.glob("*.log"))),
         (str(LOGS.parent / "domu-layouts.jsonl"),),
     ),
@@ -62,6 +70,15 @@ EXAMPLES: dict[str, tuple[tuple[str, ...], ...]] = {
     "check": (("kernel.elf",),),
     "tree": (("small",), ("changed",), ("odd",)),
     "boot": (SMALL, ("--random", "3"), ("--counterexample", "twice")),
+    "image": (("kernel.elf",), ("kernel.gz",)),
+    "check": (("kernel.elf", "--host-map", "host.log"), ("kernel.elf",)),
+    "boot": (
+        SMALL,
+        ("--random", "3"),
+        ("--counterexample", "twice"),
+        ("panic.log", "--dom0-mem", "1G"),
+        ("kernel.elf", "--dom0-mem", "1G"),
+    ),
     "completion": (("bash",),),
 }
 """What is run of each command. A new command has to be put here, with all that its output may have in it."""
@@ -72,6 +89,7 @@ def _prepared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Ca
     """The files that the examples read, small claims of every verdict, and recorded boots."""
     boots = Boots()
     monkeypatch.setattr(booting, "boot", boots.boot)
+    monkeypatch.setattr(as_it_is, "boot_as_it_is", boots.boot_as_it_is)
     monkeypatch.setattr(random_boots, "boot", boots.boot)
     monkeypatch.setattr(real_xen, "programs", boots.programs)
     monkeypatch.setattr(solver, "RLIMIT", 100_000)
@@ -93,6 +111,13 @@ def _prepared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Ca
     small_tree.written(Path("small"))
     small_tree.written(Path("changed"), small_tree.changed("nr_pt_pages = 2;", "nr_pt_pages = 7;"))
     small_tree.written(Path("odd"), small_tree.changed("vpt_end = ", 'asm("" : "=r" (v_end)); vpt_end = '))
+    Path("kernel.elf").write_bytes(image_of(kernel, SPIN))
+    Path("kernel.gz").write_bytes(gzip.compress(image_of(kernel)) + b"\xff\xff\0\0")
+    Path("panic.log").write_text("(XEN) Decoding failed\n(XEN) Panic on CPU 0:\n(XEN) What nobody knows\n")
+    Path("host.log").write_text(
+        "(XEN) EFI RAM map:\n(XEN)  [0000000000000000, 00000000001fffff] (usable)\n"
+        "(XEN)  [0000000000200000, 0000000000200fff] (ACPI NVS)\n(XEN)  [0000000000201000, 0000ffffffffffff] (usable)\n"
+    )
 
 
 def _wrong(claim: claim_module.Claim) -> claim_module.Claim:

@@ -14,6 +14,7 @@ from ptproof.formal.cli.arguments import number
 from ptproof.formal.cli.main import command_line
 from ptproof.formal.edge.errors import InputError
 from ptproof.formal.edge.limits import MEMORY, MOST_TIMES, SECONDS, Allowance, most, raised_by
+from ptproof.formal.logs.xen_messages import MESSAGES
 
 MEASURED: Final = """
 import os, resource, sys
@@ -65,6 +66,12 @@ def old_boots(count: int, pages: int) -> bytes:
     return lines.encode() * count
 
 
+def host_map(count: int) -> bytes:
+    """A host's memory map, with every other 2 MiB reserved."""
+    lines = (f"(XEN)  [{i << 22:016x}, {(i << 22) + 0x1FFFFF:016x}] (reserved)\n" for i in range(count))
+    return f"(XEN) Xen-e820 RAM map:\n{''.join(lines)}".encode()
+
+
 def record(mib: int, count: int = 1) -> bytes:
     """Records of domUs with so large a region."""
     plain = {"width": 64, "virt_base": 0, "pt_base": mib << 20, "nr_pt_frames": 5}
@@ -98,6 +105,13 @@ CASES: Final[dict[str, tuple[Callable[[], bytes], tuple[str, ...]]]] = {
     "labels": (lambda: b"Page tables: \n" * 700_000, ("check-log",)),
     "boots": (lambda: log(1024, 5) * 1900, ("check-log", "--quiet")),
     "old boots": (lambda: old_boots(300, 1 << 17), ("check-log", "--quiet")),
+    "messages": (
+        lambda: "".join(f"(XEN) {each.words}\n" for each in MESSAGES).encode() * 2500,
+        ("check-log", "--quiet"),
+    ),
+    "words of messages": (lambda: b"Xen \n" * 1_900_000, ("check-log",)),
+    "boots with large maps": (lambda: host_map(900) + old_boots(1000, 1 << 10), ("check-log", "--quiet")),
+    "a large map": (lambda: host_map(150_000), ("picture", *("--kernel", "0x1000", "0x2000"), "--host-map")),
     "gzip as a log": (lambda: gzip.compress(bytes(300 << 20), 1), ("check-log",)),
     "xz as a log": (lambda: lzma.compress(bytes(300 << 20), preset=0), ("picture", "--log")),
     "many gzips": (lambda: gzip.compress(b"") * 490_000, ("check-log",)),
@@ -128,7 +142,7 @@ def test_within_the_limits(tmp_path: Path, name: str) -> None:
     make, command = CASES[name]
     file = tmp_path / "x"
     file.write_bytes(make())
-    if command[0] == "boot":
+    if "--kernel" in command:
         command = (*command[:-1], "--nr-pages", "4096", *command[-1:])
     done = subprocess.run(
         [sys.executable, "-c", MEASURED, *command, str(file)], capture_output=True, text=True, check=True

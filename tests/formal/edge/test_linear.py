@@ -22,11 +22,15 @@ from ptproof.formal.images.image import parse_image
 from ptproof.formal.images.kernel_payload import payload
 from ptproof.formal.layouts.count_rule import count_rules
 from ptproof.formal.layouts.dom0_mem import parse_dom0_mem
+from ptproof.formal.layouts.host_map import fits_at
+from ptproof.formal.layouts.layout import Segment
 from ptproof.formal.layouts.layout_json import read_layout
 from ptproof.formal.logs.boot_log import all_boots, log_text
 from ptproof.formal.logs.check_log import as_dict, as_lines, check_boots
 from ptproof.formal.logs.domu_log import builders_refusal, judge_log
 from ptproof.formal.logs.domu_records import judge_all, looks_like_records, read_records
+from ptproof.formal.logs.memory_map import read_maps, with_maps
+from ptproof.formal.logs.xen_messages import MESSAGES, messages_in, panic_findings
 from ptproof.formal.reports import image_report
 from ptproof.formal.reports.counterexample_json import read_layouts
 
@@ -100,10 +104,12 @@ def check_log(data: bytes) -> None:
     if not domus and not boots and looks_like_records(data):
         domus = tuple(judge_all(read_records(data, "x"), 100))
     builders_refusal(text)
+    said = messages_in(text, "x", 100)
+    panic_findings(boots, said)
     for judged in domus:
         judged.lines()
         judged.as_dict()
-    for each in check_boots(boots, count_rules(), 100):
+    for each in with_maps(check_boots(boots, count_rules(), 100), text, 100):
         as_lines(each)
         as_dict(each)
 
@@ -132,6 +138,7 @@ BOOT: Final = (
     b"(XEN)  Page tables:   00000000002ec000->00000000002f1000\n"
     b"(XEN)  TOTAL:         0000000000000000->0000000000400000\n"
 )
+MAP: Final = b"(XEN) Xen-e820 RAM map:\n(XEN)  [0000000000000000, 00000000002ecfff] (usable)\n"
 BUILDER: Final = (
     b"xc_dom_alloc_segment: kernel : 0x0 -> 0x1000 (pfn 0x0 + 0x1 pages)\n"
     b"xc_dom_alloc_segment: page tables : 0x%x -> 0x%x (pfn 0x2 + 0x1 pages)\n"
@@ -149,6 +156,18 @@ def dumped(value: object) -> bytes:
 def packed(name: str, size: int) -> bytes:
     """A bzImage that is packed in that way."""
     return bzimage(PACKERS[name](bytes(range(256)) * size * 2))
+
+
+def ranges(count: int, apart: int = 1 << 13) -> bytes:
+    """Lines of a host's map: every other page, or so, is reserved."""
+    lines = (f"(XEN)  [{i * apart:016x}, {i * apart + 0xFFF:016x}] (reserved)\n" for i in range(count))
+    return "".join(lines).encode()
+
+
+def fits(lines: bytes) -> None:
+    """Look where a kernel fits into a map."""
+    (host,), _ = read_maps(MAP + lines)
+    fits_at(host, {"kernel": Segment(0x1000, 0x2000)})
 
 
 CASES: Final[dict[str, tuple[Reader, Callable[[int], Any]]]] = {
@@ -184,6 +203,16 @@ CASES: Final[dict[str, tuple[Reader, Callable[[int], Any]]]] = {
     "builders and guests": (check_log, lambda n: BUILDER % (0x2000, 0x6000) * (n // 40) + GUEST * (n // 40)),
     "guests and builders": (check_log, lambda n: GUEST * (n // 40) + BUILDER % (0x2000, 0x6000) * (n // 40)),
     "refusals": (check_log, lambda n: b"xc_dom_x: no loader found\n" * n),
+    "messages": (
+        check_log,
+        lambda n: "".join(f"(XEN) {each.words}\n" for each in MESSAGES).encode() * (n // 80) + BOOT,
+    ),
+    "panics": (check_log, lambda n: b"(XEN) Panic on CPU 0:\n(XEN) x\n" * (n // 4) + BOOT),
+    "words of messages": (check_log, lambda n: b"Domain 0 decompress Xen \n \n " * n + BOOT),
+    "maps": (check_log, lambda n: (MAP + BOOT) * (n // 40)),
+    "a large map": (check_log, lambda n: MAP + ranges(n) + BOOT),
+    "a host's ranges": (fits, lambda n: ranges(n, apart=1 << 21)),
+    "maps without a boot": (check_log, lambda n: MAP * (n // 8)),
     "escapes": (check_log, lambda n: b"\\" * n * 100 + b"\\u003e" * n + BOOT),
     "entities": (check_log, lambda n: b"&amp;amp;gt;&#62;" * n + BOOT),
     "backspaces": (check_log, lambda n: b"x\b" * n + b"\b" * n + BOOT),

@@ -13,7 +13,7 @@ from log_disguises import DISGUISES, wrapped_at
 from log_rules import LOGS
 from ptproof.formal.edge.errors import InputError
 from ptproof.formal.logs.boot_log import Boot, read_boots
-from ptproof.formal.logs.boot_log_text import plain_text, unpacked
+from ptproof.formal.logs.boot_log_text import MEMBERS_LIMIT, Blocks, plain_blocks, plain_text, unpacked
 from run_cli import run
 
 Capture = pytest.CaptureFixture[str]
@@ -21,7 +21,7 @@ Capture = pytest.CaptureFixture[str]
 LOG = LOGS / "013.log"
 
 
-def said(data: bytes | str) -> list[dict[str, Any]]:
+def said(data: bytes | str | Blocks) -> list[dict[str, Any]]:
     """All that is read of each boot, but for where it stands."""
     places = ("source", "line", "lines")
     return [
@@ -95,6 +95,26 @@ def test_lines_of_base64() -> None:
     mail = DISGUISES["base64"](LOG.read_text())
     (boot,) = read_boots(mail, "x")
     assert 6 <= boot.lines["kernel"] <= boot.lines["total"] <= mail.count(b"\n")
+
+
+@pytest.mark.parametrize(
+    "name", ["plain", "base64", "quoted-printable", "UTF-16", "docker", "one JSON string"]
+)
+@pytest.mark.parametrize("size", [5_000, 9_000, 20_000])
+def test_in_blocks(name: str, size: int) -> None:
+    """Where a block ends doesn't matter, nor where a mail's head or body does."""
+    text = LOG.read_text() * 40
+    data = DISGUISES[name](text) + b"\n" + DISGUISES[name](text)
+    blocks = tuple(plain_blocks(data, size))
+    assert len(blocks) > 1
+    assert said(blocks) == said((plain_text(data),))
+    assert len(said(blocks)) == 80
+
+
+def test_too_many_packed_files() -> None:
+    """A file of nothing but empty ones has an end."""
+    with pytest.raises(InputError, match=f"expected at most {MEMBERS_LIMIT} gzip files in one, found more"):
+        unpacked(gzip.compress(b"") * (MEMBERS_LIMIT + 1), 1 << 20)
 
 
 def test_a_packed_file_that_holds_too_much() -> None:

@@ -178,7 +178,8 @@ def test_a_builder_that_refuses(capsys: pytest.CaptureFixture[str], tmp_path: Pa
         f"{BUILDER.partition('count_pgtables')[0]}\nxc: error: panic: xg_dom_core.c:494: {refused}: Out of memory\n"
     )
     ran = run(capsys, "check-log", str(path))
-    assert (ran.status, ran.out) == (2, "")
+    assert ran.status == 2
+    assert "boots" not in ran.out
     assert re.fullmatch(
         rf"ptproof: .*xl.log: line \d+: libxenguest refuses the domU: {re.escape(str(refused))}\n", ran.err
     )
