@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ...layouts.layout import Configuration, Layout
-    from ...reports.boot_report import NotBooted
     from ...xen.as_it_is import AsItIs
+    from ...xen.boot_report import NotBooted
     from ...xen.booting import Booted, Kernel
     from ...xen.random_boots import Progress
     from ...xen.real_xen import Programs
@@ -117,8 +117,8 @@ def _counterexample(arguments: argparse.Namespace) -> int:
     from ...logic.claim import claims
     from ...logic.prover import prove
     from ...logic.selection import select_one
-    from ...reports.boot_report import witnesses_as_dict
     from ...reports.proof_report import witness_layouts
+    from ...xen.boot_report import witnesses_as_dict
 
     claim = select_one(claims(), arguments.counterexample)
     layouts = witness_layouts(prove((claim,)).decisions[0])
@@ -141,7 +141,7 @@ def boot_each(
     from ...edge.errors import InputError
     from ...edge.outside import say
     from ...images.image_writer import configuration_of
-    from ...reports.boot_report import NotBooted, lines
+    from ...xen.boot_report import NotBooted, lines
     from ...xen.booting import boot, kernel_of
     from ...xen.real_xen import programs
 
@@ -167,7 +167,7 @@ def boot_each(
 def worst(booted: "Sequence[Booted | NotBooted]") -> int:
     """The status of boots: whether one of them differed."""
     from ...edge.exit_status import Status
-    from ...reports.boot_report import NotBooted
+    from ...xen.boot_report import NotBooted
 
     differ = any(not isinstance(each, NotBooted) and each.comparison.differences for each in booted)
     return Status.DIFFERS if differ else Status.AS_EXPECTED
@@ -203,8 +203,8 @@ def _file(
     from ...edge.exit_status import Status
     from ...edge.files import write_json
     from ...edge.outside import say
-    from ...reports.boot_report import file_as_dict, file_lines
     from ...xen.as_it_is import boot_as_it_is
+    from ...xen.boot_report import file_as_dict, file_lines
     from ...xen.booting import spinning_kernel
 
     length = initrd_len(arguments)
@@ -249,7 +249,7 @@ def _one(
     from ...edge.exit_status import Status
     from ...edge.files import write_json
     from ...edge.outside import say
-    from ...reports.boot_report import as_dict, lines
+    from ...xen.boot_report import as_dict, lines
     from ...xen.booting import boot
     from ...xen.recording import save
 
@@ -273,7 +273,7 @@ def _many(arguments: argparse.Namespace, found: "Programs") -> int:
     from ...edge.files import write_json
     from ...edge.outside import say
     from ...layouts.paging import COMPAT, X86_64
-    from ...reports.boot_report import many_as_dict, many_lines
+    from ...xen.boot_report import many_as_dict, many_lines
     from ...xen.random_boots import boot_random
 
     seed, jobs = arguments.seed or 0, arguments.jobs or len(os.sched_getaffinity(0))

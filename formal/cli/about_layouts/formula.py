@@ -3,7 +3,7 @@
 import argparse
 from typing import Final
 
-from ..arguments import add_json, number
+from ..arguments import add_json, number, set_files
 
 MODES: Final = (
     "64",
@@ -53,6 +53,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--lang", choices=LANGUAGES, default="c", help="the language (default: c)")
     add_json(parser, "the text and what it is of")
+    set_files(parser)
     parser.set_defaults(run=run)
 
 

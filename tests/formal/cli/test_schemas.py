@@ -53,7 +53,6 @@ EXAMPLES: dict[str, tuple[tuple[str, ...], ...]] = {
         ("past.json",),
         ("counterexample.json",),
     ),
-    "picture": (SMALL, ("--layout", "far.json", "--nr-pt-pages", "6")),
     "formula": ((), ("--mode", "compat", "--style", "search", "--lang", "python")),
     "picture": (
         (*SMALL, "--host-map", "host.log"),
@@ -66,10 +65,7 @@ EXAMPLES: dict[str, tuple[tuple[str, ...], ...]] = {
         *((str(each),) for each in sorted(LOGS.glob("*.log"))),
         (str(LOGS.parent / "domu-layouts.jsonl"),),
     ),
-    "image": (("kernel.elf",),),
-    "check": (("kernel.elf",),),
     "tree": (("small",), ("changed",), ("odd",)),
-    "boot": (SMALL, ("--random", "3"), ("--counterexample", "twice")),
     "image": (("kernel.elf",), ("kernel.gz",)),
     "check": (("kernel.elf", "--host-map", "host.log"), ("kernel.elf",)),
     "boot": (

@@ -11,11 +11,11 @@ from ..layouts.layout import Configuration, Layout
 from ..layouts.layout_json import as_dict as layout_as_dict
 from ..machine.arrange import arrange
 from ..machine.loading import Fate
-from ..xen.as_it_is import AsItIs
-from ..xen.booting import Booted
-from ..xen.fidelity import Comparison, Difference, EntryDifference
-from ..xen.random_boots import RandomBoot, rows
-from ..xen.recording import configuration_as_dict
+from .as_it_is import AsItIs
+from .booting import Booted
+from .fidelity import Comparison, Difference, EntryDifference
+from .random_boots import RandomBoot, rows
+from .recording import configuration_as_dict
 
 SHOWN: Final = 20
 """As many differences of one boot are told in lines; all are in the data."""
