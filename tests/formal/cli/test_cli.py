@@ -260,7 +260,7 @@ def test_without_a_solver(
     [
         (["check-log", "-"], 2, ""),
         (["list", "nothing"], 5, ""),
-        (["layout", "--kernel", "0", "1", "--nr-pages", "1"], 0, "VIRTUAL MEMORY ARRANGEMENT"),
+        (["layout", "--kernel", "0", "1", "--nr-pages", "1"], 1, "VIRTUAL MEMORY ARRANGEMENT"),
         (["prove", "v-end-closed", "--json", "x"], 0, "proved"),
     ],
 )
