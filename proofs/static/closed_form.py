@@ -83,7 +83,7 @@ def line_of_pages(lines: Lines, base_shift: int) -> Lemma:
     end = word("end")
     whole = (end + ((1 << lines.page_shift) - 1)) >> lines.page_shift
     return Lemma(
-        f"line-of-pages[{lines.page_shift}+{lines.pages},{base_shift}]",
+        f"line-of-pages[{lines.slug},{base_shift}]",
         "⌈e⌉ to lines = (line of the last page + 1) lines",
         Statement(
             assumptions=(
@@ -171,7 +171,7 @@ def stack_within(lines: Lines, base_shift: int, limit: int) -> Lemma:
     length, padding, bytes_ = word("length"), word("padding"), word("bytes")
     page, whole = 1 << lines.page_shift, (1 << WIDTH) - (1 << base_shift)
     return Lemma(
-        f"stack-within[{lines.page_shift},{base_shift},{limit:#x}]",
+        f"stack-within[{lines.slug},{base_shift},{limit:#x}]",
         "d + tables ≤ limit ⇒ d + stack + padding + tables ≤ 2^64 - 2^base",
         Statement(
             assumptions=(
@@ -208,7 +208,7 @@ def end_in_lines(lines: Lines, base_shift: int, limit: int) -> Lemma:
     whole = (without + (page - 1)) >> lines.page_shift
     pages = (without + n * page + (page - 1)) >> lines.page_shift
     return Lemma(
-        f"end-in-lines[{lines.page_shift}+{lines.pages},{base_shift},{limit:#x}]",
+        f"end-in-lines[{lines.slug},{base_shift},{limit:#x}]",
         "V(n) = low + (w + 1) lines, w the line of the page b + n - 1",
         Statement(
             assumptions=(
@@ -568,7 +568,7 @@ def line_bounds(lines: Lines) -> Lemma:
     """A page lies in its line."""
     start = last_line(lines, dividing.pages) << lines.pages
     return Lemma(
-        f"line-bounds[{lines.pages}]",
+        f"line-bounds[{lines.slug}]",
         "w the line of the last of so many pages ⇒ w lines < pages ≤ w + 1 lines",
         Statement(
             assumptions=(
@@ -583,7 +583,7 @@ def line_bounds(lines: Lines) -> Lemma:
 def same_line(lines: Lines) -> Lemma:
     """Equal lines start at the same page."""
     return Lemma(
-        f"same-line[{lines.pages}]",
+        f"same-line[{lines.slug}]",
         "u = w ⇒ u lines = w lines",
         Statement(
             assumptions=(Assumption("equal", more == other, "u = w"),),
@@ -762,7 +762,7 @@ def from_base(mode: PagingMode, rounding_shift: int, limit: int) -> Lemma:
     ahead, length = v_start - low, vpt_start - low
     whole = limit + (1 << base_shift(mode, rounding_shift))
     return Lemma(
-        f"from-base[{mode.page_shift},{base_shift(mode, rounding_shift)},{limit:#x}]",
+        f"from-base[{mode.name},{base_shift(mode, rounding_shift)},{limit:#x}]",
         "within the limit of S ⇒ within the limit and 2^base of the base",
         Statement(
             assumptions=(fits(mode, limit, n),),
@@ -780,7 +780,7 @@ def above_start(lines: Lines) -> Lemma:
     ahead, length, pages = word("ahead"), word("length"), word("pages")
     rounding_shift = lines.page_shift + lines.pages
     return Lemma(
-        f"above-start[{lines.page_shift}+{lines.pages}]",
+        f"above-start[{lines.slug}]",
         "a page above S lies in a line that ends above S",
         Statement(
             assumptions=(
@@ -864,7 +864,7 @@ def lines_in_order(mode: PagingMode, rounding_shift: int) -> Lemma:
     ahead = v_start - low
     ends = [line(mode, rounding_shift, each) - v_start for each in (more, w)]
     return Lemma(
-        f"lines-in-order[{rounding_shift},{shift}]",
+        f"lines-in-order[{mode.name},{rounding_shift},{shift}]",
         "u ≤ w ⇒ line u ≤ line w, counted from S",
         Statement(
             assumptions=(
@@ -882,7 +882,7 @@ def beyond_start(mode: PagingMode, rounding_shift: int) -> Lemma:
     shift = base_shift(mode, rounding_shift)
     ahead = v_start - base(mode, rounding_shift, v_start)
     return Lemma(
-        f"beyond-start[{rounding_shift},{shift}]",
+        f"beyond-start[{mode.name},{rounding_shift},{shift}]",
         "the line of S ≤ u ⇒ line u ends above S",
         Statement(
             assumptions=(

@@ -23,7 +23,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "tree.",
         allow_abbrev=False,
     )
-    parser.add_argument("path", metavar="PATH", help="the folder of the tree, or of a git repository")
+    parser.add_argument("path", metavar="TREE", help="the folder of the tree, or of a git repository")
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--rev", metavar="REV", help="read this revision of the repository; nothing is checked out"
@@ -41,7 +41,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--quiet", action="store_true", help="print the verdicts only")
     add_limits(parser)
-    set_files(parser, writes=("json", "sarif"), folders=("path",))
+    set_files(parser, writes=("json", "sarif"))
     parser.set_defaults(run=run)
 
 

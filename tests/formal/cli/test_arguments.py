@@ -19,6 +19,7 @@ Capture = pytest.CaptureFixture[str]
 FILES: Final = ("FILE", "PATH", "IMAGE")
 FOLDERS: Final = ("DIR", "FOLDER")
 NEEDED: Final = {
+    "tree": ["."],
     "show": ["proved"],
     "counterexample": ["wrong"],
     "export": ["folder"],

@@ -124,7 +124,7 @@ def test_too_large_to_be_built(capsys: Capture) -> None:
     assert ran.status == 0
     assert ran.out == picture_svg(picture_of(CASES["too large to be built"], times=1))
     assert "Which tables the builder takes is not drawn" in ran.out
-    assert "(--limit 5 takes it on)" in " ".join(re.findall(r"<text[^>]*>([^<]*)</text>", ran.out))
+    assert "(--limit 3 takes it on)" in " ".join(re.findall(r"<text[^>]*>([^<]*)</text>", ran.out))
 
 
 def test_hostile_names(capsys: Capture, tmp_path: Path) -> None:
