@@ -64,10 +64,6 @@ DIFFERING = {
     "padding": (changed("512UL << 10", "256UL << 10"), {"v_end"}),
     "no padding": (changed("v_end += 1UL << 22;", ";"), {"v_end"}),
     "a late end": (changed("tell(v_end);", "v_end += PAGE_SIZE; tell(v_end);"), {"v_end"}),
-    "an int": (
-        changed("v_end += 1UL << 22;", "v_end = (unsigned int) v_end + (1UL << 22);"),
-        {"v_end"},
-    ),
     "compared": (changed(COMPARED, COMPARED.replace("<=", "<")), {"guard"}),
     "level": (
         changed("NR(v_start, v_end, L4_PAGETABLE_SHIFT)", "NR(v_start, v_end, L3_PAGETABLE_SHIFT)"),
@@ -100,6 +96,13 @@ DIFFERING = {
         {"v_start"},
     ),
 }
+
+
+def test_an_end_cut_to_32_bits_differs() -> None:
+    """It is refuted for a 64-bit dom0; a 32-bit one has no layout that the machine builds where it shows."""
+    found = checked(changed("v_end += 1UL << 22;", "v_end = (unsigned int) v_end + (1UL << 22);"))
+    assert differing(found) == {"v_end"}
+    assert [each.refuted for each in (*found.count, *found.layout) if not each.proved][0]
 
 
 @pytest.mark.parametrize("name", DIFFERING)
