@@ -102,7 +102,7 @@ def test_an_end_cut_to_32_bits_differs() -> None:
     """It is refuted for a 64-bit dom0; a 32-bit one has no layout that the machine builds where it shows."""
     found = checked(changed("v_end += 1UL << 22;", "v_end = (unsigned int) v_end + (1UL << 22);"))
     assert differing(found) == {"v_end"}
-    assert [each.refuted for each in (*found.count, *found.layout) if not each.proved][0]
+    assert next(each.refuted for each in (*found.count, *found.layout) if not each.proved)
 
 
 @pytest.mark.parametrize("name", DIFFERING)
