@@ -82,14 +82,20 @@ def l3_before(root: Word) -> Truth:
 
 def in_row(v_start: Word, root: Word, level: int, index: Word) -> Word:
     """`place`, where the tables of one step come in the order of their levels."""
+    l1, l2, l3 = taken_before(v_start, level, index)
+    return (root + level) + (l1 + (l2 + l3))
+
+
+def taken_before(v_start: Word, level: int, index: Word) -> tuple[Word, Word, Word]:
+    """How many L1, L2 and L3 are taken before a level's table, those of the same step aside."""
     l2_entry, l3_entry = entry_of(v_start, 30), entry_of(v_start, 39)
     if level == 1:
         l2_before = tables_for(l2_entry, index)
-        return (root + 1) + (index + (l2_before + tables_for(l3_entry, l2_before)))
+        return index, l2_before, tables_for(l3_entry, l2_before)
     if level == 2:
-        return (root + 2) + (filled_by(l2_entry, index) + (index + tables_for(l3_entry, index)))
+        return filled_by(l2_entry, index), index, tables_for(l3_entry, index)
     l2_before = filled_by(l3_entry, index)
-    return (root + 3) + (filled_by(l2_entry, l2_before) + (l2_before + index))
+    return filled_by(l2_entry, l2_before), l2_before, index
 
 
 @frozen(eq=False)

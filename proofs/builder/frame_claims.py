@@ -202,7 +202,7 @@ def tables_reached(mode: PagingMode) -> Lemma:
             ),
             generalise=(
                 frame_of(nth),
-                *(entry for entry in by_address().values()),
+                *by_address().values(),
                 *(entry_under(level, nth) for level in AT),
                 address,
                 nth_frame(),
@@ -227,9 +227,7 @@ def same_address() -> Lemma:
         "same-address",
         "S, T whole pages ⇒ T + 4096 i = S + 4096 p, p being T's page and i",
         Statement(
-            assumptions=(
-                Assumption("pages", (v_start | vpt_start) & (PAGE_SIZE - 1) == 0, "S and T are whole pages"),
-            ),
+            assumptions=counted_in_pages().statement.assumptions,
             goal=vpt_start + index * PAGE_SIZE == v_start + nth_page() * PAGE_SIZE,
         ),
     )

@@ -4,6 +4,7 @@ They are said of the loop's own words before a step, and of the same words after
 of each level, p the pages mapped.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from typing import overload
 
@@ -35,10 +36,15 @@ def said_after(lemma: Lemma, *, implied: bool = False) -> Use:
     return lemma.wherever(**terms) if implied else lemma.at(**terms)
 
 
-def looking(table: Word = ITS.table, entry: Word = ITS.entry) -> Run:
-    """The loop, on words of its own, looking at a table and an entry of it."""
+def run_of(arguments: Mapping[Word, Word], result: tuple[Word, ...] = building().state) -> Run:
+    """The loop with ``arguments`` for its words; a word that isn't given stands for itself."""
     loop = building()
-    return Run(loop, (*loop.parameters[:-2], table, entry), loop.state)
+    return Run(loop, tuple(arguments.get(each, each) for each in loop.parameters), result)
+
+
+def looking() -> Run:
+    """The loop, on words of its own."""
+    return run_of({})
 
 
 def few_pages() -> Assumption:

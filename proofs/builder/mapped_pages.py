@@ -8,7 +8,7 @@ from functools import cache
 
 from ...encodings import dom0_builder
 from ...encodings.allocation import initrd_pages
-from ...encodings.builder_loop import NO_TABLE, building, root_of
+from ...encodings.builder_loop import NO_TABLE, root_of
 from ...encodings.dom0_layout import padded_end
 from ...encodings.spans import round_up
 from ...formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
@@ -17,6 +17,7 @@ from ...formal.words.word import Truth, Word, number, word
 from ..shared import arithmetic, region
 from ..shared.region import ABOVE_TABLES, n, v_start, vpt_start
 from .frame_cursors import mapped_in_order
+from .loop_steps import run_of
 from .page_lengths import (
     fits_below,
     fits_between,
@@ -65,18 +66,13 @@ def at(lemma: Lemma, mode: PagingMode | None = None, pages: Word | None = None, 
 
 def built(mode: PagingMode, table: Word = ITS.table, entry: Word = ITS.entry) -> Run:
     """The mapping loop for the region that n frames make, looking at a table and an entry of it."""
-    return _run(arguments() | {ITS.root: root_of(mode), ITS.table: table, ITS.entry: entry})
+    return run_of(arguments() | {ITS.root: root_of(mode), ITS.table: table, ITS.entry: entry})
 
 
 def mapping(page: Word) -> Run:
     """The mapping loop, up to a page of the region, looking at nothing."""
     nothing = {ITS.table: number(NO_TABLE), ITS.entry: number(0)}
-    return _run(arguments(page) | {ITS.root: number(0)} | nothing)
-
-
-def _run(given: dict[Word, Word]) -> Run:
-    loop = building()
-    return Run(loop, tuple(given.get(each, each) for each in loop.parameters), loop.state)
+    return run_of(arguments(page) | {ITS.root: number(0)} | nothing)
 
 
 def frame_given(page: Word) -> Word:

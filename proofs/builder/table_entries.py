@@ -6,7 +6,7 @@ below, if there are so many, and else to nothing. So it is proved here, by induc
 
 from functools import cache
 
-from ...encodings.builder_loop import LEVELS, ROOT_LEVEL, tables_for
+from ...encodings.builder_loop import LEVELS, ROOT_LEVEL
 from ...encodings.dom0_builder import ENTRIES, ENTRY_BITS, PAGES_IN_SPACE
 from ...formal.logic.theorem import Assumption, Induction, Lemma, Statement, Steps, Use
 from ...formal.words.word import Truth, Word, all_of, choose, number
@@ -35,6 +35,7 @@ from .table_places import (
     in_row_of,
     index,
     is_root,
+    needed_by_level,
     never_root,
     own_entry,
     place_of,
@@ -195,7 +196,7 @@ def place_not_yet(level: int) -> Lemma:
         ),
         Steps(
             uses=(comes_later(level).wherever(), nothing_taken(level).wherever()),
-            generalise=(in_row_of(level), t1 + (t2 + t3), *_rounded()[::-1]),
+            generalise=(in_row_of(level), t1 + (t2 + t3), *needed_by_level()[::-1]),
         ),
     )
 
@@ -248,6 +249,16 @@ def entry_is(level: int) -> Truth:
     return ITS.content == choose(there, leads_to(level, linked(level)) + 1, number(0))
 
 
+def _holds(level: int) -> Truth:
+    """What is known of an entry at every step; of a page's with the cursors that its frame comes from."""
+    return entry_is(level) & cursors() if level == 1 else entry_is(level)
+
+
+def _of_entry(level: int) -> tuple[Assumption, ...]:
+    entry = Assumption("entry", ITS.entry < ENTRIES, "e is an entry")
+    return (initrd_in_order(), entry) if level == 1 else (entry,)
+
+
 def _here(level: int) -> Assumption:
     return Assumption("here", ITS.table == place_of(level), f"the table is the L{level} k")
 
@@ -266,12 +277,8 @@ def _about(level: int) -> tuple[Assumption, ...]:
 def _sums() -> tuple[Word, ...]:
     """Terms that a step's last query needn't look into."""
     t1, t2, t3 = ITS.taken.values()
-    sums = (t1 + (t2 + t3), *(each for each in _rounded()))
+    sums = (t1 + (t2 + t3), *needed_by_level())
     return (*(after(each) for each in sums), *sums, *(after(each) for each in ITS.tables.values()))
-
-
-def _rounded() -> tuple[Word, ...]:
-    return tuple(tables_for(own_entry(level), ITS.taken[level - 1]) for level in LEVELS[1:])
 
 
 @cache
@@ -308,10 +315,7 @@ def entry_stays(level: int) -> Lemma:
         one_entry().wherever(a=ITS.at[level], b=after(ITS.taken[level]) - 1),
         written(level).wherever(),
     ]
-    more: tuple[Assumption, ...] = ()
-    holds = entry_is(level)
     if level == 1:
-        more, holds = (initrd_in_order(),), holds & cursors()
         uses += [cursors_go_on().at(), same_frame().wherever(a=at, b=ITS.mapped)]
         terms = [frame_at(at), frame_at(ITS.mapped), frame_now()]
     else:
@@ -323,11 +327,10 @@ def entry_stays(level: int) -> Lemma:
         Statement(
             assumptions=(
                 *_about(level),
-                *more,
-                Assumption("entry", ITS.entry < ENTRIES, "e is an entry"),
-                Assumption("holds", holds, "so it does before"),
+                *_of_entry(level),
+                Assumption("holds", _holds(level), "so it does before"),
             ),
-            goal=after(holds),
+            goal=after(_holds(level)),
         ),
         Steps(
             uses=tuple(uses),
@@ -339,10 +342,6 @@ def entry_stays(level: int) -> Lemma:
 @cache
 def entry_holds(level: int) -> Lemma:
     """The k-th table of a level is one, and its entry e leads to the (512 k + e - o)-th of the level below."""
-    here = place_of(level)
-    known = table_is(level) & entry_is(level)
-    more: tuple[Assumption, ...] = (initrd_in_order(),) if level == 1 else ()
-    invariant = in_order() & known & (cursors() if level == 1 else known)
     return Lemma(
         f"entry-holds[L{level}]",
         f"the loop stops, and the L{level} k is an L{level}, its entry e leads to the (512 k + e - o)-th of the level "
@@ -353,22 +352,16 @@ def entry_holds(level: int) -> Lemma:
                 is_root(),
                 a_table(level),
                 _here(level),
-                Assumption("entry", ITS.entry < ENTRIES, "e is an entry"),
-                *more,
+                *_of_entry(level),
             ),
             runs=(looking(),),
             goal=(~(index < ITS.taken[level]) | (ITS.level == level)) & entry_is(level),
         ),
         Induction(
-            invariant=invariant,
+            invariant=in_order() & table_is(level) & _holds(level),
             step=Steps(
                 uses=(goes_on_in_order().at(), table_stays(level).at(), entry_stays(level).at()),
-                generalise=(
-                    after(ITS.content),
-                    here,
-                    *_sums(),
-                    after(ITS.level),
-                ),
+                generalise=(after(ITS.content), place_of(level), *_sums(), after(ITS.level)),
             ),
         ),
     )

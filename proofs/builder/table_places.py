@@ -14,6 +14,7 @@ from ...encodings.builder_loop import (
     place,
     shift_of,
     tables_for,
+    taken_before,
     words_of_building,
 )
 from ...encodings.dom0_builder import ENTRIES, entry_of
@@ -135,20 +136,8 @@ def three_sums_grow() -> Lemma:
     )
 
 
-def _before(level: int) -> tuple[Word, Word, Word]:
-    """How many L1, L2 and L3 lie before a level's table, those that are taken with it aside."""
-    l2_entry, l3_entry = own_entry(2), own_entry(3)
-    if level == 1:
-        l2_before = tables_for(l2_entry, index)
-        return index, l2_before, tables_for(l3_entry, l2_before)
-    if level == 2:
-        return filled_by(l2_entry, index), index, tables_for(l3_entry, index)
-    l2_before = filled_by(l3_entry, index)
-    return filled_by(l2_entry, l2_before), l2_before, index
-
-
 def _ordered(level: int) -> tuple[Use, ...]:
-    """That each of `_before` is no less than what was taken, of a table that isn't taken yet."""
+    """That each of `builder_loop.taken_before` is no less than what was taken, of a table that isn't taken yet."""
     t1, t2, _ = ITS.taken.values()
     more, full = more_need_more(), full_lead_to_all()
     if level == 1:
@@ -162,7 +151,8 @@ def _ordered(level: int) -> tuple[Use, ...]:
     )
 
 
-def _rounded() -> tuple[Word, ...]:
+def needed_by_level() -> tuple[Word, ...]:
+    """The tables that the level below needs, of the L2 and the L3."""
     return tuple(tables_for(own_entry(level), ITS.taken[level - 1]) for level in LEVELS[1:])
 
 
@@ -170,7 +160,7 @@ def _rounded() -> tuple[Word, ...]:
 def comes_later(level: int) -> Lemma:
     """A table that isn't taken yet lies no earlier than the next one of its level would."""
     t1, t2, t3 = ITS.taken.values()
-    before = _before(level)
+    before = taken_before(v_start, level, index)
     total, taken = before[0] + (before[1] + before[2]), t1 + (t2 + t3)
     return Lemma(
         f"comes-later[L{level}]",
@@ -194,7 +184,7 @@ def comes_later(level: int) -> Lemma:
                 total,
                 taken,
                 *(each for each in (before[2], before[0], before[1]) if each.operation != "input"),
-                *_rounded()[::-1],
+                *needed_by_level()[::-1],
                 *(own_entry(each) for each in LEVELS[1:]),
             ),
         ),

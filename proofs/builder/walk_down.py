@@ -12,10 +12,10 @@ from ...encodings.builder_loop import LEVELS, ROOT_LEVEL, building, shift_of, ta
 from ...encodings.dom0_builder import ENTRIES, ENTRY_BITS, PAGES_IN_SPACE, entry_of, pages_of
 from ...formal.layouts.paging import PAGE_SIZE
 from ...formal.logic.theorem import Assumption, Lemma, Run, Statement, Steps, Use
-from ...formal.words.word import Word, all_of, word
+from ...formal.words.word import Word, all_of, replaced, word
 from ..shared.region import v_start
 from .frame_cursors import frame_at, initrd_in_order, same_frame
-from .loop_steps import few_pages, tables_counted
+from .loop_steps import few_pages, run_of, tables_counted
 from .page_lengths import page
 from .root_limits import below_one_root
 from .table_entries import entry_holds, root_entry_holds
@@ -42,16 +42,9 @@ def table_at(level: int) -> Word:
 
 def looks(arguments: Mapping[Word, Word], at: Mapping[int, Word]) -> tuple[Run, ...]:
     """The runs that look at the entries ``at`` on the way down, the root's first; ``arguments`` for the loop's words."""
-    loop = building()
-    given = [arguments.get(each, each) for each in loop.parameters[:-2]]
     return tuple(
-        Run(
-            loop,
-            (
-                *given,
-                arguments.get(ITS.root, ITS.root) if level == ROOT_LEVEL else table_at(level),
-                at[level],
-            ),
+        run_of(
+            {**arguments, ITS.table: replaced(table_at(level), arguments), ITS.entry: at[level]},
             tuple(RESULTS[level].values()),
         )
         for level in (ROOT_LEVEL, *LEVELS[::-1])
