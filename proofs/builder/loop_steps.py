@@ -11,9 +11,8 @@ from typing import overload
 from ...encodings.builder_loop import LEVELS, building, tables_for
 from ...encodings.dom0_builder import ENTRIES, ENTRY_BITS, PAGES_IN_SPACE
 from ...formal.logic.theorem import Assumption, Induction, Lemma, Run, Statement, Steps, Use
-from ...formal.words.word import Truth, Word, all_of, choose, number, replaced, word
+from ...formal.words.word import Truth, Word, all_of, choose, number, replaced
 from ..shared import arithmetic
-from ..shared.arithmetic import a, b, c
 from .table_places import ITS, MANY, is_root, own_entry, related
 
 BELOW = {1: ITS.mapped} | {level: ITS.taken[level - 1] for level in LEVELS[1:]}
@@ -102,72 +101,25 @@ def counted_on() -> Lemma:
     )
 
 
-def _one(level: int) -> Word:
-    return choose(ITS.fresh[level], number(1), number(0))
-
-
-@cache
-def regrouped() -> Lemma:
-    """Sums of three are added term by term."""
-    d, e, f = (word(each) for each in "def")
-    last = c + f
-    return Lemma(
-        "regrouped",
-        "(a + d) + (b + e) + (c + f) = (a + b + c) + (d + e + f)",
-        Statement(goal=(a + d) + ((b + e) + last) == (a + (b + c)) + (d + (e + f))),
-        Steps(
-            uses=(
-                two_regrouped().at(a=b, b=c, d=e, e=f),
-                two_regrouped().at(b=b + c, e=e + f),
-            ),
-            generalise=((b + e) + last, (b + c) + (e + f), b + c, e + f),
-        ),
-    )
-
-
-@cache
-def two_regrouped() -> Lemma:
-    """Sums of two are added term by term."""
-    d, e = word("d"), word("e")
-    return Lemma(
-        "two-regrouped",
-        "(a + d) + (b + e) = (a + b) + (d + e)",
-        Statement(goal=(a + d) + (b + e) == (a + b) + (d + e)),
-        Steps(
-            uses=(
-                arithmetic.associative().at(a=a, b=d, c=b + e),
-                arithmetic.associative().at(a=d, b=b, c=e),
-                arithmetic.commutative().at(a=d, b=b, c=e),
-                arithmetic.associative().at(a=b, b=d, c=e),
-                arithmetic.associative().at(a=a, b=b, c=d + e),
-            ),
-            generalise=(
-                (a + d) + (b + e),
-                (a + b) + (d + e),
-                d + (b + e),
-                b + (d + e),
-                (d + b) + e,
-                (b + d) + e,
-            ),
-        ),
-    )
-
-
 @cache
 def row_goes_on() -> Lemma:
     """A step keeps the next table right after those taken."""
     t1, t2, t3 = ITS.taken.values()
-    more = [_one(level) for level in LEVELS]
+    one, two, three = (choose(ITS.fresh[level], number(1), number(0)) for level in LEVELS)
+    others = (t2 + two) + (t3 + three)
     return Lemma(
         "row-goes-on",
         "the next table is root + 1 + t1 + t2 + t3 after a step, too",
         Statement(assumptions=(Assumption("row", in_a_row(), "so before"),), goal=after(in_a_row())),
         Steps(
-            uses=(regrouped().at(a=t1, b=t2, c=t3, d=more[0], e=more[1], f=more[2]),),
+            uses=(
+                arithmetic.sums_move().at(a=t2, b=two, c=t3, d=three, e=t2 + two, f=t3 + three),
+                arithmetic.sums_move().at(a=t1, b=one, c=t2 + t3, d=two + three, e=t1 + one, f=others),
+            ),
             generalise=(
                 t1 + (t2 + t3),
-                more[0] + (more[1] + more[2]),
-                (t1 + more[0]) + ((t2 + more[1]) + (t3 + more[2])),
+                one + (two + three),
+                (t1 + one) + others,
             ),
         ),
     )

@@ -222,9 +222,17 @@ def associative() -> Lemma:
 
 
 @cache
-def commutative() -> Lemma:
-    """(a + b) + c = (b + a) + c."""
-    return Lemma("commutative", "(a + b) + c = (b + a) + c", Statement(goal=(a + b) + c == (b + a) + c))
+def sums_move() -> Lemma:
+    """The sum of two sums, put in another order."""
+    e, f = word("e"), word("f")
+    return Lemma(
+        "sums-move",
+        "e = a + b, f = c + d ⇒ e + f = (a + c) + (b + d)",
+        Statement(
+            assumptions=(Assumption("sums", (e == a + b) & (f == c + d), "e = a + b, f = c + d"),),
+            goal=e + f == (a + c) + (b + d),
+        ),
+    )
 
 
 @cache

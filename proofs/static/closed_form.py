@@ -310,7 +310,7 @@ def by_level(
     uses = []
     for index in range(1, len(levels)):
         uses.append(
-            dividing.sums_move().at(
+            arithmetic.sums_move().at(
                 e=reduce(add, wholes[:index]),
                 a=reduce(add, firsts[:index]),
                 b=of_more,

@@ -158,19 +158,6 @@ def block_adds(lines: Lines, block: int) -> Lemma:
     )
 
 
-@cache
-def sums_move() -> Lemma:
-    """The sum of two sums, put in another order."""
-    return Lemma(
-        "sums-move",
-        "e = a + b, f = c + d ⇒ e + f = (a + c) + (b + d)",
-        Statement(
-            assumptions=(Assumption("sums", (e == a + b) & (f == c + d), "e = a + b, f = c + d"),),
-            goal=e + f == (a + c) + (b + d),
-        ),
-    )
-
-
 def _parts_at(lines: Lines, *numbers: Word) -> list[list[Word]]:
     return [[each.of(number) for each in parts_of(lines)] for number in numbers]
 
@@ -188,7 +175,7 @@ def gain_adds(lines: Lines) -> Lemma:
         for each in parts_of(lines)
     ]
     uses += [
-        sums_move().at(
+        arithmetic.sums_move().at(
             **{name: some[index - 1] for name, some in zip("eab", sums, strict=True)},
             **{name: some[index] for name, some in zip("fcd", parts, strict=True)},
         )
