@@ -8,6 +8,7 @@ from functools import cache
 from ...encodings.dom0_builder import frame_given, frame_of, is_initrds, left_out
 from ...formal.logic.theorem import Assumption, Induction, Lemma, Statement, Steps
 from ...formal.words.word import Truth, Word, choose
+from ..shared import arithmetic
 from ..shared.arithmetic import a, b
 from .loop_steps import after, looking
 from .table_places import ITS
@@ -56,11 +57,7 @@ def cursors_go_on() -> Lemma:
 @cache
 def same_frame() -> Lemma:
     """The same page maps the same frame."""
-    return Lemma(
-        "same-frame",
-        "p = q ⇒ they map the same frame",
-        Statement(assumptions=(Assumption("same", a == b, "p = q"),), goal=frame_at(a) == frame_at(b)),
-    )
+    return arithmetic.same("same-frame", "p = q ⇒ they map the same frame", frame_at, a, b)
 
 
 @cache

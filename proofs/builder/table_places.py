@@ -4,7 +4,7 @@ Notation: o is S's own entry at a level, ⌈o, x⌉ the tables that x of the lev
 many k full tables lead to. Where the loop has taken t1, t2 and t3 tables, t2 = ⌈o2, t1⌉ and t3 = ⌈o3, t2⌉.
 """
 
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 from ...encodings.builder_loop import (
@@ -224,12 +224,12 @@ def comes_now(level: int) -> Lemma:
 @cache
 def same_place(level: int) -> Lemma:
     """The same index is the same place."""
-    return Lemma(
+    return arithmetic.same(
         f"same-place[L{level}]",
         f"j = k ⇒ the L{level} j lies where the L{level} k does",
-        Statement(
-            assumptions=(Assumption("same", a == b, "j = k"),), goal=place_of(level, a) == place_of(level, b)
-        ),
+        partial(place_of, level),
+        a,
+        b,
     )
 
 

@@ -4,6 +4,7 @@ Each is small enough for a solver to settle at 64 bits in about a second. The na
 and then what holds of it; a figure in brackets is the parameter. Nothing here knows of Xen.
 """
 
+from collections.abc import Callable
 from functools import cache
 
 from ...encodings.spans import round_up, spanned
@@ -35,6 +36,17 @@ def in_order(low: Word, near: Word, far: Word) -> Assumption:
 def short(shift: int) -> Assumption:
     """``far`` is no further above ``low`` than `span_limit`."""
     return Assumption("short", far - low <= span_limit(shift), "not around the whole address space")
+
+
+def same(name: str, meaning: str, of: Callable[[Word], Word], one: Word, other: Word) -> Lemma:
+    """Of the same comes the same: what is lost where ``of`` both is generalised. The caller keeps the lemma."""
+    return Lemma(
+        name,
+        meaning,
+        Statement(
+            assumptions=(Assumption("equal", one == other, "they are equal"),), goal=of(one) == of(other)
+        ),
+    )
 
 
 @cache

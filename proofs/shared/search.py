@@ -5,13 +5,13 @@ that of Knaster and Tarski: f∘V never decreases, so the first n with f(S, V(n)
 is the least such n.
 """
 
-from functools import cache
+from functools import cache, partial
 
 from ...encodings.dom0_count import FIRST_TRIED, search, tables_for
 from ...formal.layouts.paging import PagingMode
 from ...formal.logic.theorem import Assumption, Induction, Lemma, Run, Statement, Steps
 from ...formal.words.word import Word, number, word
-from . import region
+from . import arithmetic, region
 from .region import m, n, v_start, vpt_start
 
 first = word("first")
@@ -64,12 +64,8 @@ def stops_exactly(mode: PagingMode) -> Lemma:
 @cache
 def same_count(mode: PagingMode) -> Lemma:
     """Equal counts set aside need equally many tables: what is lost when f(S, V(n)) is generalised."""
-    return Lemma(
-        f"same-count[{mode.name}]",
-        "n = m ⇒ f(S, V(n)) = f(S, V(m))",
-        Statement(
-            assumptions=(Assumption("equal", n == m, "n = m"),), goal=needed(mode, n) == needed(mode, m)
-        ),
+    return arithmetic.same(
+        f"same-count[{mode.name}]", "n = m ⇒ f(S, V(n)) = f(S, V(m))", partial(needed, mode), n, m
     )
 
 

@@ -552,12 +552,8 @@ class Generic:
         meaning = "the tree's loop stops at n, f(S, V(m)) ≤ m, start ≤ m ⇒ n ≤ m"
         if self.cut is None:
             return self.lemma("least", meaning, statement)
-        same = self.lemma(
-            "same-count",
-            "n = m ⇒ f(S, V(n)) = f(S, V(m))",
-            Statement(
-                assumptions=(Assumption("equal", n == m, "n = m"),), goal=self.needed(n) == self.needed(m)
-            ),
+        same = arithmetic.same(
+            f"same-count[{self._tag}]", "n = m ⇒ f(S, V(n)) = f(S, V(m))", self.needed, n, m
         )
         extra = (self.step_is_count().wherever(),) if self.raises else ()
         hidden = (

@@ -582,13 +582,8 @@ def line_bounds(lines: Lines) -> Lemma:
 @cache
 def same_line(lines: Lines) -> Lemma:
     """Equal lines start at the same page."""
-    return Lemma(
-        f"same-line[{lines.slug}]",
-        "u = w ⇒ u lines = w lines",
-        Statement(
-            assumptions=(Assumption("equal", more == other, "u = w"),),
-            goal=more << lines.pages == other << lines.pages,
-        ),
+    return arithmetic.same(
+        f"same-line[{lines.slug}]", "u = w ⇒ u lines = w lines", lambda each: each << lines.pages, more, other
     )
 
 

@@ -7,7 +7,7 @@ block while lower bits are still 0 (`gain_adds`). That more lines gain more is s
 is order.
 """
 
-from functools import cache
+from functools import cache, partial
 from itertools import accumulate
 from operator import add
 
@@ -349,13 +349,8 @@ def gain_rises(lines: Lines) -> Lemma:
 @cache
 def same_gain(lines: Lines) -> Lemma:
     """As many lines gain as much: what is lost when gains are generalised."""
-    return Lemma(
-        f"same-gain[{lines.slug}]",
-        "u = w ⇒ gain(u) = gain(w)",
-        Statement(
-            assumptions=(Assumption("equal", more == other, "u = w"),),
-            goal=gain(lines, more) == gain(lines, other),
-        ),
+    return arithmetic.same(
+        f"same-gain[{lines.slug}]", "u = w ⇒ gain(u) = gain(w)", partial(gain, lines), more, other
     )
 
 

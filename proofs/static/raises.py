@@ -160,26 +160,20 @@ def v_end_stays() -> Lemma:
 @cache
 def same_end() -> Lemma:
     """Equal counts end the region at the same place."""
-    return Lemma(
-        "same-end",
-        "n = m ⇒ V(n) = V(m)",
-        Statement(
-            assumptions=(Assumption("equal", n == m, "n = m"),),
-            goal=padded_end(vpt_start, n) == padded_end(vpt_start, m),
-        ),
+    return arithmetic.same(
+        "same-end", "n = m ⇒ V(n) = V(m)", lambda count: padded_end(vpt_start, count), n, m
     )
 
 
 @cache
 def same_tables(mode: PagingMode) -> Lemma:
     """Regions that end at the same place take the same tables."""
-    return Lemma(
+    return arithmetic.same(
         f"same-tables[{mode.name}]",
         "near = far ⇒ f(S, near) = f(S, far)",
-        Statement(
-            assumptions=(Assumption("equal", near == far, "near = far"),),
-            goal=tables(mode, v_start, near) == tables(mode, v_start, far),
-        ),
+        lambda end: tables(mode, v_start, end),
+        near,
+        far,
     )
 
 
