@@ -16,7 +16,6 @@ from operator import add
 
 from ...encodings.closed_form import (
     Lines,
-    all_ones,
     as_needed,
     base,
     first_tables,
@@ -28,9 +27,7 @@ from ...encodings.closed_form import (
     nr_pt_pages,
     pages_above_first,
     pages_without_tables,
-    runs_of_ones,
     tables_more,
-    without_tables,
 )
 from ...encodings.dom0_count import FIRST_TRIED, tables, tables_by_level
 from ...encodings.dom0_layout import PADDING, ROUNDING_SHIFT
@@ -353,15 +350,24 @@ def tables_at_line(mode: PagingMode, rounding_shift: int) -> Lemma:
     )
 
 
+def _gains(lines: Lines) -> list[Word]:
+    """What some lines gain: by the multiples alone, and with each block in turn."""
+    sums = list(accumulate((each.of(more) for each in dividing.parts_of(lines)), add))
+    return sums[-1 - len(lines.blocks) :]
+
+
+def _begun(lines: Lines) -> Word:
+    """How many tables begin with some lines, of the levels that aren't wider than a line."""
+    return reduce(add, (more << each for each in reversed(lines.tables)))
+
+
 @cache
 def pages_of_lines(lines: Lines) -> Lemma:
     """Each page of some lines is a table's or is gained: block by block, what its tables take cancels out."""
-    multiples = [all_ones(more, length) << low for low, length in runs_of_ones(lines.least_gain)]
-    gains = list(
-        accumulate([reduce(add, multiples), *(without_tables(more, each) for each in lines.blocks)], add)
+    gains = _gains(lines)
+    rests = list(
+        accumulate([_begun(lines), *(more >> each for each in lines.blocks)], lambda past, wide: wide + past)
     )
-    rest = reduce(add, (more << each for each in reversed(lines.tables)))
-    rests = list(accumulate([rest, *(more >> each for each in lines.blocks)], lambda past, wide: wide + past))
     wides = [more >> each for each in reversed(lines.blocks)]
     uses, sums, several = [], [], None
     flat = list(accumulate([*wides, *(more << each for each in reversed(lines.tables))], add))
@@ -394,15 +400,13 @@ def pages_of_lines(lines: Lines) -> Lemma:
 @cache
 def lines_of_ones(lines: Lines) -> Lemma:
     """Without what cancels out, the pages of some lines are a multiple of their number."""
-    multiples = [all_ones(more, length) << low for low, length in runs_of_ones(lines.least_gain)]
-    rest = reduce(add, (more << each for each in reversed(lines.tables)))
-    total = reduce(add, multiples)
+    total = _gains(lines)[0]
     if lines.blocks:
         total += reduce(lambda past, _: more + past, lines.blocks[1:], more)
     return Lemma(
         f"lines-of-ones[{lines.slug}]",
         f"the sum of u's multiples is 2^{lines.pages} u",
-        Statement(goal=total + rest == more << lines.pages),
+        Statement(goal=total + _begun(lines) == more << lines.pages),
     )
 
 
@@ -656,7 +660,6 @@ def _range(lines: Lines) -> Assumption:
 @cache
 def gain_bounded(lines: Lines) -> Lemma:
     """Few lines gain few pages."""
-    number(0)
     return Lemma(
         f"gain-bounded[{lines.slug}]",
         "gain(u) ≤ pages of u lines",
