@@ -448,12 +448,17 @@ def level_before(shift: int, rounding_shift: int, page_shift: int) -> Lemma:
     )
 
 
+def _rest_of(lines: Lines, length: Word) -> tuple[Word, list[Word]]:
+    """The pages of a length that fill no line, and how many tables of each level within a line they fill."""
+    rest = (length >> lines.page_shift) & ((1 << lines.pages) - 1)
+    return rest, [rest >> (lines.pages - each) for each in lines.tables]
+
+
 @cache
 def pages_below(lines: Lines) -> Lemma:
     """The pages below an address are those of the lines below it, and a rest, more than the tables that map it."""
-    whole, rest = before >> lines.page_shift, (before >> lines.page_shift) & ((1 << lines.pages) - 1)
-    below = before >> (lines.page_shift + lines.pages)
-    shares = [rest >> (lines.pages - each) for each in lines.tables]
+    whole, below = before >> lines.page_shift, before >> (lines.page_shift + lines.pages)
+    rest, shares = _rest_of(lines, before)
     return Lemma(
         f"pages-below[{lines.slug}]",
         "pages below S = those of the lines below S + rest, and the rest is no less than its tables",
@@ -477,8 +482,7 @@ def takes_below(mode: PagingMode, rounding_shift: int) -> Lemma:
     mores = mores_by_level(mode, rounding_shift, below - 1)
     takes = [one + other for one, other in zip(firsts, mores, strict=True)]
     whole = first_tables(mode, rounding_shift, v_start) + tables_more(lines, below - 1)
-    rest = (ahead >> lines.page_shift) & ((1 << lines.pages) - 1)
-    shares = [rest >> (lines.pages - each) for each in lines.tables]
+    _, shares = _rest_of(lines, ahead)
     return Lemma(
         f"takes-below[{mode.name},{rounding_shift}]",
         "f(S, the line below S) + the tables of the rest = a few",
@@ -513,8 +517,7 @@ def starts_before(mode: PagingMode, rounding_shift: int) -> Lemma:
     ahead = v_start - base(mode, rounding_shift, v_start)
     below = ahead >> rounding_shift
     whole = first_tables(mode, rounding_shift, v_start) + tables_more(lines, below - 1)
-    rest = (ahead >> lines.page_shift) & ((1 << lines.pages) - 1)
-    shares = [rest >> (lines.pages - each) for each in lines.tables]
+    rest, shares = _rest_of(lines, ahead)
     return Lemma(
         f"starts-before[{mode.name},{rounding_shift}]",
         "b is above S ⇒ the pages wanted are more than those of the lines below S",
