@@ -213,35 +213,18 @@ class Generic:
 
     def end_grows(self) -> Lemma:
         """near ≤ far, counted from S, gives V(near) ≤ V(far), and neither comes full circle."""
-        limit = region.region_limit(self.mode)
-        lengths = [self.end_above(each) - v_start for each in (near, far)]
-        before = near - v_start, far - v_start
-        return self.lemma(
-            "end-grows",
-            "near ≤ far ⇒ V(near) ≤ V(far), counted from S",
-            Statement(
-                assumptions=(
-                    arithmetic.in_order(v_start, near, far),
-                    Assumption(
-                        "short", far - v_start <= any_rounding.LONGEST, "far is less than 2^63 - 2^50 above S"
-                    ),
-                    Assumption("not-empty", near - v_start > 0, "near is above S"),
-                ),
-                goal=(lengths[0] <= lengths[1]) & (lengths[1] <= limit) & (lengths[0] > 0),
-            ),
-            Steps(
-                uses=(
-                    arithmetic.same_distance().at(low=v_start),
-                    self.gap_falls_slowly().at(),
-                    self.gap_is_small().at(),
-                    self.gap_is_small().at(near=far),
-                    self.end_is_gap_above().at(),
-                    self.end_is_gap_above().at(near=far),
-                    any_rounding.gaps_add().at(a=before[0], b=before[1], c=self.gap(near), d=self.gap(far)),
-                ),
-                generalise=(*lengths, self.gap(near), self.gap(far), *before, far - near),
-            ),
-        )
+        if "end-grows" not in self._made:
+            facts = (
+                self.gap_falls_slowly().at(),
+                self.gap_is_small().at(),
+                self.gap_is_small().at(near=far),
+                self.end_is_gap_above().at(),
+                self.end_is_gap_above().at(near=far),
+            )
+            self._made["end-grows"] = any_rounding.end_grows_by(
+                self.mode, f"end-grows[{self._tag}]", self.end_above, self.gap, facts
+            )
+        return self._made["end-grows"]
 
     def room(self, count: Word) -> Assumption:
         """The stack ends within 2^63 - 2^50 bytes of S, and there is a table at least."""

@@ -5,6 +5,7 @@ Notation of DOMAIN.md section 1; R = mask + 1 is the rounding, a power of two, a
 than E grows.
 """
 
+from collections.abc import Callable
 from functools import cache, partial
 from typing import Final
 
@@ -109,18 +110,27 @@ def gaps_add() -> Lemma:
     )
 
 
-@cache
-def end_grows(mode: PagingMode) -> Lemma:
-    """near ≤ far, counted from S, gives V(near) ≤ V(far), counted from S, and neither comes full circle."""
+def end_grows_by(
+    mode: PagingMode,
+    name: str,
+    end_above: Callable[[Word], Word],
+    gap: Callable[[Word], Word],
+    facts: tuple[Use, ...],
+    more: tuple[Assumption, ...] = (),
+) -> Lemma:
+    """near ≤ far gives V(near) ≤ V(far), for any V that is what it hangs on and a gap.
+
+    ``facts`` are that it is, of both, and that the gap is small and falls slowly, under the assumptions ``more``.
+    """
     limit = region.region_limit(mode)
-    lengths = [rounded_end(each, mask, padding) - v_start for each in (near, far)]
+    lengths = [end_above(each) - v_start for each in (near, far)]
     before = near - v_start, far - v_start
     return Lemma(
-        f"rounded-end-grows[{mode.name}]",
+        name,
         "near ≤ far ⇒ V(near) ≤ V(far), counted from S",
         Statement(
             assumptions=(
-                power_of_two(),
+                *more,
                 arithmetic.in_order(v_start, near, far),
                 Assumption("short", far - v_start <= LONGEST, "far is less than 2^63 - 2^50 above S"),
                 Assumption("not-empty", near - v_start > 0, "near is above S"),
@@ -130,13 +140,28 @@ def end_grows(mode: PagingMode) -> Lemma:
         Steps(
             uses=(
                 arithmetic.same_distance().at(low=v_start),
-                gap_falls_slowly().at(),
-                end_is_gap_above().at(low=v_start),
-                end_is_gap_above().at(low=v_start, near=far),
-                gaps_add().at(a=before[0], b=before[1], c=_gap(near), d=_gap(far)),
+                *facts,
+                gaps_add().at(a=before[0], b=before[1], c=gap(near), d=gap(far)),
             ),
-            generalise=(*lengths, _gap(near), _gap(far), *before, far - near),
+            generalise=(*lengths, gap(near), gap(far), *before, far - near),
         ),
+    )
+
+
+@cache
+def end_grows(mode: PagingMode) -> Lemma:
+    """near ≤ far, counted from S, gives V(near) ≤ V(far), counted from S, and neither comes full circle."""
+    return end_grows_by(
+        mode,
+        f"rounded-end-grows[{mode.name}]",
+        lambda at: rounded_end(at, mask, padding),
+        _gap,
+        (
+            gap_falls_slowly().at(),
+            end_is_gap_above().at(low=v_start),
+            end_is_gap_above().at(low=v_start, near=far),
+        ),
+        (power_of_two(),),
     )
 
 
