@@ -1,0 +1,176 @@
+"""Cases of a count that was changed: the tree's own loop is run on numbers, and the frame machine judges what it makes."""
+
+from collections.abc import Callable
+from functools import cached_property
+from random import Random
+from typing import Final
+
+from attrs import evolve
+
+from ...encodings.dom0_layout import PADDING
+from ...formal.layouts.layout import ADDRESS_LIMIT, Layout, Segment
+from ...formal.layouts.paging import PAGE_SIZE
+from ...formal.logic.claim import Part
+from ...formal.logic.theorem import Lemma, Steps
+from ...formal.logic.verdict import Replay
+from ...formal.machine.arrange import TooLarge, touched
+from ...formal.machine.builder import ImpossibleLayout
+from ...formal.machine.replay import Report, with_frames
+from ...formal.words.word import (
+    FALSE,
+    compiled,
+)
+from ..shared import replays
+from ..shared.region import n, v_start, vpt_start
+from ..shared.replays import Values
+from ..static import any_rounding
+from .changed_lemmas import Generic
+from .layouts_to_try import lengths
+
+TRIES: Final = 1500
+"""How many layouts the tree's own loop is run on before a proof is tried; of a formula, twenty times as many."""
+ROUNDS: Final = 4000
+"""How often the loop goes round on numbers before a layout is given up."""
+SHORT: Final = (
+    (v_start == 0)
+    & (vpt_start & (PAGE_SIZE - 1) == 0)
+    & (vpt_start >= 2 * PAGE_SIZE)
+    & (vpt_start < 1 << 30)
+    & (n < 1 << 12)
+)
+"""Where a solver looks for a case."""
+
+
+Numbers = dict[str, int]
+
+
+class Cases:
+    """Cases of a count on numbers: the tree's own loop is run, and the machine says what it makes of that."""
+
+    def __init__(self, generic: Generic) -> None:
+        self._generic = generic
+        found = generic.count
+        stack = found.ends.get("vstack_end", vpt_start)
+        tables_end = found.ends.get("vpt_end", vpt_start)
+        needed = generic.needed(n)
+        self._read = compiled(
+            [found.goes_on, found.step, found.v_end, stack, tables_end, needed, found.count, found.leaves],
+            [v_start, vpt_start, n],
+        )
+        self._start = compiled([found.start], [v_start, vpt_start])
+
+    def at(self, start: int, tables_start: int, count: int) -> Numbers:
+        """What the tree's code makes of S, T and a count."""
+        names = ("goes_on", "step", "v_end", "stack", "tables_end", "needed", "count", "leaves")
+        found = dict(zip(names, self._read(start, tables_start, count), strict=True))
+        return {"v_start": start, "vpt_start": tables_start, "n": count} | found
+
+    def ran(self, start: int, tables_start: int) -> Numbers | None:
+        """Where the loop stops; ``None`` where it doesn't soon, or is left otherwise."""
+        count = self._start(start, tables_start)[0]
+        for _ in range(ROUNDS):
+            found = self.at(start, tables_start, count)
+            if not found["goes_on"]:
+                return None if found["leaves"] else found
+            count = found["step"]
+        return None
+
+    @cached_property
+    def tried(self) -> list[Numbers]:
+        """Layouts as images have them, of all sizes, with where the loop stops."""
+        source = Random(7)  # noqa: S311 - layouts to try, not secrets
+        limit = 0xF0000000 if self._generic.mode.bits == 32 else 1 << 47
+        found = []
+        tries = TRIES if self._generic.count.searched else 20 * TRIES
+        for place, length in lengths(source, tries):
+            start = place % (1 << 31) if self._generic.mode.bits == 32 else place
+            if start + length < limit or start >> 63:
+                ran = self.ran(start, (start + length) % ADDRESS_LIMIT)
+                if ran is not None and (ran["v_end"] - start) % ADDRESS_LIMIT <= 1 << 40:
+                    found.append(ran)
+        return sorted(found, key=lambda each: (each["v_start"], each["vpt_start"]))
+
+    def part(self, lemma: Lemma, judge: replays.Judge, holds: Callable[[Numbers], bool] | None) -> Part:
+        """The part for a lemma; where a case on numbers breaks it, that one is shown, and no proof is tried."""
+        broken = next((each for each in self.tried if not holds(each)), None) if holds is not None else None
+        shape = SHORT
+        if broken is not None:
+            shape = (v_start == broken["v_start"]) & (vpt_start == broken["vpt_start"])
+            lemma = evolve(lemma, proof=Steps())
+        return Part(
+            name=lemma.name,
+            lemma=lemma,
+            shape=shape,
+            least=(v_start, vpt_start) if broken is None else (),
+            without=dict.fromkeys((each.name for each in lemma.statement.assumptions), FALSE),
+            replay=judge,
+        )
+
+    def is_exact(self, case: Numbers) -> bool:
+        """Whether the region takes just what is set aside."""
+        return case["needed"] == case["count"]
+
+    def is_consistent(self, case: Numbers) -> bool:
+        """Whether tables and stack lie one behind the other, with room for the count."""
+        return (case["tables_end"] - case["vpt_start"]) % ADDRESS_LIMIT == case["count"] * PAGE_SIZE and case[
+            "stack"
+        ] == (case["tables_end"] + PAGE_SIZE) % ADDRESS_LIMIT
+
+    def is_fit(self, case: Numbers) -> bool:
+        """Whether the region ends above the stack by the padding at least."""
+        return PADDING <= (case["v_end"] - case["stack"]) % ADDRESS_LIMIT < any_rounding.MOST_ROUNDED
+
+    def _case(self, values: Values) -> Numbers:
+        return self.at(values.get("v_start", 0), values.get("vpt_start", 2 * PAGE_SIZE), values.get("n", 2))
+
+    def exact(self, values: Values) -> Replay:
+        """The machine walks the tree's region, and builds it with the tree's count."""
+        case = self._case(values)
+        start, mode = case["v_start"], self._generic.mode
+        end = start + (case["v_end"] - start) % ADDRESS_LIMIT
+        if mode.bits == 32 and end > 1 << 32:
+            return Replay(None, replays.ABOVE_4_GIB)
+        try:
+            took = touched(mode, start, end)
+        except TooLarge:
+            return Replay(None, replays.TOO_LARGE)
+        says = f"{case['count']} frames are set aside, and a walk over [{start:#x}, {end:#x}) touches {took} tables"
+        return Replay(took == case["count"], says, self._built(case))
+
+    def _built(self, case: Numbers) -> tuple[tuple[str, Layout, Report], ...]:
+        layout = replays.arranged(self._generic.mode, case["v_start"], case["vpt_start"])
+        if layout is None:
+            return ()
+        total = Segment(case["v_start"], case["v_end"])
+        try:
+            return replays.seen(evolve(with_frames(layout, case["count"]), total=total), "the tree's layout")
+        except (ImpossibleLayout, ValueError):
+            return ()
+
+    def least(self, values: Values) -> Replay:
+        """Whether the machine finds the smaller count enough."""
+        case = self._case(values)
+        less = self.at(case["v_start"], case["vpt_start"], values.get("m", case["n"]))
+        start = case["v_start"]
+        try:
+            took = touched(self._generic.mode, start, start + (less["v_end"] - start) % ADDRESS_LIMIT)
+        except TooLarge:
+            return Replay(None, replays.TOO_LARGE)
+        holds = case["n"] <= less["n"] or took > less["n"]
+        return Replay(holds, f"it stops at {case['n']}; with {less['n']} frames a walk touches {took} tables")
+
+    def consistent(self, values: Values) -> Replay:
+        """The addresses, added up."""
+        case = self._case(values)
+        says = f"{case['count']} frames from {case['vpt_start']:#x} on; the tables end at {case['tables_end']:#x}, the stack at {case['stack']:#x}"
+        return Replay(self.is_consistent(case), says)
+
+    def fits(self, values: Values) -> Replay:
+        """What is left above the stack."""
+        case = self._case(values)
+        left = (case["v_end"] - case["stack"]) % ADDRESS_LIMIT
+        return Replay(self.is_fit(case), f"the region ends at {case['v_end']:#x}, {left:#x} above the stack")
+
+    def unjudged(self, _values: Values) -> Replay:
+        """The machine's loop is its own."""
+        return Replay(None, "the machine has a search of its own")
