@@ -63,6 +63,16 @@ class Configuration:
     start_info_size: int = field(default=START_INFO_SIZE, validator=_word)
     vga_console_info_size: int = field(default=VGA_CONSOLE_INFO_SIZE, validator=_word)
 
+    @property
+    def initrd_pages(self) -> int:
+        """How many pages the initrd takes."""
+        return -(-self.initrd_len // PAGE_SIZE)
+
+    @property
+    def has_own_p2m(self) -> bool:
+        """Whether the p2m lies at an address of its own, outside of the region: a 32-bit guest's never does."""
+        return self.init_p2m is not None and self.mode.bits == 64
+
 
 @frozen(kw_only=True)
 class Layout:

@@ -13,9 +13,8 @@ from ..layouts.layout import Configuration, Layout, Segment
 from ..layouts.paging import PAGE_SIZE
 from .arrange import arrange
 from .builder import allocated_pages
+from .refusals import AT_ONCE
 
-_LARGEST: Final = 1 << 18
-"""The most that Xen allocates in one piece, in pages."""
 _MOST: Final = 1 << 32
 """The most memory that is looked at, in pages: 16 TiB."""
 
@@ -62,7 +61,7 @@ def memories(configuration: Configuration, host: HostMap) -> Iterator[Memories]:
         return placed(one, layout), allocated_pages(layout)
 
     low = _first(1, _MOST + 1, lambda pages: laid(pages)[1] <= pages)
-    top = _first(low, _MOST + 1, lambda pages: laid(pages)[1] > _LARGEST) - 1
+    top = _first(low, _MOST + 1, lambda pages: laid(pages)[1] > AT_ONCE) - 1
     if low > top:
         return
 

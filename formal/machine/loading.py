@@ -150,8 +150,7 @@ def load(
         return Loaded(configuration, None, Fate.NO_32_BIT)
     layout = arrange(configuration)
     empty = empty_domain(layout)
-    initrd_pages = -(-configuration.initrd_len // PAGE_SIZE)
-    if empty.allocation + initrd_pages > configuration.nr_pages:
+    if empty.allocation + configuration.initrd_pages > configuration.nr_pages:
         return Loaded(configuration, layout, Fate.TOO_LITTLE_MEMORY)
     if empty.allocation > AT_ONCE:
         return Loaded(configuration, layout, Fate.TOO_LARGE_AT_ONCE)
@@ -164,7 +163,7 @@ def load(
     if misaligned(layout):
         return Loaded(configuration, layout, Fate.DIES, "the tables are not page aligned")
     loaded = Loaded(configuration, layout, Fate.RUNS, domain=builder(layout))
-    _Loading(loaded, empty.allocation + initrd_pages, superpages).run(
+    _Loading(loaded, empty.allocation + configuration.initrd_pages, superpages).run(
         [configuration.kernel] if written is None else written
     )
     return loaded
@@ -257,7 +256,7 @@ class _Loading:
             self._write(
                 Segment(layout.start_info.start, (layout.start_info.start + PAGE_SIZE) % ADDRESS_LIMIT)
             )
-            if self.loaded.configuration.init_p2m is not None and self.domain.mode.bits == 64:
+            if self.loaded.configuration.has_own_p2m:
                 self._map_p2m(layout.p2m)
             self._write(layout.p2m)
         except _Fault as fault:

@@ -18,7 +18,7 @@ from ..layouts.xen_version import XenVersion
 from .arrange import TooLarge, arrange
 from .builder import BUILD_LIMIT, allocated_pages
 from .loading import Fate, Unmodelled, load
-from .refusals import AT_ONCE, host_decides, p2m_touches
+from .refusals import AT_ONCE, host_decides, out_of_bounds, p2m_in_kernel, p2m_touches
 from .replay import misaligned, overlaps_xen
 
 P2M_LIMIT: Final = 1 << 19
@@ -39,11 +39,9 @@ def refusal(
     The ``configuration`` is as the ``version`` takes it, and the ``layout`` is its own. That Xen dies, without refusing
     anything, isn't told here.
     """
-    kernel, p2m = configuration.kernel, configuration.init_p2m
-    outside = entry is not None and not kernel.start <= entry <= kernel.end
-    if kernel.start > kernel.end or configuration.virt_base > kernel.start or outside:
+    if any(out_of_bounds(configuration, entry)):
         return OUT_OF_BOUNDS
-    if p2m is not None and kernel.start <= p2m < kernel.end:
+    if p2m_in_kernel(configuration):
         return P2M_OUT_OF_BOUNDS
     fate = _fate(configuration, layout, version)
     if fate is Fate.RUNS or fate is Fate.DIES:
@@ -76,10 +74,9 @@ def least_pages(configuration: Configuration, version: XenVersion | None = None)
 
 def needed_pages(configuration: Configuration, layout: Layout, version: XenVersion | None = None) -> int:
     """How many pages dom0 has to have for the region, and for what Xen counts beside it."""
-    initrd = -(-configuration.initrd_len // PAGE_SIZE)
     if version is not None and not version.knows("the initrd beside the region"):
         return allocated_pages(evolve(layout, initrd=None))
-    needed = allocated_pages(layout) + initrd
+    needed = allocated_pages(layout) + configuration.initrd_pages
     if _own_p2m(configuration, layout) is not None:
         needed += -(-configuration.nr_pages * configuration.mode.p2m_entry // PAGE_SIZE) + 3
     return needed
@@ -100,7 +97,7 @@ def _fate(configuration: Configuration, layout: Layout, version: XenVersion | No
 
 def _foretold(configuration: Configuration, layout: Layout, version: XenVersion | None) -> Iterator[Fate]:
     """Where the boot ends, as far as the layout tells, in the order in which Xen looks."""
-    initrd = -(-configuration.initrd_len // PAGE_SIZE)
+    initrd = configuration.initrd_pages
     if version is not None and not version.knows("the initrd beside the region"):
         initrd, layout = 0, evolve(layout, initrd=None)
     allocation = allocated_pages(layout)
@@ -120,8 +117,7 @@ def _foretold(configuration: Configuration, layout: Layout, version: XenVersion 
 
 
 def _own_p2m(configuration: Configuration, layout: Layout) -> Segment | None:
-    own = configuration.init_p2m is not None and configuration.mode.bits == 64
-    return layout.p2m if own else None
+    return layout.p2m if configuration.has_own_p2m else None
 
 
 def _pages(segment: Segment | None) -> int:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from ..layouts.layout import ADDRESS_LIMIT, Configuration, Layout, Segment
-from ..layouts.paging import PAGE_SIZE
 from .builder import XEN_AREA, XEN_LISTED_END, allocated_pages
 from .replay import REFUSED, misaligned, overlaps_xen
 
@@ -33,16 +32,28 @@ def foreseen(configuration: Configuration, layout: Layout, entry: int | None = N
     return [*_image(configuration, entry), *_region(configuration, layout), *_memory(configuration, layout)]
 
 
-def _image(configuration: Configuration, entry: int | None) -> Iterator[str]:
-    """What libelf refuses of the image."""
-    kernel, init_p2m = configuration.kernel, configuration.init_p2m
+def out_of_bounds(configuration: Configuration, entry: int | None) -> Iterator[str]:
+    """What libelf finds out of bounds in the image's addresses."""
+    kernel = configuration.kernel
     if kernel.start > kernel.end:
         yield "libelf refuses the image: the kernel ends before it starts."
     if configuration.virt_base > kernel.start:
         yield "libelf refuses the image: the kernel starts below VIRT_BASE."
     if entry is not None and not kernel.start <= entry <= kernel.end:
         yield f"libelf refuses the image: its entry {entry:#x} lies outside of the kernel."
-    if init_p2m is not None and kernel.start <= init_p2m < kernel.end:
+
+
+def p2m_in_kernel(configuration: Configuration) -> bool:
+    """Whether libelf refuses the image for a p2m within the kernel."""
+    kernel, init_p2m = configuration.kernel, configuration.init_p2m
+    return init_p2m is not None and kernel.start <= init_p2m < kernel.end
+
+
+def _image(configuration: Configuration, entry: int | None) -> Iterator[str]:
+    """What libelf refuses of the image, and Xen ignores."""
+    init_p2m = configuration.init_p2m
+    yield from out_of_bounds(configuration, entry)
+    if p2m_in_kernel(configuration):
         yield f"libelf refuses the image: INIT_P2M {init_p2m:#x} lies within the kernel."
     if init_p2m is not None and configuration.mode.bits == 32:
         yield "Xen ignores INIT_P2M, with a warning: the guest has 32 bits."
@@ -120,7 +131,7 @@ def _memory(configuration: Configuration, layout: Layout) -> Iterator[str]:
     refused = too_little(configuration, layout)
     if refused is not None:
         yield refused
-    if configuration.init_p2m is not None and configuration.mode.bits == 64 and layout.p2m is not None:
+    if configuration.has_own_p2m and layout.p2m is not None:
         yield from _own_p2m(layout, layout.p2m)
 
 
@@ -160,7 +171,7 @@ def _takes_the_last(shift: int, layout: Layout, p2m: Segment) -> bool:
 
 def too_little(configuration: Configuration, layout: Layout) -> str | None:
     """Why Xen can't allocate the region, or not within dom0's memory; ``None`` where it can."""
-    initrd_pages = -(-configuration.initrd_len // PAGE_SIZE)
+    initrd_pages = configuration.initrd_pages
     allocation = allocated_pages(layout)
     if allocation > AT_ONCE:
         return (

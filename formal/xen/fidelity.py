@@ -187,8 +187,7 @@ def compare_arrangement(loaded: Loaded, boot: Boot) -> Iterator[Difference]:
     pages = boot.alloc.size >> PAGE_SHIFT
     if pages != loaded.domain.allocation:
         yield Difference("Dom0 alloc.", f"{loaded.domain.allocation} pages", f"{pages} pages")
-    initrd_pages = -(-loaded.configuration.initrd_len // PAGE_SIZE)
-    nr_pages = pages + initrd_pages + (boot.pages_to_be_allocated or 0)
+    nr_pages = pages + loaded.configuration.initrd_pages + (boot.pages_to_be_allocated or 0)
     if nr_pages != loaded.configuration.nr_pages:
         yield Difference("dom0's memory", f"{loaded.configuration.nr_pages} pages", f"{nr_pages} pages")
 
