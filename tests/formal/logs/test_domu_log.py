@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
+from domu_cases import FIELD, LINUX, MIB
 from log_disguises import DISGUISES
 from log_rules import LOGS
 from ptproof.formal.edge.errors import InputError
@@ -19,19 +20,9 @@ from ptproof.formal.machine.domu import BEFORE_4_7
 from ptproof.formal.machine.domu_layout import lay_out_domu, printed
 from run_cli import run
 
-FIELD = Path(__file__).parents[2] / "data/field"
 BUILDER = (FIELD / "domu-builder.log").read_text()
 BOTH = (FIELD / "domu-builder-and-guest.log").read_text()
 EC2 = (FIELD / "mini-os-ec2.log").read_text()
-MIB, TOP = 1 << 20, ADDRESS_LIMIT - (2 << 30)
-LINUX = Configuration(
-    virt_base=TOP,
-    kernel=Segment(TOP + 16 * MIB, TOP + 44 * MIB),
-    nr_pages=64 << 8,
-    init_p2m=0x8000000000,
-    mod_start_pfn=True,
-    initrd_len=0x123456,
-)
 
 
 def only(text: str | bytes) -> DomuJudgement:

@@ -1,12 +1,12 @@
 """A domU laid out by libxenguest's steps: against what it printed itself, and up to where it refuses."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 from attrs import evolve
-from ptproof.formal.layouts.layout import ADDRESS_LIMIT, Configuration, Segment
+from domu_cases import FIELD, LINUX, MIB, TOP
+from ptproof.formal.layouts.layout import Configuration, Segment
 from ptproof.formal.layouts.paging import COMPAT
 from ptproof.formal.machine.domu_layout import (
     DomuLayout,
@@ -17,17 +17,7 @@ from ptproof.formal.machine.domu_layout import (
     printed,
 )
 
-FIELD = Path(__file__).parents[2] / "data/field"
-MIB, TOP = 1 << 20, ADDRESS_LIMIT - (2 << 30)
 MINI_OS = Configuration(kernel=Segment(0, 0x566638), nr_pages=28 << 8)
-LINUX = Configuration(
-    virt_base=TOP,
-    kernel=Segment(TOP + 16 * MIB, TOP + 44 * MIB),
-    nr_pages=64 << 8,
-    init_p2m=0x8000000000,
-    mod_start_pfn=True,
-    initrd_len=0x123456,
-)
 
 
 def linux(**changes: Any) -> DomuLayout:
