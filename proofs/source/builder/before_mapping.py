@@ -4,14 +4,15 @@ Facts: where dom0's memory is computed (``MEMORY``: 4.10 on, and before), and wh
 to today. Notation of DOMAIN.md sections 5 and 6.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
 from ....encodings.allocation import initrd_pages, order_pages, own_length
 from ....encodings.memory import nr_pages_capped, nr_pages_clamped, nr_pages_unasked
 from ....encodings.overlap import overlaps, overlaps_compat
-from ....formal.c.types import Node, part, within
+from ....formal.c.types import Node, part, text_of, within
 from ....formal.c.values import BOOL, Value
 from ....formal.edge.errors import InputError
 from ....formal.layouts.dom0_mem import Amount, Dom0Mem, capped
@@ -37,7 +38,7 @@ from ....formal.words.word import (
 )
 from ...shared.replays import Judge, Values
 from ..terms import UNMAPPED, UNSET
-from .pieces import executed, judged, known, not_found, part_of, read, renamed
+from .pieces import Made, executed, judged, known, not_found, part_of, read, renamed
 
 MEMORY: Final = ("xen/arch/x86/dom0_build.c", "xen/arch/x86/domain_build.c")
 _COMPUTES: Final = "(?:dom0_)?compute_(?:dom0_)?nr_pages"
@@ -53,7 +54,6 @@ nr_pages, min_pages, max_pages, avail = word("nr_pages"), word("min_pages"), wor
 v_start, v_end, vinitrd_start = word("v_start"), word("v_end"), word("vinitrd_start")
 initrd_len, virt_base, kernel_end = word("initrd_len"), word("virt_base"), word("kernel_end")
 init_p2m, hole = word("init_p2m"), word("hole", 32)
-Made = tuple[str, str, Callable[[], Piece]]
 
 
 def pieces(source: Dom0Source, mode: PagingMode) -> Iterator[Made]:
@@ -121,6 +121,12 @@ def _clamping(file: File, function: Node) -> tuple[list[Node], range]:
     while last + 1 < len(nodes[-1]) and _assigns(nodes[-1][last + 1], "nr_pages"):
         last += 1
     first = _after(nodes[-1][: last + 1], ("min_pages", "max_pages", "avail"))
+    while (
+        first < last
+        and _assigns(nodes[-1][first])
+        and len(re.findall(r"\bnr_pages\b", text_of(nodes[-1][first]))) == 1
+    ):
+        first += 1  # it is set anew
     return nodes[-1], range(first, last + 1)
 
 

@@ -7,13 +7,16 @@ from ....formal.c.types import Node
 from ....formal.c.values import BOOL, Any, Unknown, Value, constant
 from ....formal.layouts.paging import PagingMode
 from ....formal.logic.claim import Part
-from ....formal.logic.theorem import Lemma, Statement
+from ....formal.logic.theorem import Lemma, Statement, Steps, Use
 from ....formal.logic.verdict import Replay
 from ....formal.source.dom0_source import Dom0Source, File
 from ....formal.source.questions import Piece
 from ....formal.source.slices import Slice, execute
-from ....formal.words.word import TRUE, AnyTerm, Truth, Word, compiled, inputs, number, replaced
+from ....formal.words.word import TRUE, AnyTerm, Truth, Word, all_of, compiled, inputs, number, replaced
 from ...shared.replays import Judge, Values
+
+Made = tuple[str, str, Callable[[], Piece]]
+"""A piece to be made: its name, what it says, and how."""
 
 
 class NotRead(Exception):
@@ -76,9 +79,18 @@ def renamed(term: AnyTerm, names: Mapping[str, Word], where: str) -> AnyTerm:
     return replaced(term, put)
 
 
-def part_of(name: str, mode: PagingMode, goal: Truth, judge: Judge, shape: Truth = TRUE) -> Part:
-    """That a piece is the encoding's, whatever the inputs."""
-    lemma = Lemma(f"tree:{name}[{mode.name}]", f"the tree's {name} is the encoding's", Statement(goal=goal))
+def part_of(
+    name: str, mode: PagingMode, goal: Truth | Sequence[Truth], judge: Judge, shape: Truth = TRUE
+) -> Part:
+    """That a piece is the encoding's, whatever the inputs; several goals are proved one by one."""
+    title, meaning = f"tree:{name}[{mode.name}]", f"the tree's {name} is the encoding's"
+    goals = [goal] if isinstance(goal, Truth) else list(goal)
+    uses = [
+        Use(Lemma(f"{title}/{place}", meaning, Statement(goal=each)))
+        for place, each in enumerate(goals)
+        if len(goals) > 1
+    ]
+    lemma = Lemma(title, meaning, Statement(goal=all_of(goals)), Steps(uses=uses))
     return Part(name=lemma.name, lemma=lemma, shape=shape, replay=judge)
 
 
@@ -102,3 +114,30 @@ def judged(what: str, theirs: AnyTerm, expected: Callable[[Values], int]) -> Jud
 
 def _shown(value: int) -> str:
     return ("yes" if value else "no") if isinstance(value, bool) else hex(value)
+
+
+def judged_pairs(
+    pairs: Sequence[tuple[str, Word | Truth, Word | Truth]],
+    goal: Truth,
+    scenes: Sequence[tuple[Mapping[str, Word], Truth]] = (({}, TRUE),),
+) -> Judge:
+    """Whether a goal holds on numbers; if not, the first term that isn't what it is held against is told.
+
+    ``scenes`` are cases: terms of their own for inputs, and what is known in each.
+    """
+
+    def judge(values: Values) -> Replay:
+        if read(goal, values):
+            return Replay(holds=True, says="they are the same")
+        for scene, known_there in scenes:
+            there = {**values, **{name: read(put, values) for name, put in scene.items()}}
+            if not read(known_there, there):
+                continue
+            for what, theirs, ours in pairs:
+                found, expected = read(theirs, there), read(ours, there)
+                if found != expected:
+                    says = f"{what} is {_shown(found)} by the tree, {_shown(expected)} by the encoding"
+                    return Replay(holds=False, says=says)
+        return Replay(None, "no term differs")
+
+    return judge
