@@ -127,6 +127,8 @@ def _clamping(file: File, function: Node) -> tuple[list[Node], range]:
         and len(re.findall(r"\bnr_pages\b", text_of(nodes[-1][first]))) == 1
     ):
         first += 1  # it is set anew
+    whole = [place for place in range(first, last) if nodes[-1][place].type != "expression_statement"]
+    first = max([first, *(place + 1 for place in whole if writes(nodes[-1][place], ["nr_pages"]))])
     return nodes[-1], range(first, last + 1)
 
 
@@ -304,7 +306,7 @@ def _allocation(source: Dom0Source, mode: PagingMode) -> Piece:
     )
     if end is None or any(mentions(each, TOLD) for each in nodes[begin:end]):
         raise not_found(source.last, "a check of dom0's memory against the region's allocation")
-    found = executed(source, mode, source.file, source.builder, nodes[begin : end + 1])
+    found = executed(source, mode, source.file, source.builder, nodes[begin : end + 1], leaving=True)
     names = {str(each.value): each for each in (v_start, v_end, vinitrd_start, initrd_len, nr_pages)}
     where = f"{source.path}:{nodes[end].start_point[0] + 1}"
     refuses = renamed(_refusals(found.leaves), names, where)
@@ -379,7 +381,7 @@ def _overlap(source: Dom0Source, mode: PagingMode) -> Piece:
     ]
     if not checks:
         raise not_found(source.last, "a check of the region against Xen's own addresses")
-    found = executed(source, mode, source.file, source.builder, checks)
+    found = executed(source, mode, source.file, source.builder, checks, leaving=True)
     refuses = _refusals(found.leaves)
     names = {"v_start": v_start, "v_end": v_end}
     holes = [str(each.value) for each in inputs([refuses]) if str(each.value).startswith(f"{HOLE}(")]

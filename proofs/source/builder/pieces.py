@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from ....formal.c.expressions import QUESTIONS
-from ....formal.c.types import Node
+from ....formal.c.types import Node, text_of, within
 from ....formal.c.values import BOOL, Any, Unknown, Value, constant
 from ....formal.layouts.paging import PagingMode
 from ....formal.logic.claim import Part
@@ -56,8 +56,16 @@ def executed(
     *,
     loops: Callable[[Node], bool] = lambda _: False,
     given: Mapping[str, Value] | None = None,
+    leaving: bool = False,
 ) -> Slice:
-    """Statements executed for one sort of guest, of which it is known what is reached. Raises NotRead."""
+    """Statements executed for one sort of guest, of which it is known what is reached. Raises NotRead.
+
+    They may leave the function where ``leaving`` says that the piece asks for that.
+    """
+    for each in (inner for statement in statements for inner in within(statement)):
+        if not leaving and each.type in ("return_statement", "goto_statement"):
+            where = f"{file.source.path}:{each.start_point[0] + 1}"
+            raise NotRead(Unknown(where, f"a way out, {text_of(each)[:60]}"))
     narrow = int(mode.bits == 32)
     sort = {name: Value(number(narrow, BOOL.bits), BOOL) for name in source.mode}
     answers = {name: constant(int(narrow and name != "is_pvh_domain")) for name in QUESTIONS}

@@ -102,7 +102,7 @@ NOT_UNDERSTOOD: dict[str, Edit] = {
         "l1tab++; *(unsigned long *)d->next = 1;",
     ),
     "a switch": (BUILDER, r"mfn = initrd_mfn\+\+;", "switch ( pfn ) { default: mfn = 0; }"),
-    "another name": (BUILDER, r"l4tab\+\+;", "l4next++;"),
+    "a way out": (BUILDER, r"mfn = initrd_mfn\+\+;", "{ mfn = initrd_mfn++; if ( mfn == 7 ) goto out; }"),
 }
 
 
