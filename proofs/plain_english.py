@@ -93,4 +93,9 @@ MEANINGS: Final[Mapping[str, str]] = {
     "domu-pae-before-4-7": "For a 32-bit PAE guest the toolstack counted the same before Xen 4.7 as since.",
     "domu-pae-equals": "For a 32-bit PAE guest the toolstack's builder comes to the same count and the same end as the "
     "hypervisor's.",
+    "grub-count": "GRUB's loader for Xen sets just the tables aside that its region takes, and those of one page beside it, they lie "
+    "in the region, and its rounds come to an end.",
+    "grub-stack": "The boot stack that GRUB starts a kernel with lies in the region that it maps.",
+    "grub-padding": "GRUB leaves the 512 KiB above the boot stack that Xen's interface promises to a kernel.",
+    "grub-last-page": "The last page of GRUB's region, from which it enters the kernel, is none of the page tables.",
 }

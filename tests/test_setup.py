@@ -23,6 +23,7 @@ ROOMS = (
     "solvers",
     "layouts",
     "machine",
+    "others",
     "logic",
     "certify",
     "source",
@@ -46,6 +47,7 @@ FAMILIES = (
     "limits",
     "history",
     "toolstack",
+    "others",
     "images",
     "source",
 )
