@@ -98,4 +98,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "grub-stack": "The boot stack that GRUB starts a kernel with lies in the region that it maps.",
     "grub-padding": "GRUB leaves the 512 KiB above the boot stack that Xen's interface promises to a kernel.",
     "grub-last-page": "The last page of GRUB's region, from which it enters the kernel, is none of the page tables.",
+    "netbsd-least": "NetBSD's search for the tables that it makes for itself ends, at the least number from the first one on that is "
+    "enough by its test.",
+    "netbsd-exact": "NetBSD makes just the last-level tables that map its kernel and these tables.",
+    "netbsd-temporary": "The temporary tables that NetBSD makes on its way to its own lie in the memory that Xen has mapped for it.",
 }
