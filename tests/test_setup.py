@@ -29,6 +29,7 @@ ROOMS = (
     "source",
     "images",
     "logs",
+    "judging",
     "xen",
     "pictures",
     "reports",

@@ -20,7 +20,7 @@ from ...formal.others import netbsd as netbsd_machine
 from ...formal.words.word import Truth, number, replaced
 from ..count.claims import ordinary, small
 from ..shared import replays, search
-from ..shared.region import v_start, vpt_start
+from ..shared.region import n, v_start, vpt_start
 from ..shared.replays import Values
 from . import grub, netbsd
 
@@ -309,7 +309,7 @@ def netbsd_temporary() -> tuple[Part, ...]:
 
 def _as_found() -> Truth:
     """A region below 512 MiB, in which each count is enough and, where it is not the first, one less is not."""
-    own, temporary, xens = netbsd.count, netbsd.temporary, netbsd.xens
+    own, temporary, xens = netbsd.count, netbsd.temporary, n
     shape = (vpt_start < LINUX + (512 << 20)) & (own >= netbsd_rule.FIRST_AMD64) & (own < 512) & (xens < 512)
     for less in (1, 2):
         shape &= search.needed(X86_64, xens - less) > xens - less

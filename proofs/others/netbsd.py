@@ -2,7 +2,7 @@
 
 K = text, where the text starts, B = base, where the kernel's half does, m = size, what is mapped without tables, d the
 directories, n the count; E(n) = K + m + 4096 (n + d) is where everything ends. The search stops at the first n from n₀ on with
-E(n) ≤ B + 2 MiB · n.
+E(n) ≤ B + 2 MiB · n. Of the temporary tables n is Xen's count, from T on.
 """
 
 from functools import cache
@@ -14,8 +14,7 @@ from ...formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, X86_64
 from ...formal.logic.theorem import Assumption, Induction, Lemma, Run, Statement, Steps
 from ...formal.words.word import TRUE, Truth, Word, number, word
 from ..shared import region, search
-from ..shared.region import n as xens
-from ..shared.region import v_start, vpt_start
+from ..shared.region import n, v_start, vpt_start
 
 text, base, size, directories, first, count = (
     word(name) for name in ("text", "base", "size", "directories", "first", "count")
@@ -278,7 +277,7 @@ def same_test() -> Lemma:
 
 def temporary_start() -> Word:
     """Where the temporary tables start, which are made where Xen has set n frames aside from T on."""
-    return netbsd.temporary_start(vpt_start, xens, number(netbsd.DIRECTORIES_AMD64), count)
+    return netbsd.temporary_start(vpt_start, n, number(netbsd.DIRECTORIES_AMD64), count)
 
 
 def temporary_end() -> Word:
@@ -311,7 +310,7 @@ def few() -> Assumption:
 
 def temporary_mapped() -> Truth:
     """The temporary tables end in the region that Xen maps, counted from T."""
-    return temporary_end() - vpt_start <= padded_end(vpt_start, xens) - vpt_start
+    return temporary_end() - vpt_start <= padded_end(vpt_start, n) - vpt_start
 
 
 @cache
@@ -321,9 +320,9 @@ def region_above_tables() -> Lemma:
         "netbsd-above-xens-tables",
         "V(n) - T ≥ 4096 n + 516 KiB",
         Statement(
-            assumptions=(Assumption("few", xens <= region.most_tables(X86_64), "n is what Xen can count"),),
-            goal=(padded_end(vpt_start, xens) - vpt_start >= xens * PAGE_SIZE + region.ABOVE_TABLES)
-            & (xens * PAGE_SIZE <= region.most_tables(X86_64) * PAGE_SIZE),
+            assumptions=(Assumption("few", n <= region.most_tables(X86_64), "n is what Xen can count"),),
+            goal=(padded_end(vpt_start, n) - vpt_start >= n * PAGE_SIZE + region.ABOVE_TABLES)
+            & (n * PAGE_SIZE <= region.most_tables(X86_64) * PAGE_SIZE),
         ),
     )
 
@@ -337,6 +336,6 @@ def temporary_in_region() -> Lemma:
         Statement(assumptions=(few(),), runs=both_counts(), goal=temporary_mapped()),
         Steps(
             uses=(search.stops(X86_64).at(), region_above_tables().at()),
-            generalise=(padded_end(vpt_start, xens),),
+            generalise=(padded_end(vpt_start, n),),
         ),
     )
