@@ -102,4 +102,6 @@ MEANINGS: Final[Mapping[str, str]] = {
     "enough by its test.",
     "netbsd-exact": "NetBSD makes just the last-level tables that map its kernel and these tables.",
     "netbsd-temporary": "The temporary tables that NetBSD makes on its way to its own lie in the memory that Xen has mapped for it.",
+    "mini-os-exact": "Mini-OS takes just the page tables that the memory which it maps needs beyond what Xen has given it.",
+    "mini-os-mapped": "Mini-OS never takes a page for a table before that page is mapped.",
 }

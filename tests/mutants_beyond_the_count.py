@@ -515,4 +515,18 @@ MUTANTS: Final[tuple[tuple[str, str, str, str, str], ...]] = (
         "return xens",
         "netbsd-temporary",
     ),
+    (
+        "mini-os-takes-no-first-l2",
+        "encodings/mini_os.py",
+        "return choose(at & ((1 << shift) - 1) == 0, number(1), number(0))",
+        "return choose(at & ((1 << shift) - 1) == 1 << 21, number(1), number(0))",
+        "mini-os-exact",
+    ),
+    (
+        "mini-os-tables-as-large-as-what-they-map",
+        "encodings/mini_os.py",
+        "return first + (l3 + l2 + l1) * PAGE_SIZE",
+        "return first + (l3 + l2 + l1) * (1 << 21)",
+        "mini-os-mapped",
+    ),
 )
