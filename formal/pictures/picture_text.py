@@ -3,11 +3,11 @@
 It is shown on a terminal that is wide enough, and never in a pipe: what programs read stays the same.
 """
 
-import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from ..edge.terminal import width_of
 from ..layouts.paging import PAGE_SIZE
 from ..machine.arrange import PADDING
 from .picture import BEYOND, LEFT_OVER, OUT_OF_REACH, PAD, STRAY, UNUSED, Picture, Piece, amount, ends
@@ -36,10 +36,8 @@ _LANE: Final = 11
 
 def terminal_width() -> int | None:
     """How wide a picture may be on standard output; ``None`` where it is no terminal, or too narrow a one."""
-    if not (sys.stdout and sys.stdout.isatty()):
-        return None
-    columns = shutil.get_terminal_size().columns
-    return min(columns, MAX_WIDTH) if columns >= MIN_WIDTH else None
+    columns = width_of(sys.stdout)
+    return None if columns is None or columns < MIN_WIDTH else min(columns, MAX_WIDTH)
 
 
 def picture_text(picture: Picture, width: int) -> Iterator[str]:

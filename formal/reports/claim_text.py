@@ -11,12 +11,13 @@ from typing import Final
 
 from ..images.layout_options import command_of
 from ..layouts.arrangement import arrangement
+from ..layouts.notation import number
 from ..logic.claim import Claim, Part
 from ..logic.prover import Decision, LemmaResult, PartDecision
 from ..logic.rule import lemmas_of, used_by
 from ..logic.theorem import Induction, Lemma
 from ..logic.verdict import Need, Proved, Refuted, Witness
-from .proof_report import Queries, counted, grade, in_one_line, indented, number, proving, why, word_of
+from .proof_report import Queries, counted, grade, in_one_line, indented, proving, why, word_of
 
 WIDTH: Final = 80
 _TERM: Final = re.compile(r"\w\((?:[^()]|\([^()]*\)){1,24}\)")

@@ -13,12 +13,13 @@ from typing import Any, Final
 from attrs import asdict, frozen
 
 from ..edge.outside import markup
+from ..layouts.notation import number
 from ..logic.claim import Claim
 from ..logic.prover import Decision, LemmaResult, PartDecision, ProofRun
 from ..logic.rule import lemmas_of, used_by
 from ..logic.theorem import Induction, Lemma
 from ..logic.verdict import Error, Need, Proved, Refuted, Unknown, Vacuous, Witness
-from .proof_report import counted, in_one_line, number, word_of
+from .proof_report import counted, in_one_line, word_of
 from .source_comments import Place
 
 SCHEMA: Final = "ptproof-invariants/1"

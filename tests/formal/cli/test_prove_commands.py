@@ -14,11 +14,11 @@ from ptproof.formal.edge.progress import on_terminal
 from ptproof.formal.layouts.layout_json import read_layout
 from ptproof.formal.logic import claim as claim_module
 from ptproof.formal.logic import prover
-from ptproof.formal.logic.claim import Claim, claims
+from ptproof.formal.logic.claim import Claim, Expected, claims
 from ptproof.formal.logic.prover import ProofRun
 from ptproof.formal.reports.proof_report import LOUD, summary
 from ptproof.formal.solvers import solver as solver_module
-from run_cli import assert_refused, run
+from run_cli import assert_refused, run, run_on_terminal
 from test_source_comments import decided as imagined
 
 Capture = pytest.CaptureFixture[str]
@@ -116,32 +116,86 @@ def test_colour(
     environment: dict[str, str],
     painted: bool,
 ) -> None:
-    """Verdicts are coloured on a terminal that takes it, unless NO_COLOR is set; the text is the same."""
-    plain = run(capsys, "prove")
+    """Verdicts are coloured on a terminal that takes it, unless NO_COLOR is set; else the text is the same."""
+    monkeypatch.setenv("COLUMNS", "200")
+    plain = run(capsys, "prove", "-v")
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
-    ran = run(capsys, "prove")
+    ran = run(capsys, "prove", "-v")
     assert ("\x1b[32mproved\x1b[0m   proved " in ran.out) is painted
     assert ("\x1b[34mrefuted\x1b[0m  refuted " in ran.out) is painted
     assert re.sub("\x1b\\[[0-9;]*m", "", ran.out) == plain.out
 
 
 def test_progress_tells_what_is_running(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a terminal one line tells how much is done and what is being worked on, no wider than it, and goes away."""
+    """On a terminal one line tells how much is done, what is left and what is running, no wider than it, and goes away."""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "40")
     show = on_terminal()
     assert show is not None
     capsys.readouterr()
     show(1, 3, ("helper", "least"))
-    assert capsys.readouterr().err.rpartition("\r")[2] == "1 of 3, at work on helper, least"
+    assert capsys.readouterr().err.rpartition("\r")[2] == "1 of 3 done, 2 left; running: helper,…"
     show(2, 3, ("a" * 100,))
     assert len(capsys.readouterr().err.rpartition("\r")[2]) == 39
     show(3, 3, ())
     assert capsys.readouterr().err == f"\r{' ' * 39}\r"
+
+
+def test_a_terminal_gets_a_line_a_claim_under_its_family(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, install: Install
+) -> None:
+    """Cut to the width, the values that refute at their shortest; first of the summary is whether all is as expected."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "51")
+    monkeypatch.setenv("NO_COLOR", "1")
+    install(*tiny.GOOD, tiny.claim("late", *tiny.SURPRISE.parts, family="The late ones"))
+    ran = run(capsys, "prove")
+    assert ran.status == 1
+    assert ran.lines[:9] == [
+        "Tiny",
+        "  proved   proved     1 part, 2 lemmas, uncertified",
+        "  proved   needless   NOT NEEDED: small, 1 part, 1…",
+        "  refuted  refuted    x = 255",
+        "  proved   reached    1 part",
+        "  refuted  unreached  x = 0",
+        "The late ones",
+        "  REFUTED  late       x = 0",
+        "    8 bits: refuted, expected: proved",
+    ]
+    end = ran.lines.index("")
+    assert ran.lines[end + 1] == "NOT AS EXPECTED: late"
+    assert re.fullmatch(r"6 claims: 3 proved, 3 refuted\. It took \d+\.\d s\.", ran.lines[end + 2])
+    assert "rlimit" not in ran.out
+    whole = run(capsys, "prove", "-v")
+    assert "rlimit" in whole.out
+    assert "8 bits: x = 255: it was seen that holds is False" in " ".join(whole.out.split())
+    assert [line for line in [*ran.lines, *whole.lines] if len(line) > 51] == []
+
+
+def test_all_claims_fit_a_terminal(tmp_path: Path) -> None:
+    """A line each, of 80 columns at most, and a legend for the letters; the listing of refuted ones, too."""
+    status, lines = run_on_terminal("ptproof list; ptproof list --refuted", tmp_path)
+    assert status == 0
+    assert [line for line in lines if len(line) > 80] == []
+    assert "Count" in lines
+    assert any(line.startswith("(S = v_start; T = vpt_start; ") for line in lines)
+    assert len([line for line in lines if "  proved   " in line or "  refuted  " in line]) == sum(
+        1 + (each.expected is Expected.REFUTED) for each in claims()
+    )
+
+
+def test_a_list_of_what_has_a_text(capsys: Capture) -> None:
+    """A text that is no id and no family is looked for in lines and meanings; only refuted ones on request."""
+    assert_refused(run(capsys, "list", "no such words", "exact"), "'no such words'")
+    assert "start-6-4" in [line.split()[0] for line in run(capsys, "list", "changes no result").lines]
+    refuted = run(capsys, "list", "changes no result", "--refuted")
+    assert [line.split()[0] for line in refuted.lines] == ["start-higher"]
+    none = run(capsys, "list", "exact", "--refuted")
+    assert (none.status, none.err) == (5, "ptproof: none of these claims is expected to be refuted\n")
 
 
 @pytest.mark.usefixtures("install")
