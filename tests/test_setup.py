@@ -28,6 +28,7 @@ ROOMS = (
     "source",
     "images",
     "logs",
+    "judging",
     "xen",
     "pictures",
     "reports",
