@@ -2,7 +2,7 @@
 
 ``docs/commands.md`` is made of the command line's parser. ``docs/invariants.md`` is what ``ptproof invariants``
 prints, ``docs/comments.md`` has its comments. In ``docs/findings.md`` the lines between ``<!-- witness ID -->`` and ``<!-- end -->`` are made of what refutes
-the claim; in ``README.md`` those after ``<!-- claims -->`` are a table of all of them, and in ``docs/trust.md`` those after
+the claim; in ``docs/claims.md`` those after ``<!-- claims -->`` are a table of all of them, and in ``docs/trust.md`` those after
 ``<!-- ways -->`` say which way covers which claim. All that needs the prover comes of one run of all claims, in this process.
 """
 
@@ -30,10 +30,9 @@ from ptproof.formal.logic.theorem import Lemma
 from ptproof.formal.logic.verdict import Refuted
 
 DOCS = Path(__file__).parents[1] / "docs"
-COMMANDS, INVARIANTS, COMMENTS, FINDINGS, TRUST = (
-    DOCS / f"{name}.md" for name in ("commands", "invariants", "comments", "findings", "trust")
+COMMANDS, INVARIANTS, COMMENTS, FINDINGS, TRUST, CLAIMS = (
+    DOCS / f"{name}.md" for name in ("commands", "invariants", "comments", "findings", "trust", "claims")
 )
-README = DOCS.parent / "README.md"
 TABLE = re.compile(r"(?<=^<!-- claims -->\n).*?(?=^<!-- end -->$)", re.MULTILINE | re.DOTALL)
 WAYS = re.compile(r"(?<=^<!-- ways -->\n).*?(?=^<!-- end -->$)", re.MULTILINE | re.DOTALL)
 IN_ROCQ = re.compile(r"^\| `(\w+)` \|.*\| `([\w-]+)`[^|]*\|$", re.MULTILINE)
@@ -152,8 +151,8 @@ def _witnesses(claim: str) -> str:
     return "".join(lines)
 
 
-def readme(text: str) -> str:
-    """README.md, its table of claims fresh."""
+def claims_page(text: str) -> str:
+    """docs/claims.md, its table of claims fresh."""
     assert TABLE.search(text)
     return TABLE.sub("\n".join(_table()).replace("\\", r"\\") + "\n", text)
 
@@ -166,7 +165,7 @@ def _table() -> list[str]:
     for family in dict.fromkeys(each.claim.family for each in decisions):
         cells = [
             ", ".join(
-                f"[{each.claim.id}](docs/invariants.md#{each.claim.id}-{verdict})"
+                f"[{each.claim.id}](invariants.md#{each.claim.id}-{verdict})"
                 for each in decisions
                 if each.claim.family == family and each.severity.name.lower() == verdict
             )
@@ -227,6 +226,6 @@ def write_pages() -> None:
     COMMANDS.write_text(commands_page(), encoding="utf-8")
     INVARIANTS.write_text(invariants_page(), encoding="utf-8")
     COMMENTS.write_text(comments_page(), encoding="utf-8")
-    README.write_text(readme(README.read_text(encoding="utf-8")), encoding="utf-8")
+    CLAIMS.write_text(claims_page(CLAIMS.read_text(encoding="utf-8")), encoding="utf-8")
     TRUST.write_text(trust(TRUST.read_text(encoding="utf-8")), encoding="utf-8")
     FINDINGS.write_text(findings_page(FINDINGS.read_text(encoding="utf-8")), encoding="utf-8")

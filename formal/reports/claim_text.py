@@ -16,8 +16,18 @@ from ..logic.claim import Claim, Part
 from ..logic.prover import Decision, LemmaResult, PartDecision
 from ..logic.rule import lemmas_of, used_by
 from ..logic.theorem import Induction, Lemma
-from ..logic.verdict import Need, Proved, Refuted, Witness
-from .proof_report import Queries, counted, grade, in_one_line, indented, proving, why, word_of
+from ..logic.verdict import Proved, Refuted, Witness
+from .proof_report import (
+    Queries,
+    counted,
+    grade,
+    in_one_line,
+    indented,
+    need_told,
+    proving,
+    why,
+    word_of,
+)
 
 WIDTH: Final = 80
 _TERM: Final = re.compile(r"\w\((?:[^()]|\([^()]*\)){1,24}\)")
@@ -165,7 +175,7 @@ def _assumptions(decision: PartDecision) -> Iterator[str]:
     for each in assumptions:
         yield from _wrapped(f"{each.name}: {each.meaning}", 4, hanging=2)
         if each.name in needs:
-            yield from _wrapped(_need(needs[each.name]), 6)
+            yield from _wrapped(need_told(needs[each.name]), 6)
 
 
 def _proof(lemma: Lemma, *, refuted: bool) -> str:
@@ -177,14 +187,6 @@ def _proof(lemma: Lemma, *, refuted: bool) -> str:
     if count == 1:
         return f"{what}{rule or ' by the solver at once'}:"
     return f"{what}{rule} from {counted(count, 'lemma')}, all proved in this run:"
-
-
-def _need(need: Need) -> str:
-    if need.witness is not None:
-        return f"Needed: without it fails {in_one_line(need.witness)}."
-    if need.needed is False:
-        return "NOT NEEDED: the statement holds without it."
-    return "Whether it is needed was not settled."
 
 
 def _lemma_lines(

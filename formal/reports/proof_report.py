@@ -292,8 +292,23 @@ def why(verdict: Verdict, queries: Queries) -> Iterator[str]:
 
 def in_one_line(witness: Witness) -> str:
     """A witness's values, and what was seen there."""
-    values = ", ".join(f"{name} = {number(value)}" for name, value in witness.case.items())
-    return f"{values}: {witness.replay.seen}"
+    return f"{values_of(witness)}: {witness.replay.seen}"
+
+
+def values_of(witness: Witness) -> str:
+    """A witness's values: v_start = 0, n = 5."""
+    return ", ".join(f"{name} = {number(value)}" for name, value in witness.case.items())
+
+
+def need_told(need: Need) -> str:
+    """Whether an assumption is needed, and the counterexample that dropping it lets in, as a sentence."""
+    if need.witness is not None:
+        seen, replay = need.witness.replay.seen, need.witness.replay
+        shown = f" ({seen})" if replay.holds is None else f": {seen}"
+        return f"Needed: {values_of(need.witness)} is a counterexample without it{shown}."
+    if need.needed is False:
+        return "NOT NEEDED: the statement holds without it."
+    return "Not settled: it may or may not be needed."
 
 
 def claim_as_dict(claim: Claim) -> dict[str, Any]:

@@ -409,7 +409,8 @@ def test_show(capsys: Capture) -> None:
         "  It says: least-of-two holds.",
         "  It assumes:",
         "    small: it is small",
-        "      Needed: without it fails x = 255, y = 0: it was seen that holds is False.",
+        "      Needed: x = 255, y = 0 is a counterexample without it: it was seen that",
+        "      holds is False.",
         "  An example: x = 0, y = 0: it was seen that holds is True.",
         "  Proved, uncertified, from 2 lemmas, all proved in this run:",
         "    least-of-two: least-of-two holds",
@@ -430,7 +431,7 @@ def test_letters_fit_a_terminal(capsys: Capture) -> None:
     shown = run(capsys, "show", "v-end-closed", "padding", "wrap-caught")
     assert shown.status == 0
     assert [line for line in shown.lines if len(line) > 80] == []
-    assert "A region that passes the end of the address space is refused by the check for" in shown.out
+    assert "The check for Xen's own area refuses a region that passes the end of the address" in shown.out
     letter = run(capsys, "counterexample", "wrap-caught")
     assert [
         line for line in letter.lines if len(line) > 80 and "ptproof " not in line and "(XEN)" not in line
