@@ -21,6 +21,7 @@ from ptproof.formal.certify.certificate import uncertified
 from ptproof.formal.cli.command_line import Argument, Command, commands
 from ptproof.formal.cli.main import command_line, main
 from ptproof.formal.edge.exit_status import Status
+from ptproof.formal.layouts.notation import number
 from ptproof.formal.logic import prover
 from ptproof.formal.logic.claim import Claim, Expected, claims
 from ptproof.formal.logic.prover import ProofRun, prove
