@@ -61,7 +61,7 @@ def arm64_early() -> tuple[Part, ...]:
     cure="a table more at each level below the root, as a kernel has that can be moved",
 )
 def arm64_early_moved() -> tuple[Part, ...]:
-    """S < E, as above, d any: what is set aside for [S, E) is enough for the image moved by d.
+    """S < E ≤ S + 2^63, d any: what is set aside for [S, E) is enough for the image moved by d.
 
     Refuted with nothing added. With a table more at each level below the root it is, for every d.
     """

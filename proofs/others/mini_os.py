@@ -13,7 +13,7 @@ from ...encodings.spans import spanned
 from ...formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE
 from ...formal.logic.theorem import Assumption, Induction, Lemma, Run, Statement, Steps
 from ...formal.words.word import Truth, Word, all_of, word
-from ..shared import region
+from ..shared import arithmetic, region
 from ..shared.region import far, n, near, v_start, vpt_start
 
 at, region_end, memory_end = word("at"), word("region_end"), word("memory_end")
@@ -104,9 +104,25 @@ def frames_mapped() -> Truth:
 
 
 @cache
+def little_for_a_level(shift: int) -> Lemma:
+    """As many tables as W bytes have blocks are a page and a 512th of W at most."""
+    length = arithmetic.most
+    return Lemma(
+        f"mini-os-little[{shift}]",
+        f"4096 ⌈W / 2^{shift}⌉ ≤ W / 512 + 4096",
+        Statement(
+            assumptions=(Assumption("short", length <= 1 << 48, "W ≤ 2^48"),),
+            goal=(arithmetic.blocks_in(shift, length) << PAGE_SHIFT <= (length >> 9) + PAGE_SIZE)
+            & (arithmetic.blocks_in(shift, length) <= 1 << 48 - shift),
+        ),
+    )
+
+
+@cache
 def frames_of_a_level(shift: int) -> Lemma:
     """The tables of a level from near to far take a page and a 512th of the way at most."""
     counted = mini_os.tables_to(v_start, near, far, shift)
+    way = far - near
     return Lemma(
         f"mini-os-level-frames[{shift}]",
         "S < near ≤ far, W = far - near ⇒ 4096 (N(S, far) - N(S, near)) ≤ W / 512 + 4096",
@@ -116,7 +132,22 @@ def frames_of_a_level(shift: int) -> Lemma:
                     "order", (v_start < near) & (near <= far) & (far <= 1 << 48), "S < near ≤ far ≤ 2^48"
                 ),
             ),
-            goal=counted << PAGE_SHIFT <= ((far - near) >> 9) + PAGE_SIZE,
+            goal=counted << PAGE_SHIFT <= (way >> 9) + PAGE_SIZE,
+        ),
+        Steps(
+            uses=(
+                arithmetic.same_distance().at(low=v_start),
+                arithmetic.spanned_moves(shift).at(low=v_start, most=way),
+                arithmetic.spanned_grows(shift).at(low=v_start),
+                arithmetic.spanned_bounded(shift).at(low=v_start, far=near),
+                arithmetic.spanned_bounded(shift).at(low=v_start),
+                little_for_a_level(shift).at(most=way),
+            ),
+            generalise=(
+                spanned(v_start, near, shift),
+                spanned(v_start, far, shift),
+                arithmetic.blocks_in(shift, way),
+            ),
         ),
     )
 
