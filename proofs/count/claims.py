@@ -39,12 +39,12 @@ def small() -> Truth:
 
 @claim(family=FAMILY, sentence=QUESTION, source=THREAD)
 def exact() -> tuple[Part, ...]:
-    """For all S, T with room: the search 2, 3, 4, … stops at an n with f(S, V(n)) = n.
+    """For all S, T with room: the n that the search 2, 3, 4, … stops at has f(S, V(n)) = n.
 
-    Precise, then, as a count of the blocks that the region touches. S need not be aligned to anything, nor lie below T
-    in the address space. Five levels, which no PV guest has, are there to show that the argument isn't about
-    three or four. What the builder takes of them, and links, is said by consumed-64, consumed-compat and
-    walk-visits-tables.
+    Precise, then, as a count of the blocks that the region touches. That it stops is said by terminates. S need not be
+    aligned to anything, nor lie below T in the address space. Five levels, which no PV guest has, are there to show that
+    the argument isn't about three or four. What the builder takes of them, and links, is said by consumed-64,
+    consumed-compat and walk-visits-tables.
     """
     return tuple(
         Part(

@@ -29,7 +29,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="prove or refute claims",
         description="Decides claims: proves them from lemmas for all inputs, or refutes them by a layout that the "
         "frame machine confirms. One line a claim, the verdict first, in capitals when it isn't the expected "
-        "one; then the verdicts by family. On a terminal the lines stand under their family and are cut to the width. Certified means that certificates are on record, which certify has checked anew. "
+        "one; then the verdicts by family. On a terminal the lines stand under their family and are cut to the width. Certificates on record are looked up here, not checked: certify does that. "
         "The text has no times in it: the same claims give the same text.",
         allow_abbrev=False,
     )
