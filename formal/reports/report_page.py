@@ -320,7 +320,10 @@ def _graph(page: _Page, decision: Decision, settling: tuple[Lemma, ...]) -> str:
     told = f"{counted(len(lemmas), 'lemma')}, {counted(obligations, 'obligation')}, {spent:,} units of work"
     graph = lemma_graph(lemmas, page.results, tops, page.links, f"The lemmas of {decision.claim.id}: {told}")
     summary_line = element("summary", f"The proof: {told}")
-    note = element("p", "Each lemma rests on those that its arcs lead down to. In bold: what a part states.")
+    note = element(
+        "p",
+        "Each lemma rests on those that are indented below it, and on those named after ↗. In bold: what a part states.",
+    )
     return element("details", summary_line, note, element("div", graph, class_="wide"), class_="graph")
 
 
