@@ -134,7 +134,7 @@ class Judgement:
                 malformed = sum(each.kind is Kind.MALFORMED for each in self.findings)
                 lacks = [f"{missing} couldn't be made"] * (missing > 0)
                 lacks += [f"{malformed} in the log couldn't be read"] * (malformed > 0)
-                return f"INCOMPLETE: {count}{by}; {checked} checks agree, {', '.join(lacks) or 'no rule tells the count'}"
+                return f"INCOMPLETE: {count}{by}; {checked} checks agree, {', '.join(lacks) or 'no rule gives the count'}"
             case Outcome.DIFFERS:
                 wrong = [each for each in self.findings if each.kind is Kind.DIFFERS]
                 names = dict.fromkeys(title(each.figure) for each in wrong)

@@ -371,7 +371,7 @@ def _judged_alone(guest: _Guest, source: str, allowed: Allowance) -> DomuJudgeme
     if record.pt_base >= 1 << 40:
         raise InputError(
             f"{source}: line {guest.line}: expected the builder's lines beside a start_info with pt_base "
-            f"{record.pt_base:#x}, or virt_base = 0: where the region begins isn't told"
+            f"{record.pt_base:#x}, or virt_base = 0: nothing says where the region begins"
         )
     notes = (f"width: {width} bits: {width_from}", "virt_base: 0, as no builder's lines say otherwise")
     return evolve(judge(record, allowed), notes=notes)

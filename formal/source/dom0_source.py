@@ -159,7 +159,7 @@ def _executed(
         state = executor.run_all(statements)
     except RecursionError:
         raise InputError(
-            f"{source.path}: expected C that people write, found nesting too deep to be read"
+            f"{source.path}: expected ordinary C, found nesting that is too deep to read"
         ) from None
     vague = state.vague
     if len(executor.loops) > 1:

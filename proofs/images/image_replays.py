@@ -186,7 +186,7 @@ def _stepped(given: Configuration, found: int) -> Replay:
             return Replay(
                 took == tried,
                 f"Xen's search stops at {tried}, and the region from {start:#x} to {end:#x} takes {took} tables; "
-                "Xen then refuses the boot, for want of memory",
+                "Xen then refuses the boot for lack of memory",
             )
     return Replay(None, TOO_LARGE)
 

@@ -65,7 +65,7 @@ def _rounded() -> Truth:
     family=FAMILY,
     sentence=OVERLAP,
     source=OVERLAP_SOURCE,
-    cure="refuse v_end - 1 < v_start: that is said of every region that passes 2^64, and of no other",
+    cure="refuse v_end - 1 < v_start: that is true for every region that passes 2^64, and for no other",
 )
 def wrap_caught() -> tuple[Part, ...]:
     """64-bit, for all configurations: a V(n) past 2^64 is refused by the check for Xen's own area.

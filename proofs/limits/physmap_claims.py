@@ -185,7 +185,7 @@ def _closed_form(superpages: Superpages) -> tuple[Word, ...]:
     family=FAMILY,
     sentence="A p2m at an address of its own that Xen's own addresses don't allow is refused.",
     source="follows: the one check of INIT_P2M, in setup_pv_physmap()",
-    cure="ask of the p2m what should be asked of the region: refuse one that doesn't lie in one half of the canonical "
+    cure="check the p2m as the region should be checked: refuse one that doesn't lie in one half of the canonical "
     "addresses, short of 2^64, and one that overlaps Xen's own area",
 )
 def p2m_checked() -> tuple[Part, ...]:

@@ -196,7 +196,7 @@ def _goes_round(values: Values) -> Replay:
         return Replay(None, replays.TOO_LARGE)
     if counted is None:
         return Replay(
-            holds=True, says="the iteration comes to a region that it has tried before, and goes on"
+            holds=True, says="the iteration reaches a region that it has tried before, and continues"
         )
     return Replay(
         holds=False,
@@ -273,7 +273,7 @@ def _second(values: Values) -> Replay:
     wanted = sum(len(alone[each]) for each in below) - shared
     return Replay(
         taken == wanted,
-        f"a walk over the p2m comes to {sum(len(alone[each]) for each in below)} tables below the L4, the last of "
+        f"a walk over the p2m touches {sum(len(alone[each]) for each in below)} tables below the L4, the last of "
         f"{shared} of the levels is the region's first, and the p2m's mapping gets {taken}",
     )
 

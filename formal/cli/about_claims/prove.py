@@ -70,7 +70,7 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-cache",
         action="store_true",
-        help="ask anew what was answered before (in CI, where CI is set in the environment, that is always so)",
+        help="ask again what was answered before (in CI, where CI is set in the environment, that is always so)",
     )
 
 
