@@ -73,7 +73,7 @@ def _note(mode: PagingMode, rounding: int, padding: int, style: str, *, xens: bo
         f"The region ends at a multiple of {rounding:#x}, {padding:#x} above the boot stack's page at least.",
         "",
         *proved,
-        "Assumed: going up from v_start one meets vpt_start and then the region's end, not around the address space.",
+        "Assumed: counted upwards from v_start, vpt_start comes before the region's end, within one turn of the address space.",
     ]
 
 

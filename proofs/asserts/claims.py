@@ -129,7 +129,7 @@ def asserts_posted_64() -> tuple[Part, ...]:
 def asserts_posted_compat() -> tuple[Part, ...]:
     """Compat, for all S, T with room and all frames < n: the asserts as posted hold. Refuted by the L2 in slot 3.
 
-    Nothing else is in their way: they hold of every frame but that.
+    They hold for every other frame.
     """
     lemma = _passes(COMPAT, walk.POSTED)
     but = Assumption(

@@ -77,10 +77,10 @@ def _crossing(mode: PagingMode) -> Truth:
 def walk_visits_tables() -> tuple[Part, ...]:
     """For all S, T with room, i ≤ n: after i visits the walk is at the page T + 4096 i, and it used no empty entry.
 
-    So it comes to exactly the n frames of the tables, in the order taken, across every border of L1, L2 and L3; and
-    each entry that it goes through is one that the builder filled, the last look beyond the tables included. For S, T
-    and any mapped initrd on pages; 64-bit, where the region doesn't run off the root; compat, where it ends by
-    0xf5800000, from where on a 32-bit guest's addresses may be Xen's own.
+    So it visits exactly the n frames of the tables, in the order taken, across every border of L1, L2 and L3. The
+    builder filled each entry that it follows, including the last look beyond the tables. For S, T and any mapped
+    initrd on pages; for 64-bit, if the region doesn't run off the root; for compat, if it ends by 0xf5800000, where
+    addresses of a 32-bit guest may begin to be Xen's own.
     """
     return tuple(
         Part(
