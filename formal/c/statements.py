@@ -33,7 +33,7 @@ _OPENED: Final = (
     "while_statement",
     "do_statement",
 )
-"""Statements whose parts are looked at one by one, so that an error in one of them is told of that one."""
+"""Statements whose parts are looked at one by one, so that an error is reported for the part that has it."""
 
 
 @frozen(eq=False, kw_only=True)

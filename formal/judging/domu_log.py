@@ -306,7 +306,7 @@ def _by_steps(
 def _laid_out(
     builder: _Builder, record: Record, judgement: DomuJudgement, allowed: Allowance
 ) -> DomuLayout | None:
-    """The domain laid out anew, from its kernel, its initrd and its memory; ``None`` where one isn't told."""
+    """The domain laid out anew, from its kernel, its initrd and its memory; ``None`` if one of these isn't known."""
     kernel, memory = builder.pieces.get("kernel"), record.nr_pages
     if kernel is None or memory is None:
         return None

@@ -92,7 +92,7 @@ class DomuJudgement:
     toolstack: Toolstack | None
     compared: tuple[Compared, ...]
     notes: tuple[str, ...] = ()
-    """What is to be told before the figures."""
+    """What to report before the figures."""
 
     @property
     def outcome(self) -> Outcome:

@@ -208,7 +208,7 @@ MESSAGES: Final = (
     Message(
         "Domain 0 requires an unsupported hypervisor feature",
         _since("3.0", "3.1"),
-        "The note FEATURES requires something that this Xen hasn't.",
+        "The note FEATURES requires something that this Xen doesn't have.",
         "the features with a ! in FEATURES",
         _IMAGE,
     ),

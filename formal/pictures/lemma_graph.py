@@ -23,7 +23,7 @@ _BAR: Final = 140
 _LEFT: Final = 12
 _INDENT: Final = 16
 _MOST_NAMED: Final = 2
-"""How many lemmas that stand above are named in a row; of more, how many they are is told."""
+"""How many lemmas that stand above are named in a row; of the others, only the number is given."""
 
 
 @frozen
@@ -45,7 +45,7 @@ def lemma_graph(
 ) -> str:
     """The SVG element; ``lemmas`` have each after those that it uses, as `rule.lemmas_of` gives them.
 
-    ``tops`` has the name of the part that a lemma states, ``links`` the address of what is told of a lemma. Style is
+    ``tops`` has the name of the part that a lemma states, ``links`` the address of a lemma's description. Style is
     the page's affair (`picture_style.style`).
     """
     rows = list(_rows(lemmas, tops))

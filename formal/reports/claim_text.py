@@ -1,4 +1,4 @@
-"""A claim and its verdict, told to be read from the top like a letter: ``ptproof show`` and ``counterexample``.
+"""A claim and its verdict, to be read from the top: ``ptproof show`` and ``counterexample``.
 
 A letter says first what came of the claim, then what the claim is and whose sentence it decides, then how it is
 known. Lines are no wider than a terminal's 80 columns, but for what would be broken by that: commands, arrangements.
@@ -192,7 +192,7 @@ def _proof(lemma: Lemma, *, refuted: bool) -> str:
 def _lemma_lines(
     lemma: Lemma, results: Mapping[Lemma, LemmaResult], told: set[int], spaces: int
 ) -> Iterator[str]:
-    """A lemma, and below it those that it uses; what was told before is only named."""
+    """A lemma, and below it those that it uses; one that was printed before is only named."""
     if id(lemma) in told:
         yield f"{' ' * spaces}{lemma.name}: see above"
         return

@@ -1,7 +1,7 @@
 """What a run of the prover found, as text for people and as data for programs.
 
 The same run gives the same text and the same data, byte for byte: no times, which differ from run to run. Work
-is told in the solver's own unit, which does not. Counts are those of verdicts, never of what was planned.
+is given in the solver's own unit, which does not. Counts are those of verdicts, never of what was planned.
 
 The data are of the schema ``ptproof-run/1``. Values of words are hexadecimal text there.
 """

@@ -37,7 +37,7 @@ _SIGNS: Final = {"proved": "✓", "refuted": "✗", "unknown": "?", "vacuous": "
 
 @define
 class _Page:
-    """What is known while the page is written: where lemmas are told of, and which pictures are there already."""
+    """What is known while the page is written: where lemmas are described, and which pictures exist already."""
 
     run: ProofRun
     queries: Queries
@@ -196,7 +196,7 @@ def _decided(decision: Decision | PartDecision) -> str:
 
 
 def _assumptions(run: ProofRun) -> str:
-    """Every assumption in force, and the claims that make it; why each is needed is told with the claim."""
+    """Every assumption in force, and the claims that make it; the claim says why each is needed."""
     made = assumptions_made(run)
     if not made:
         return element(

@@ -119,7 +119,7 @@ def withheld(places_: Iterable[Place], decisions: Sequence[Decision]) -> Iterato
 
 
 def comments(places_: Iterable[Place], decisions: Sequence[Decision]) -> list[str]:
-    """A comment in the style of kernels for each place of which something may be told; all is valid C."""
+    """A comment in kernel style for each place that something is known about; all is valid C."""
     return [
         "\n".join([*_heading(place, remarks, decisions), *_comment(place, remarks)])
         for place in places_

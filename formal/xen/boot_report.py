@@ -18,7 +18,7 @@ from .random_boots import RandomBoot, rows
 from .recording import configuration_as_dict
 
 SHOWN: Final = 20
-"""As many differences of one boot are told in lines; all are in the data."""
+"""How many differences of one boot are printed; the data has all."""
 
 
 def lines(booted: Booted) -> Iterator[str]:

@@ -79,7 +79,7 @@ def proved(
 ) -> "tuple[ProofRun, Queries]":
     """Have the claims decided; gives the run and the files of the queries that stayed open.
 
-    How many answers are not of this run but of the cache is told on standard error.
+    Standard error says how many answers come from the cache.
     """
     import os
     import sys
@@ -106,7 +106,7 @@ def proved(
 
 
 def _told(chosen: "tuple[Claim, ...]", arguments: argparse.Namespace) -> "tuple[Told, ProofRun | None]":
-    """What is found of the claims; with the run, unless it is an earlier one's, which is told on standard error."""
+    """The results for the claims, with the run; without it if they are kept from an earlier one, which standard error says."""
     import sys
 
     from ...reports.told import keep, kept, key, told

@@ -227,7 +227,7 @@ def _file(
 
 
 def _pages(arguments: argparse.Namespace) -> int:
-    """Dom0's memory in pages; what Xen doesn't read of dom0_mem is told."""
+    """Dom0's memory in pages; reports what Xen doesn't read of dom0_mem."""
     from ...layouts.dom0_mem import what_is_dropped
 
     option = memory_option(arguments)
