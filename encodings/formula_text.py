@@ -50,7 +50,7 @@ def written(mode: PagingMode, rounding: int, padding: int, style: str, language:
 
 
 def _note(mode: PagingMode, rounding: int, padding: int, style: str, *, xens: bool) -> list[str]:
-    """What is proved of the text, and under which assumption."""
+    """What is proved about the text, and under which assumption."""
     known = {
         "closed": "closed-form: this is what the search from 2 finds, for all words v_start and vpt_start.",
         "raises": "static: this is what the search from 2 finds, for all words v_start and vpt_start.",

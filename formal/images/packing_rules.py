@@ -239,7 +239,7 @@ def unable(packing: Packing, *, in_bzimage: bool) -> str:
 
 
 def _left_over(packing: Packing, packed: Packed, end: int) -> list[str]:
-    """What is said of bytes that nobody unpacks; four are the length."""
+    """What is reported about bytes that nobody unpacks; four are the length."""
     left = packed.size - end - (0 if packing.name == "gzip" else 4)
     if left <= 0:
         return []

@@ -73,7 +73,7 @@ def candidate_rules(boot: Boot, width: int, rules: Sequence[CountRule]) -> list[
 
 
 def count(boot: Boot, width: int, rules: Sequence[CountRule]) -> tuple[CountRule | None, list[Finding]]:
-    """The rule that gives the printed count, if any, and what is to be said of the count."""
+    """The rule that gives the printed count, if any, and what to report about the count."""
     region, candidates = _region(boot), candidate_rules(boot, width, rules)
     pages = whole_pages(boot.page_tables)
     if pages is None:

@@ -1,6 +1,6 @@
 """The figures of a boot log, one against the other: lines and segments, the image, the memory.
 
-Each is compared with what follows from the figures before it. What a log doesn't tell is never held against it.
+Each is compared with what follows from the figures before it. A figure that a log lacks is never counted against it.
 
 Facts: DOMAIN.md sections 2, 3 and 7; ``dom0_construct()`` in Xen 2.0 to 4.22, and libelf.
 """

@@ -96,7 +96,7 @@ class _Guest:
 
 
 def judge_log(data: bytes | str | Blocks, source: str, times: int = 1) -> tuple[DomuJudgement, ...]:
-    """What is to be said of each domU in a log; none where it has none.
+    """What to report about each domU in a log; none where it has none.
 
     Raises `InputError` for one that is too large for the machine, or where there is more than ``times`` the limits.
     """
@@ -306,7 +306,7 @@ def _by_steps(
 def _laid_out(
     builder: _Builder, record: Record, judgement: DomuJudgement, allowed: Allowance
 ) -> DomuLayout | None:
-    """The domain laid out anew, from its kernel, its initrd and its memory; ``None`` if one of these isn't known."""
+    """The domain laid out again, from its kernel, its initrd and its memory; ``None`` if one of these isn't known."""
     kernel, memory = builder.pieces.get("kernel"), record.nr_pages
     if kernel is None or memory is None:
         return None

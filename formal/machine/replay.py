@@ -81,7 +81,7 @@ class WrongLeaf:
 
 @frozen
 class Reached:
-    """A table frame that a walk from the root comes to: its level, the first address that it maps, what it hangs on.
+    """A table frame that a walk from the root reaches: its level, the first address that it maps, what it hangs on.
 
     ``parent`` is the frame of the table above it; ``None`` at the root, and below a root that Xen keeps itself.
     """
@@ -105,7 +105,7 @@ class Report:
     order: tuple[str, ...]
     """The level of each table frame, in the order taken."""
     reached: Mapping[str, int] = field(hash=False)
-    """Tables by level that a walk from the root comes to, Xen's own slots left out."""
+    """Tables by level that a walk from the root reaches, Xen's own slots left out."""
     tree: tuple[Reached, ...]
     """The tables reached, one by one, in the order taken."""
     unused: tuple[int, ...]
@@ -171,7 +171,7 @@ class Report:
         return plain | {"taken": dict(self.taken), "consumed": self.consumed, "exact": self.exact}
 
     def sentences(self) -> list[str]:
-        """What the machine saw, in sentences for people: one a finding."""
+        """What the machine saw, in sentences: one a finding."""
         return list(_sentences(self))
 
 

@@ -257,7 +257,7 @@ def as_dict(picture: Picture) -> dict[str, Any]:
 
 
 def amount(size: int) -> str:
-    """A number of bytes for people: exact where it is a round one, else with two decimals.
+    """A number of bytes for readers: exact where it is a round one, else with two decimals.
 
     >>> amount(20480), amount(0x1E3D0000)
     ('20 KiB', '483.81 MiB')
@@ -270,7 +270,7 @@ def amount(size: int) -> str:
 
 
 def ends(picture: Picture) -> str:
-    """How the region comes to its end, in one sentence."""
+    """How the region ends, in one sentence."""
     left = picture.size - picture.stack_end
     end = picture.address(picture.size)
     if left < 0:

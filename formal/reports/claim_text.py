@@ -1,6 +1,6 @@
 """A claim and its verdict, to be read from the top: ``ptproof show`` and ``counterexample``.
 
-A letter says first what came of the claim, then what the claim is and whose sentence it decides, then how it is
+A letter says first the outcome of the claim, then what the claim is and whose sentence it decides, then how it is
 known. Lines are no wider than a terminal's 80 columns, but for what would be broken by that: commands, arrangements.
 """
 

@@ -1,4 +1,4 @@
-"""What an image's check found, as text for people and as plain data for JSON.
+"""What an image's check found, as text and as data for JSON.
 
 The schema is ``ptproof-check/1``. Memory is in pages of 4 KiB and lengths are in bytes, as hexadecimal text, since many
 programs hold numbers as floats.

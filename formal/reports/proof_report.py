@@ -1,4 +1,4 @@
-"""What a run of the prover found, as text for people and as data for programs.
+"""What a run of the prover found, as text and as data for programs.
 
 The same run gives the same text and the same data, byte for byte: no times, which differ from run to run. Work
 is given in the solver's own unit, which does not. Counts are those of verdicts, never of what was planned.
@@ -266,7 +266,7 @@ def need_told(need: Need) -> str:
 
 
 def number(value: int) -> str:
-    """A word's value for people: a count in decimal, an address or a size in hexadecimal."""
+    """A word's value for readers: a count in decimal, an address or a size in hexadecimal."""
     return str(value) if value < HEXADECIMAL_FROM else hex(value)
 
 

@@ -80,7 +80,7 @@ class Remark:
 
 @frozen(kw_only=True)
 class Place:
-    """A place in a source file: what it is called, where it is, how far code is indented there, what is said of it."""
+    """A place in a source file: what it is called, where it is, how far code is indented there, what is reported about it."""
 
     name: str
     file: str

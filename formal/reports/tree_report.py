@@ -1,4 +1,4 @@
-"""What was found in a tree of sources, as text for people, as plain data for JSON, and as SARIF for code hosts.
+"""What was found in a tree of sources, as text, as plain data for JSON, and as SARIF for code hosts.
 
 The schema of the JSON is ``ptproof-tree/1``. Facts: SARIF 2.1.0, OASIS standard, for what a result is made of.
 """

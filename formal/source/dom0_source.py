@@ -91,7 +91,7 @@ class Dom0Source:
     """What a tree says of the layout.
 
     ``values`` are those of `LAYOUT` at the end, over inputs and the words of ``loop``. ``leaves`` are conditions under which
-    it doesn't come to an end (by ``panic()``, say); ``later`` has assignments after the part that is executed; ``notes`` what
+    it doesn't end (by ``panic()``, say); ``later`` has assignments after the part that is executed; ``notes`` what
     was guessed; ``mode`` the variables that say whether the guest is a 32-bit one.
     """
 

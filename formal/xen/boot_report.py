@@ -1,4 +1,4 @@
-"""What `ptproof boot` says: in lines for people, and as plain data for programs."""
+"""What `ptproof boot` says: as text, and as data for programs."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -81,7 +81,7 @@ def few_frames() -> Truth:
 
 @cache
 def _passes(mode: PagingMode, generation: Generation) -> Lemma:
-    """Every frame that the walk comes to passes, when the search's n are set aside."""
+    """Every frame that the walk reaches passes, when the search's n are set aside."""
     return Lemma(
         f"asserts-hold[{mode.name},{generation.name}]",
         f"the search stops at n, frame < n ⇒ the asserts as {generation.name} hold of the frame",

@@ -54,7 +54,7 @@ STRONGER: Final = "check that the next table frame, mpt_alloc, ends up at the en
 
 @cache
 def left_over_caught(mode: PagingMode) -> Lemma:
-    """The walk comes to every frame that is left over, and no generation's asserts hold of it."""
+    """The walk reaches every frame that is left over, and no generation's asserts hold for it."""
     needed = search.needed(mode, n)
     left_over = Assumption(
         "left-over",
@@ -325,7 +325,7 @@ def _told_by_cursor(mode: PagingMode) -> Callable[[Values, Report], tuple[bool, 
 
 
 def _caught_at(at: Callable[[Values], int]) -> Callable[[Values, Domain], tuple[bool, str]]:
-    """Whether the machine's walk comes to the frame, by the pages from T on, and all asserts fire there."""
+    """Whether the machine's walk reaches the frame, by the pages from T on, and all asserts fire there."""
 
     def holds(values: Values, domain: Domain) -> tuple[bool, str]:
         index = at(values)

@@ -1,7 +1,7 @@
 """The family *Builder*: the frames that the mapping loop takes, what maps them, and that they are there.
 
 Notation of DOMAIN.md section 1: S = v_start, V = v_end, T = vpt_start, n = nr_pt_pages, f the count. The loop is one
-transition system, with the memory that it writes (`encodings/builder_loop`); what is proved of it by induction is in
+transition system, with the memory that it writes (`encodings/builder_loop`); what is proved about it by induction is in
 `loop_steps` (what it takes), `table_places` (where its tables lie) and `table_entries` (what is in them).
 """
 

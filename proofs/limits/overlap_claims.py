@@ -37,7 +37,7 @@ address: Final = word("address")
 
 
 def _space_statement() -> tuple[Word, Statement]:
-    """T, and what is said of a 64-bit region without a mapped initrd whose memory is given."""
+    """T, and what is reported about a 64-bit region without a mapped initrd whose memory is given."""
     tables = configurations.arranged(configurations.CHOICES[0]).vpt_start
     assumptions = (image(), boots.builds(nr_pages, v_end(tables, n)))
     return tables, Statement(assumptions=assumptions, runs=(found(virt_base, tables),), goal=TRUE)

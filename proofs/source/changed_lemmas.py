@@ -514,7 +514,7 @@ class Generic:
         return rises.at(**here)
 
     def stops(self) -> Lemma:
-        """It comes to an end, whatever S and T."""
+        """It ends, whatever S and T."""
         end, step = self.count.v_end, self.count.step
         return self.lemma(
             "stops",

@@ -3,7 +3,7 @@
 u lines more than the first leave gain(u) pages (`encodings.closed_form`). Nothing here knows of regions. The argument is
 that of a search by halves, bit by bit from the highest: what is taken so far gains no more than is wanted, and with one more
 of the last bit it would gain more than that. A bit is worth what it gains by itself, for no carry crosses the border of a
-block while lower bits are still 0 (`gain_adds`). That more lines gain more is said part by part (`gain_rises`); all else
+block while lower bits are still 0 (`gain_adds`). That more lines gain more is stated part by part (`gain_rises`); all else
 is order.
 """
 
@@ -369,7 +369,7 @@ def _wanted(lines: Lines) -> Assumption:
 
 @cache
 def bit_decided(lines: Lines, bit: int, worth: int) -> Lemma:
-    """The next bit is taken just if its worth is left; then what has been said of the bits before holds of it, too."""
+    """The next bit is taken just if its worth is left; then what has been said about the bits before holds for it, too."""
     step = 1 << bit
     onward, rest = taken(left, worth, more, bit)
     gains = [gain(lines, each) for each in (more, more + step, more + 2 * step, onward, onward + step)]

@@ -129,7 +129,7 @@ def _told(chosen: "tuple[Claim, ...]", arguments: argparse.Namespace) -> "tuple[
 
 
 def _print(each: "ToldClaim") -> None:
-    """Print what is said of a claim, its verdict in colour: green, blue or, when it differs, red."""
+    """Print what is reported about a claim, its verdict in colour: green, blue or, when it differs, red."""
     import sys
 
     from ...edge.colour import BLUE, GREEN, RED, coloured
