@@ -21,6 +21,7 @@ from ptproof.formal.certify.certificate import uncertified
 from ptproof.formal.cli.command_line import Argument, Command, commands
 from ptproof.formal.cli.main import command_line, main
 from ptproof.formal.edge.exit_status import Status
+from ptproof.formal.layouts.notation import number
 from ptproof.formal.logic import prover
 from ptproof.formal.logic.claim import Claim, Expected, claims
 from ptproof.formal.logic.prover import ProofRun, prove
@@ -28,7 +29,6 @@ from ptproof.formal.logic.rule import lemmas_of, obligations
 from ptproof.formal.logic.theorem import Lemma
 from ptproof.formal.logic.verdict import Refuted
 from ptproof.formal.reports.invariants import folded
-from ptproof.formal.reports.proof_report import number
 
 DOCS = Path(__file__).parents[1] / "docs"
 COMMANDS, INVARIANTS, COMMENTS, FINDINGS, TRUST, CLAIMS = (

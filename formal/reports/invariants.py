@@ -16,12 +16,13 @@ from typing import Any, Final
 from attrs import asdict, evolve, frozen
 
 from ..edge.outside import markup
+from ..layouts.notation import number
 from ..logic.claim import Claim
 from ..logic.prover import Decision, LemmaResult, PartDecision, ProofRun
 from ..logic.rule import lemmas_of, used_by
 from ..logic.theorem import Induction, Lemma
 from ..logic.verdict import Error, Proved, Refuted, Unknown, Vacuous, Witness
-from .proof_report import counted, in_one_line, need_told, number, word_of
+from .proof_report import counted, in_one_line, need_told, word_of
 from .source_comments import Place
 
 SCHEMA: Final = "ptproof-invariants/1"
