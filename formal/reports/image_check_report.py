@@ -9,6 +9,7 @@ from typing import Any, Final, Self
 
 from attrs import evolve, frozen
 
+from ..edge.amounts import amount
 from ..images.image_check import Answer, Breaks, Checked
 from ..images.image_questions import Limits
 from ..images.layout_options import layout_command
@@ -18,7 +19,6 @@ from ..layouts.layout_json import as_dict as layout_as_dict
 from ..layouts.paging import PAGE_SHIFT, PAGE_SIZE
 from ..logic.verdict import Error, Proved, Refuted, Unknown, Vacuous, Verdict
 from ..machine.host_memory import Memories
-from ..pictures.picture import amount
 from .proof_report import counted
 
 SCHEMA: Final = "ptproof-check/1"
