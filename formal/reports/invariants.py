@@ -300,7 +300,7 @@ def _paragraphs(entry: Entry) -> Iterator[tuple[str, list[str]]]:
             ],
         )
     if entry.cure:
-        yield "True instead", [entry.cure]
+        yield "What makes it true", [entry.cure]
     if entry.places:
         yield "Belongs to", list(entry.places)
 
