@@ -106,8 +106,8 @@ def _header(page: _Page) -> str:
     spent = sum(each.spent for each in run.lemmas)
     obligations = counted(sum(each.obligations for each in proved), "obligation")
     work = (
-        f"{counted(len(proved), 'lemma')} proved by {obligations}; the solver spent {spent:,} of its units of work "
-        f"(rlimit). ptproof {version('ptproof')}, Z3 {version('z3-solver')}."
+        f"{counted(len(proved), 'lemma')}, {obligations}, {spent:,} units of work (rlimit). "
+        f"ptproof {version('ptproof')}, Z3 {version('z3-solver')}."
     )
     told = [element("p", markup(each), class_="verdict") for each in list(summary(run, quiet=True))[1:]]
     return element(
