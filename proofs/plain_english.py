@@ -104,14 +104,12 @@ MEANINGS: Final[Mapping[str, str]] = {
     "domu-pae-before-4-7": "For a 32-bit PAE guest the toolstack counted before Xen 4.7 as it has since.",
     "domu-pae-equals": "For a 32-bit PAE guest the toolstack's builder finds the same count and the same end as the "
     "hypervisor's.",
-    "grub-count": "GRUB's loader for Xen sets just the tables aside that its region takes, and those of one page beside "
-    "it, they lie in the region, and its rounds come to an end. The region must cross no border of 256 TiB.",
+    "grub-count": "GRUB's loader for Xen sets aside exactly the tables that its region takes, and those of one page beside it. They lie in the region, and its rounds end.",
     "grub-stack": "The boot stack that GRUB starts a kernel with lies in the region that it maps.",
     "grub-padding": "GRUB leaves the 512 KiB above the boot stack that Xen's interface promises to a kernel.",
-    "grub-last-page": "The last page of GRUB's region, from which it enters the kernel, is none of the page tables.",
-    "netbsd-least": "NetBSD's search for the tables that it makes for itself ends, if any number is enough by its test, "
-    "at the least such number from the first one on.",
-    "netbsd-exact": "NetBSD makes just the last-level tables that map its kernel and these tables.",
+    "grub-last-page": "The last page of GRUB's region, from which it enters the kernel, is not a page table.",
+    "netbsd-least": "NetBSD's search for the tables that it makes for itself ends. It finds the least number, from the first one tried on, that passes its test.",
+    "netbsd-exact": "NetBSD makes exactly the last-level tables that map its kernel and these tables.",
     "netbsd-temporary": "The temporary tables that NetBSD makes on its way to its own lie in the memory that Xen has mapped for it.",
 }
 
@@ -172,4 +170,11 @@ QUESTIONS: Final[Mapping[str, str]] = {
     "domu-pae-equals": "Does the toolstack find the same count for a 32-bit PAE guest?",
     "domu-p2m-tables": "Does a domU's p2m get just the tables that its region lacks?",
     "domu-pae-before-4-7": "Did the toolstack count the same before Xen 4.7, for a PAE guest?",
+    "grub-count": "Does GRUB's loader set exactly the tables aside that it needs?",
+    "grub-stack": "Does GRUB's boot stack always lie in the mapped region?",
+    "grub-padding": "Does GRUB leave the promised 512 KiB above the boot stack?",
+    "grub-last-page": "Is GRUB's last page always free of page tables?",
+    "netbsd-least": "Does NetBSD find the least number of tables that passes its test?",
+    "netbsd-exact": "Does NetBSD make exactly the last-level tables that it needs?",
+    "netbsd-temporary": "Do NetBSD's temporary tables lie in mapped memory?",
 }

@@ -1,6 +1,6 @@
 """Checks proofs that ``ptproof export DIR`` wrote, by nothing of ptproof: ``python check_proofs.py DIR``; docs/checker.md.
 
-It makes each lemma's obligations anew, compares them with the exported ones, and follows proofs that none can be met.
+It makes each lemma's obligations again, compares them with the exported ones, and follows proofs that none can be met.
 """
 
 import hashlib
@@ -357,7 +357,7 @@ def settled(conditions: Iterable[Term], file: Path, folder: Path, solver: list[s
 
 
 def check(root: Path, solver: list[str]) -> int:
-    """Check an export, and print what came of each theorem. Gives the exit status."""
+    """Check an export, and print the outcome of each theorem. Gives the exit status."""
     (head, *items), asks, theorems = read((root / "proofs.sexp").read_bytes().decode()), {}, []
     demand(head == ["ptproof-proofs", "1"], f"not proofs that this checker reads: {head!r:.60}")
     for kind, name, *content in items:

@@ -293,7 +293,7 @@ class Kernel:
     ) -> Lemma:
         """A goal about where the region lies, which holds as long as its tables start no further up than ``last``.
 
-        ``beside`` is what its proof takes besides what is known of the region.
+        ``beside`` is what its proof takes besides what is known about the region.
         """
         known = self.bounds(limits, last)
         return Lemma(

@@ -225,7 +225,7 @@ def _start_info_page() -> Lemma:
         Statement(
             assumptions=(
                 Assumption("on-page", info & (PAGE_SIZE - 1) == 0, "the start info starts on a page"),
-                Assumption("not-empty", size >= 1, "the start info has a byte at least"),
+                Assumption("not-empty", size >= 1, "the start info has at least one byte"),
                 Assumption(
                     "fits",
                     (size <= PAGE_SIZE) & (extra <= PAGE_SIZE - size),

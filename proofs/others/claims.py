@@ -25,7 +25,7 @@ from ..shared.replays import Values
 from . import grub, netbsd
 
 FAMILY = "Others"
-SENTENCE = "The page tables lie in the region that they map, so whoever makes them must count them first."
+SENTENCE = "The page tables lie in the region that they map, so their maker must count them first."
 GRUB = "follows: GRUB's loader for Xen, 2.06 to 2.12"
 NETBSD = "follows: NetBSD's x86_xpmap.c, 1.84.4.2"
 LINUX: Final = (1 << 64) - (2 << 30)
@@ -46,8 +46,9 @@ def _around() -> Truth:
 def grub_count() -> tuple[Part, ...]:
     """64-bit, S ≤ T, the region across no multiple of 2^48: GRUB's tables end in the region, of which f(S, V) map it.
 
-    The rest maps a page beside the region, for GRUB's last steps. Each round that goes on asks for more tables than
-    the one before, and none for more than all of 48 bits take: so the rounds end, or the region comes to 2^64.
+    The rest maps a page beside the region, for GRUB's last steps. Each round that continues asks for more tables
+    than the one before, and none asks for more than all of 48 bits take. So the rounds end, or the region reaches
+    2^64.
     """
     first = ordinary() & (grub.pages == 0)
     return (
@@ -82,13 +83,13 @@ def grub_count() -> tuple[Part, ...]:
     family=FAMILY,
     sentence=SENTENCE,
     source=GRUB,
-    cure="128 tables at most, as a region of less than 246 MiB has; or a stop test that counts the stack and the 512 KiB",
+    cure="at most 128 tables, as in a region of less than 246 MiB; or a stop test that counts the stack and the 512 KiB",
 )
 def grub_stack() -> tuple[Part, ...]:
     """64-bit, S ≤ T, the region across no multiple of 2^48: the boot stack that GRUB starts a kernel with ends in the region.
 
-    Refuted: the rounds are over when the tables end there, and the stack is above them. With 128 tables at most the
-    512 KiB that are left make up for them.
+    Refuted: the rounds stop when the tables end in the region, and the stack is above them. With at most 128 tables
+    the 512 KiB that are left make up for them.
     """
     return (
         _anywhere("grub-stack", rule.STACK, _first_round(), _leaves(rule.STACK, "of the stack")),
@@ -112,8 +113,8 @@ def grub_stack() -> tuple[Part, ...]:
 def grub_padding() -> tuple[Part, ...]:
     """64-bit, S ≤ T, the region across no multiple of 2^48: 512 KiB are left above the boot stack, as Xen's interface has it.
 
-    Refuted: the region is made with room for 512 KiB, but for no tables, and the test lets the tables take of it. With a
-    test that counts stack and 512 KiB they are left.
+    Refuted: the region is made with room for 512 KiB, but for no tables, and the test lets the tables take from it.
+    A test that counts stack and 512 KiB leaves them free.
     """
     return (
         _anywhere(
@@ -136,12 +137,12 @@ def grub_padding() -> tuple[Part, ...]:
     family=FAMILY,
     sentence=SENTENCE,
     source=GRUB,
-    cure="383 tables at most, as a region of less than 754 MiB has; or a stop test that counts the stack and the 512 KiB",
+    cure="at most 383 tables, as in a region of less than 754 MiB; or a stop test that counts the stack and the 512 KiB",
 )
 def grub_last_page() -> tuple[Part, ...]:
     """64-bit, S ≤ T, the region across no multiple of 2^48: the region's last page, GRUB's way into the kernel, is no table.
 
-    Refuted: the tables may end where the region does. With 383 tables at most a page of the 1.5 MiB is left.
+    Refuted: the tables may end where the region does. With at most 383 tables a page of the 1.5 MiB is left.
     """
     return (
         _anywhere("grub-last-page", PAGE_SIZE, _first_round(), _last_page),
@@ -179,7 +180,8 @@ def _small_pae() -> Truth:
 def netbsd_least() -> tuple[Part, ...]:
     """NetBSD's search stops, at the least n from n₀ on with K + m + 4096 (n + d) ≤ B + 2 MiB · n, if there is one.
 
-    K is where the text starts, B where the kernel's half does, m what is mapped without tables, d the directories.
+    K is the start of the text, B the start of the kernel's half, m what is mapped without tables, d the number of
+    directories.
     """
     return (
         Part(
@@ -207,10 +209,10 @@ def netbsd_least() -> tuple[Part, ...]:
     cure="a text in the first 2 MiB of the kernel's half, and a first count of m / 2 MiB, rounded up, as PAE has",
 )
 def netbsd_exact() -> tuple[Part, ...]:
-    """B ≤ K: the tables that NetBSD's search finds are just those that map K to K + m + 4096 (n + d).
+    """B ≤ K: the tables that NetBSD's search finds are exactly those that map K to K + m + 4096 (n + d).
 
-    They are always enough. Just those they are with PAE. Refuted for amd64, which starts from 49, and counts from B though its
-    text starts a table above.
+    They are always enough. With PAE they are exactly those. Refuted for amd64, which starts from 49, and counts
+    from B although its text starts a table above.
     """
     statement = netbsd.enough().statement
     half = (netbsd.base == 4 << 20) & (netbsd.directories == 0)
@@ -274,12 +276,13 @@ def netbsd_exact() -> tuple[Part, ...]:
     family=FAMILY,
     sentence=SENTENCE,
     source=NETBSD,
-    cure="64 tables at most in each set, as a kernel has that takes no more than 110 MiB",
+    cure="at most 64 tables in each set, as for a kernel that takes no more than 110 MiB",
 )
 def netbsd_temporary() -> tuple[Part, ...]:
     """amd64: the temporary tables that NetBSD makes above the final ones, or above Xen's, lie in the region that Xen maps.
 
-    Refuted: nothing asks where that region ends. With 64 tables at most in each set they lie within the 516 KiB that Xen leaves.
+    Refuted: nothing checks where that region ends. With at most 64 tables in each set they lie within the 516 KiB
+    that Xen leaves.
     """
     runs = netbsd.both_counts()
     place = ordinary() & (v_start == LINUX) & (vpt_start - v_start >= 4 << 20)
@@ -375,7 +378,7 @@ def _case(judge: Callable[[Values], Replay]) -> replays.Judge:
     return judged
 
 
-ENDLESS: Final = Replay(None, "GRUB's rounds come to a region that was tried before, and go on")
+ENDLESS: Final = Replay(None, "GRUB's rounds reach a region that was tried before, and continue")
 
 
 @_case
@@ -389,7 +392,7 @@ def _counted(values: Values) -> Replay:
     own = 1 + len(found.region)
     fit = found.tables * PAGE_SIZE <= (found.end - tables_start) % ADDRESS_LIMIT
     return Replay(
-        fit and own == walked, f"{found.sentence}; {own} map the region, and a walk over it comes to {walked}"
+        fit and own == walked, f"{found.sentence}; {own} map the region, and a walk over it touches {walked}"
     )
 
 
