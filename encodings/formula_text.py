@@ -62,7 +62,7 @@ def written(
 
 
 def _note(mode: PagingMode, rounding: int, padding: int, style: str, *, xens: bool, first: int) -> list[str]:
-    """What is proved of the text, and under which assumption."""
+    """What is proved about the text, and under which assumption."""
     known = {
         "closed": "closed-form: this is what the search from 2 finds, for all words v_start and vpt_start.",
         "raises": "static: this is what the search from 2 finds, for all words v_start and vpt_start.",
@@ -89,7 +89,7 @@ def _note(mode: PagingMode, rounding: int, padding: int, style: str, *, xens: bo
         f"The region ends at a multiple of {rounding:#x}, {padding:#x} above the boot stack's page at least.",
         "",
         *proved,
-        "Assumed: going up from v_start one meets vpt_start and then the region's end, not around the address space.",
+        "Assumed: counted upwards from v_start, vpt_start comes before the region's end, within one turn of the address space.",
     ]
 
 

@@ -23,7 +23,7 @@ DEBUG = "PTPROOF_DEBUG"
 """The environment variable that asks for the traceback of a failure."""
 
 OUTPUT_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-"""What is wrong with standard output: of other files that is told where they are written."""
+"""What is wrong with standard output; other files report it where they are written."""
 
 LONGEST_MESSAGE = 4000
 """Of a longer one the middle is left out."""

@@ -1,7 +1,7 @@
 """Completion of the command line in bash, zsh and fish, as a script to be sourced.
 
 The script is made of the parser (``command_line``) and of the installed claims: new commands, options and claims are
-in it by themselves. What a value may be is told by its name: FILE and PATH are files, ID is a claim's id, and a family
+in it by themselves. The name of a value says what it may be: FILE and PATH are files, ID is a claim's id, and a family
 goes wherever ``ID|FAMILY`` stands. Of other values nothing is known, and nothing is offered.
 """
 

@@ -1,6 +1,6 @@
-"""A claim and its verdict, told to be read from the top like a letter: ``ptproof show`` and ``counterexample``.
+"""A claim and its verdict, to be read from the top: ``ptproof show`` and ``counterexample``.
 
-A letter says first what came of the claim, then what the claim is and whose sentence it decides, then how it is
+A letter says first the outcome of the claim, then what the claim is and whose sentence it decides, then how it is
 known. Lines are no wider than a terminal's 80 columns, but for what would be broken by that: commands, arrangements.
 """
 
@@ -38,7 +38,7 @@ _MOST_USED: Final = 3
 
 
 def first_screen(decision: Decision, entry: Entry, queries: Queries) -> Iterator[str]:
-    """What a claim says, what came of it, what is assumed and why, and its parts: what fits a screen.
+    """What a claim says, the outcome, what is assumed and why, and its parts: what fits a screen.
 
     ``entry`` is the claim's in the document of what holds.
     """
@@ -320,7 +320,7 @@ def _proof(lemma: Lemma, *, refuted: bool) -> str:
 def _lemma_lines(
     lemma: Lemma, results: Mapping[Lemma, LemmaResult], told: set[int], spaces: int
 ) -> Iterator[str]:
-    """A lemma, and below it those that it uses; what was told before is only named."""
+    """A lemma, and below it those that it uses; one that was printed before is only named."""
     if id(lemma) in told:
         yield f"{' ' * spaces}{lemma.name}: see above"
         return

@@ -38,7 +38,7 @@ _SIGNS: Final = {"proved": "✓", "refuted": "✗", "unknown": "?", "vacuous": "
 
 @define
 class _Page:
-    """What is known while the page is written: where lemmas are told of, and which pictures are there already."""
+    """What is known while the page is written: where lemmas are described, and which pictures exist already."""
 
     run: ProofRun
     queries: Queries
@@ -106,8 +106,8 @@ def _header(page: _Page) -> str:
     spent = sum(each.spent for each in run.lemmas)
     obligations = counted(sum(each.obligations for each in proved), "obligation")
     work = (
-        f"{counted(len(proved), 'lemma')} proved by {obligations}; the solver spent {spent:,} of its units of work "
-        f"(rlimit). ptproof {version('ptproof')}, Z3 {version('z3-solver')}."
+        f"{counted(len(proved), 'lemma')}, {obligations}, {spent:,} units of work (rlimit). "
+        f"ptproof {version('ptproof')}, Z3 {version('z3-solver')}."
     )
     told = [element("p", markup(each), class_="verdict") for each in list(summary(run, quiet=True))[1:]]
     return element(
@@ -197,7 +197,7 @@ def _decided(decision: Decision | PartDecision) -> str:
 
 
 def _assumptions(run: ProofRun) -> str:
-    """Every assumption in force, and the claims that make it; why each is needed is told with the claim."""
+    """Every assumption in force, and the claims that make it; the claim says why each is needed."""
     made = assumptions_made(run)
     if not made:
         return element(
@@ -321,7 +321,10 @@ def _graph(page: _Page, decision: Decision, settling: tuple[Lemma, ...]) -> str:
     told = f"{counted(len(lemmas), 'lemma')}, {counted(obligations, 'obligation')}, {spent:,} units of work"
     graph = lemma_graph(lemmas, page.results, tops, page.links, f"The lemmas of {decision.claim.id}: {told}")
     summary_line = element("summary", f"The proof: {told}")
-    note = element("p", "Each lemma rests on those that its arcs lead down to. In bold: what a part states.")
+    note = element(
+        "p",
+        "Each lemma rests on those that are indented below it, and on those named after ↗. In bold: what a part states.",
+    )
     return element("details", summary_line, note, element("div", graph, class_="wide"), class_="graph")
 
 

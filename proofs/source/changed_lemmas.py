@@ -164,7 +164,7 @@ class Generic:
     def room(self, count: Word) -> Assumption:
         """The stack ends within 2^63 - 2^50 bytes of S, and there is a table at least."""
         meaning = (
-            "going up from v_start one meets vpt_start and then the end of the stack within 2^63 - 2^50 bytes, and one "
+            "counted upwards from v_start, vpt_start and then the end of the stack come within 2^63 - 2^50 bytes, and one "
             "frame at least is set aside"
         )
         condition = (count >= 1) & region.half_room(count)
@@ -514,7 +514,7 @@ class Generic:
         return rises.at(**here)
 
     def stops(self) -> Lemma:
-        """It comes to an end, whatever S and T."""
+        """It ends, whatever S and T."""
         end, step = self.count.v_end, self.count.step
         return self.lemma(
             "stops",

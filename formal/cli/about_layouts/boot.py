@@ -138,7 +138,7 @@ def boot_each(
 ) -> "list[Booted | NotBooted]":
     """Boot layouts one after the other, and print what real Xen made of each, unless ``quiet``.
 
-    A 32-bit guest's needs a Xen that runs these: on another one it is left out, and that is said.
+    A 32-bit guest's needs a Xen that runs these: on another one it is left out, and the output says so.
     """
     from ...edge.children import interruptible
     from ...edge.errors import InputError
@@ -240,7 +240,7 @@ def _file(
 
 
 def _pages(arguments: argparse.Namespace) -> int:
-    """Dom0's memory in pages; what Xen doesn't read of dom0_mem is told."""
+    """Dom0's memory in pages; reports what Xen doesn't read of dom0_mem."""
     from ...layouts.dom0_mem import what_is_dropped
 
     option = memory_option(arguments)
@@ -258,7 +258,7 @@ def _one(
     kernel: "Kernel",
     first: "AsItIs | None" = None,
 ) -> int:
-    """Boot one; ``first`` is what came of the file as it is."""
+    """Boot one; ``first`` is the outcome of the file as it is."""
     from ...edge.exit_status import Status
     from ...edge.files import write_json
     from ...edge.outside import say

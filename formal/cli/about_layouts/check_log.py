@@ -41,7 +41,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Judge every boot in every file; a file that can't be used is told of, and the rest go on."""
+    """Judge every boot in every file; reports a file that can't be used, and continues with the rest."""
     import sys
 
     from ...edge.errors import InputError

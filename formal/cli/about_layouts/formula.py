@@ -1,4 +1,4 @@
-"""``ptproof formula``: the count as C for Xen's source, or as Python, with what is proved of it."""
+"""``ptproof formula``: the count as C for Xen's source, or as Python, with what is proved about it."""
 
 import argparse
 from typing import Final

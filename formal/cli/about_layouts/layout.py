@@ -357,7 +357,7 @@ def _version(arguments: argparse.Namespace, configuration: "Configuration") -> "
 
 
 def _unknown_notes(version: "XenVersion", configuration: "Configuration") -> "Iterator[str]":
-    """What is to be said of the image's notes that an older Xen doesn't know."""
+    """What to report about the image's notes that an older Xen doesn't know."""
     from ...layouts.xen_version import KNOWN_SINCE
 
     given = {
@@ -388,7 +388,7 @@ def refuse_addresses(arguments: argparse.Namespace) -> None:
 
 
 def _from_image(arguments: argparse.Namespace) -> "tuple[Configuration, int, tuple[str, ...]]":
-    """What an image decides, its entry, and what is to be said of it: by the notes that the version asked for knows."""
+    """What an image decides, its entry, and what to report about it: by the notes that the version asked for knows."""
     from ...edge.errors import InputError
     from ...images.image import read_image
 

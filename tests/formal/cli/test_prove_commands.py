@@ -78,6 +78,7 @@ def test_prove_as_expected(capsys: Capture) -> None:
         "refuted  unreached  Tiny  8 bits: x = 0: it was seen that holds is False",
     ]
     assert "1 assumption in force; --assumptions lists them" in ran.lines
+    assert "3 lemmas, 3 obligations, 3 not certified" in ran.lines
     listed = run(capsys, "prove", "--assumptions")
     assert "  small: it is small (proved, needless, reached and 1 more)" in listed.lines
     assert [line for line in ran.lines if line not in listed.lines] == [
