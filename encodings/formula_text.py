@@ -5,6 +5,8 @@ The figures are those of `closed_form`; `tests/encodings/test_formula_text.py` c
 E being where the boot stack ends: that is what Xen's two steps come to, as long as the padding is no more than the rounding.
 """
 
+from collections.abc import Iterator
+from textwrap import wrap
 from typing import Final
 
 from ..formal.edge.errors import InputError
@@ -13,6 +15,7 @@ from .closed_form import Lines, as_needed, lines_of
 from .dom0_count import FIRST_TRIED
 from .dom0_layout import PADDING, ROUNDING_SHIFT
 
+COLUMNS: Final = 80
 RAISES: Final = 5
 """So many raises are enough for every region that has room: the claim ``static``."""
 
@@ -45,8 +48,14 @@ def written(mode: PagingMode, rounding: int, padding: int, style: str, language:
     else:
         body = _counted(mode, shift, padding, style, language)
     if language == "c":
-        return "\n".join(["/*", *(f" * {each}".rstrip() for each in note), " */", *body]) + "\n"
-    return "\n".join([*(f"# {each}".rstrip() for each in note), *body]) + "\n"
+        return "\n".join(["/*", *_comment(" * ", note), " */", *body]) + "\n"
+    return "\n".join([*_comment("# ", note), *body]) + "\n"
+
+
+def _comment(before: str, note: list[str]) -> Iterator[str]:
+    """The note in lines of a terminal's width, as sources have them."""
+    for each in note:
+        yield from (f"{before}{line}".rstrip() for line in wrap(each, COLUMNS - len(before)) or [""])
 
 
 def _note(mode: PagingMode, rounding: int, padding: int, style: str, *, xens: bool) -> list[str]:

@@ -19,6 +19,7 @@ from unittest.mock import patch
 from attrs import evolve
 from ptproof.formal.certify.certificate import uncertified
 from ptproof.formal.cli.command_line import Argument, Command, commands
+from ptproof.formal.cli.commands import GROUPS, name_of
 from ptproof.formal.cli.main import command_line, main
 from ptproof.formal.edge.exit_status import Status
 from ptproof.formal.layouts.notation import number
@@ -89,16 +90,21 @@ sentence was decided in the run that printed it: what is proved is told as such,
 def commands_page() -> str:
     """docs/commands.md."""
     found = commands(command_line())
+    known = {each.name: each for each in found}
     lines = [
         "# The command line",
         "",
-        MADE_BY.format(source="formal/commands/"),
+        MADE_BY.format(source="formal/cli/"),
         "`ptproof COMMAND --help` prints the same. `ptproof completion` prints a script that completes all of it in a",
         "shell. Numbers are decimal or `0x...`, and may end in K, M, G or T.",
         "",
         "| command | what it does |",
         "|---|---|",
-        *(f"| [`{each.name}`](#{each.name}) | {_plain(each.help)} |" for each in found),
+        *(
+            line
+            for title, modules in GROUPS.items()
+            for line in (f"| *{title}* | |", *(_row(known[name_of(module)]) for module in modules))
+        ),
         "",
         "## Exit statuses",
         "",
@@ -114,7 +120,12 @@ def commands_page() -> str:
         for group in dict.fromkeys(argument.group for argument in described):
             lines += ["", f"{group.capitalize()}:", ""]
             lines += [_item(argument) for argument in described if argument.group == group]
+        lines += ["", "Examples:", "", "```text", *each.examples, "```"]
     return "\n".join(lines) + "\n"
+
+
+def _row(command: Command) -> str:
+    return f"| [`{command.name}`](#{command.name}) | {_plain(command.help)} |"
 
 
 def _usage(command: Command) -> str:

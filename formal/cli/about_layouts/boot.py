@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..arguments import add_json, number, set_files
+from ..arguments import add_examples, add_json, number, set_files
 from .image import warn_of
 from .layout import (
     ADDRESSES,
@@ -69,6 +69,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--record", metavar="FILE", help="keep what one boot left, to be compared again")
     add_json(parser, "what was compared, and all differences,")
     set_files(parser, reads=("image", "initrd", "xen", "qemu"), writes=("json", "record"))
+    add_examples(parser, "ptproof boot vmlinuz --dom0-mem 512M", "ptproof boot --random 3 --seed 1")
     parser.set_defaults(run=run)
 
 

@@ -3,7 +3,7 @@
 import argparse
 from typing import Final
 
-from ..arguments import add_json, number, set_files
+from ..arguments import add_examples, add_json, number, set_files
 
 MODES: Final = (
     "64",
@@ -30,7 +30,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "what is proved of it and under which assumption. Numbers are decimal or 0x..., and may end in K, M, G or T.",
         allow_abbrev=False,
     )
-    parser.add_argument("--mode", choices=MODES, default="64", help="the paging mode (default: 64)")
+    parser.add_argument(
+        "--mode",
+        metavar="MODE",
+        choices=MODES,
+        default="64",
+        help=f"the paging mode: {', '.join(MODES[:-1])} or {MODES[-1]} (default: 64)",
+    )
     parser.add_argument(
         "--rounding",
         metavar="BYTES",
@@ -54,6 +60,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--lang", choices=LANGUAGES, default="c", help="the language (default: c)")
     add_json(parser, "the text and what it is of")
     set_files(parser)
+    add_examples(parser, "ptproof formula", "ptproof formula --mode compat --lang python")
     parser.set_defaults(run=run)
 
 

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from ..arguments import add_json, set_files
+from ..arguments import add_examples, add_json, set_files
 
 if TYPE_CHECKING:
     from ...images.image import Image
@@ -31,6 +31,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     add_json(parser, "what was found")
     set_files(parser, reads=("file",))
+    add_examples(parser, "ptproof image vmlinuz", "ptproof image vmlinuz --for domU")
     parser.set_defaults(run=run)
 
 

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..arguments import add_host_map, add_json, add_version, address, number, set_files
+from ..arguments import add_examples, add_host_map, add_json, add_version, address, number, set_files
 from .image import warn_of
 
 if TYPE_CHECKING:
@@ -45,6 +45,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_host_map(parser, "warn of what")
     add_json(parser, "the layout, for 'ptproof replay',")
     set_files(parser, reads=("image", "initrd", "host_map"))
+    add_examples(
+        parser,
+        "ptproof layout vmlinuz --dom0-mem 4G --initrd initrd.img",
+        "ptproof layout --kernel 0x100000 0x300000 --nr-pages 16384",
+    )
     parser.set_defaults(run=run)
 
 
