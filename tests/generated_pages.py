@@ -29,6 +29,8 @@ from ptproof.formal.logic.prover import ProofRun, prove
 from ptproof.formal.logic.rule import lemmas_of, obligations
 from ptproof.formal.logic.theorem import Lemma
 from ptproof.formal.logic.verdict import Refuted
+from ptproof.formal.reports.invariants import folded
+from ptproof.formal.reports.proof_report import number
 
 DOCS = Path(__file__).parents[1] / "docs"
 COMMANDS, INVARIANTS, COMMENTS, FINDINGS, TRUST, CLAIMS = (
@@ -78,9 +80,10 @@ def comments_page() -> str:
     return f"""# Comments for Xen's source
 
 {MADE_BY.format(source="proofs/source_comments.py")}
-What `ptproof invariants --format c-comment` prints: for each place in Xen's PV dom0 builder (4.22) a comment that may be pasted
-there. The lines above a comment say where it belongs, which claims it rests on, and what their proofs assume. Each
-sentence was decided in the run that printed it: what is proved is told as such, what is refuted as what does not hold.
+`ptproof invariants --format c-comment` prints these: a comment to paste for each place in Xen's PV
+dom0 builder (4.22). The lines above a comment say where it belongs, which claims it rests on, and
+what their proofs assume. The run that prints a sentence has decided it. A sentence about a refuted
+claim says what does not hold.
 
 ```c
 {printed("invariants", "--format", "c-comment")}```
@@ -95,8 +98,8 @@ def commands_page() -> str:
         "# The command line",
         "",
         MADE_BY.format(source="formal/cli/"),
-        "`ptproof COMMAND --help` prints the same. `ptproof completion` prints a script that completes all of it in a",
-        "shell. Numbers are decimal or `0x...`, and may end in K, M, G or T.",
+        "`ptproof COMMAND --help` prints the same. `ptproof completion` prints a script for your shell that",
+        "completes commands and options. Numbers are decimal or `0x...`, and may end in K, M, G or T.",
         "",
         "| command | what it does |",
         "|---|---|",
@@ -108,18 +111,20 @@ def commands_page() -> str:
         "",
         "## Exit statuses",
         "",
-        "The worst of a run. `--quiet` changes text, never the status.",
+        "The worst status of a run counts. `--quiet` changes text, never the status.",
         "",
         "| status | meaning |",
         "|---|---|",
         *(f"| {status.value} | {_plain(status.meaning)} |" for status in Status),
     ]
     for each in found:
-        lines += ["", f"## {each.name}", "", "```text", _usage(each), "```", "", _plain(each.description)]
+        lines += ["", f"## {each.name}", "", "```text", _usage(each), "```", ""]
+        lines += folded(_plain(each.description))
         described = [argument for argument in each.arguments if "--help" not in argument.names]
         for group in dict.fromkeys(argument.group for argument in described):
             lines += ["", f"{group.capitalize()}:", ""]
-            lines += [_item(argument) for argument in described if argument.group == group]
+            for argument in described:
+                lines += folded(_item(argument), "  ") if argument.group == group else []
         lines += ["", "Examples:", "", "```text", *each.examples, "```"]
     return "\n".join(lines) + "\n"
 
@@ -155,11 +160,10 @@ def _witnesses(claim: str) -> str:
         if isinstance(each.verdict, Refuted):
             witness = each.verdict.witness
             values = ", ".join(f"{name} = {number(value)}" for name, value in witness.case.items())
-            lines.append(
-                f"- {_plain(each.part.name)}: `{values}`. {_sentence(_plain(witness.replay.says))}\n"
-            )
+            told = f"- {_plain(each.part.name)}: `{values}`. {_sentence(_plain(witness.replay.says))}"
+            lines += folded(told, "  ")
     assert lines, f"{claim} is not refuted"
-    return "".join(lines)
+    return "\n".join(lines) + "\n"
 
 
 def claims_page(text: str) -> str:

@@ -214,12 +214,22 @@ def test_every_shown_command_is_run() -> None:
 @pytest.mark.parametrize(("page", "says"), FIGURES)
 def test_figures_are_of_now(page: str, says: str) -> None:
     """How many layouts, logs, recordings and faulty builders there are, each page says as it is."""
-    assert says in (ROOT / page).read_text(encoding="utf-8")
+    assert says in " ".join((ROOT / page).read_text(encoding="utf-8").split())
 
 
 def test_readme_shows_commands() -> None:
     """The README has a transcript, so the comparison above compares something."""
     assert any(page.name == "README.md" and any(map(commands, found)) for page, found in blocks())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_prose_is_broken_at_100_columns(page: Path) -> None:
+    """A page can be read in an editor: what is neither a block, nor a table, nor an image has lines of 100 columns."""
+    prose = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    long = [
+        each for each in prose.splitlines() if len(each) > 100 and not each.startswith(("|", "!", "    "))
+    ]
+    assert long == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

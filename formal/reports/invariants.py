@@ -124,7 +124,7 @@ def as_dict(run: ProofRun, found: Sequence[Entry]) -> dict[str, Any]:
 
 def as_markdown(run: ProofRun, found: Sequence[Entry]) -> str:
     """The document as Markdown, which Sphinx builds, too."""
-    lines = [f"# {TITLE}", "", *_folded(f"{_summary(run, found)} {_READING}"), "", "## By question", ""]
+    lines = [f"# {TITLE}", "", *folded(f"{_summary(run, found)} {_READING}"), "", "## By question", ""]
     lines += ["| question | answer | claim |", "|---|---|---|"]
     for each in found:
         anchor = "".join(letter for letter in _heading(each).lower() if letter.isalnum() or letter in "- ")
@@ -331,19 +331,19 @@ def _verdicts(parts: Sequence[Shown]) -> Iterator[str]:
 
 def _markdown(entry: Entry) -> Iterator[str]:
     if entry.meaning:
-        yield from (*_folded(_plain(entry.meaning)), "")
+        yield from (*folded(_plain(entry.meaning)), "")
     yield from ("```text", entry.statement, "```")
     for heading, items in _paragraphs(entry):
         yield ""
         if len(items) == 1:
-            yield from _folded(f"**{heading}:** {_plain(items[0])}")
+            yield from folded(f"**{heading}:** {_plain(items[0])}")
         else:
             yield from (f"**{heading}:**", "")
             for each in items:
-                yield from _folded(f"- {_plain(each)}", "  ")
+                yield from folded(f"- {_plain(each)}", "  ")
 
 
-def _folded(text: str, hanging: str = "") -> list[str]:
+def folded(text: str, hanging: str = "") -> list[str]:
     """A paragraph in lines of a page's width, none of which starts like an item of a list."""
     held = _ITEM.sub("\N{NO-BREAK SPACE}", text)
     lines = wrap(held, _WIDTH, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False)
