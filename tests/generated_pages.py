@@ -30,7 +30,6 @@ from ptproof.formal.logic.rule import lemmas_of, obligations
 from ptproof.formal.logic.theorem import Lemma
 from ptproof.formal.logic.verdict import Refuted
 from ptproof.formal.reports.invariants import folded
-from ptproof.formal.reports.proof_report import number
 
 DOCS = Path(__file__).parents[1] / "docs"
 COMMANDS, INVARIANTS, COMMENTS, FINDINGS, TRUST, CLAIMS = (

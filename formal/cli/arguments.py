@@ -60,7 +60,7 @@ def add_version(parser: argparse.ArgumentParser, what: str) -> None:
         "--version",
         metavar="NAME",
         help=f"{what}: a release such as xen-4.0.0, or 4-level or compat (today's), 4-level-3.0, "
-        "compat-l4-counted, i386-pae, i386-pae-3.0, 2-level, 2-level-3.0 or first-4-level (docs/logs.md)",
+        "compat-l4-counted, i386-pae, i386-pae-3.0, 2-level, 2-level-3.0 or first-4-level, or a rule's name as check-log has it (docs/logs.md)",
     )
 
 
