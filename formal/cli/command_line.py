@@ -77,6 +77,8 @@ def _arguments(parser: argparse.ArgumentParser) -> Iterator[Argument]:
     formatter = parser._get_formatter()  # noqa: SLF001
     for group in parser._action_groups:  # noqa: SLF001
         for each in group._group_actions:  # noqa: SLF001
+            if each.help == argparse.SUPPRESS:
+                continue
             yield Argument(
                 names=tuple(each.option_strings),
                 values=_values(each),

@@ -56,7 +56,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--seed", metavar="S", type=number(0, 1 << 64), help="the random layouts' seed (default: 0)"
     )
     many.add_argument(
-        "--jobs", metavar="J", type=number(1, 256), help="boots at the same time (default: one a processor)"
+        "--jobs", metavar="N", type=number(1, 256), help="boots at the same time (default: one a processor)"
     )
     parser.add_argument(
         "--counterexample", metavar="ID", help="boot the layouts that refute the claim, instead of one"
