@@ -92,6 +92,15 @@ MEANINGS: Final[Mapping[str, str]] = {
     "domu-pae-before-4-7": "For a 32-bit PAE guest the toolstack counted before Xen 4.7 as it has since.",
     "domu-pae-equals": "For a 32-bit PAE guest the toolstack's builder finds the same count and the same end as the "
     "hypervisor's.",
+    "grub-count": "GRUB's loader for Xen sets just the tables aside that its region takes, and those of one page beside it, they lie "
+    "in the region, and its rounds come to an end.",
+    "grub-stack": "The boot stack that GRUB starts a kernel with lies in the region that it maps.",
+    "grub-padding": "GRUB leaves the 512 KiB above the boot stack that Xen's interface promises to a kernel.",
+    "grub-last-page": "The last page of GRUB's region, from which it enters the kernel, is none of the page tables.",
+    "netbsd-least": "NetBSD's search for the tables that it makes for itself ends, at the least number from the first one on that is "
+    "enough by its test.",
+    "netbsd-exact": "NetBSD makes just the last-level tables that map its kernel and these tables.",
+    "netbsd-temporary": "The temporary tables that NetBSD makes on its way to its own lie in the memory that Xen has mapped for it.",
 }
 
 QUESTIONS: Final[Mapping[str, str]] = {

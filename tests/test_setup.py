@@ -24,6 +24,7 @@ ROOMS = (
     "solvers",
     "layouts",
     "machine",
+    "others",
     "logic",
     "certify",
     "source",
@@ -48,6 +49,7 @@ FAMILIES = (
     "limits",
     "history",
     "toolstack",
+    "others",
     "images",
     "source",
 )

@@ -9,10 +9,10 @@ from typing import Final
 
 from attrs import Factory, define, frozen
 
+from ..edge.amounts import amount
 from ..edge.outside import markup
 from ..layouts.paging import PAGE_SIZE
-from ..machine.arrange import PADDING
-from .picture import LEFT_OVER, OUT_OF_REACH, STRAY, TABLE, Picture, Piece, Run, amount, ends
+from .picture import LEFT_OVER, OUT_OF_REACH, STRAY, TABLE, Picture, Piece, Run, ends
 from .picture_style import ROOT, definitions, fill_class, style
 from .picture_tree import tree
 from .svg import element, folded, label, line, number, path, rectangle, spread, text_width
@@ -24,7 +24,7 @@ _INNER: Final = RIGHT - LEFT
 _BAR: Final = 40
 _LANE: Final = 34
 _MOST_LINES: Final = 96
-"""More 4 MiB lines than this would be a grey bar."""
+"""More lines than this would be a grey bar."""
 _SIZE: Final = 11
 _STEP: Final = 5
 """How far apart the levels are at which leader lines turn."""
@@ -274,26 +274,26 @@ def _ends(scale: _Scale) -> tuple[int, int]:
 
 
 def _end_marks(drawing: _Drawing, picture: Picture, scale: _Scale) -> None:
-    """The 4 MiB lines, the 512 KiB above the stack, and how the end comes of them."""
+    """The lines that the region may end at, what is left above the stack, and how the end comes of them."""
     bottom = drawing.y
     lines = picture.grid(scale.window, _MOST_LINES)
     for offset in lines or []:
         x = scale.x(offset)
         drawing.parts.append(line(x, bottom - _BAR - 6, x, bottom + 16, "grid"))
     stack = min(picture.stack_end, scale.window.stop)
-    needed = min(stack + PADDING, scale.window.stop)
+    needed = min(stack + picture.padding, scale.window.stop)
     left, right = scale.x(stack), scale.x(needed)
     bracket = path([(left, bottom), (left, bottom + 9), (right, bottom + 9), (right, bottom)], "mark frame")
     drawing.parts.append(element("g", bracket, class_="padding-needed", data_bytes=str(needed - stack)))
-    told = f"{amount(PADDING)} at least above the boot stack"
+    told = f"{amount(picture.padding)} at least above the boot stack"
     width = text_width(told, 10)
     start = right + 6 if right + 6 + width <= RIGHT else left - 6 - width
     drawing.parts.append(label(start, bottom + 13, told, 10, class_="halo"))
     drawing.y += 14
     _ticks(drawing, picture, scale, [*_ends(scale), *(lines or [])])
-    grid = "Dashed: the 4 MiB lines. " if lines else ""
+    grid = f"Dashed: the {amount(picture.rounding)} lines. " if lines else ""
     if lines is None:
-        grid = "The 4 MiB lines are too many to be drawn. "
+        grid = f"The {amount(picture.rounding)} lines are too many to be drawn. "
     drawing.y += 19
     drawing.parts.append(_fitting(LEFT, drawing.y, f"{grid}{ends(picture)}", _SIZE))
 

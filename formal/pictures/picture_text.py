@@ -7,12 +7,13 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from ..edge.amounts import amount
 from ..edge.terminal import width_of
 from ..layouts.layout import Layout
 from ..layouts.paging import PAGE_SIZE
-from ..machine.arrange import PADDING, TooLarge, touched_by_level
+from ..machine.arrange import TooLarge, touched_by_level
 from ..machine.replay import Report
-from .picture import BEYOND, LEFT_OVER, OUT_OF_REACH, PAD, STRAY, UNUSED, Picture, Piece, amount, ends
+from .picture import BEYOND, LEFT_OVER, OUT_OF_REACH, PAD, STRAY, UNUSED, Picture, Piece, ends
 from .svg import folded
 
 MIN_WIDTH: Final = 80
@@ -94,7 +95,7 @@ def _step(window: range, cells: int) -> str:
 
 
 def _bar(picture: Picture, window: range, width: int, *, ended: bool) -> Iterator[str]:
-    """A bar, its addresses, and below an ``ended`` one the 4 MiB lines and the room that must be left."""
+    """A bar, its addresses, and below an ``ended`` one the lines it may end at and the room that must be left."""
     cells = width - 2
     yield f"|{_filled(picture.pieces, window, cells)}|"
     if picture.host:
@@ -134,7 +135,7 @@ def _overlap(piece: Piece, low: int, high: int) -> int:
 
 
 def _marks(picture: Picture, window: range, width: int) -> str:
-    """A ``^`` for each 4 MiB line, and ``[==]`` for the 512 KiB that must be left above the stack."""
+    """A ``^`` for each line that the region may end at, and ``[==]`` for what must be left above the stack."""
     cells, size = width - 2, len_of(window)
     line = [" "] * width
 
@@ -144,10 +145,10 @@ def _marks(picture: Picture, window: range, width: int) -> str:
     for offset in picture.grid(window, cells // 2) or []:
         line[at(offset) if offset != window.start else 0] = "^"
     start = at(min(picture.stack_end, window.stop))
-    end = max(at(min(picture.stack_end + PADDING, window.stop)), start + 1)
+    end = max(at(min(picture.stack_end + picture.padding, window.stop)), start + 1)
     if end < width:
         line[start : end + 1] = ["[", *"=" * (end - start - 1), "]"]
-    told = " 512 KiB "
+    told = f" {amount(picture.padding)} "
     if all(each == " " for each in line[end + 1 : end + 1 + len(told)]) and end + len(told) < width:
         line[end + 1 : end + 1 + len(told)] = told
     return "".join(line).rstrip()
@@ -219,7 +220,7 @@ def _legend(picture: Picture, width: int) -> Iterator[str]:
     told += [f"{mark} {state}" for state, mark in _WRONG.items() if state in states]
     told += ["% not RAM on the host"] if picture.host else []
     if picture.grid(picture.tail, (width - 2) // 2):
-        told.append("^ a 4 MiB line")
+        told.append(f"^ a {amount(picture.rounding)} line")
     line = ""
     for each in told:
         if line and len(line) + len(each) + 3 > width:

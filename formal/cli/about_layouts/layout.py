@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..arguments import add_examples, add_host_map, add_json, add_version, address, number, set_files
+from ..what_if import add_what_if, refuse_what_if, what_if_of
 from .image import warn_of
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     initrd.add_argument("--initrd", metavar="FILE", help="the initrd, for its length")
     initrd.add_argument("--initrd-len", metavar="SIZE", type=address, help="its length in bytes (default: 0)")
     options.add_argument("--shim", action="store_true", help="for the PV shim, which adds two pages")
+    add_what_if(parser)
 
 
 class LaidOut(NamedTuple):
@@ -146,6 +148,7 @@ def _dom0(arguments: argparse.Namespace, laid: LaidOut) -> int:
     from ...layouts.arrangement import arrangement
     from ...layouts.layout_json import as_dict
     from ...machine.refusals import foreseen
+    from ...machine.what_if import against_xen
     from ...pictures.picture_text import answer, tables_by_level
 
     layout = laid.found.layout
@@ -161,6 +164,7 @@ def _dom0(arguments: argparse.Namespace, laid: LaidOut) -> int:
         print(arrangement(layout, laid.entry), end="")
         if width_of(sys.stdout) is not None:
             say([answer(layout.nr_pt_pages, tables_by_level(layout, report), layout.total.size)])
+        say(against_xen(laid.configuration, layout))
         draw_on_terminal(layout, report)
     say(laid.notes, sys.stderr)
     if laid.configuration.nr_pages != laid.asked:
@@ -219,6 +223,7 @@ def _domu(arguments: argparse.Namespace) -> int:
             raise InputError(f"argument --domU: not allowed with argument --{name.replace('_', '-')}")
     if arguments.shim:
         raise InputError("argument --domU: not allowed with argument --shim")
+    refuse_what_if(arguments, "--domU")
     if arguments.memory is None:
         raise InputError("argument --domU: expected --memory beside it")
     configuration = _domus_image(arguments) if arguments.image else from_addresses(arguments)[0]
@@ -292,6 +297,9 @@ def lay_out(arguments: argparse.Namespace) -> LaidOut:
     configuration, entry, wrong = (
         _from_image(arguments) if arguments.image else (*from_addresses(arguments), ())
     )
+    if arguments.version is not None:
+        refuse_what_if(arguments, "--version")
+    configuration = evolve(configuration, what_if=what_if_of(arguments, configuration.mode))
     version = _version(arguments, configuration)
     notes = [f"warning: {each}" for each in wrong]
     if version is not None:

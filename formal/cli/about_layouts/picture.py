@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from ..arguments import add_examples, add_host_map, add_json, add_limit, add_version, number, set_files
+from ..what_if import OPTIONS
 from .layout import ADDRESSES, add_options, lay_out
 
 if TYPE_CHECKING:
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from ...layouts.layout import Layout
     from ...layouts.xen_version import XenVersion
 
-_OPTIONS = (*ADDRESSES, "nr_pages", "dom0_mem", "host_mem", "initrd", "initrd_len")
+_OPTIONS = (*ADDRESSES, "nr_pages", "dom0_mem", "host_mem", "initrd", "initrd_len", *OPTIONS)
 """What says which layout it is, beside an image."""
 
 
