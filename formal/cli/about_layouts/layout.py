@@ -161,7 +161,7 @@ def _dom0(arguments: argparse.Namespace, laid: LaidOut) -> int:
     if arguments.json is not None:
         write_json(arguments.json, as_dict(layout, laid.entry))
     if arguments.json != "-":
-        print(arrangement(layout, laid.entry), end="")
+        say(arrangement(layout, laid.entry).splitlines())
         if width_of(sys.stdout) is not None:
             say([answer(layout.nr_pt_pages, tables_by_level(layout, report), layout.total.size)])
         say(against_xen(laid.configuration, layout))
