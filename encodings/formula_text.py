@@ -222,11 +222,7 @@ def _counted(mode: PagingMode, shift: int, padding: int, first: int, style: str,
     count = [
         f"        end = vpt_start + (n + 1) * {page} + {padding:#x}",
         f"        end = (end + {line:#x}) & ~{line:#x}",
-        *(
-            [needed]
-            if len(needed) <= COLUMNS
-            else ["        needed = (", f"            {calls}", "        )"]
-        ),
+        *([needed] if len(needed) <= COLUMNS else ["        needed = (", *_one_a_line(calls), "        )"]),
     ]
     head = [
         "def nr_pt_pages(v_start: int, vpt_start: int) -> int:",
