@@ -18,7 +18,6 @@ from ..edge.errors import InputError, NothingSelected
 from ..edge.exit_status import INTERRUPTED, PIPE_CLOSED, Status, table
 from ..edge.outside import say
 from .arguments import EXAMPLES, check_files
-from .command_line import commands
 from .commands import GROUPS, name_of
 from .first_steps import first_steps
 
@@ -157,7 +156,8 @@ class _Program(_Parser):
 
     def format_help(self) -> str:
         """The help; argparse itself knows no groups of commands."""
-        found = {each.name: each.help for each in commands(self)}
+        (subparsers,) = (each for each in self._actions if isinstance(each, argparse._SubParsersAction))  # noqa: SLF001
+        found = {each.dest: each.help or "" for each in subparsers._choices_actions}  # noqa: SLF001
         formatter = self._get_formatter()
         formatter.add_usage(self.usage, self._actions, self._mutually_exclusive_groups)
         formatter.add_text(self.description)
