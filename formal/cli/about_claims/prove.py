@@ -5,7 +5,7 @@ import sys
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from ..arguments import add_json, number, set_files
+from ..arguments import add_examples, add_json, number, set_files
 from .list_claims import add_names
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="on a terminal, print whole lines, the counts and the work, as in a pipe",
     )
     set_files(parser, writes=("json", "junit"))
+    add_examples(parser, "ptproof prove Layout", "ptproof prove exact least -v")
     parser.set_defaults(run=run)
 
 
