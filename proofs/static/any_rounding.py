@@ -254,6 +254,42 @@ def exact(mode: PagingMode) -> Lemma:
     )
 
 
+@cache
+def needed_same(mode: PagingMode) -> Lemma:
+    """Equal counts set aside need equally many tables: what is lost when f(S, V(n)) is generalised."""
+    return arithmetic.same(
+        f"rounded-same-count[{mode.name}]",
+        "n = m ⇒ f(S, V(n)) = f(S, V(m))",
+        partial(needed, mode),
+        n,
+        m,
+    )
+
+
+@cache
+def stops_least(mode: PagingMode) -> Lemma:
+    """No count m from 2 on with f(S, V(m)) ≤ m is less than the one that the search stops at."""
+    return Lemma(
+        f"rounded-stops-least[{mode.name}]",
+        "the search from 2 stops at n, f(S, V(m)) ≤ m, 2 ≤ m ⇒ n ≤ m",
+        Statement(
+            assumptions=(
+                Assumption(
+                    "enough", needed(mode, m) <= m, "m frames are enough for the region that they make"
+                ),
+                Assumption("tried", m >= FIRST_TRIED, "m is no less than the 2 that the search starts from"),
+            ),
+            runs=(Run(search_rounded(mode), (v_start, vpt_start, mask, padding), (n,)),),
+            goal=n <= m,
+        ),
+        Induction(
+            invariant=n <= m,
+            step=Steps(uses=(needed_same(mode).wherever(),), generalise=(needed(mode, n), needed(mode, m))),
+            end=Steps(generalise=(needed(mode, n), needed(mode, m))),
+        ),
+    )
+
+
 def without(mode: PagingMode) -> dict[str, Truth]:
     """Where to look for what each assumption keeps out: a mask that is none, a region that comes full circle."""
     stops = (v_start == 0) & (n == region.fixed_tables(mode) + 1) & (needed(mode, n - 1) >= n)
