@@ -231,15 +231,15 @@ def count_grows(mode: PagingMode) -> Lemma:
 
 
 @cache
-def exact(mode: PagingMode) -> Lemma:
-    """The search stops at an n with f(S, V(n)) = n, for every rounding and padding."""
-    one = number(FIRST_TRIED)
+def exact(mode: PagingMode, first: int) -> Lemma:
+    """The search stops at an n with f(S, V(n)) = n, for every rounding and padding; from no more than the fewest tables."""
+    one = number(first)
     return Lemma(
-        f"any-rounding[{mode.name}]",
-        "the search from 2 stops at n ⇒ f(S, V(n)) = n",
+        f"any-rounding[{mode.name}{'' if first == FIRST_TRIED else f',from {first}'}]",
+        f"the search from {first} stops at n ⇒ f(S, V(n)) = n",
         Statement(
             assumptions=(power_of_two(), room(n)),
-            runs=(Run(search_rounded(mode), (v_start, vpt_start, mask, padding), (n,)),),
+            runs=(Run(search_rounded(mode, first), (v_start, vpt_start, mask, padding), (n,)),),
             goal=needed(mode, n) == n,
         ),
         Induction(
@@ -279,7 +279,7 @@ def stops_least(mode: PagingMode) -> Lemma:
                 ),
                 Assumption("tried", m >= FIRST_TRIED, "m is no less than the 2 that the search starts from"),
             ),
-            runs=(Run(search_rounded(mode), (v_start, vpt_start, mask, padding), (n,)),),
+            runs=(Run(search_rounded(mode, FIRST_TRIED), (v_start, vpt_start, mask, padding), (n,)),),
             goal=n <= m,
         ),
         Induction(

@@ -243,7 +243,7 @@ def any_rounding() -> tuple[Part, ...]:
     return tuple(
         Part(
             name=mode.title,
-            lemma=rounding.exact(mode),
+            lemma=rounding.exact(mode, FIRST_TRIED),
             least=(rounding.mask, rounding.padding, v_start, vpt_start),
             shape=ordinary() & (rounding.mask < 1 << 22),
             without=rounding.without(mode),

@@ -82,7 +82,7 @@ def run(mode: PagingMode, ends: Ends, result: Word) -> Run:
     if ends == XENS:
         return search.found(mode, result)
     figures = number(ends.rounding - 1), number(ends.padding)
-    return Run(search_rounded(mode), (v_start, vpt_start, *figures), (result,))
+    return Run(search_rounded(mode, FIRST_TRIED), (v_start, vpt_start, *figures), (result,))
 
 
 @frozen
@@ -294,7 +294,7 @@ def costs_by(mode: PagingMode, more: Ends, less: Ends, step: int) -> Lemma:
     exact = (
         (region.room_from_half(mode).at(n=m), search.exact(mode).at(n=m))
         if less == XENS
-        else (any_rounding.exact(mode).at(n=m, **figures),)
+        else (any_rounding.exact(mode, FIRST_TRIED).at(n=m, **figures),)
     )
     least = (
         search.stops_least(mode).wherever(m=candidate, first=number(FIRST_TRIED))
@@ -391,12 +391,14 @@ def judge(mode: PagingMode, more: Ends, less: Ends, holds: Callable[[int, int], 
     return replays.region_case(mode, judged, count=None)
 
 
-def searched(mode: PagingMode, ends: Ends, values: Values, layout: Layout) -> tuple[int, int]:
+def searched(
+    mode: PagingMode, ends: Ends, values: Values, layout: Layout, first: int = FIRST_TRIED
+) -> tuple[int, int]:
     """What the machine's search finds, and where the region then ends: not wrapped."""
-    if ends == XENS:
+    if (ends, first) == (XENS, FIRST_TRIED):
         return layout.nr_pt_pages, layout.v_start + layout.total.size
     before = (values["vpt_start"] - values["v_start"]) % ADDRESS_LIMIT
-    tried = FIRST_TRIED
+    tried = first
     while True:
         stack = values["v_start"] + before + (tried + 1) * PAGE_SIZE
         ends_at = region_end(stack, ends.rounding, ends.padding)
@@ -455,14 +457,14 @@ def _at(mode: PagingMode, more: Ends, less: Ends, where: tuple[int, int]) -> Tru
 
 def _without_room(mode: PagingMode, more: Ends, less: Ends) -> Truth:
     """Where to look for a costlier region, where none should be: above 4 GiB, or all around the address space."""
-    most = costliest(mode, more, less)
-    widest = max(more.rounding, less.rounding)
+    most, widest = costliest(mode, more, less), max(more.rounding, less.rounding)
     start = (1 << 39) - widest if mode.bits == 32 else PAGE_SIZE
-    above = start if mode.bits == 32 else -2 * widest % ADDRESS_LIMIT
-    for place in range(above + PAGE_SIZE, above + 2 * widest, PAGE_SIZE):
-        where = start, place
-        (frames, ends_at), (fewer, ends_before) = (count(mode, *where, each.what_if) for each in (more, less))
+    low = start if mode.bits == 32 else ADDRESS_LIMIT - 2 * widest
+    for tables_at in range(low + PAGE_SIZE, low + 2 * widest, PAGE_SIZE):
+        (frames, ends_at), (fewer, ends_before) = (
+            count(mode, start, tables_at, each.what_if) for each in (more, less)
+        )
         longest = ((ends_before - start) % ADDRESS_LIMIT + most.bytes) % ADDRESS_LIMIT
         if frames > fewer + most.frames or (ends_at - start) % ADDRESS_LIMIT > longest:
-            return _at(mode, more, less, where)
+            return _at(mode, more, less, (start, tables_at))
     return TRUE
