@@ -138,12 +138,19 @@ def touched(mode: PagingMode, start: int, end: int) -> int:
     Raises:
         TooLarge: the walk is longer than `ARRANGE_LIMIT` pages.
     """
-    frontiers = _frontiers(mode, start)
-    for level in mode.counted_levels:
-        if level.fixed is not None and level is not mode.levels[-1]:
-            frontiers[level] = max(_block_start(level, start), level.fixed << level.shift)
+    return sum(touched_by_level(mode, start, end).values())
+
+
+def touched_by_level(mode: PagingMode, start: int, end: int) -> dict[str, int]:
+    """The same by the levels' names, the root first. Raises `TooLarge`, too."""
     _check_length(start, end)
-    return _taken_anyway(mode) + _walk_on(frontiers, end)
+    found = {}
+    for level in reversed(mode.counted_levels):
+        frontier = _block_start(level, start)
+        if level.fixed is not None:
+            frontier = end if level is mode.levels[-1] else max(frontier, level.fixed << level.shift)
+        found[level.name] = (level.fixed or 0) + _walk_on({level: frontier}, end)
+    return found
 
 
 def _search(

@@ -3,13 +3,16 @@
 It is shown on a terminal that is wide enough, and never in a pipe: what programs read stays the same.
 """
 
-import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from ..edge.amounts import amount
+from ..edge.terminal import width_of
+from ..layouts.layout import Layout
 from ..layouts.paging import PAGE_SIZE
+from ..machine.arrange import TooLarge, touched_by_level
+from ..machine.replay import Report
 from .picture import BEYOND, LEFT_OVER, OUT_OF_REACH, PAD, STRAY, UNUSED, Picture, Piece, ends
 from .svg import folded
 
@@ -36,10 +39,8 @@ _LANE: Final = 11
 
 def terminal_width() -> int | None:
     """How wide a picture may be on standard output; ``None`` where it is no terminal, or too narrow a one."""
-    if not (sys.stdout and sys.stdout.isatty()):
-        return None
-    columns = shutil.get_terminal_size().columns
-    return min(columns, MAX_WIDTH) if columns >= MIN_WIDTH else None
+    columns = width_of(sys.stdout)
+    return None if columns is None or columns < MIN_WIDTH else min(columns, MAX_WIDTH)
 
 
 def picture_text(picture: Picture, width: int) -> Iterator[str]:
@@ -56,6 +57,31 @@ def picture_text(picture: Picture, width: int) -> Iterator[str]:
     for told in _tables(picture):
         yield from folded(told, width)
     yield from _legend(picture, width)
+
+
+def answer(nr_pt_pages: int, by_level: Mapping[str, int], size: int) -> str:
+    """How many tables, at which levels if that is known, and how large a region: in one line.
+
+    >>> answer(4, {"L4": 1, "L3": 1, "L2": 1, "L1": 1}, 1 << 21)
+    'n = 4 (L4 1, L3 1, L2 1, L1 1); the region is 2 MiB.'
+    """
+    levels = ", ".join(f"{name} {count}" for name, count in by_level.items())
+    return f"n = {nr_pt_pages}{f' ({levels})' if levels else ''}; the region is {amount(size)}."
+
+
+def tables_by_level(layout: Layout, report: Report | None) -> Mapping[str, int]:
+    """The tables by the names of their levels, the root first.
+
+    Without a report, of a region that is too large to be built, a walk counts them; it says nothing if it is too long, too, or
+    finds others than are set aside.
+    """
+    if report is not None:
+        return dict(sorted(report.taken.items(), reverse=True))
+    try:
+        found = touched_by_level(layout.mode, layout.v_start, layout.v_start + layout.total.size)
+    except TooLarge:
+        return {}
+    return found if sum(found.values()) == layout.nr_pt_pages else {}
 
 
 def len_of(window: range) -> int:

@@ -90,7 +90,7 @@ def _host(arguments: argparse.Namespace) -> "HostMap | None":
     """The host's memory map: the file's that was given, or else the log's own."""
     from ...edge.files import read_input
     from ...edge.limits import RAISED
-    from ...logs.boot_log import LIMIT
+    from ...logs.log_window import LIMIT
     from ...logs.memory_map import read_map, read_maps
 
     if arguments.host_map is not None:
@@ -159,11 +159,13 @@ def _from_log(arguments: argparse.Namespace) -> "tuple[Layout, XenVersion | None
     from ...edge.errors import InputError
     from ...edge.files import read_input, title
     from ...edge.limits import RAISED
+    from ...judging.check_log import check_boot
     from ...layouts.count_rule import count_rules
     from ...layouts.paging import COMPAT, X86_64
     from ...layouts.xen_version import version_of_rule
-    from ...logs.boot_log import LIMIT, layout_of, read_boots
-    from ...logs.check_log import check_boot
+    from ...logs.boot_log import layout_of
+    from ...logs.boot_log_reader import read_boots
+    from ...logs.log_window import LIMIT
 
     source = title(arguments.log)
     data = read_input(arguments.log, LIMIT * arguments.limit, RAISED)
