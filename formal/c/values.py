@@ -218,7 +218,16 @@ def inverted(value: Value) -> Value:
 
 
 def combined(operation: str, left: Value, right: Value) -> Value:
-    """What a binary operator gives, both of its operands being evaluated. Raises NotUnderstood."""
+    """What a binary operator gives, both of its operands being evaluated; of a choice of numbers, a choice. Raises NotUnderstood."""
+    for first, second in ((left, right), (right, left)):
+        if first.term.operation == "ite" and second.term.operation == "constant":
+            condition, *branches = first.term.arguments
+            if all(each.operation == "constant" for each in branches):
+                both = [Value(each, first.type) for each in branches]
+                results = [
+                    combined(operation, *((each, right) if first is left else (left, each))) for each in both
+                ]
+                return Value(choose(condition, *(each.term for each in results)), results[0].type)
     if operation in ("==", "!="):
         return _equal(operation, left, right)
     if operation in ("<<", ">>"):

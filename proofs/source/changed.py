@@ -21,31 +21,29 @@ from ...formal.layouts.layout import ADDRESS_LIMIT
 from ...formal.layouts.paging import PAGE_SIZE
 from ...formal.logic.claim import Part
 from ...formal.source.questions import Piece
-from ...formal.words.word import (
-    compiled,
-    inputs,
-    replaced,
-    word,
-)
+from ...formal.words.word import Truth, Word, compiled, implies, inputs, replaced, word
 from ..shared.region import n, v_start, vpt_start
 from ..static import any_rounding
 from .changed_cases import Cases
-from .changed_lemmas import Generic, has
+from .changed_lemmas import BELOW, Generic, has
+from .formula import Formula, chain_of
 from .layouts_to_try import lengths
 from .terms import Count
 
 
-def wraps_otherwise(found: Count) -> bool:
-    """Whether the guard is right on regions that don't wrap, as far as numbers tell, and wrong on some that do."""
-    right = n < tables(found.mode, v_start, found.v_end)
-    reading = compiled([found.goes_on, right], [v_start, vpt_start, n])
+def wraps_otherwise(same: Truth, end: Word) -> bool:
+    """Whether the code is right on regions that don't wrap, as far as numbers tell, and wrong on some that do.
+
+    ``same`` says that it is, of S, T and n; ``end`` is V(n).
+    """
+    reading = compiled([same, end], [v_start, vpt_start, n])
     results: dict[bool, set[bool]] = {False: set(), True: set()}
     for start, length in lengths(Random(5), 200):  # noqa: S311 - numbers to try, not secrets
-        for place in (start & ((1 << 40) - 1), -start % (1 << 24)):
-            base = place if place == start & ((1 << 40) - 1) else ADDRESS_LIMIT - place - PAGE_SIZE
+        for base in (start & ((1 << 40) - 1), ADDRESS_LIMIT - PAGE_SIZE - (-start % (1 << 24))):
             for tried in (2, 4, 6, 9, (length >> 21) + 3, (length >> 21) + 5):
-                theirs, ours = reading(base, (base + length) % ADDRESS_LIMIT, tried)
-                results[base + length + (8 << 20) >= ADDRESS_LIMIT].add(theirs == ours)
+                right, ended = reading(base, (base + length) % ADDRESS_LIMIT, tried)
+                near_the_end = ended < base or ended >= BELOW
+                results[near_the_end].add(right)
     return results[False] == {True} and results[True] != {True}
 
 
@@ -74,7 +72,12 @@ def turned(found: Count) -> Count:
 def properties(count: Count) -> Iterator[Piece]:
     """What a changed count should do, each proved or refuted by itself."""
     found = turned(count)
-    generic = Generic(found, found.searched and wraps_otherwise(found))
+    needed = tables(found.mode, v_start, found.v_end)
+    formula = None
+    if found.searched:
+        generic = Generic(found, wraps_otherwise(found.goes_on == (n < needed), found.v_end))
+    else:
+        generic, formula = Generic(found), formula_of(found)
     cases = Cases(generic)
 
     def piece(name: str, says: str, asked: Part | Unknown) -> Piece:
@@ -84,10 +87,11 @@ def properties(count: Count) -> Iterator[Piece]:
     yield piece(
         "exact",
         "as many frames are set aside as the region takes",
-        cases.part(generic.exact(), cases.exact, cases.is_exact),
+        cases.part(generic.exact() if formula is None else formula.exact(found), cases.exact, cases.is_exact),
     )
-    if generic.plain and all(map(cases.is_exact, cases.tried)):
-        yield piece("least", "no smaller count would do", cases.part(generic.least(), cases.least, None))
+    if (generic.plain or formula is not None) and all(map(cases.is_exact, cases.tried)):
+        least = generic.least() if formula is None else formula.least(found)
+        yield piece("least", "no smaller count would do", cases.part(least, cases.least, None))
     yield piece("stops", "it stops, whatever the image", cases.part(generic.stops(), cases.unjudged, None))
     if stack is None:
         missing = Unknown(found.where, "where the boot stack ends isn't found")
@@ -100,20 +104,40 @@ def properties(count: Count) -> Iterator[Piece]:
         "consistent",
         "tables and stack have just the frames that are counted",
         cases.part(
-            generic.at_the_end("consistent", "E = T + 4096 n + 4096", fits),
+            generic.at_the_end("consistent", "E = T + 4096 n + 4096", fits)
+            if formula is None or has(inputs([stack]), n)
+            else formula.at_the_end("consistent", "E = T + 4096 n + 4096", fits, ()),
             cases.consistent,
             cases.is_consistent,
         ),
     )
     gap = found.v_end - stack
+    fits = _enough(gap)
     yield piece(
         "fits",
         "the region ends 512 KiB above the stack at least",
         cases.part(
-            generic.at_the_end(
-                "fits", "V - E ≥ 512 KiB", (gap >= PADDING) & (gap < any_rounding.MOST_ROUNDED), (stack,)
-            ),
+            generic.at_the_end("fits", "V - E ≥ 512 KiB", fits, (stack,))
+            if formula is None or has(inputs([gap]), n)
+            else formula.fits("fits", "V - E ≥ 512 KiB", fits, _enough),
             cases.fits,
             cases.is_fit,
         ),
     )
+
+
+def _enough(gap: Word) -> Truth:
+    """What lies between stack and region's end is the padding that a guest may rely on, and not around the address space."""
+    return (gap >= PADDING) & (gap < any_rounding.MOST_ROUNDED)
+
+
+def formula_of(found: Count) -> Formula | None:
+    """The formula that a count without a search is; ``None`` where it is none that anything is known of."""
+    chain = chain_of(found)
+    if chain is None:
+        return None
+    over = chain.tried
+    needed = tables(over.mode, v_start, over.v_end)
+    same = implies(n <= needed, over.step == needed)
+    formula = Formula(chain, below=wraps_otherwise(same, over.v_end))
+    return formula if formula.reach is not None else None

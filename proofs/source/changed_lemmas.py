@@ -161,13 +161,23 @@ class Generic:
             )
         return self._made["end-grows"]
 
+    @cached_property
+    def above(self) -> int:
+        """How far what V hangs on is above the end of the tables, in bytes."""
+        return 0 if self.cut is None else int(replaced(self.cut, {vpt_start: number(0), n: number(0)}))
+
+    def _some(self, count: Word) -> Truth:
+        """There is a table at least, where V hangs on the end of the tables: else the region might be empty."""
+        return TRUE if self.above else count >= 1
+
     def room(self, count: Word) -> Assumption:
-        """The stack ends within 2^63 - 2^50 bytes of S, and there is a table at least."""
+        """The stack ends within 2^63 - 2^50 bytes of S, and the region isn't empty."""
         meaning = (
-            "going up from v_start one meets vpt_start and then the end of the stack within 2^63 - 2^50 bytes, and one "
-            "frame at least is set aside"
+            "going up from v_start one meets vpt_start and then the end of the stack within 2^63 - 2^50 bytes"
         )
-        condition = (count >= 1) & region.half_room(count)
+        if self.above == 0:
+            meaning += ", and one frame at least is set aside"
+        condition = self._some(count) & region.half_room(count)
         if self.below:
             condition &= (v_start <= vpt_start) & _fits_below(vpt_start, count)
             meaning += ", all of it 2^40 bytes below 2^64 at least"
@@ -185,7 +195,7 @@ class Generic:
         assert self.cut is not None
         end = self.count.v_end
         start = vpt_start + n * PAGE_SIZE
-        above = int(replaced(self.cut, {vpt_start: number(0), n: number(0)}))
+        above = self.above
         small = self.lemma("gap-below", "V - E < 2^39", Statement(goal=self.gap(near) < 1 << 39))
         put = self.lemma("cut-above", "E = T + 4096 n + …", Statement(goal=self.cut == start + above))
         sum_ = self.lemma(
@@ -220,7 +230,7 @@ class Generic:
         cuts = [self.at(self.cut, each) for each in (n, m)]
         lengths = [each - v_start for each in cuts]
         sums = [(vpt_start - v_start) + each * PAGE_SIZE for each in (n, m)]
-        above = int(replaced(self.cut, {vpt_start: number(0), n: number(0)}))
+        above = self.above
         from_start = self.lemma(
             "stack-from-start",
             f"E - S = (T - S) + 4096 n + {above:#x}",
@@ -232,7 +242,7 @@ class Generic:
             Statement(
                 assumptions=(
                     Assumption("in-order", n <= m, "n ≤ m"),
-                    Assumption("one", n >= 1, "n ≥ 1"),
+                    Assumption("one", self._some(n), "n ≥ 1"),
                     self.room(m),
                 ),
                 goal=(lengths[0] <= lengths[1]) & (lengths[1] <= any_rounding.LONGEST) & (lengths[0] > 0),
@@ -240,7 +250,7 @@ class Generic:
             Steps(
                 uses=(
                     region.pages_fit(region.HALF).at(d=vpt_start - v_start),
-                    self._one_page().at(d=vpt_start - v_start),
+                    *(() if self.above else (self._one_page().at(d=vpt_start - v_start),)),
                     from_start.at(),
                     from_start.at(n=m),
                 ),
@@ -278,7 +288,7 @@ class Generic:
             Statement(
                 assumptions=(
                     Assumption("in-order", n <= m, "n ≤ m"),
-                    Assumption("one", n >= 1, "n ≥ 1"),
+                    Assumption("one", self._some(n), "n ≥ 1"),
                     self.room(m),
                 ),
                 goal=(self.needed(n) <= self.needed(m))
@@ -345,7 +355,7 @@ class Generic:
                     break
         return found
 
-    def _cut_lemma(self, name: str, meaning: str, goal: Callable[[Word], Truth]) -> Lemma:
+    def cut_lemma(self, name: str, meaning: str, goal: Callable[[Word], Truth]) -> Lemma:
         """A statement about n, S and V alone, V being anything: by levels where the tree writes them otherwise."""
         return self.lemma(
             name,
@@ -357,7 +367,8 @@ class Generic:
             ),
         )
 
-    def _no_wrap(self) -> tuple[Use, ...]:
+    def no_wrap(self) -> tuple[Use, ...]:
+        """That the region doesn't wrap, where that is assumed."""
         return (self.stays_below().at(),) if self.below else ()
 
     def _goes_while(self, less: Truth, put: Mapping[Word, Word]) -> Truth:
@@ -368,7 +379,7 @@ class Generic:
     def guard_is_count(self) -> Lemma:
         """It goes on while n < f(S, V(n))."""
         end = self.count.v_end
-        cut = self._cut_lemma(
+        cut = self.cut_lemma(
             "guard",
             "it goes on ⇔ n < f(S, V)",
             lambda at: self._goes_while(n < tables(self.mode, v_start, at), {end: at}),
@@ -378,14 +389,14 @@ class Generic:
             "it goes on ⇔ n < f(S, V(n))",
             Statement(assumptions=(self.room(n),), goal=self._goes_while(n < self.needed(n), {})),
             Steps(
-                uses=(self.count_grows().at(m=n), *self._no_wrap(), cut.at(near=end)), generalise=terms(end)
+                uses=(self.count_grows().at(m=n), *self.no_wrap(), cut.at(near=end)), generalise=terms(end)
             ),
         )
 
     def step_is_count(self) -> Lemma:
         """A step raises n to f(S, V(n))."""
         end = self.count.v_end
-        cut = self._cut_lemma(
+        cut = self.cut_lemma(
             "raise",
             "the step is n := f(S, V)",
             lambda at: replaced(self.count.step, {end: at}) == tables(self.mode, v_start, at),
@@ -395,7 +406,7 @@ class Generic:
             "the step is n := f(S, V(n))",
             Statement(assumptions=(self.room(n),), goal=self.count.step == self.needed(n)),
             Steps(
-                uses=(self.count_grows().at(m=n), *self._no_wrap(), cut.at(near=end)), generalise=terms(end)
+                uses=(self.count_grows().at(m=n), *self.no_wrap(), cut.at(near=end)), generalise=terms(end)
             ),
         )
 
@@ -421,7 +432,7 @@ class Generic:
         if self.cut is None or not self.plain:
             return self.lemma("exact", meaning, statement)
         extra = (self.step_is_count().wherever(),) if self.raises else ()
-        above = n >= 1 if self.raises else TRUE
+        above = self._some(n) if self.raises else TRUE
         if self.raises:
             extra = (*extra, self._rises_here())
         hidden = (
@@ -484,7 +495,7 @@ class Generic:
             meaning,
             statement,
             Induction(
-                invariant=(n >= 1) & (n <= m),
+                invariant=self._some(n) & (n <= m),
                 step=Steps(
                     uses=(
                         *extra,
