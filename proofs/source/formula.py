@@ -7,7 +7,7 @@ one is none.
 """
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, reduce
 from itertools import pairwise
 from typing import Final
 
@@ -60,16 +60,19 @@ class Chain:
 
 def chain_of(found: Count) -> Chain | None:
     """The chain that a formula is; ``None`` where it is none."""
-    conditions, leaves = [], []
+    exits: list[tuple[Truth, Word, Word]] = []
     count, end = found.start, found.v_end
-    while count.operation == end.operation == "ite" and count.arguments[0] is end.arguments[0]:
-        conditions.append(count.arguments[0])
-        leaves.append((count.arguments[1], end.arguments[1]))
-        count, end = count.arguments[2], end.arguments[2]
-    rule_counts = _unwound(count)
-    if rule_counts is None:
+    unwound = None
+    while count.operation == "ite" and (
+        _parted(count.arguments[0], end)[0] is not end or (unwound := _unwound(count)) is None
+    ):
+        condition, stopped, count = count.arguments
+        laid_out_then, end = _parted(condition, end)
+        exits.append((condition, stopped, laid_out_then))
+    unwound = unwound or _unwound(count)
+    if unwound is None:
         return None
-    rule, counts = rule_counts
+    rule, counts = unwound
     if has(inputs([end]), n):  # laid out for the last count
         laid_out, over = len(counts) - 1, end
     else:
@@ -79,23 +82,25 @@ def chain_of(found: Count) -> Chain | None:
         over = replaced(end, {counts[laid_out]: n})
     if not has(inputs([over]), n):
         return None
-    exits = []
-    for condition, (at, ended) in zip(conditions, leaves, strict=True):
-        place = next((index for index, each in enumerate(counts) if each is at), None)
-        if place is None or replaced(over, {n: at}) is not ended:
+    places = []
+    for condition, stopped, ended in exits:
+        place = next((index for index, each in enumerate(counts) if each is stopped), None)
+        if place is None or replaced(over, {n: stopped}) is not ended:
             return None
-        exits.append((condition, place))
-    ends = {name: _over(each, len(conditions), counts[laid_out]) for name, each in found.ends.items()}
+        places.append((condition, place))
+    ends = {}
+    for name, each in found.ends.items():
+        address = reduce(lambda term, way: _parted(way[0], term)[1], exits, each)
+        ends[name] = address if has(inputs([address]), n) else replaced(address, {counts[laid_out]: n})
     tried = evolve(found, v_end=over, tried_end=over, step=rule, ends=ends, goes_on=FALSE)
-    return Chain(counts=counts, tried=tried, exits=tuple(exits), last_laid_out=laid_out)
+    return Chain(counts=counts, tried=tried, exits=tuple(places), last_laid_out=laid_out)
 
 
-def _over(term: Word, depth: int, count: Word) -> Word:
-    """The address that is laid out last, over n."""
-    for _ in range(depth):
-        if term.operation == "ite":
-            term = term.arguments[2]
-    return term if has(inputs([term]), n) else replaced(term, {count: n})
+def _parted(condition: Truth, term: Word) -> tuple[Word, Word]:
+    """What a term is where the condition holds, and where it doesn't."""
+    if term.operation == "ite" and term.arguments[0] is condition:
+        return term.arguments[1], term.arguments[2]
+    return term, term
 
 
 def _unwound(last: Word) -> tuple[Word, tuple[Word, ...]] | None:
