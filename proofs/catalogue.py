@@ -12,6 +12,7 @@ from .layout import claims as layout
 from .limits import cap_claims as cap
 from .limits import overlap_claims as overlap
 from .limits import physmap_claims as physmap
+from .others import claims as others
 from .start import claims as start
 from .static import claims as static
 from .toolstack import claims as toolstack
@@ -32,4 +33,5 @@ CLAIMS = (
     *overlap.CLAIMS,
     *physmap.CLAIMS,
     *toolstack.CLAIMS,
+    *others.CLAIMS,
 )

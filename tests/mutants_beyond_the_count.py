@@ -1,4 +1,4 @@
-"""Changes to the encodings of what lies around the count: asserts, builder, limits, history, toolstack.
+"""Changes to the encodings of what lies around the count: asserts, builder, limits, history, toolstack, others.
 
 ``tests/mutants.py`` runs them with its own. Each is a name, the file, a piece of it that occurs once, what is put in its place, and the claim that then gets
 another verdict than the one it carries.
@@ -454,5 +454,65 @@ MUTANTS: Final[tuple[tuple[str, str, str, str, str], ...]] = (
         "return choose(last < XENS_GIB, own + 1, own)",
         "return own",
         "domu-pae-before-4-7",
+    ),
+    (
+        "grub-region-without-its-stack",
+        "encodings/grub.py",
+        "(ADDITIONAL + STACK), LINE_SHIFT)",
+        "ADDITIONAL, LINE_SHIFT)",
+        "grub-stack",
+    ),
+    (
+        "grub-stops-short-of-the-end",
+        "encodings/grub.py",
+        "+ above > region_end(vpt_start, pages),",
+        "+ above >= region_end(vpt_start, pages),",
+        "grub-last-page",
+    ),
+    (
+        "grub-tests-half-of-the-room",
+        "encodings/grub.py",
+        "needed * PAGE_SIZE + above > region_end",
+        "needed * PAGE_SIZE + above // 2 > region_end",
+        "grub-padding",
+    ),
+    (
+        "grub-page-always-at-0",
+        "encodings/grub.py",
+        "choose(v_start == 0, page_tables(end, v_start, end),",
+        "choose(v_start == 0, page_tables(number(0), v_start, end),",
+        "grub-count",
+    ),
+    (
+        "netbsd-starts-one-higher",
+        "encodings/netbsd.py",
+        "return (size + ((1 << TABLE_SHIFT) - 1)) >> TABLE_SHIFT",
+        "return ((size + ((1 << TABLE_SHIFT) - 1)) >> TABLE_SHIFT) + 1",
+        "netbsd-exact",
+    ),
+    (
+        "netbsd-forgets-the-directories",
+        "encodings/netbsd.py",
+        "goes_on=end(text, size, directories, count) >",
+        "goes_on=end(text, size, directories - directories, count) >",
+        "netbsd-exact",
+    ),
+    (
+        "netbsd-counts-in-twos",
+        "encodings/netbsd.py",
+        """        start=(first,),
+        goes_on=end(text, size, directories, count) > reach(base, count),
+        step=(count + 1,),""",
+        """        start=(first,),
+        goes_on=end(text, size, directories, count) > reach(base, count),
+        step=(count + 2,),""",
+        "netbsd-least",
+    ),
+    (
+        "netbsd-temporary-over-the-final",
+        "encodings/netbsd.py",
+        "return choose(xens < final, final, xens)",
+        "return xens",
+        "netbsd-temporary",
     ),
 )

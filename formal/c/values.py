@@ -217,8 +217,10 @@ def inverted(value: Value) -> Value:
     return Value(~value.term, value.type)
 
 
-def combined(operation: str, left: Value, right: Value) -> Value:
-    """What a binary operator gives, both of its operands being evaluated; of a choice of numbers, a choice. Raises NotUnderstood."""
+def combined(  # noqa: PLR0911 - one for each sort
+    operation: str, left: Value, right: Value
+) -> Value:
+    """What a binary operator gives, both operands being evaluated; of a choice of numbers, a choice. Raises NotUnderstood."""
     for first, second in ((left, right), (right, left)):
         if first.term.operation == "ite" and second.term.operation == "constant":
             condition, *branches = first.term.arguments
@@ -232,6 +234,8 @@ def combined(operation: str, left: Value, right: Value) -> Value:
         return _equal(operation, left, right)
     if operation in ("<<", ">>"):
         return _shifted(operation, left, right)
+    if operation in ("+", "-") and isinstance(left.type, Pointer) is not isinstance(right.type, Pointer):
+        return _moved(operation, left, right)
     first, second, both = usual(left, right)
     if operation in _COMPARED:
         if both.signed:
@@ -247,6 +251,26 @@ def combined(operation: str, left: Value, right: Value) -> Value:
     if operation in ("/", "%"):
         return _divided(operation, first, second, both)
     raise NotUnderstood(f"operator {operation}")
+
+
+def _moved(operation: str, left: Value, right: Value) -> Value:
+    """A pointer, moved by so many elements: one of the two."""
+    pointer, by = (left, right) if isinstance(left.type, Pointer) else (right, left)
+    if not isinstance(pointer.type, Pointer) or (operation == "-" and by is left):
+        raise NotUnderstood("an address is taken from a number")
+    length = converted(by, ULONG).term * _size(pointer.type.to)
+    return Value(pointer.term + length if operation == "+" else pointer.term - length, pointer.type)
+
+
+def _size(of: CType | None) -> int:
+    """The bytes of what is pointed to. Raises NotUnderstood for a struct, but for one of an integer alone."""
+    if isinstance(of, Record) and not of.union and len(of.members) == 1:
+        (of,) = of.members.values()
+    if isinstance(of, Integer):
+        return of.bits // 8
+    if isinstance(of, Pointer):
+        return 8
+    raise NotUnderstood("an address is calculated with")
 
 
 _COMPARED: Final = {"<": Word.__lt__, "<=": Word.__le__, ">": Word.__gt__, ">=": Word.__ge__}

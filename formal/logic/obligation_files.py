@@ -12,6 +12,7 @@ Source: The SMT-LIB Standard 2.6, sections 3 (scripts) and 4.2.6 (``set-info``).
 
 import json
 import re
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +20,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from ..edge.errors import InputError
-from ..edge.files import read_input, write_bytes
+from ..edge.files import read_input
 from ..edge.limits import most
 from ..edge.outside import one_line
 from ..words.smtlib import query_text
@@ -35,6 +36,8 @@ PROOFS: Final = "proofs.sexp"
 FOLDER: Final = "obligations"
 MOST_BYTES: Final = most(seconds=5e-8, memory=20)
 """The largest index that is taken for one, in bytes."""
+UNFINISHED: Final = ".ptproof-unfinished"
+"""Where an export is written, in its folder, until it is whole; a run that is killed leaves it to the next."""
 CERTIFICATES: Final = "certificates"
 """What the checker of proofs makes in an export: it stays, since its files are found by what they are about."""
 
@@ -171,18 +174,28 @@ def readable(export: Export) -> Iterator[str]:
 
 
 def write(folder: str, files: dict[str, str]) -> None:
-    """Write an export; an earlier one in the folder goes. Raises `InputError` when anything else is there."""
+    """Write an export, in place of an earlier one, which stays until all of the new one is written.
+
+    Raises `InputError` when anything else is there.
+    """
     root = Path(folder)
+    unfinished = root / UNFINISHED
     try:
-        for each in _earlier(root):
+        earlier = _earlier(root)
+        if unfinished.exists():
+            shutil.rmtree(unfinished)
+        (unfinished / FOLDER).mkdir(parents=True)
+        for name, text in files.items():
+            (unfinished / name).write_bytes(text.encode())
+        for each in earlier:
             each.unlink()
-        (root / FOLDER).mkdir(parents=True, exist_ok=True)
+        (root / FOLDER).mkdir(exist_ok=True)
+        for name in files:  # The index comes first: what is cut short here is still known for an export.
+            (unfinished / name).replace(root / name)
+        shutil.rmtree(unfinished)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise InputError(f"{folder}: can't be written to: {reason}") from error
-    # The index comes first: what is cut short is still known for an export, and can be written anew.
-    for name, text in files.items():
-        write_bytes(str(root / name), text.encode())
 
 
 def _earlier(root: Path) -> list[Path]:
@@ -193,7 +206,12 @@ def _earlier(root: Path) -> list[Path]:
         raise InputError(f"{root}: expected a folder, found something else")
     kept = {root / FOLDER, *(root / CERTIFICATES).glob("*.cnf"), *(root / CERTIFICATES).glob("*.lrat")}
     kept |= {root / CERTIFICATES}
-    there = sorted(each for each in root.rglob("*") if each not in kept or each.is_symlink())
+    left = root / UNFINISHED
+    there = sorted(
+        each
+        for each in root.rglob("*")
+        if (each not in kept and each != left and left not in each.parents) or each.is_symlink()
+    )
     ours = {root / name for name in _listed(root / INDEX)}
     for each in there:
         if each not in ours or each.is_symlink() or not each.is_file():

@@ -1,1 +1,1 @@
-"""Boot logs as people paste them: what they say, and which figure agrees with the model, which differs, and by how much."""
+"""Boot logs as people paste them: what Xen, its toolstack and the host say in them."""

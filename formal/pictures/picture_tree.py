@@ -74,11 +74,8 @@ def _heading(picture: Picture) -> str:
 def _remarks(picture: Picture) -> Iterable[str]:
     if not picture.rows:
         return
-    yield (
-        "Each table with its frame, counted from vpt_start, and the first address that it maps. The tables map all of "
-        "the region,"
-    )
-    yield "themselves included: which of them map the frames that are set aside is said, and drawn bold."
+    yield "Each table with its frame, counted from vpt_start, and the first address that it maps."
+    yield "The tables lie in the region that they map: those that map tables are drawn bold."
     if not picture.layout.mode.levels[-1].counted:
         yield f"The {picture.layout.mode.levels[-1].name} above them is Xen's own, and not counted."
 

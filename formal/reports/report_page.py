@@ -18,6 +18,7 @@ from ..edge.outside import markup
 from ..images.layout_options import command_of
 from ..layouts.arrangement import arrangement
 from ..layouts.layout import Layout
+from ..layouts.notation import number
 from ..logic.claim import Claim
 from ..logic.prover import Decision, LemmaResult, PartDecision, ProofRun
 from ..logic.rule import lemmas_of, used_by
@@ -29,7 +30,7 @@ from ..pictures.picture import picture_of
 from ..pictures.picture_style import definitions, style
 from ..pictures.picture_svg import picture_svg
 from ..pictures.svg import element
-from .proof_report import Queries, assumptions_made, counted, number, proving, summary, why
+from .proof_report import Queries, assumptions_made, counted, need_told, proving, summary, why
 from .report_style import SCRIPT, STYLE
 
 _SIGNS: Final = {"proved": "✓", "refuted": "✗", "unknown": "?", "vacuous": "∅", "error": "!"}
@@ -277,13 +278,7 @@ def _part(page: _Page, claim: Claim, decision: PartDecision) -> Iterator[str]:
 
 
 def _need(need: Need | None) -> str:
-    if need is None:
-        return "not asked, as the part isn't proved"
-    if need.witness is not None:
-        return f"Without it fails {_values(need.witness)}: {markup(need.witness.replay.seen)}."
-    if need.needed is False:
-        return "<strong>NOT NEEDED</strong>: the statement holds without it."
-    return "Whether it is needed was not settled."
+    return "not asked, as the part isn't proved" if need is None else markup(need_told(need))
 
 
 def _values(witness: Witness) -> str:

@@ -19,6 +19,7 @@ from ..layouts.layout import ADDRESS_LIMIT, Configuration, Layout, Segment
 from ..machine.arrange import TooLarge, arrange
 from ..machine.builder import Domain, ImpossibleLayout, empty_domain
 from ..machine.loading import Fate, Loaded, Unmodelled, build_tables, load
+from ..machine.refusals import AT_ONCE
 from .fidelity import Comparison, Difference, compare, has_32_bit
 from .real_xen import MOST_MEMORY, Machine, Programs, TimedOut, machine_memory, running
 
@@ -185,8 +186,8 @@ def memory_for(configuration: Configuration, modules: int) -> int:
         allocation = empty_domain(arrange(configuration)).allocation
     except (TooLarge, ImpossibleLayout) as error:
         raise InputError(f"this can't be booted here: {error}") from error
-    # What Xen refuses for want of memory needs none.
-    allocation = min(allocation, configuration.nr_pages)
+    # What Xen refuses needs none: too little memory for it, or more at once than its allocator has.
+    allocation = min(allocation, configuration.nr_pages) if allocation <= AT_ONCE else 0
     memory = machine_memory(configuration.nr_pages, allocation, modules)
     if memory is None:
         raise InputError(

@@ -26,7 +26,8 @@ from ..edge.errors import InputError
 from ..layouts.arrangement import LABELS, printed_segments
 from ..layouts.layout import Segment
 from ..layouts.paging import PAGE_SHIFT, PAGE_SIZE
-from ..logs.boot_log import Boot, read_boots
+from ..logs.boot_log import Boot
+from ..logs.boot_log_reader import read_boots
 from ..machine.builder import INITRD_MFN, PRESENT, XEN_ENTRY, Domain, mfn_of, table_entries
 from ..machine.loading import HEAP_MFN, LARGE, LARGE_MFN, Fate, Loaded
 from ..machine.type_info import ALLOCATED, VALIDATED, table_type

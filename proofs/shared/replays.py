@@ -26,7 +26,7 @@ Holds = Callable[[Values, Layout], tuple[bool, str]]
 """Whether a goal holds for a layout that the machine arranged, and what was seen."""
 Arithmetic = Callable[[Values], tuple[bool, str]]
 
-TOO_LARGE: Final = "too large for the frame machine"
+TOO_LARGE: Final = "too large to replay"
 ABOVE_4_GIB: Final = "above 4 GiB, where no 32-bit guest lives"
 OFF_A_PAGE: Final = "the first table would lie off a page, where Xen dies of it and nothing is built"
 P2M_PLACES: Final = (0x8000000000, 0x1000000000000)

@@ -18,33 +18,39 @@ from ...encodings.dom0_count import tables
 from ...encodings.dom0_layout import PADDING
 from ...formal.c.values import Unknown
 from ...formal.layouts.layout import ADDRESS_LIMIT
-from ...formal.layouts.paging import PAGE_SIZE
+from ...formal.layouts.paging import PAGE_SIZE, PagingMode
 from ...formal.logic.claim import Part
 from ...formal.source.questions import Piece
 from ...formal.words.word import Truth, Word, compiled, implies, inputs, replaced, word
 from ..shared.region import n, v_start, vpt_start
 from ..static import any_rounding
 from .changed_cases import Cases
-from .changed_lemmas import BELOW, Generic, has
+from .changed_lemmas import BELOW, LOW, Generic, has
 from .formula import Formula, chain_of
 from .layouts_to_try import lengths
 from .terms import Count
 
 
-def wraps_otherwise(same: Truth, end: Word) -> bool:
-    """Whether the code is right on regions that don't wrap, as far as numbers tell, and wrong on some that do.
+def right_below(mode: PagingMode, same: Truth, end: Word) -> int:
+    """Up to where the code is right as far as numbers tell, ``same`` saying that it is, of S, T and n; ``end`` is V(n).
 
-    ``same`` says that it is, of S, T and n; ``end`` is V(n).
+    0 where it is right everywhere, or wrong whatever the limit.
     """
     reading = compiled([same, end], [v_start, vpt_start, n])
-    results: dict[bool, set[bool]] = {False: set(), True: set()}
+    wrong: set[int] = set()
+    limits = (LOW, BELOW, ADDRESS_LIMIT)
     for start, length in lengths(Random(5), 200):  # noqa: S311 - numbers to try, not secrets
         for base in (start & ((1 << 40) - 1), ADDRESS_LIMIT - PAGE_SIZE - (-start % (1 << 24))):
             for tried in (2, 4, 6, 9, (length >> 21) + 3, (length >> 21) + 5):
                 right, ended = reading(base, (base + length) % ADDRESS_LIMIT, tried)
-                near_the_end = ended < base or ended >= BELOW
-                results[near_the_end].add(right)
-    return results[False] == {True} and results[True] != {True}
+                ended += (ended < base) << 64
+                if not right:
+                    wrong.add(next((each for each in limits if ended < each), ADDRESS_LIMIT))
+    if not wrong or LOW in wrong:
+        return 0
+    if BELOW not in wrong:
+        return BELOW
+    return LOW if mode.bits == 32 else 0
 
 
 def turned(found: Count) -> Count:
@@ -75,7 +81,7 @@ def properties(count: Count) -> Iterator[Piece]:
     needed = tables(found.mode, v_start, found.v_end)
     formula = None
     if found.searched:
-        generic = Generic(found, wraps_otherwise(found.goes_on == (n < needed), found.v_end))
+        generic = Generic(found, right_below(found.mode, found.goes_on == (n < needed), found.v_end))
     else:
         generic, formula = Generic(found), formula_of(found)
     cases = Cases(generic)
@@ -84,11 +90,10 @@ def properties(count: Count) -> Iterator[Piece]:
         return Piece(name=name, mode=found.mode, where=found.where, says=says, asked=asked)
 
     stack = found.ends.get("vstack_end")
-    yield piece(
-        "exact",
-        "as many frames are set aside as the region takes",
-        cases.part(generic.exact() if formula is None else formula.exact(found), cases.exact, cases.is_exact),
-    )
+    if found.searched or formula is not None or all(map(cases.is_consistent, cases.tried)):
+        exact = generic.exact() if formula is None else formula.exact(found)
+        says = "as many frames are set aside as the region takes"
+        yield piece("exact", says, cases.part(exact, cases.exact, cases.is_exact))
     if (generic.plain or formula is not None) and all(map(cases.is_exact, cases.tried)):
         least = generic.least() if formula is None else formula.least(found)
         yield piece("least", "no smaller count would do", cases.part(least, cases.least, None))
@@ -139,5 +144,5 @@ def formula_of(found: Count) -> Formula | None:
     over = chain.tried
     needed = tables(over.mode, v_start, over.v_end)
     same = implies(n <= needed, over.step == needed)
-    formula = Formula(chain, below=wraps_otherwise(same, over.v_end))
+    formula = Formula(chain, below=right_below(over.mode, same, over.v_end))
     return formula if formula.reach is not None else None

@@ -29,7 +29,7 @@ from ...formal.words.word import (
 )
 from ..shared import arithmetic, region
 from ..shared.region import far, m, n, near, terms, v_start, vpt_start
-from ..static import any_rounding
+from ..static import any_rounding, raises
 from .layouts_to_try import lengths
 from .terms import Count
 
@@ -39,22 +39,28 @@ CUTS: Final = ("vstack_end", "vpt_end", "vstack_start")
 """The variables that V may hang on, the likeliest first."""
 BELOW: Final = (1 << 64) - (1 << 40)
 """Where tables end at most of a region that is kept off the end of the address space."""
+LOW: Final = 1 << 32
+"""The same for a 32-bit guest, which ends there."""
+MANY: Final = 1 << 28
+"""More frames than tables are needed in a half of the canonical addresses."""
+HALF: Final = 1 << 47
+"""A half of the canonical addresses, in bytes."""
 
 
-def _fits_below(start: Word, count: Word) -> Truth:
-    """So many pages from an address on end by `BELOW`."""
-    return (start <= BELOW) & (count <= (number(BELOW) - start) >> PAGE_SHIFT)
+def _fits_below(limit: int, start: Word, count: Word) -> Truth:
+    """So many pages from an address on end by a limit."""
+    return (start <= limit) & (count <= (number(limit) - start) >> PAGE_SHIFT)
 
 
 @frozen(eq=False)
 class Generic:
     """The lemmas about one count, made when they are asked for.
 
-    ``below`` keeps regions off the end of the address space, for code that counts otherwise there.
+    ``below`` is where tables end at most, for code that counts otherwise above; 0 for code that doesn't.
     """
 
     count: Count
-    below: bool = False
+    below: int = 0
     _made: dict[str, Lemma] = field(factory=dict)
 
     @property
@@ -179,9 +185,22 @@ class Generic:
             meaning += ", and one frame at least is set aside"
         condition = self._some(count) & region.half_room(count)
         if self.below:
-            condition &= (v_start <= vpt_start) & _fits_below(vpt_start, count)
-            meaning += ", all of it 2^40 bytes below 2^64 at least"
+            condition &= (v_start <= vpt_start) & _fits_below(self.below, vpt_start, count)
+            meaning += f", {self.bounds}"
         return Assumption("room", condition, meaning)
+
+    @property
+    def bounds(self) -> str:
+        """What ``below`` says, for people."""
+        return "all of it below 4 GiB" if self.below == LOW else "all of it 2^40 bytes below 2^64 at least"
+
+    @property
+    def _most_gap(self) -> int:
+        return 1 << (32 if self.below == LOW else 39)
+
+    def _below(self, end: Word) -> Truth:
+        """Where a region ends at most whose tables end by ``below``."""
+        return (v_start < end) & (end < self.below + self._most_gap + 2 * PAGE_SIZE)
 
     @property
     def through(self) -> tuple[Assumption, ...]:
@@ -191,12 +210,14 @@ class Generic:
         return (Assumption("through", ~self.count.leaves, "nothing leaves the loop before its end"),)
 
     def stays_below(self) -> Lemma:
-        """The region doesn't wrap: S < V(n)."""
+        """The region doesn't wrap: S < V(n), which is not far above the limit."""
         assert self.cut is not None
         end = self.count.v_end
         start = vpt_start + n * PAGE_SIZE
         above = self.above
-        small = self.lemma("gap-below", "V - E < 2^39", Statement(goal=self.gap(near) < 1 << 39))
+        small = self.lemma(
+            "gap-below", f"V - E < {self._most_gap:#x}", Statement(goal=self.gap(near) < self._most_gap)
+        )
         put = self.lemma("cut-above", "E = T + 4096 n + …", Statement(goal=self.cut == start + above))
         sum_ = self.lemma(
             "end-sum",
@@ -206,16 +227,16 @@ class Generic:
         )
         fits = self.lemma(
             "fits-below",
-            "T + 4096 n ≤ 2^64 - 2^40, and no less than T",
+            f"T + 4096 n ≤ {self.below:#x}, and no less than T",
             Statement(
-                assumptions=(Assumption("fits", _fits_below(vpt_start, n), "n pages fit below"),),
-                goal=(vpt_start <= start) & (start <= BELOW),
+                assumptions=(Assumption("fits", _fits_below(self.below, vpt_start, n), "n pages fit below"),),
+                goal=(vpt_start <= start) & (start <= self.below),
             ),
         )
         return self.lemma(
             "stays-below",
             "S < V(n)",
-            Statement(assumptions=(self.room(n),), goal=v_start < end),
+            Statement(assumptions=(self.room(n),), goal=self._below(end)),
             Steps(
                 uses=(fits.at(), put.at(), sum_.at(near=self.cut), small.at(near=self.cut)),
                 generalise=terms(
@@ -230,12 +251,7 @@ class Generic:
         cuts = [self.at(self.cut, each) for each in (n, m)]
         lengths = [each - v_start for each in cuts]
         sums = [(vpt_start - v_start) + each * PAGE_SIZE for each in (n, m)]
-        above = self.above
-        from_start = self.lemma(
-            "stack-from-start",
-            f"E - S = (T - S) + 4096 n + {above:#x}",
-            Statement(goal=lengths[0] == sums[0] + above),
-        )
+        from_start = self._from_start()
         return self.lemma(
             "stack-grows",
             "n ≤ m ⇒ E(n) ≤ E(m), counted from S",
@@ -256,6 +272,15 @@ class Generic:
                 ),
                 generalise=(*lengths, *sums),
             ),
+        )
+
+    def _from_start(self) -> Lemma:
+        """What V hangs on, counted from S."""
+        assert self.cut is not None
+        return self.lemma(
+            "stack-from-start",
+            f"E - S = (T - S) + 4096 n + {self.above:#x}",
+            Statement(goal=self.cut - v_start == (vpt_start - v_start) + n * PAGE_SIZE + self.above),
         )
 
     def _one_page(self) -> Lemma:
@@ -311,7 +336,7 @@ class Generic:
         length = end - v_start
         condition = (length > 0) & (length <= region.region_limit(self.mode))
         if self.below:
-            condition &= v_start < end
+            condition &= self._below(end)
         return Assumption("short", condition, "the region doesn't come full circle")
 
     @cached_property
@@ -524,8 +549,80 @@ class Generic:
         here = {"near": self.count.v_end} if has(rises.statement.variables, near) else {}
         return rises.at(**here)
 
+    def _always_rises(self) -> bool:
+        """Whether `rises` may hold: numbers are put for a region that wraps, and a count that is as large as any."""
+        variables = [v_start, vpt_start, near, n]
+        reading = compiled([self.rises().statement.goal], variables)
+        return all(
+            reading(1 << place, 0, 1 << 22, tried)[0] for place in (23, 40, 63) for tried in (MOST, MOST >> 1)
+        )
+
+    def _many_are_enough(self) -> Lemma:
+        """In a half of the canonical addresses, no region takes so many tables."""
+        assert self.cut is not None
+        many = number(MANY)
+        ended, cut = self.at(self.count.v_end, many), self.at(self.cut, many)
+        longest = HALF + MANY * PAGE_SIZE + self.above + self._most_gap
+        small = self.lemma(
+            "gap-below", f"V - E < {self._most_gap:#x}", Statement(goal=self.gap(near) < self._most_gap)
+        )
+        spans = tables_by_level(self.mode, v_start, ended)
+        return self.lemma(
+            "many-are-enough",
+            f"T - S ≤ 2^47 ⇒ f(S, V({MANY:#x})) ≤ {MANY:#x}",
+            Statement(assumptions=(raises.within(HALF),), goal=self.needed(many) <= MANY),
+            Steps(
+                uses=(
+                    self.end_is_gap_above().at(near=cut),
+                    small.at(near=cut),
+                    self._from_start().at(n=many),
+                    *(
+                        arithmetic.spanned_at_most(level.shift).wherever(
+                            low=v_start, far=ended, most=number(longest)
+                        )
+                        for level in self.mode.counted_levels
+                        if level.fixed is None
+                    ),
+                ),
+                generalise=terms(*spans, ended - v_start, cut - v_start, self.gap(cut), vpt_start - v_start),
+            ),
+        )
+
+    def _stops_within(self) -> Lemma:
+        """It comes to an end in a half of the canonical addresses: where so many are tried, it is enough."""
+        many, step = number(MANY), self.count.step
+        assumed = [raises.within(HALF)]
+        if self.below:
+            condition = (v_start <= vpt_start) & _fits_below(self.below, vpt_start, many)
+            assumed.append(Assumption("below", condition, self.bounds))
+        return self.lemma(
+            "stops",
+            "T - S ≤ 2^47 ⇒ the tree's loop stops",
+            Statement(assumptions=assumed, runs=(self.run,), goal=n <= MANY, stops=True),
+            Induction(
+                invariant=n <= MANY,
+                step=Steps(
+                    uses=(
+                        self._many_are_enough().at(),
+                        self.guard_is_count().wherever(),
+                        *((self.step_is_count().wherever(),) if self.raises else ()),
+                        self.count_grows().wherever(m=many),
+                    ),
+                    generalise=terms(
+                        self.needed(many),
+                        self.needed(n),
+                        *((step,) if self.raises else ()),
+                        vpt_start - v_start,
+                    ),
+                ),
+                rank=many - n,
+            ),
+        )
+
     def stops(self) -> Lemma:
-        """It comes to an end, whatever S and T."""
+        """It comes to an end, whatever S and T; where that may not be, in a half of the canonical addresses."""
+        if self.cut is not None and not self._always_rises():
+            return self._stops_within()
         end, step = self.count.v_end, self.count.step
         return self.lemma(
             "stops",

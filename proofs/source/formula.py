@@ -33,7 +33,7 @@ from ...formal.words.word import (
 from ..shared import arithmetic, region
 from ..shared.region import far, m, n, near, terms, v_start, vpt_start
 from ..static import raises
-from .changed_lemmas import BELOW, Generic, has
+from .changed_lemmas import Generic, has
 from .terms import Count
 
 BEFORE: Final = (1 << 62, 1 << 47, 1 << 32)
@@ -151,7 +151,7 @@ def _before(rule: Word, count: Word) -> Word | None:
 class Formula:
     """The lemmas about one formula."""
 
-    def __init__(self, chain: Chain, *, below: bool) -> None:
+    def __init__(self, chain: Chain, *, below: int) -> None:
         self.chain = chain
         self.generic = Generic(chain.tried, below)
         self.mode = chain.tried.mode
@@ -349,11 +349,13 @@ class Formula:
     def assumed(self) -> tuple[Assumption, ...]:
         """What the lemmas on the chain assume."""
         assert self.reach is not None
-        within = raises.within(self.reach[0])
-        if not self.generic.below:
+        before, bounds = self.reach
+        within, limit = raises.within(before), self.generic.below
+        if not limit:
             return (within,)
-        condition = (v_start <= vpt_start) & (vpt_start <= BELOW - (1 << 50))
-        return within, Assumption("below", condition, "all of it 2^40 bytes below 2^64 at least")
+        tables_below = 1 << (2 * PAGE_SIZE * (FEW + sum(bounds))).bit_length()
+        condition = (v_start <= vpt_start) & (vpt_start <= limit - tables_below)
+        return within, Assumption("below", condition, self.generic.bounds)
 
     def _rule(self) -> Lemma:
         """As long as n is no more than is needed, the rule raises it to that."""

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 from log_rules import LOGS
 from ptproof.encodings.history import REGION_STARTS, RULES, VERSIONS, needed_for, search
+from ptproof.formal.judging.check_log import Outcome, check_boot
 from ptproof.formal.layouts.count_rule import count_rules
-from ptproof.formal.logs.boot_log import read_log
-from ptproof.formal.logs.check_log import Outcome, check_boot
+from ptproof.formal.logs.boot_log_reader import read_log
 from ptproof.formal.words.word import compiled, number, word
 
 MIB, GIB = 1 << 20, 1 << 30

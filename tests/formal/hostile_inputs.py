@@ -35,16 +35,18 @@ from ptproof.formal.edge.errors import InputError
 from ptproof.formal.edge.outside import one_line
 from ptproof.formal.images.image_writer import pv_image
 from ptproof.formal.images.kernel_payload import payload
+from ptproof.formal.judging.check_log import as_dict, as_lines, check_boots
+from ptproof.formal.judging.domu_log import builders_refusal, judge_log
+from ptproof.formal.judging.domu_records import judge_all, looks_like_records, read_records
+from ptproof.formal.judging.memory_conflicts import with_maps
+from ptproof.formal.judging.panics import panic_findings
 from ptproof.formal.layouts.count_rule import count_rules
 from ptproof.formal.layouts.layout import Layout
 from ptproof.formal.layouts.layout_json import as_dict as layout_as_dict
 from ptproof.formal.logic import claim as claim_module
-from ptproof.formal.logs.boot_log import all_boots, log_text, read_boots
-from ptproof.formal.logs.check_log import as_dict, as_lines, check_boots
-from ptproof.formal.logs.domu_log import builders_refusal, judge_log
-from ptproof.formal.logs.domu_records import judge_all, looks_like_records, read_records
-from ptproof.formal.logs.memory_map import with_maps
-from ptproof.formal.logs.xen_messages import messages_in, panic_findings
+from ptproof.formal.logs.boot_log_reader import all_boots, read_boots
+from ptproof.formal.logs.log_window import log_text
+from ptproof.formal.logs.messages_in_logs import messages_in
 from ptproof.formal.machine.replay import ImpossibleLayout, TooLarge, check_work, replay
 from ptproof.formal.pictures.picture import picture_of
 from ptproof.formal.pictures.picture_svg import picture_svg

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..arguments import add_json, number, set_files
+from ..what_if import OPTIONS, changed, refuse_what_if, what_if_of
 from .image import warn_of
 from .layout import (
     ADDRESSES,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 NOT_RANDOM = (
     *(name for name in ADDRESSES if name != "bits"),
-    *("image", "nr_pages", "dom0_mem", "host_mem", "initrd", "initrd_len", "record"),
+    *("image", "nr_pages", "dom0_mem", "host_mem", "initrd", "initrd_len", "record", *OPTIONS),
 )
 """The arguments that say which layout to boot, or that are for one boot."""
 
@@ -42,7 +43,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Boots an image, or one made for the addresses, on a real Xen under QEMU. An image is booted as it "
         "is first, and then a copy of it that loops at its entry. Compares what Xen "
         "printed, and every entry of every page-table frame in the machine's memory, with the frame machine. Also "
-        "tells whether Xen refuses the layout, or dies of it, as foretold. Status 0 when all is as the model has "
+        "tells whether Xen refuses the layout, or dies of it, as foretold. What if is for a Xen that was changed so. Status 0 when all is as the model has "
         "it, 1 when something differs. docs/fidelity.md says what is compared. Numbers are decimal or 0x..., and "
         "may end in K, M, G or T.",
         allow_abbrev=False,
@@ -98,6 +99,8 @@ def _check(arguments: argparse.Namespace) -> None:
         _refuse(arguments, "counterexample", (*NOT_RANDOM, "seed", "jobs"))
     elif arguments.seed is not None or arguments.jobs is not None:
         raise InputError("arguments --seed and --jobs: not allowed without --random")
+    elif arguments.record is not None:
+        refuse_what_if(arguments, "--record")
 
 
 def _refuse(arguments: argparse.Namespace, chosen: str, names: "Sequence[str]") -> None:
@@ -191,14 +194,23 @@ def _one_of(arguments: argparse.Namespace) -> "Callable[[argparse.Namespace, Pro
             data=read_input(arguments.image, READ_LIMIT),
             source=title(arguments.image),
         )
-    configuration = evolve(from_addresses(arguments)[0], nr_pages=_pages(arguments))
+    configuration = _asked(arguments, evolve(from_addresses(arguments)[0], nr_pages=_pages(arguments)))
     return partial(_one, configuration=configuration, kernel=kernel_of(configuration))
+
+
+def _asked(arguments: argparse.Namespace, configuration: "Configuration") -> "Configuration":
+    """The configuration as a Xen takes it that was changed as the options say."""
+    from attrs import evolve
+
+    return evolve(configuration, what_if=what_if_of(arguments, configuration.mode))
 
 
 def _file(
     arguments: argparse.Namespace, found: "Programs", *, nr_pages: int, data: bytes, source: str
 ) -> int:
     """Boot a file as it is, and then a copy with a loop at its entry, whose tables can be compared."""
+    from functools import partial
+
     from ...edge.errors import InputError
     from ...edge.exit_status import Status
     from ...edge.files import write_json
@@ -208,7 +220,9 @@ def _file(
     from ...xen.booting import spinning_kernel
 
     length = initrd_len(arguments)
-    first, image = boot_as_it_is(found, data, source, nr_pages=nr_pages, initrd_len=length)
+    asked = partial(_asked, arguments)
+    booted = partial(boot_as_it_is, asked=asked) if changed(arguments) else boot_as_it_is
+    first, image = booted(found, data, source, nr_pages=nr_pages, initrd_len=length)
     if arguments.json != "-":
         say(file_lines(first))
     if image is not None:
@@ -216,9 +230,8 @@ def _file(
         _, kernel = spinning_kernel(data, source)
         if arguments.json != "-":
             print("A copy of it, unpacked, with a loop at its entry:")
-        return _one(
-            arguments, found, configuration=image.configuration(nr_pages, length), kernel=kernel, first=first
-        )
+        given = asked(image.configuration(nr_pages, length))
+        return _one(arguments, found, configuration=given, kernel=kernel, first=first)
     if arguments.record is not None:
         raise InputError(f"argument --record: expected a file that Xen takes: {first.refusal}")
     if arguments.json is not None:

@@ -8,12 +8,12 @@ from ..arguments import add_json, add_limit, set_files
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from ...judging.check_log import Judgement, Outcome
+    from ...judging.domu_records import DomuJudgement
     from ...layouts.count_rule import CountRule
     from ...logs.boot_log import Boot
     from ...logs.boot_log_text import Blocks
-    from ...logs.check_log import Judgement, Outcome
-    from ...logs.domu_records import DomuJudgement
-    from ...logs.xen_messages import Said
+    from ...logs.messages_in_logs import Said
 
     Judge = Callable[[], tuple[list[Judgement], Sequence[DomuJudgement]]]
 
@@ -48,10 +48,10 @@ def run(arguments: argparse.Namespace) -> int:
     from ...edge.exit_status import Status
     from ...edge.files import title, write_json
     from ...edge.outside import say
+    from ...judging.check_log import Judgement, as_dict, as_lines
+    from ...judging.domu_records import DomuJudgement
     from ...layouts.count_rule import count_rules
     from ...logic.verdict import MachineDisagreesError
-    from ...logs.check_log import Judgement, as_dict, as_lines
-    from ...logs.domu_records import DomuJudgement
 
     rules = count_rules()
     judgements: list[Judgement] = []
@@ -102,7 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _status(judgements: "Sequence[Judgement]", domus: "Sequence[DomuJudgement]") -> int:
     """The worst of all; where all that there was is out of scope nothing could be checked."""
     from ...edge.exit_status import Status
-    from ...logs.check_log import Outcome
+    from ...judging.check_log import Outcome
 
     statuses = [each.status for each in judgements] + [each.status for each in domus]
     if judgements and not domus and all(each.outcome is Outcome.OUT_OF_SCOPE for each in judgements):
@@ -116,10 +116,11 @@ def _read(name: str, rules: "Sequence[CountRule]", limit: int) -> "tuple[Sequenc
 
     from ...edge.files import read_input, title
     from ...edge.limits import RAISED
-    from ...logs.boot_log import LIMIT, all_boots, log_text
-    from ...logs.domu_log import judge_log
-    from ...logs.domu_records import judge_all, looks_like_records, read_records
-    from ...logs.xen_messages import messages_in
+    from ...judging.domu_log import judge_log
+    from ...judging.domu_records import judge_all, looks_like_records, read_records
+    from ...logs.boot_log_reader import all_boots
+    from ...logs.log_window import LIMIT, log_text
+    from ...logs.messages_in_logs import messages_in
 
     source, data = title(name), read_input(name, LIMIT * limit, RAISED)
     text = log_text(data, source, limit)
@@ -148,11 +149,11 @@ def _judged(
     from attrs import evolve
 
     from ...edge.errors import InputError
-    from ...logs.boot_log import NO_BOOT
-    from ...logs.check_log import check_boots
-    from ...logs.domu_log import builders_refusal
-    from ...logs.memory_map import with_maps
-    from ...logs.xen_messages import panic_findings
+    from ...judging.check_log import check_boots
+    from ...judging.domu_log import builders_refusal
+    from ...judging.memory_conflicts import with_maps
+    from ...judging.panics import panic_findings
+    from ...logs.boot_log_reader import NO_BOOT
 
     if not boots and not domus:
         raise InputError(f"{source}: {builders_refusal(text) or NO_BOOT}")
@@ -163,7 +164,7 @@ def _judged(
 
 def _sum_up(what: str, outcomes: "list[Outcome]") -> None:
     """How many there were of each outcome, where there is more than one to tell of."""
-    from ...logs.check_log import Outcome
+    from ...judging.check_log import Outcome
 
     if len(outcomes) > 1:
         counts = ", ".join(f"{each.value} {outcomes.count(each)}" for each in Outcome if each in outcomes)

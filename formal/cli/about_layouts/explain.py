@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ...edge.exit_status import Status
     from ...edge.files import read_input, write_json
     from ...edge.outside import say
-    from ...logs.boot_log import LIMIT
+    from ...logs.log_window import LIMIT
     from ...logs.xen_messages import explained
 
     text = read_input("-", LIMIT).decode("utf-8", "replace") if arguments.text == "-" else arguments.text

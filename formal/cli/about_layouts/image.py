@@ -46,9 +46,13 @@ def warn_of(image: "Image") -> "Image":
 
 def run(arguments: argparse.Namespace) -> int:
     """Read one image and show it."""
+    import sys
+
     from ...edge.errors import InputError
     from ...edge.exit_status import Status
     from ...edge.files import write_json
+    from ...edge.outside import say
+    from ...edge.terminal import width_of
     from ...images.image import read_image
     from ...images.packing_rules import Reader
     from ...reports.image_report import as_dict, report
@@ -59,5 +63,5 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json is not None:
         write_json(arguments.json, as_dict(image))
     if arguments.json != "-":
-        print(report(image), end="")
+        say(report(image, width_of(sys.stdout)).splitlines())
     return Status.AS_EXPECTED

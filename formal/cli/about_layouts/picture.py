@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from ..arguments import add_host_map, add_json, add_limit, add_version, number, set_files
+from ..what_if import OPTIONS
 from .layout import ADDRESSES, add_options, lay_out
 
 if TYPE_CHECKING:
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from ...layouts.layout import Layout
     from ...layouts.xen_version import XenVersion
 
-_OPTIONS = (*ADDRESSES, "nr_pages", "dom0_mem", "host_mem", "initrd", "initrd_len")
+_OPTIONS = (*ADDRESSES, "nr_pages", "dom0_mem", "host_mem", "initrd", "initrd_len", *OPTIONS)
 """What says which layout it is, beside an image."""
 
 
@@ -89,7 +90,7 @@ def _host(arguments: argparse.Namespace) -> "HostMap | None":
     """The host's memory map: the file's that was given, or else the log's own."""
     from ...edge.files import read_input
     from ...edge.limits import RAISED
-    from ...logs.boot_log import LIMIT
+    from ...logs.log_window import LIMIT
     from ...logs.memory_map import read_map, read_maps
 
     if arguments.host_map is not None:
@@ -158,11 +159,13 @@ def _from_log(arguments: argparse.Namespace) -> "tuple[Layout, XenVersion | None
     from ...edge.errors import InputError
     from ...edge.files import read_input, title
     from ...edge.limits import RAISED
+    from ...judging.check_log import check_boot
     from ...layouts.count_rule import count_rules
     from ...layouts.paging import COMPAT, X86_64
     from ...layouts.xen_version import version_of_rule
-    from ...logs.boot_log import LIMIT, layout_of, read_boots
-    from ...logs.check_log import check_boot
+    from ...logs.boot_log import layout_of
+    from ...logs.boot_log_reader import read_boots
+    from ...logs.log_window import LIMIT
 
     source = title(arguments.log)
     data = read_input(arguments.log, LIMIT * arguments.limit, RAISED)

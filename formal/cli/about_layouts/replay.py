@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Replay one layout, or all of a counterexample."""
     from ...edge.exit_status import Status
     from ...edge.files import write_json
-    from ...edge.outside import one_line
+    from ...edge.outside import say
     from ...layouts.arrangement import arrangement
     from ...layouts.layout_json import as_dict
 
@@ -58,13 +58,9 @@ def run(arguments: argparse.Namespace) -> int:
         ]
         write_json(arguments.json, {"schema": "ptproof-replay/1", "runs": runs})
     if arguments.json != "-":
-        texts = (
-            (f"{one_line(name)}:\n" if name else "")
-            + arrangement(layout, entry)
-            + "".join(f"{sentence}\n" for sentence in report.sentences())
-            for name, layout, entry, report in replayed
-        )
-        print("\n".join(texts), end="")
+        for index, (name, layout, entry, report) in enumerate(replayed):
+            shown = arrangement(layout, entry).splitlines()
+            say([*([""] if index else []), *([f"{name}:"] if name else []), *shown, *report.sentences()])
     exact = all(report.exact for *_, report in replayed)
     return Status.AS_EXPECTED if exact else Status.DIFFERS
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from log_rules import INDEX, LOGS
+from ptproof.formal.judging import check_log
 from ptproof.formal.layouts.count_rule import CountRule
 from ptproof.formal.logic.verdict import MachineDisagreesError
-from ptproof.formal.logs import check_log
 from ptproof.formal.logs.boot_log import Boot
 from run_cli import assert_refused, run
 

@@ -99,8 +99,8 @@ def test_a_page_for_every_claim(capsys: Capture) -> None:
 def test_assumptions_and_why_they_are_needed(capsys: Capture) -> None:
     """An assumption has its meaning and the case that dropping it lets in; one that isn't needed is said to be so."""
     words = Page(run(capsys, "report", "proved", "needless").out).words
-    assert "small it is small Without it fails x = 255" in words.replace("\N{NO-BREAK SPACE}", " ")
-    assert "NOT NEEDED : the statement holds without it." in words
+    assert "small it is small Needed: x = 255" in words.replace("\N{NO-BREAK SPACE}", " ")
+    assert "NOT NEEDED: the statement holds without it." in words
 
 
 @pytest.mark.usefixtures("install")

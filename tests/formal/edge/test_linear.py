@@ -20,17 +20,21 @@ from ptproof.formal.edge.errors import InputError
 from ptproof.formal.edge.outside import markup, one_line, shell_word
 from ptproof.formal.images.image import parse_image
 from ptproof.formal.images.kernel_payload import payload
+from ptproof.formal.judging.check_log import as_dict, as_lines, check_boots
+from ptproof.formal.judging.domu_log import builders_refusal, judge_log
+from ptproof.formal.judging.domu_records import judge_all, looks_like_records, read_records
+from ptproof.formal.judging.memory_conflicts import with_maps
+from ptproof.formal.judging.panics import panic_findings
 from ptproof.formal.layouts.count_rule import count_rules
 from ptproof.formal.layouts.dom0_mem import parse_dom0_mem
 from ptproof.formal.layouts.host_map import fits_at
 from ptproof.formal.layouts.layout import Segment
 from ptproof.formal.layouts.layout_json import read_layout
-from ptproof.formal.logs.boot_log import all_boots, log_text
-from ptproof.formal.logs.check_log import as_dict, as_lines, check_boots
-from ptproof.formal.logs.domu_log import builders_refusal, judge_log
-from ptproof.formal.logs.domu_records import judge_all, looks_like_records, read_records
-from ptproof.formal.logs.memory_map import read_maps, with_maps
-from ptproof.formal.logs.xen_messages import MESSAGES, messages_in, panic_findings
+from ptproof.formal.logs.boot_log_reader import all_boots
+from ptproof.formal.logs.log_window import log_text
+from ptproof.formal.logs.memory_map import read_maps
+from ptproof.formal.logs.messages_in_logs import messages_in
+from ptproof.formal.logs.xen_messages import MESSAGES
 from ptproof.formal.reports import image_report
 from ptproof.formal.reports.counterexample_json import read_layouts
 

@@ -8,6 +8,9 @@ from attrs import evolve
 from log_rules import LOGS
 from ptproof.encodings.history import RULES
 from ptproof.formal.edge.errors import InputError
+from ptproof.formal.judging.check_log import check_boot
+from ptproof.formal.judging.check_log_builder import builder
+from ptproof.formal.judging.check_log_findings import Kind
 from ptproof.formal.layouts.layout import Configuration, Layout, Segment
 from ptproof.formal.layouts.paging import COMPAT, PAGE_SIZE, TWO_LEVEL, X86_64
 from ptproof.formal.layouts.xen_version import (
@@ -18,10 +21,8 @@ from ptproof.formal.layouts.xen_version import (
     xen_version,
 )
 from ptproof.formal.logic.verdict import MachineDisagreesError
-from ptproof.formal.logs.boot_log import layout_of, read_log
-from ptproof.formal.logs.check_log import check_boot
-from ptproof.formal.logs.check_log_builder import builder
-from ptproof.formal.logs.check_log_findings import Kind
+from ptproof.formal.logs.boot_log import layout_of
+from ptproof.formal.logs.boot_log_reader import read_log
 from ptproof.formal.machine import two_layouts
 from ptproof.formal.machine.arrange import arrange
 from ptproof.formal.machine.replay import Report, replay

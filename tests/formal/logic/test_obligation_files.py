@@ -98,6 +98,31 @@ def test_an_earlier_export_is_replaced(capsys: Capture, folder: Path) -> None:
     assert len(content(folder)) < len(before)
 
 
+def test_a_killed_run_loses_nothing(capsys: Capture, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until a new export is whole, the earlier one is there as it was; what the killed run left goes with the next."""
+    run(capsys, "export", str(folder), "proved")
+    before = content(folder)
+    written: list[Path] = []
+    write_bytes = Path.write_bytes
+
+    def killed(file: Path, data: bytes) -> int:
+        written.append(file)
+        if len(written) == 3:
+            raise KeyboardInterrupt
+        return write_bytes(file, data)
+
+    monkeypatch.setattr(Path, "write_bytes", killed)
+    run(capsys, "export", str(folder))
+    assert len(written) == 3
+    left = content(folder)
+    assert left.items() > before.items()
+    assert all(name.startswith(".ptproof-unfinished/") for name in left.keys() - before.keys())
+    monkeypatch.undo()
+    monkeypatch.setattr(claim_module, "claims", lambda: CLAIMS)
+    assert run(capsys, "export", str(folder), "proved").status == 0
+    assert content(folder) == before
+
+
 def test_what_the_checker_of_proofs_made_stays(capsys: Capture, folder: Path) -> None:
     """Clauses and their proofs have the hash of the clauses as a name: a later export may need them."""
     run(capsys, "export", str(folder))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from log_rules import LOGS
-from ptproof.formal.logs.boot_log import read_boots
+from ptproof.formal.logs.boot_log_reader import read_boots
 from ptproof.formal.logs.boot_log_text import plain_blocks, plain_text
 
 

@@ -12,7 +12,8 @@ from attrs import fields
 from log_disguises import DISGUISES, wrapped_at
 from log_rules import LOGS
 from ptproof.formal.edge.errors import InputError
-from ptproof.formal.logs.boot_log import Boot, read_boots
+from ptproof.formal.logs.boot_log import Boot
+from ptproof.formal.logs.boot_log_reader import read_boots
 from ptproof.formal.logs.boot_log_text import MEMBERS_LIMIT, Blocks, plain_blocks, plain_text, unpacked
 from run_cli import run
 

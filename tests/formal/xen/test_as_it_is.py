@@ -7,11 +7,26 @@ import sys
 from typing import Any
 
 import pytest
-from elf_maker import PACKERS, SHT_PROGBITS, Load, Section, bzimage, elf, noted, notes, number, with_size
+from elf_maker import (
+    FEATURES,
+    INIT_P2M,
+    PACKERS,
+    SHT_PROGBITS,
+    Load,
+    Section,
+    bzimage,
+    elf,
+    image,
+    noted,
+    notes,
+    number,
+    with_size,
+)
 from ptproof.formal.images.image_writer import image_of
 from ptproof.formal.images.packing_rules import NO_ROOM, UNSUPPORTED_XZ, UNSUPPORTED_ZSTD
 from ptproof.formal.layouts.layout import Configuration, Segment
 from ptproof.formal.machine.loading import Fate
+from ptproof.formal.machine.preflight import OUT_OF_BOUNDS, P2M_OUT_OF_BOUNDS
 from ptproof.formal.xen.as_it_is import AsItIs, boot_as_it_is
 from ptproof.formal.xen.fidelity import fate_of
 from ptproof.formal.xen.real_xen import Programs, running
@@ -131,3 +146,34 @@ def test_headers_past_the_first_frame(real_xen: Programs) -> None:
     )
     packed = zstd.compress(whole[:-400]) + zstd.compress(whole[-400:]) + number(len(whole), 4)
     assert looked_at(real_xen, packed).refusal is None
+
+
+CODE = Load(MIB, 0x12000, holds=b"\xeb\xfe" * 0x8100)
+SUPERVISOR = "Dom0 requires supervisor-mode execution"
+NO_IMAGE: dict[str, tuple[bytes, str]] = {
+    "less memory than file": (
+        image((), CODE, Load(2 * MIB, 0xFFF, holds=bytes(0x1000))),
+        "Failed to load the kernel",
+    ),
+    "Xen's mode": (image({FEATURES: "!supervisor_mode_kernel"}, CODE), SUPERVISOR),
+    "Xen's mode, among others": (
+        image({FEATURES: "writable_page_tables|!supervisor_mode_kernel"}, CODE),
+        SUPERVISOR,
+    ),
+    "an unknown feature": (
+        image({FEATURES: "!supervisor_mode_kernel_"}, CODE),
+        "Could not construct domain 0",
+    ),
+    "an entry outside": (image({}, CODE, header={"e_entry": 8 * MIB}), OUT_OF_BOUNDS),
+    "a p2m in the kernel": (image({INIT_P2M: MIB + 0x3000}, CODE), P2M_OUT_OF_BOUNDS),
+}
+
+
+@pytest.mark.parametrize("name", NO_IMAGE)
+def test_no_image_of_a_dom0(real_xen: Programs, name: str) -> None:
+    """What is read in the file alone, and refused: Xen refuses it in the words that are foretold."""
+    data, words = NO_IMAGE[name]
+    first = looked_at(real_xen, data)
+    assert first.refusal is not None
+    assert words in first.text
+    assert fate_of(first.text) is not Fate.RUNS

@@ -15,6 +15,7 @@ from ptproof.formal.layouts.layout import ADDRESS_LIMIT, Configuration, Segment
 from ptproof.formal.layouts.paging import COMPAT
 from ptproof.formal.machine.arrange import arrange
 from ptproof.formal.machine.loading import Fate
+from ptproof.formal.machine.preflight import least_pages, refusal
 from ptproof.formal.xen.booting import boot, spinning_kernel
 from ptproof.formal.xen.fidelity import Comparison
 from ptproof.formal.xen.random_boots import boot_one
@@ -140,6 +141,38 @@ def test_in_xens_own_area(real_xen: Programs) -> None:
 def test_memory(real_xen: Programs, nr_pages: int, fate: Fate) -> None:
     """The least memory for a region of 4 MiB is 4 MiB."""
     assert booted(real_xen, small(nr_pages=nr_pages)).fate is fate
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"initrd_len": 3 * MIB + 5},
+        {"size": 6 * MIB, "initrd_len": 1},
+        {"size": 6 * MIB, "initrd_len": MIB, "mod_start_pfn": True},
+        {"init_p2m": 1 << 39},
+        {"init_p2m": 1 << 39, "initrd_len": 5 * MIB},
+        {"size": 100 * MIB},
+    ],
+    ids=str,
+)
+def test_the_least_memory(real_xen: Programs, options: dict[str, Any]) -> None:
+    """With the memory that `layout` names dom0 runs; with a page less Xen refuses it in the words that are foretold."""
+    least = least_pages(small(**options))
+    assert least is not None
+    assert booted(real_xen, small(**options | {"nr_pages": least})).fate is Fate.RUNS
+    given = small(**options | {"nr_pages": least - 1})
+    fate = booted(real_xen, given).fate
+    assert fate in {Fate.TOO_LITTLE_MEMORY, Fate.P2M_TOO_LARGE}
+    assert refusal(given, arrange(given)) == fate.says[0]
+
+
+def test_more_at_once_than_xens_allocator_has(real_xen: Programs) -> None:
+    """A region of more than 1 GiB is refused whatever memory there is, which is foretold: no memory is enough."""
+    given = small(size=GIB, nr_pages=2 << 18)
+    assert booted(real_xen, given).fate is Fate.TOO_LARGE_AT_ONCE
+    assert refusal(given, arrange(given)) == Fate.TOO_LARGE_AT_ONCE.says[0]
+    assert least_pages(given) is None
 
 
 @pytest.mark.parametrize(("nr_pages", "fate"), [(1032, Fate.P2M_TOO_LARGE), (1033, Fate.RUNS)])

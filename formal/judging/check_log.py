@@ -18,8 +18,8 @@ from ..edge.errors import InputError
 from ..edge.limits import Allowance, most, raised_by
 from ..layouts.arrangement import LABELS
 from ..layouts.count_rule import CountRule
+from ..logs.boot_log import Boot
 from ..machine.builder import BUILD_LIMIT
-from .boot_log import Boot
 from .check_log_builder import builder
 from .check_log_count import candidate_rules, count, guest_width, region_end
 from .check_log_figures import (

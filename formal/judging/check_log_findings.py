@@ -13,7 +13,7 @@ from attrs import frozen
 from ..layouts.arrangement import ENTRY, LABELS
 from ..layouts.layout import ADDRESS_LIMIT, Segment
 from ..layouts.paging import PAGE_SIZE
-from .boot_log import Boot
+from ..logs.boot_log import Boot
 
 PANIC: Final = "panic"
 """The figure of a finding on what Xen said of the boot; its message begins with the words."""

@@ -14,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from log_rules import INDEX, LOGS, RULES
 from ptproof.formal.edge.errors import InputError
+from ptproof.formal.judging.check_log import Judgement, Kind, Outcome, as_dict, as_lines, check_boot
 from ptproof.formal.layouts.arrangement import LABELS, arrangement
 from ptproof.formal.layouts.layout import Layout, Segment
 from ptproof.formal.layouts.paging import PAGE_SIZE
-from ptproof.formal.logs.boot_log import Boot, read_boots, read_log
-from ptproof.formal.logs.check_log import Judgement, Kind, Outcome, as_dict, as_lines, check_boot
+from ptproof.formal.logs.boot_log import Boot
+from ptproof.formal.logs.boot_log_reader import read_boots, read_log
 
 TEXTS = {name: (LOGS / name).read_text() for name in INDEX}
 RULE_OF = {"032.log": "i386 PAE Xen", "033.log": "compat, L4 counted"}

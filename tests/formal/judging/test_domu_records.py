@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from ptproof.formal.edge.errors import InputError
-from ptproof.formal.logs.check_log import Outcome
-from ptproof.formal.logs.domu_records import judge, looks_like_records, read_records
+from ptproof.formal.judging.check_log import Outcome
+from ptproof.formal.judging.domu_records import judge, looks_like_records, read_records
 from run_cli import assert_refused, run
 
 Capture = pytest.CaptureFixture[str]

@@ -11,7 +11,7 @@ from typing import Final
 from ..layouts.arrangement import LABELS
 from ..layouts.layout import ADDRESS_LIMIT, Segment
 from ..layouts.paging import PAGE_SIZE
-from .boot_log import UNSET, Boot
+from ..logs.boot_log import UNSET, Boot
 from .check_log_findings import Finding, Kind, compared, differs, note, page_up, size_of, title, unchecked
 from .check_log_xen import start_info_is_last, xen_width
 

@@ -11,11 +11,11 @@ from domu_cases import FIELD, LINUX, MIB
 from log_disguises import DISGUISES
 from log_rules import LOGS
 from ptproof.formal.edge.errors import InputError
+from ptproof.formal.judging.check_log import Outcome
+from ptproof.formal.judging.domu_log import judge_log
+from ptproof.formal.judging.domu_records import DomuJudgement
 from ptproof.formal.layouts.layout import ADDRESS_LIMIT, Configuration, Segment
 from ptproof.formal.layouts.paging import COMPAT
-from ptproof.formal.logs.check_log import Outcome
-from ptproof.formal.logs.domu_log import judge_log
-from ptproof.formal.logs.domu_records import DomuJudgement
 from ptproof.formal.machine.domu import BEFORE_4_7
 from ptproof.formal.machine.domu_layout import lay_out_domu, printed
 from run_cli import run

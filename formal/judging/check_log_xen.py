@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from ..layouts.count_rule import Version, Versions, may_be_of
 from ..layouts.xen_version import START_INFO_ERAS
-from .boot_log import Boot
+from ..logs.boot_log import Boot
 from .check_log_findings import Finding, Kind, differs, note, size_of
 
 

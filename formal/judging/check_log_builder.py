@@ -14,8 +14,8 @@ from ..layouts.layout import ADDRESS_LIMIT, Layout
 from ..layouts.paging import PAGE_SIZE
 from ..layouts.xen_version import version_of_rule
 from ..logic.verdict import MachineDisagreesError
+from ..logs.boot_log import Boot, layout_of
 from ..machine.replay import BUILD_LIMIT, ImpossibleLayout, replay, work
-from .boot_log import Boot, layout_of
 from .check_log_findings import Finding, differs, note
 
 

@@ -14,8 +14,10 @@ from ptproof.formal.edge.errors import InputError
 from ptproof.formal.layouts.arrangement import LABELS, arrangement
 from ptproof.formal.layouts.layout import Layout, Segment
 from ptproof.formal.layouts.paging import COMPAT, PAGE_SIZE, X86_64
-from ptproof.formal.logs.boot_log import LIMIT, Boot, _Reader, layout_of, read_boots, read_log
+from ptproof.formal.logs.boot_log import Boot, layout_of
+from ptproof.formal.logs.boot_log_reader import _Reader, read_boots, read_log
 from ptproof.formal.logs.boot_log_text import plain_blocks
+from ptproof.formal.logs.log_window import LIMIT
 
 WHOLE = (LOGS / "030.log").read_text()
 SEGMENTS = ("kernel", "initrd", "p2m", "start_info", "page_tables", "boot_stack", "total")

@@ -20,11 +20,13 @@ from ..edge.errors import InputError
 from ..edge.limits import RAISED, Allowance, raised_by
 from ..layouts.layout import ADDRESS_LIMIT, Configuration, Segment
 from ..layouts.paging import COMPAT, PAGE_SIZE, X86_64
+from ..logs.boot_log import UNSET
+from ..logs.boot_log_reader import LABELS_LIMIT
+from ..logs.boot_log_text import Blocks
+from ..logs.log_window import Window, log_text
 from ..machine.arrange import TooLarge
 from ..machine.domu import BUILD_LIMIT, TOOLSTACKS
 from ..machine.domu_layout import DomuLayout, lay_out_domu, own_p2m
-from .boot_log import LABELS_LIMIT, UNSET, Window, log_text
-from .boot_log_text import Blocks
 from .domu_records import RECORDS_LIMIT, Compared, DomuJudgement, Record, judge, take
 
 _GAP: Final = r"[ \t]{0,99}(?:\n[ \t>|]{0,99})?"

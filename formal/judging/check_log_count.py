@@ -11,7 +11,7 @@ from ..layouts.arrangement import LABELS
 from ..layouts.count_rule import CountRule
 from ..layouts.layout import ADDRESS_LIMIT
 from ..layouts.paging import PAGE_SIZE, TWO_LEVEL
-from .boot_log import Boot
+from ..logs.boot_log import Boot
 from .check_log_figures import LARGEST, nr_pages_told
 from .check_log_findings import Finding, Kind, compared, unchecked, whole_pages
 from .check_log_xen import start_info_is_last, xen_versions, xen_width

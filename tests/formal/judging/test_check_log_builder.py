@@ -4,9 +4,9 @@ import re
 
 import pytest
 from log_rules import LOGS
+from ptproof.formal.judging.check_log import check_boot
 from ptproof.formal.layouts.count_rule import count_rules
-from ptproof.formal.logs.boot_log import read_boots
-from ptproof.formal.logs.check_log import check_boot
+from ptproof.formal.logs.boot_log_reader import read_boots
 
 DIGITS = re.compile(r"[0-9a-f]{16}")
 

@@ -1,0 +1,1 @@
+"""Logs compared with the model: which figure agrees, which differs, and by how much."""
