@@ -104,6 +104,21 @@ def bounded(times: str, first: str, **how: object) -> Edit:
     )
 
 
+DIVIDED: Final = instead(
+    "{ unsigned long first, wanted, lines;\n"
+    "wanted = (vpt_start + PAGE_SIZE + (512UL << 10) + PAGE_SIZE - 1) >> PAGE_SHIFT;\n"
+    "first = (compat ? 4 : 1 - (v_start >> L3_PAGETABLE_SHIFT)) - (v_start >> L2_PAGETABLE_SHIFT)"
+    " - (v_start >> L4_PAGETABLE_SHIFT);\n"
+    "wanted += first;\n"
+    "if ( compat )\n{\nwanted = wanted > 1021 ? wanted - 1021 : 0;\n"
+    "lines = 1 + 131072 * (wanted / 133955583) + (wanted % 133955583 + 1021) / 1022;\n"
+    "nr_pt_pages = first + 2 * lines + (lines + 131071) / 131072;\n}\nelse\n{\n"
+    "wanted = wanted > 1020 ? wanted - 1020 : 0;\n"
+    "lines = 1 + 131072 * (wanted / 133955071) + 256 * (wanted % 133955071 / 261631)"
+    " + (wanted % 133955071 % 261631 + 1021) / 1022;\n"
+    "nr_pt_pages = first + 2 * lines + (lines + 255) / 256 + (lines + 131071) / 131072;\n}\n"
+    f"{tried()}}}\n"
+)
 CHANGES: Final = (
     TreeChange(
         "starts at the fewest tables",
@@ -223,4 +238,5 @@ CHANGES: Final = (
     ),
     TreeChange("raises six times at most", "proved", [bounded("6", "compat ? 6 : 4")]),
     TreeChange("raises six times at most, rounds to 16 MiB", "proved", [bounded("6", "2", shift=24)]),
+    TreeChange("divides three times", "open", [DIVIDED]),
 )

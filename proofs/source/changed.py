@@ -93,11 +93,21 @@ def properties(count: Count) -> Iterator[Piece]:
     if found.searched or formula is not None or all(map(cases.is_consistent, cases.tried)):
         exact = generic.exact() if formula is None else formula.exact(found)
         says = "as many frames are set aside as the region takes"
-        yield piece("exact", says, cases.part(exact, cases.exact, cases.is_exact))
-    if (generic.plain or formula is not None) and all(map(cases.is_exact, cases.tried)):
+        why = Unknown(
+            found.where,
+            "the count is a formula, and none that a proof is known of (a rule applied one after the other); "
+            f"it is exact on {len(cases.tried)} layouts",
+        )
+        known = found.searched or formula is not None or not all(map(cases.is_exact, cases.tried))
+        yield piece("exact", says, cases.part(exact, cases.exact, cases.is_exact) if known else why)
+    provable = (found.searched and generic.plain) or formula is not None
+    if provable and all(map(cases.is_exact, cases.tried)):
         least = generic.least() if formula is None else formula.least(found)
         yield piece("least", "no smaller count would do", cases.part(least, cases.least, None))
-    yield piece("stops", "it stops, whatever the image", cases.part(generic.stops(), cases.unjudged, None))
+    if found.searched:
+        yield piece(
+            "stops", "it stops, whatever the image", cases.part(generic.stops(), cases.unjudged, None)
+        )
     if stack is None:
         missing = Unknown(found.where, "where the boot stack ends isn't found")
         yield piece("consistent", "tables and stack have just the frames that are counted", missing)

@@ -40,6 +40,8 @@ BEFORE: Final = (1 << 62, 1 << 47, 1 << 32)
 """How far above S the tables may start, in bytes: nearly anywhere; in a half of the canonical addresses; in a 32-bit guest."""
 FEW: Final = 16
 """Numbers that a rule may start from."""
+LENGTHS: Final = (0x5000, 0x12345000, 0x76543210000)
+"""Lengths of regions, on which a count and the one before it are of about the same size, in bytes."""
 FAR: Final = 1 << 45
 """An address to look at what is added to the end of the stack."""
 
@@ -105,11 +107,16 @@ def _parted(condition: Truth, term: Word) -> tuple[Word, Word]:
 
 def _unwound(last: Word) -> tuple[Word, tuple[Word, ...]] | None:
     """The rule of which the last count is made, over n, and the counts from a number on."""
-    for inner in reversed(list(subterms([last]))):
-        if not isinstance(inner, Word) or inner.width != last.width or inner is last or not inputs([inner]):
-            continue
+    words = [each for each in subterms([last]) if isinstance(each, Word) and each.width == last.width]
+    reading = compiled(words, [v_start, vpt_start])
+    near_enough = set(range(len(words) - 1))
+    for length in LENGTHS:
+        *values, whole = reading(0, length)
+        near_enough &= {place for place, each in enumerate(values) if whole // 2 <= each <= whole}
+    for place in sorted(near_enough, reverse=True):
+        inner = words[place]
         rule = replaced(last, {inner: n})
-        if not has(inputs([rule]), n) or inner is v_start or inner is vpt_start:
+        if not has(inputs([rule]), n):
             continue
         counts = [last, inner]
         while (before := _before(rule, counts[-1])) is not None:
