@@ -6,9 +6,10 @@ Source: TREE.md, "The generic proof"; the thread's proposals; CLOSED_FORM.md.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
-from attrs import field, frozen
+from attrs import frozen
 
 LOOP: Final = r"for \( *nr_pt_pages = 2; ; nr_pt_pages\+\+ *\)\s*\{.*?\n    \}\n"
 """The whole loop."""
@@ -48,7 +49,7 @@ class TreeChange:
 
     name: str
     verdict: str
-    edits: tuple[Edit, ...] = field(converter=tuple)
+    edits: Sequence[Edit]
 
     def __call__(self, text: str) -> str:
         """The text, changed."""

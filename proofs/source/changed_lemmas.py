@@ -17,6 +17,7 @@ from ...formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
 from ...formal.logic.theorem import Assumption, Induction, Lemma, Loop, Run, Statement, Steps, Use
 from ...formal.words.word import (
     TRUE,
+    Term,
     Truth,
     Word,
     compiled,
@@ -647,6 +648,6 @@ class Generic:
         )
 
 
-def has(words: Iterable[Word], wanted: Word) -> bool:
+def has(words: Iterable[Term], wanted: Word) -> bool:
     """Whether a word is among some."""
     return any(each is wanted for each in words)
