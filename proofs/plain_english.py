@@ -46,9 +46,10 @@ MEANINGS: Final[Mapping[str, str]] = {
     "search gives, without a search. The region must not fill almost the whole address space.",
     "any-rounding": "The count is precise for any rounding and padding, not only 4 MiB and 512 KiB: for any power of two "
     "from a page to 2^62 bytes, and any padding. The region must not fill almost the whole address space.",
-    "rounding-cost": "Rounding to 4 MiB and padding cost at most 4 more page tables, or 2 for a 32-bit dom0, and at most "
-    "4 MiB + 508 KiB more address space. Some regions reach each of these. The region must not fill almost the whole "
-    "address space, and a 32-bit dom0's must end 8 MiB below 4 GiB or lower.",
+    "rounding-cost": "Rounding to 4 MiB and padding cost at most 4 more page tables, or 2 for a 32-bit dom0, and at most 4 MiB "
+    "+ 508 KiB more address space than a region that ends right above the stack. Against 2 MiB and 64 KiB of padding it is as many "
+    "tables, and 4 MiB. Some regions reach each of these. The region must not fill almost the whole address space, and a "
+    "32-bit dom0's must end 8 MiB below 4 GiB or lower.",
     "segments-disjoint": "Kernel, initrd, p2m, start info, page tables and stack lie in this order within the region, and "
     "don't overlap, if kernel, initrd and memory take at most 2^56 bytes each.",
     "padding": "At least 512 KiB are left above the boot stack, and less than 4 MiB + 512 KiB.",
