@@ -211,15 +211,16 @@ def summed(
         if level.fixed is None
     ]
     for index in range(1, len(levels)):
-        before = _total(raises[:index])
-        uses.append(
+        before, here_so_far = _total(raises[:index]), sums[0][index - 1]
+        level, raise_ = least[index], raises[index]
+        uses += [
             arithmetic.sums_grow().wherever(
-                a=sums[1][index - 1],
-                b=sums[0][index - 1] + before,
-                c=most[index],
-                d=least[index] + raises[index],
-            )
-        )
+                a=sums[1][index - 1], b=here_so_far + before, c=most[index], d=level + raise_
+            ),
+            arithmetic.sums_move().at(
+                e=here_so_far + before, a=here_so_far, b=before, f=level + raise_, c=level, d=raise_
+            ),
+        ]
     return Lemma(
         name,
         meaning,
