@@ -166,18 +166,6 @@ def same_end() -> Lemma:
 
 
 @cache
-def same_tables(mode: PagingMode) -> Lemma:
-    """Regions that end at the same place take the same tables."""
-    return arithmetic.same(
-        f"same-tables[{mode.name}]",
-        "near = far ⇒ f(S, near) = f(S, far)",
-        lambda end: tables(mode, v_start, end),
-        near,
-        far,
-    )
-
-
-@cache
 def settles(mode: PagingMode) -> Lemma:
     """Once a raise is small, f(S, V) of the next count but one is that count: m = f(S, V(n)) is close to n."""
     counts = {each: tables_for(mode, v_start, vpt_start, each) for each in (n, m, l)}
@@ -203,8 +191,8 @@ def settles(mode: PagingMode) -> Lemma:
                 *(region.count_as_padded(mode).at(n=each) for each in (n, m, l)),
                 v_end_stays().wherever(),
                 same_end().wherever(n=m, m=l),
-                same_tables(mode).wherever(near=ends[n], far=ends[m]),
-                same_tables(mode).wherever(near=ends[m], far=ends[l]),
+                region.same_tables(mode).wherever(near=ends[n], far=ends[m]),
+                region.same_tables(mode).wherever(near=ends[m], far=ends[l]),
             ),
             generalise=(*counts.values(), *padded.values(), *ends.values()),
         ),

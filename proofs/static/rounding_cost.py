@@ -276,7 +276,7 @@ def cost(mode: PagingMode) -> Lemma:
     uses = [
         any_rounding.exact(mode).at(n=m, mask=PAGE_MASK, padding=number(0)),
         page_end().at(),
-        raises.same_tables(mode).wherever(near=page, far=e),
+        region.same_tables(mode).wherever(near=page, far=e),
         ends_on_lines().at(),
         any_rounding.stack_grows().at(n=m),
         tables_up(mode).at(far=e),
@@ -288,7 +288,7 @@ def cost(mode: PagingMode) -> Lemma:
     for candidate, found, line in zip(candidates, ends, lines, strict=True):
         uses += [
             region.count_as_padded(mode).at(n=candidate),
-            raises.same_tables(mode).wherever(near=found, far=line),
+            region.same_tables(mode).wherever(near=found, far=line),
             search.stops_least(mode).wherever(m=candidate, first=number(FIRST_TRIED)),
             region.v_end_grows(mode).wherever(m=candidate),
         ]
