@@ -34,7 +34,7 @@ from ptproof.proofs.static import raises
 from small_tree import written as write_tree
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
 PROOF = ROOT / "docs/proof.md"
 CLAIMS = generated.CLAIMS
 EVERY_CLAIM = "ptproof prove --assumptions"

@@ -18,6 +18,7 @@ from ..edge.errors import InputError
 from ..edge.limits import Allowance, most, raised_by
 from ..layouts.arrangement import LABELS
 from ..layouts.count_rule import CountRule
+from ..layouts.xen_version import version_of_rule
 from ..logs.boot_log import Boot
 from ..machine.builder import BUILD_LIMIT
 from .check_log_builder import builder
@@ -127,7 +128,9 @@ class Judgement:
             case Outcome.AGREES:
                 return f"AGREES: {count}{by}, {self.width} bits"
             case Outcome.OLDER:
-                return f"OLDER: {count}{by}, not by today's; {self.width} bits"
+                version = version_of_rule(self.rule.name) if self.rule else None
+                named = f"; --version {version.name} lays out so" if version else ""
+                return f"OLDER: {count}{by}, not by today's; {self.width} bits{named}"
             case Outcome.INCOMPLETE:
                 missing = sum(each.kind is Kind.UNCHECKED for each in self.findings)
                 checked = sum(each.kind is Kind.AGREES for each in self.findings)

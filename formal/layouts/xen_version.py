@@ -242,9 +242,12 @@ XEN_VERSIONS: Final = (
 
 
 def xen_version(name: str) -> XenVersion:
-    """The version of a name. Raises `InputError` that has them all for another one."""
+    """The version of a name, or the newest that counts by a rule of that name, as logs are judged by.
+
+    Raises `InputError` that has all names for another one.
+    """
     for version in XEN_VERSIONS:
-        if version.name == name:
+        if name in {version.name, version.rule}:
             return version
     names = ", ".join(version.name for version in XEN_VERSIONS)
     raise InputError(

@@ -269,8 +269,8 @@ def _answer(entry: Entry) -> str:
 
 _READING: Final = (
     "S, T and V are v_start, vpt_start and v_end; n is nr_pt_pages; f counts the tables of a region: see the glossary. An "
-    "answer holds under the assumptions named after 'given', which the claim explains. 'ptproof show ID' lists the lemmas of "
-    "a proof, 'ptproof counterexample ID' shows the layout that refutes a claim."
+    "answer holds under the assumptions named after 'given', which the claim explains. 'ptproof show ID --lemmas' lists the "
+    "lemmas of a proof, 'ptproof counterexample ID' shows the layout that refutes a claim."
 )
 
 

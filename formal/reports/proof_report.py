@@ -206,7 +206,7 @@ def proving(decision: PartDecision) -> tuple[Lemma, ...]:
 
 def grade(lemmas: Iterable[Lemma]) -> str:
     """Whether a certificate is on record of every obligation of these lemmas: that is looked up, not checked."""
-    return "uncertified" if any(map(uncertified, lemmas)) else "certified"
+    return "uncertified" if any(map(uncertified, lemmas)) else "certificates on record"
 
 
 def _families(run: ProofRun) -> Iterator[str]:

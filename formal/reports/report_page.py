@@ -18,7 +18,7 @@ from ..edge.outside import markup
 from ..images.layout_options import command_of
 from ..layouts.arrangement import arrangement
 from ..layouts.layout import Layout
-from ..layouts.notation import number
+from ..layouts.notation import legend, number
 from ..logic.claim import Claim
 from ..logic.prover import Decision, LemmaResult, PartDecision, ProofRun
 from ..logic.rule import lemmas_of, used_by
@@ -109,6 +109,7 @@ def _header(page: _Page) -> str:
         f"{counted(len(proved), 'lemma')}, {obligations}, {spent:,} units of work (rlimit). "
         f"ptproof {version('ptproof')}, Z3 {version('z3-solver')}."
     )
+    letters = legend(" ".join(each.claim.statement for each in run.decisions))
     told = [element("p", markup(each), class_="verdict") for each in list(summary(run, quiet=True))[1:]]
     return element(
         "header",
@@ -117,6 +118,7 @@ def _header(page: _Page) -> str:
         element("ul", *counts, class_="counts"),
         *told,
         element("p", markup(work)),
+        *([element("p", markup(f"{letters}."))] if letters else []),
     )
 
 

@@ -77,7 +77,7 @@ def consumed_64() -> tuple[Part, ...]:
 
 @claim(family=FAMILY, sentence=QUESTION, source="follows")
 def consumed_compat() -> tuple[Part, ...]:
-    """Compat, for all S, T with V(n) ≤ 4 GiB: the loop, and the L2 added after it, take n frames, as many as are set aside."""
+    """Compat, for all S, T with room, S < V(n) ≤ 4 GiB: the loop, and the L2 added after it, take n frames, as many as are set aside."""
     return (_consumed_part(COMPAT),)
 
 
@@ -87,7 +87,7 @@ def consumed_compat() -> tuple[Part, ...]:
     source="thread",
 )
 def compat_four_l2() -> tuple[Part, ...]:
-    """Compat, V(n) ≤ 4 GiB: the L2 of the loop and those added after it are four, whatever the region spans."""
+    """Compat, any n with S < V(n) ≤ 4 GiB: the L2 of the loop and those added after it are four."""
     both = ITS.taken[2] + dom0_builder.missing_l2(v_start, ITS.taken[2])
     end = padded_end(vpt_start, n)
     return (
@@ -128,7 +128,7 @@ def compat_four_l2() -> tuple[Part, ...]:
     source="thread",
 )
 def monitor_not_counted() -> tuple[Part, ...]:
-    """Compat, V(n) ≤ 4 GiB: the n frames are the L3, L2 and L1; with the monitor table above them there are n + 1."""
+    """Compat, with room, S < V(n) ≤ 4 GiB: the n frames are the L3, L2 and L1; with the monitor table above them there are n + 1."""
     lemma = takes_n(COMPAT)
     frames = ITS.taken[3] + ITS.taken[2] + dom0_builder.missing_l2(v_start, ITS.taken[2]) + ITS.taken[1]
     return (

@@ -39,7 +39,7 @@ def small() -> Truth:
 
 @claim(family=FAMILY, sentence=QUESTION, source=THREAD)
 def exact() -> tuple[Part, ...]:
-    """For all S, T with room: the search 2, 3, 4, … stops at an n with f(S, V(n)) = n.
+    """For all S, T with room: the n that the search 2, 3, 4, … stops at has f(S, V(n)) = n.
 
     So the count is exactly the number of blocks that the region touches. S need not be aligned to anything, nor be
     below T in the address space. Five levels, which no PV guest has, show that the argument doesn't depend on three

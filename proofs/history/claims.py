@@ -155,7 +155,7 @@ def first_4level_terminates() -> tuple[Part, ...]:
     cure="leave out the L4, which is the monitor table and comes from Xen's own heap, as since 4.2.1",
 )
 def compat_l4_counted_exact() -> tuple[Part, ...]:
-    """For all S, T with room and V(n) ≤ 4 GiB: today's loop takes the n frames of those Xens. Refuted: n - 1, always.
+    """For all S, T with room, S < V(n) ≤ 4 GiB: today's loop takes the n frames of those Xens. Refuted: n - 1, always.
 
     The n is what their search finds. The mapping loop is today's, which takes no L4 from the region. The frame
     machine, which builds as they did, finds that theirs took as many; that isn't proved.

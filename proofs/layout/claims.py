@@ -82,7 +82,7 @@ def _in_order(low: Word, borders: Sequence[Word]) -> Truth:
 
 @claim(family=FAMILY, sentence=DESCRIBES, source="the source comment, quoted in the thread")
 def segments_disjoint() -> tuple[Part, ...]:
-    """For all configurations: S ≤ kernel ≤ initrd ≤ p2m ≤ start info ≤ … ≤ page tables ≤ stack ≤ V, from S upwards.
+    """Sizes of at most 2^56 bytes: S ≤ kernel ≤ initrd ≤ p2m ≤ start info ≤ … ≤ page tables ≤ stack ≤ V, from S upwards.
 
     Each segment ends before the next one starts: they are in order, disjoint, and inside of [S, V).
     """

@@ -52,7 +52,7 @@ address: Final = word("address")
     source="follows: the demand of setup_pv_physmap()",
 )
 def physmap_plus_3() -> tuple[Part, ...]:
-    """For all p2m ranges: a step takes 3 tables at most, and no more pages than are left; so dom0's memory is never exceeded.
+    """P2m on a page, below the last GiB: a step takes ≤ 3 tables and no more pages than are left; so dom0's memory is kept.
 
     By induction over the steps. Each step leaves open which tables exist and which superpages, of 2 MiB and of 1
     GiB, can be allocated, so this holds for every region and everything else that is mapped. In the last GiB, at an

@@ -35,7 +35,7 @@ def first_of(mode: PagingMode) -> int:
     source="thread",
 )
 def two_too_small() -> tuple[Part, ...]:
-    """For all S, T with room: f(S, V(2)) > 2."""
+    """For all S, T with room: f(S, V(2)) > 2; for compat without room, too."""
     return tuple(
         Part(
             name=mode.title,

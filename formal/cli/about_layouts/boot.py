@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..arguments import add_json, number, set_files
+from ..arguments import add_examples, add_json, number, set_files
 from ..what_if import OPTIONS, changed, refuse_what_if, what_if_of
 from .image import warn_of
 from .layout import (
@@ -57,7 +57,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--seed", metavar="S", type=number(0, 1 << 64), help="the random layouts' seed (default: 0)"
     )
     many.add_argument(
-        "--jobs", metavar="J", type=number(1, 256), help="boots at the same time (default: one a processor)"
+        "--jobs", metavar="N", type=number(1, 256), help="boots at the same time (default: one a processor)"
     )
     parser.add_argument(
         "--counterexample", metavar="ID", help="boot the layouts that refute the claim, instead of one"
@@ -70,6 +70,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--record", metavar="FILE", help="keep what one boot left, to be compared again")
     add_json(parser, "what was compared, and all differences,")
     set_files(parser, reads=("image", "initrd", "xen", "qemu"), writes=("json", "record"))
+    add_examples(parser, "ptproof boot vmlinuz --dom0-mem 512M", "ptproof boot --random 3 --seed 1")
     parser.set_defaults(run=run)
 
 

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from ..arguments import add_json, add_limit, set_files
+from ..arguments import add_examples, add_json, add_limit, set_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,6 +37,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_limit(parser)
     add_json(parser, "the judgements")
     set_files(parser, reads=("files",))
+    add_examples(parser, "ptproof check-log xen.log", "ptproof check-log --quiet - < xen.log")
     parser.set_defaults(run=run)
 
 

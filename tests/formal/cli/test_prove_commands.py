@@ -401,12 +401,15 @@ def test_show(capsys: Capture) -> None:
         "  For all x, y: proved.",
         "",
         "Assumed:",
-        "  small: it is small. Needed: x = 255, y = 0 is a counterexample without it: it",
-        "    was seen that holds is False.",
+        "  small: it is small.",
         "",
         "Why:",
         "  It is proved from 2 lemmas, uncertified. The last step uses: helper holds. For",
         "  example, x = 0, y = 0: it was seen that holds is True.",
+        "",
+        "Why it is assumed:",
+        "  small: Needed: x = 255, y = 0 is a counterexample without it: it was seen that",
+        "    holds is False.",
         "",
         "More about it.",
         "",
@@ -421,6 +424,8 @@ def test_show(capsys: Capture) -> None:
     unreached = run(capsys, "show", "unreached")
     assert "That nothing reaches it is the solver's answer at once." in " ".join(unreached.out.split())
     assert "needless (Tiny) is proved" in run(capsys, "show", "tiny").out
+    needless = run(capsys, "show", "needless").lines
+    assert "  small: it is small. NOT NEEDED: the statement holds without it." in needless
     assert json.loads(run(capsys, "show", "proved", "--json", "-").out)["schema"] == "ptproof-run/1"
 
 
