@@ -117,7 +117,7 @@ def rule_of(found: Count) -> tuple[Version, dict[str, int] | None]:
 
     Where none does, today's, and numbers on which the two differ, as small a region as was met.
     """
-    versions = [each for each in VERSIONS if each.mode is found.mode]
+    versions = [each for each in VERSIONS if each.mode is found.mode and each.released]
     guards = [n < each.needed(v_start, found.tried_end) for each in versions]
     reading = compiled([found.goes_on, *guards], [v_start, vpt_start, n])
     agreeing = set(range(len(versions)))
