@@ -185,5 +185,5 @@ QUESTIONS: Final[Mapping[str, str]] = {
     "mini-os-exact": "Does Mini-OS take exactly the tables that its memory needs?",
     "mini-os-mapped": "Is a frame mapped before Mini-OS takes it for a table?",
     "arm64-early": "Does Linux for arm64 set aside exactly the pages of its first tables?",
-    "arm64-early-moved": "Is that enough for a moved image, with nothing added?",
+    "arm64-early-moved": "Are the pages that Linux for arm64 sets aside enough for a moved image, with nothing added?",
 }
