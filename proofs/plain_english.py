@@ -114,8 +114,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "netbsd-temporary": "The temporary tables that NetBSD makes on its way to its own lie in the memory that Xen has mapped for it.",
     "mini-os-exact": "Mini-OS takes exactly the page tables that its memory needs beyond those that Xen has given it.",
     "mini-os-mapped": "Mini-OS never takes a page for a table before that page is mapped.",
-    "arm64-early": "Linux for arm64 sets aside, in its image, exactly the pages that the image's first tables take.",
-    "arm64-early-moved": "What Linux for arm64 sets aside for its first tables is enough, wherever the image is moved before it starts.",
+    "arm64-early": "Linux for arm64 sets aside exactly the pages of its image that the image's first tables take.",
+    "arm64-early-moved": "The first tables that Linux for arm64 counts for an image where it is linked are enough wherever the image is moved, with none added. (Linux adds one at each level, and these are enough.)",
 }
 
 QUESTIONS: Final[Mapping[str, str]] = {
@@ -182,8 +182,8 @@ QUESTIONS: Final[Mapping[str, str]] = {
     "netbsd-least": "Does NetBSD find the least number of tables that passes its test?",
     "netbsd-exact": "Does NetBSD make exactly the last-level tables that it needs?",
     "netbsd-temporary": "Do NetBSD's temporary tables lie in mapped memory?",
-    "mini-os-exact": "Does Mini-OS take exactly the page tables that it needs?",
-    "mini-os-mapped": "Does Mini-OS map each page before it takes it for a table?",
-    "arm64-early": "Does Linux for arm64 set exactly the tables aside that its image needs?",
-    "arm64-early-moved": "Are these enough when the image is moved, with nothing added?",
+    "mini-os-exact": "Does Mini-OS take exactly the tables that its memory needs?",
+    "mini-os-mapped": "Is a frame mapped before Mini-OS takes it for a table?",
+    "arm64-early": "Does Linux for arm64 set aside exactly the pages of its first tables?",
+    "arm64-early-moved": "Are the pages that Linux for arm64 sets aside enough for a moved image, with nothing added?",
 }
