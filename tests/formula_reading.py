@@ -148,7 +148,7 @@ def _divided(lines: Lines, block: Block, above: Block | None, already: Word, lef
 
 
 def _step(left: Word, already: Word, bit: int, worth: int) -> tuple[Word, Word]:
-    onward, rest = taken(left, worth, already, bit)
+    onward, rest = taken(left, number(worth), already, number(1 << bit))
     return rest, onward
 
 

@@ -196,7 +196,7 @@ def bounds(  # noqa: PLR0911 - one for each operation
 
 
 def _most_left(term: Word) -> int | None:
-    """The most that `divided` leaves, if a term is that; a step of it takes a number away where that is there."""
+    """The most that `_long_division` leaves, if a term is that; a step of it takes a number away where that is there."""
     worths: list[int] = []
     while term.operation == "ite":
         condition, less, whole = term.arguments
@@ -211,16 +211,6 @@ def _most_left(term: Word) -> int | None:
     for worth in reversed(worths):
         most = max(min(most, worth - 1), most - worth)
     return most
-
-
-def divided(first: Word, by: int) -> tuple[Word, Word]:
-    """Quotient and remainder by a number, as at school, bit by bit: words have no division."""
-    quotient, left = number(0, first.width), first
-    for bit in reversed(range((bounds(first)[1] // by).bit_length())):
-        fits, worth = left >= by << bit, number(by << bit, first.width)
-        quotient = choose(fits, quotient + (1 << bit), quotient)
-        left = choose(fits, left - worth, left)
-    return quotient, left
 
 
 def _signed_bounds(term: Word) -> tuple[int, int]:
@@ -360,15 +350,26 @@ def _divided(operation: str, first: Word, second: Word, both: Integer) -> Value:
     by = int(second)
     if both.signed and (_signed_bounds(first)[0] < 0 or by >> (both.bits - 1)):
         raise NotUnderstood(f"{operation} of a number that may be negative")
-    if first.operation == "constant" and by:
-        value = int(first) // by if operation == "/" else int(first) % by
-        return Value(number(value, both.bits), both)
     if not by:
         raise NotUnderstood(f"{operation} by 0")
-    if by & (by - 1):
-        return Value(divided(first, by)[operation == "%"], both)
-    shift = by.bit_length() - 1
-    return Value(first >> shift if operation == "/" else first & (by - 1), both)
+    if first.operation == "constant":
+        value = int(first) // by if operation == "/" else int(first) % by
+        return Value(number(value, both.bits), both)
+    if not by & (by - 1):
+        shift = by.bit_length() - 1
+        return Value(first >> shift if operation == "/" else first & (by - 1), both)
+    quotient, left = _long_division(first, by)
+    return Value(quotient if operation == "/" else left, both)
+
+
+def _long_division(dividend: Word, by: int) -> tuple[Word, Word]:
+    """The quotient by a number, and what is left over: done as at school, bit by bit, since words have no division."""
+    quotient, left = number(0, dividend.width), dividend
+    for bit in reversed(range((_most(dividend) // by).bit_length())):
+        fits = left >= by << bit
+        quotient = choose(fits, quotient + (1 << bit), quotient)
+        left = choose(fits, left - (by << bit), left)
+    return quotient, left
 
 
 def chosen(condition: Truth, then: Value, otherwise: Value) -> Value:

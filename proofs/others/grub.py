@@ -139,7 +139,7 @@ def end_on_a_line() -> Lemma:
 def _over(
     name: str, meaning: str, statement: Statement, *uses: Use, generalise: tuple[Word, ...] = ()
 ) -> Lemma:
-    """A statement of what the rounds end with: what is known of every round, and then ``uses``."""
+    """A statement of what the rounds end with: what is known about every round, and then ``uses``."""
     always = end_on_a_line().at(), tables_bounded().at(end=region_end())
     return Lemma(
         name,

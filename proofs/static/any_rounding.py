@@ -51,7 +51,7 @@ def room(nr_pt_pages: Word) -> Assumption:
     return Assumption(
         "room",
         region.half_room(nr_pt_pages),
-        "going up from v_start one meets vpt_start and then the end of the stack within 2^63 - 2^50 bytes",
+        "counted upwards from v_start, vpt_start and then the end of the stack come within 2^63 - 2^50 bytes",
     )
 
 

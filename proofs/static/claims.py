@@ -116,10 +116,10 @@ def _settled(mode: PagingMode, before: int | None, title: str, beyond: Truth, st
 def raises_64() -> tuple[Part, ...]:
     """64-bit, T - S ≤ 506 TiB: n = n_3. T - S ≤ 2 GiB - 32 MiB: n = n_1. And three raises are needed somewhere.
 
-    From V(0); and n = n_3 from V(4), the "default 4", too.
+    From V(0); and n = n_3 also from V(4), the "default 4".
 
-    Within a half of the canonical addresses, 128 TiB, that is always so. Further up a fourth is needed: the
-    counterexample that dropping `within` lets in.
+    The bound always holds within one half of the canonical addresses, 128 TiB. Further up a fourth raise is needed:
+    that is the counterexample without `within`.
     """
     low, default = _low(), region.least_possible(X86_64)
     return (
@@ -203,7 +203,8 @@ def _one_raise(mode: PagingMode, title: str, start: int) -> Part:
 def static() -> tuple[Part, ...]:
     """For all S, T with room: n = n_5, six applications of the count, and no search.
 
-    Four are enough (raises-64) for every region within one half of the canonical addresses. See closed-form for three divisions.
+    Four are enough (raises-64) for every region within one half of the canonical addresses. closed-form needs three
+    divisions.
     """
     return tuple(_settled(mode, None, mode.title, ordinary()) for mode in BOTH)
 
@@ -212,10 +213,10 @@ def static() -> tuple[Part, ...]:
 def closed_form() -> tuple[Part, ...]:
     """For all S, T with room: n = F + 2u + ⌊u/256⌋ + ⌊u/131072⌋, and no search.
 
-    In pages and lines of 4 MiB, counted from ⌊S⌋ of 512 GiB, 64-bit: F = 5 - ⌊S/2M⌋ - ⌊S/1G⌋, b = ⌈(T + 516K)/4096⌉,
-    y = max(0, b + F - 1024), u = 131072 ⌊y/133955071⌋ + 256 ⌊r/261631⌋ + ⌈(r mod 261631)/1022⌉, r = y mod 133955071. A 32-bit guest has F =
-    7 - ⌊S/2M⌋ and divides by 133955583 and 1022; a mode with a level more divides once more. Sv48 and arm64 with pages of 4 KiB
-    are as 64-bit, Sv57 as five levels.
+    In pages and lines of 4 MiB, counted from ⌊S⌋ of 512 GiB, 64-bit: F = 5 - ⌊S/2M⌋ - ⌊S/1G⌋, b = ⌈(T +
+    516K)/4096⌉, y = max(0, b + F - 1024), u = 131072 ⌊y/133955071⌋ + 256 ⌊r/261631⌋ + ⌈(r mod 261631)/1022⌉, r = y
+    mod 133955071. A 32-bit guest has F = 7 - ⌊S/2M⌋ and divides by 133955583 and 1022. A mode with one level more
+    divides once more. Sv48 and arm64 with pages of 4 KiB are as 64-bit, Sv57 is as five levels.
     """
     return tuple(
         Part(

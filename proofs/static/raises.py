@@ -351,20 +351,6 @@ def raises_enough(mode: PagingMode, before: int | None = None, start: int = 0) -
     return len(chain(mode, first))
 
 
-def rising(of: Counted, steps: list[Word], bounds: list[int], bounded: Use) -> list[Use]:
-    """Counts of which each is what the one before needs: none falls, and the last is what it needs itself.
-
-    ``bounds`` are of their differences, as `chain` has them, the first one as ``bounded`` says.
-    """
-    uses = [bounded]
-    for index, bound in enumerate(bounds):
-        low, high = steps[index], steps[index + 1]
-        uses.append(of.grows.wherever(n=low, m=high))
-        uses.append(count_moves(of).wherever(n=low, m=high, frames=number(bound)))
-    size = len(bounds)
-    return [*uses, settles(of).at(n=steps[size - 1], m=steps[size], l=steps[size + 1])]
-
-
 @cache
 def static_is_exact(mode: PagingMode, before: int | None = None, start: int = 0) -> Lemma:
     """The static count, after as many raises as `chain` has bounds, is the n that the search stops at.
@@ -381,17 +367,21 @@ def static_is_exact(mode: PagingMode, before: int | None = None, start: int = 0)
     counts = (raised(mode, v_start, vpt_start, raises, start) for raises in range(len(bounds) + 1))
     steps = [number(start), *counts]
     # n_0 ≤ n_1 ≤ ..., each raise within its bound, the last but one small: so the last count is a fixed point.
-    bounded, *others = rising(xens(mode), steps, bounds, bounded)
-    upward = [bounded, region.count_at_least(mode).at(n=number(start)), *others]
+    rising: list[Use] = [bounded, region.count_at_least(mode).at(n=number(start))]
+    for index, bound in enumerate(bounds):
+        low, high = steps[index], steps[index + 1]
+        rising.append(region.count_grows(mode).wherever(n=low, m=high))
+        rising.append(count_moves(xens(mode)).wherever(n=low, m=high, frames=number(bound)))
+    rising.append(settles(xens(mode)).at(n=steps[-3], m=steps[-2], l=steps[-1]))
     # The search stops no higher than this fixed point, and each n_k is no higher than what it stops at.
-    upward.append(search.stops_least(mode).at(m=steps[-1], first=number(FIRST_TRIED)))
+    rising.append(search.stops_least(mode).at(m=steps[-1], first=number(FIRST_TRIED)))
     least = [region.count_at_least(mode).at()] if start else []
     below = [
         search.exact(mode).at(),
         *least,
         *(region.count_grows(mode).wherever(n=step, m=n) for step in steps[:-1]),
     ]
-    uses = [*below, *upward] if before is None else [*upward, *below]
+    uses = [*below, *rising] if before is None else [*rising, *below]
     last = steps[-1]
     return Lemma(
         f"static-is-exact[{mode.name}" + (f",{before:#x}" if before is not None else "") + f"{_from(start)}]",

@@ -6,7 +6,7 @@ from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from ..arguments import add_json, number, set_files
+from ..arguments import add_examples, add_json, number, set_files
 from ..what_if import add_what_if, what_if_of
 from .list_claims import add_names
 
@@ -31,7 +31,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="prove or refute claims",
         description="Decides claims: proves them from lemmas for all inputs, or refutes them by a layout that the "
         "frame machine confirms. One line a claim, the verdict first, in capitals when it isn't the expected "
-        "one; then the verdicts by family. On a terminal the lines stand under their family and are cut to the width. Certified means that certificates are on record, which certify has checked anew. "
+        "one; then the verdicts by family. On a terminal the lines stand under their family and are cut to the width. Certificates on record are looked up here, not checked: certify does that. "
         "The text has no times in it: the same claims give the same text. With what if, other claims are made: that such a count is "
         "exact, and what it saves and costs against Xen's.",
         allow_abbrev=False,
@@ -64,6 +64,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     add_what_if(parser)
     set_files(parser, writes=("json", "junit"))
+    add_examples(parser, "ptproof prove Layout", "ptproof prove exact least -v")
     parser.set_defaults(run=run)
 
 
@@ -85,7 +86,7 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-cache",
         action="store_true",
-        help="ask anew what was answered before (in CI, where CI is set in the environment, that is always so)",
+        help="ask again what was answered before (in CI, where CI is set in the environment, that is always so)",
     )
 
 
@@ -94,7 +95,7 @@ def proved(
 ) -> "tuple[ProofRun, Queries]":
     """Have the claims decided; gives the run and the files of the queries that stayed open.
 
-    How many answers are not of this run but of the cache is told on standard error.
+    Standard error says how many answers come from the cache.
     """
     import os
 
@@ -141,7 +142,7 @@ def _told(chosen: "tuple[Claim, ...]", arguments: argparse.Namespace) -> "tuple[
 
 
 def _print(claims: "Sequence[ToldClaim]") -> None:
-    """Print what is said of claims, whole; the verdict in colour: green, blue or, when it differs, red."""
+    """Print what is reported about claims, whole; the verdict in colour: green, blue or, when it differs, red."""
     from ...edge.colour import coloured
     from ...edge.outside import one_line, say
     from ...edge.terminal import fitted, width_of

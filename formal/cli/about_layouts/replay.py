@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from ..arguments import add_json, add_limit, add_version, number, set_files
+from ..arguments import add_examples, add_json, add_limit, add_version, number, set_files
 
 ONE_MORE = 1000
 """What each layout takes besides its pages, in pages that would take as much."""
@@ -39,6 +39,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_limit(parser)
     add_json(parser, "the layout and what the machine saw")
     set_files(parser, reads=("file",))
+    add_examples(
+        parser,
+        "ptproof replay layout.json",
+        "ptproof layout vmlinuz --dom0-mem 4G --json - | ptproof replay -",
+    )
     parser.set_defaults(run=run)
 
 

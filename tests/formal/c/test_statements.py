@@ -203,7 +203,7 @@ def same_type_for_both(left: Value, right: Value) -> tuple[Word, Word, values.In
 
 USUAL = values.usual
 CONVERTED = values.converted
-DIVIDED = values.divided
+DIVIDED = values._long_division
 EXTENDED = values._extended
 MERGED = state.merged
 CHOSEN = values.chosen
@@ -249,7 +249,7 @@ MUTANTS: dict[str, tuple[object, str, object]] = {
         lambda self, node, state: self.evaluate(node.named_children[0], state),
     ),
     "overflow is ignored": (values, "_check_overflow", lambda *_: None),
-    "a remainder for the quotient": (values, "divided", lambda first, by: DIVIDED(first, by)[::-1]),
+    "a remainder for the quotient": (values, "_long_division", lambda first, by: DIVIDED(first, by)[::-1]),
     "a remainder is thought to be small": (values, "_most_left", lambda _term: 1),
     "a shift may be too far": (values, "bounds", lambda _term, _depth=8: (0, 0)),
     "a type is always int": (types, "integer_named", lambda _words: values.INT),
