@@ -69,7 +69,7 @@ class Compared:
     differs: str = ""
 
 
-class _NotCompared(Exception):
+class NotCompared(Exception):
     """The message says why."""
 
 
@@ -82,7 +82,7 @@ def compared(source: Dom0Source) -> Compared:
         return Compared(why="what is compiled is run where Linux can confine it only")
     try:
         return _compared(source, compiler)
-    except _NotCompared as error:
+    except NotCompared as error:
         return Compared(why=str(error))
 
 
@@ -90,14 +90,14 @@ def _compared(source: Dom0Source, compiler: str) -> Compared:
     reading = _Reading(source)
     cases = list(reading.cases())
     if not cases:
-        raise _NotCompared("no layout was found on which the loop stops soon")
+        raise NotCompared("no layout was found on which the loop stops soon")
     with TemporaryDirectory(prefix="ptproof-") as folder:
         program = _program(source, reading, compiler, Path(folder))
         given = b"".join(struct.pack(f"<{len(case)}Q", *case) for case, _ in cases)
         ran = _run([str(program), str(len(cases))], Path(folder), given)
     size = len(reading.names) + 1
     if len(ran) != 8 * size * len(cases):
-        raise _NotCompared(f"what is compiled gave {len(ran)} bytes, expected {8 * size * len(cases)}")
+        raise NotCompared(f"what is compiled gave {len(ran)} bytes, expected {8 * size * len(cases)}")
     for index, (case, mine) in enumerate(cases):
         *theirs, came_through = struct.unpack_from(f"<{size}Q", ran, 8 * size * index)
         if not came_through:
@@ -123,7 +123,7 @@ class _Reading:
         self.source = source
         values = {name: each for name, each in source.values.items() if isinstance(each, Value)}
         if not values:
-            raise _NotCompared("nothing of the layout is understood")
+            raise NotCompared("nothing of the layout is understood")
         self.names = tuple(values)
         terms = [each.term for each in values.values()]
         self.loop = source.loop
@@ -145,7 +145,7 @@ class _Reading:
         """What is given hangs on the inputs alone."""
         inner = {id(each) for each in given}
         if any(id(each) in inner for each in inputs(given.values())):
-            raise _NotCompared("what the loop reads hangs on what it reads")
+            raise NotCompared("what the loop reads hangs on what it reads")
         return self.inputs
 
     def _loop_terms(self) -> list[Term]:
@@ -158,11 +158,11 @@ class _Reading:
                 value = part_[name]
                 if not isinstance(value, Value):
                     if part_ is loop.start or name in live(loop):
-                        raise _NotCompared(str(value))
+                        raise NotCompared(str(value))
                     value = Value(loop.state[name], Integer(64, signed=False))
                 found.append(value.term)
         if isinstance(loop.goes_on, Unknown):
-            raise _NotCompared(str(loop.goes_on))
+            raise NotCompared(str(loop.goes_on))
         return [*found, loop.goes_on]
 
     def cases(self) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
@@ -219,7 +219,7 @@ def _program(source: Dom0Source, reading: _Reading, compiler: str, folder: Path)
     (folder / "slice.c").write_text(slice_text(source, reading))
     (folder / "harness.c").write_text(_HARNESS)
     plain = _run([compiler, "-E", "-P", "-w", "-o", "-", "slice.c"], folder).decode("latin-1")
-    _vet(plain)
+    vet(plain)
     (folder / "slice.i").write_text(plain)
     sizes = [f"-DINPUTS={len(reading.inputs)}", f"-DOUTPUTS={len(reading.names) + 1}"]
     _run([compiler, "-O1", "-w", "-std=gnu11", *sizes, "-o", "program", "harness.c", "slice.i"], folder)
@@ -245,25 +245,25 @@ def _run(command: Sequence[str], folder: Path, given: bytes = b"") -> bytes:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise _NotCompared(f"{Path(command[0]).name} can't be run: {type(error).__name__}") from None
+        raise NotCompared(f"{Path(command[0]).name} can't be run: {type(error).__name__}") from None
     if done.returncode:
         said = next((line for line in done.stderr.decode("latin-1").splitlines() if "error" in line), "")
-        raise _NotCompared(f"{Path(command[0]).name} ended with {done.returncode}: {said[:100]}".rstrip(": "))
+        raise NotCompared(f"{Path(command[0]).name} ended with {done.returncode}: {said[:100]}".rstrip(": "))
     return done.stdout
 
 
-def _vet(text: str) -> None:
-    """Look at what is compiled: nothing but what this tool knows. Raises _NotCompared."""
+def vet(text: str) -> None:
+    """Look at what is compiled: nothing but what this tool knows. Raises NotCompared."""
     if len(text) > _LARGE or _FORBIDDEN.search(text):
-        raise _NotCompared("the compiler's preprocessor gives what isn't to be compiled")
+        raise NotCompared("the compiler's preprocessor gives what isn't to be compiled")
     plain, inner = without_typeof(text)
     calls = {"slice", *LEAVING, *QUIET, "__builtin_expect", "__builtin_constant_p"}
     for each in [parsed(plain), *(parsed(f"void f(void) {{ x = {one}; }}") for one in inner)]:
         for node in within(each):
             if node.has_error or node.is_missing or node.type not in _ALLOWED:
-                raise _NotCompared(f"the compiler sees {node.type.replace('_', ' ')} {text_of(node)[:60]}")
+                raise NotCompared(f"the compiler sees {node.type.replace('_', ' ')} {text_of(node)[:60]}")
             if node.type == "call_expression" and text_of(part(node, "function") or node) not in calls:
-                raise _NotCompared(f"the compiler sees a call: {text_of(node)[:60]}")
+                raise NotCompared(f"the compiler sees a call: {text_of(node)[:60]}")
 
 
 def slice_text(source: Dom0Source, reading: _Reading) -> str:
@@ -289,7 +289,7 @@ def slice_text(source: Dom0Source, reading: _Reading) -> str:
             structs.append(f"{size[1]} {{ char c[{24 if 'vga' in title else 1208}]; }};")
         elif question is not None:
             if questions.setdefault(question[1], index) != index:
-                raise _NotCompared(f"{question[1]}() is asked of several")
+                raise NotCompared(f"{question[1]}() is asked of several")
         else:
             _declare(places, title, source.types.get(title))
             settings.append(f"{title} = in[{index}];")
@@ -352,7 +352,7 @@ def _macros(source: Dom0Source, texts: Iterable[str]) -> list[str]:
         ):
             continue
         if macro.doubt is not None:
-            raise _NotCompared(f"macro {name}: {macro.doubt}")
+            raise NotCompared(f"macro {name}: {macro.doubt}")
         listed = ""
         if macro.parameters is not None:
             names = [
@@ -378,7 +378,7 @@ def _typedefs(source: Dom0Source, texts: Iterable[str]) -> Iterator[str]:
 def _declare(places: dict[str, _Place], title: str, of: CType | None) -> None:
     whole = _PATH.fullmatch(title)
     if whole is None or not isinstance(of, Integer | Pointer):
-        raise _NotCompared(f"{title} is read, which isn't declared for the compiler")
+        raise NotCompared(f"{title} is read, which isn't declared for the compiler")
     place = places.setdefault(whole[1], _Place())
     for arrow, member, index in _STEP.findall(whole[2]):
         if arrow == "->":
@@ -394,11 +394,11 @@ def _declare(places: dict[str, _Place], title: str, of: CType | None) -> None:
 def _declared(name: str, place: _Place, *, top: bool = False) -> Iterator[str]:
     start = "static " if top else ""
     if place.pointed and not top:
-        raise _NotCompared(f"{name} is a pointer within something")
+        raise NotCompared(f"{name} is a pointer within something")
     if place.elements:
         (of, *others) = place.elements.values()
         if place.members or any(each.of != others[0].of for each in others[1:]):
-            raise _NotCompared(f"{name} is an array of several sorts")
+            raise NotCompared(f"{name} is an array of several sorts")
         yield f"{start}{_type(of)} {name}[{max(place.elements) + 1}];"
     elif place.pointed:
         yield f"static {_type(place)} {name}_is; {_type(place, shared=name)} *{name} = (void *)&{name}_is;"
