@@ -1,9 +1,9 @@
 """Statements, executed over words: from a point of a function to another one, on all ways at once.
 
 At the first statement nothing is known: every variable is an input. Where ways meet again a value is a choice between
-them. A loop whose condition is a constant each time is executed; any other one becomes a `SourceLoop` if it is the loop that
-is wanted, else what it writes isn't known. ``return``, ``goto`` out of what is executed, and ``panic()`` leave: what is
-found then holds of the ways that come through.
+them. A loop whose condition is a constant each time, or depends on flags (a sort of guest), is executed; any other one
+becomes a `SourceLoop` if it is the loop that is wanted, else what it writes isn't known. ``return``, ``goto`` out of what
+is executed, and ``panic()`` leave: what is found then holds for the ways that come through.
 
 Source: ISO C11, 6.8.
 """
@@ -20,7 +20,7 @@ from .memory import Memory
 from .preprocessor import Source
 from .state import MEMORY, State, input_value, merged, rejoined, root_of
 from .types import Node, declared_name, parsed, part, text_of, within
-from .values import Any, CType, Integer, NotUnderstood, Pointer, Unknown, Value, converted
+from .values import BOOL, Any, CType, Integer, NotUnderstood, Pointer, Unknown, Value, converted
 
 DEEPEST_CALL: Final = 20
 """How deep in an expression a call may be so that it is followed."""
@@ -38,7 +38,7 @@ _OPENED: Final = (
     "while_statement",
     "do_statement",
 )
-"""Statements whose parts are looked at one by one, so that an error in one of them is told of that one."""
+"""Statements whose parts are looked at one by one, so that an error is reported for the part that has it."""
 
 
 @frozen(eq=False, kw_only=True)
@@ -388,7 +388,7 @@ class Executor(Evaluator):
         self.scopes.pop()
 
     def _rounds(self, node: Node, body: Node, state: State) -> bool:
-        """Execute a loop whose condition is a constant each time; False, and nothing done, where it isn't."""
+        """Execute a loop whose condition hangs on flags at most each time; False, and nothing done, where it doesn't."""
         condition = part(node, "condition")
         if condition is None:
             return False
@@ -402,9 +402,14 @@ class Executor(Evaluator):
             asked: Truth | Unknown = TRUE
             if turn or node.type != "do_statement":
                 asked = self.condition(condition, here)
-            if isinstance(asked, Unknown) or asked.operation != "constant":
+            if isinstance(asked, Unknown):
                 break
-            if not asked:
+            if asked.operation != "constant":
+                if any(each.width != BOOL.bits for each in inputs([asked])):
+                    break
+                out.append(here.fork(~asked))
+                here.path &= asked
+            elif not asked:
                 state.become(self._together([*out, here], self.where(node)))
                 return True
             onward = self._one_round(node, body, here, out)
@@ -553,6 +558,8 @@ class Executor(Evaluator):
         "comment": _nothing,
         ";": _nothing,
     }
+    KNOWN: ClassVar = frozenset(_EXECUTED)
+    """The sorts of syntax that are understood."""
 
 
 def live(loop: SourceLoop) -> tuple[str, ...]:

@@ -176,16 +176,41 @@ def bounds(  # noqa: PLR0911 - one for each operation
     if term.operation == "zero_extend":
         return inner[0]
     if term.operation == "ite":
-        return min(each[0] for each in inner), max(each[1] for each in inner)
+        left = _most_left(term)
+        return (
+            (0, left)
+            if left is not None
+            else (min(each[0] for each in inner), max(each[1] for each in inner))
+        )
     if term.operation == "bvand":
         return 0, min(each[1] for each in inner)
     if term.operation == "bvlshr" and words[1].operation == "constant":
         return inner[0][0] >> int(words[1]), inner[0][1] >> int(words[1])
     if term.operation == "bvadd" and inner[0][1] + inner[1][1] <= most:
         return inner[0][0] + inner[1][0], inner[0][1] + inner[1][1]
+    if term.operation == "bvsub" and inner[0][0] >= inner[1][1]:
+        return inner[0][0] - inner[1][1], inner[0][1] - inner[1][0]
     if term.operation == "bvmul" and inner[0][1] * inner[1][1] <= most:
         return inner[0][0] * inner[1][0], inner[0][1] * inner[1][1]
     return 0, most
+
+
+def _most_left(term: Word) -> int | None:
+    """The most that `_long_division` leaves, if a term is that; a step of it takes a number away where that is there."""
+    worths: list[int] = []
+    while term.operation == "ite":
+        condition, less, whole = term.arguments
+        worth = less.arguments[1] if less.operation == "bvsub" else whole
+        if worth.operation != "constant" or less is not whole - worth or condition is not (whole >= worth):
+            break
+        worths.append(int(worth))
+        term = whole
+    if not worths:
+        return None
+    most = bounds(term)[1]
+    for worth in reversed(worths):
+        most = max(min(most, worth - 1), most - worth)
+    return most
 
 
 def _signed_bounds(term: Word) -> tuple[int, int]:
@@ -325,13 +350,26 @@ def _divided(operation: str, first: Word, second: Word, both: Integer) -> Value:
     by = int(second)
     if both.signed and (_signed_bounds(first)[0] < 0 or by >> (both.bits - 1)):
         raise NotUnderstood(f"{operation} of a number that may be negative")
-    if first.operation == "constant" and by:
+    if not by:
+        raise NotUnderstood(f"{operation} by 0")
+    if first.operation == "constant":
         value = int(first) // by if operation == "/" else int(first) % by
         return Value(number(value, both.bits), both)
-    if not by or by & (by - 1):
-        raise NotUnderstood(f"{operation} by {by}, which is no power of two")
-    shift = by.bit_length() - 1
-    return Value(first >> shift if operation == "/" else first & (by - 1), both)
+    if not by & (by - 1):
+        shift = by.bit_length() - 1
+        return Value(first >> shift if operation == "/" else first & (by - 1), both)
+    quotient, left = _long_division(first, by)
+    return Value(quotient if operation == "/" else left, both)
+
+
+def _long_division(dividend: Word, by: int) -> tuple[Word, Word]:
+    """The quotient by a number, and what is left over: done as at school, bit by bit, since words have no division."""
+    quotient, left = number(0, dividend.width), dividend
+    for bit in reversed(range((_most(dividend) // by).bit_length())):
+        fits = left >= by << bit
+        quotient = choose(fits, quotient + (1 << bit), quotient)
+        left = choose(fits, left - (by << bit), left)
+    return quotient, left
 
 
 def chosen(condition: Truth, then: Value, otherwise: Value) -> Value:
