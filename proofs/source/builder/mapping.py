@@ -91,12 +91,11 @@ def pieces(source: Dom0Source, mode: PagingMode) -> Iterator[Made]:
 
 @frozen(eq=False)
 class Found:
-    """The loop, where it stands among the builder's statements, and the slice that begins with the first table's address."""
+    """The loop, and the slice before it, which ``begins`` where the first table's address is set."""
 
     loop: SourceLoop
     slice: Slice
-    nodes: Sequence[Node]
-    place: int
+    begins: str
 
     def of_round(self, name: str) -> Word:
         """A variable at the end of a round. Raises NotRead."""
@@ -167,7 +166,7 @@ def mapping_loop(source: Dom0Source, mode: PagingMode) -> Found:
         raise NotRead(read.memory.vague)
     if isinstance(read.goes_on, Unknown):
         raise NotRead(read.goes_on)
-    return Found(read, found, nodes, loop)
+    return Found(read, found, f"{source.path}:{nodes[begin].start_point[0] + 1}")
 
 
 def _sets(node: Node, name: str) -> bool:
@@ -516,7 +515,7 @@ def _start(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
     found = mapping_loop(source, mode)
 
     def over(variable: str) -> Word:
-        return renamed(found.at_start(variable), _NAMES, found.slice.where)
+        return renamed(found.at_start(variable), _NAMES, found.begins)
 
     first = (alloc_spfn << PAGE_SHIFT) + first_table(v_start, vpt_start, vinitrd_start, initrd_len)
     root = first if mode.bits == 64 else root_frame << PAGE_SHIFT
@@ -530,7 +529,7 @@ def _start(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
         **{CURSORS[level]: number(0) for level in LEVELS},
     }
     pairs = [(variable, over(variable), wanted) for variable, wanted in ours.items()]
-    return _at_once(name, says, mode, found.slice.where, pairs, {"direct-map": ASSUMED["direct-map"]})
+    return _at_once(name, says, mode, found.begins, pairs, {"direct-map": ASSUMED["direct-map"]})
 
 
 def _guard(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
