@@ -101,6 +101,7 @@ NOT_UNDERSTOOD: dict[str, Edit] = {
         r"l1tab\+\+;(?=\s*page =)",
         "l1tab++; *(unsigned long *)d->next = 1;",
     ),
+    "a store of half an entry": (BUILDER, r"l1tab\+\+;(?=\s*page =)", "*(unsigned int *)l1tab = 5; l1tab++;"),
     "a switch": (BUILDER, r"mfn = initrd_mfn\+\+;", "switch ( pfn ) { default: mfn = 0; }"),
     "a way out": (BUILDER, r"mfn = initrd_mfn\+\+;", "{ mfn = initrd_mfn++; if ( mfn == 7 ) goto out; }"),
 }
