@@ -78,6 +78,11 @@ EDITED: dict[str, tuple[str, PagingMode, Edit]] = {
         X86_64,
         (BUILDER, r"mfn = initrd_mfn\+\+;", "mfn = initrd_mfn--;"),
     ),
+    "the page after": (
+        "mapping-entries",
+        X86_64,
+        (BUILDER, r"\*l1tab = l1e_from_pfn\(mfn, ", "*l1tab = l1e_from_pfn(mfn + 1, "),
+    ),
     "an L1 called an L2": (
         "mapping-types",
         X86_64,
