@@ -36,7 +36,7 @@ from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps
 from ...formal.words.word import WIDTH, Truth, Word, number, word
 from ..shared import arithmetic, region, search
 from ..shared.region import n, terms, v_start, vpt_start
-from . import dividing, raises
+from . import dividing
 from .dividing import gain, more, pages, total
 
 b, first, u, w = word("b"), word("first"), word("u"), word("w")
@@ -314,7 +314,7 @@ def ends_in_a_line(mode: PagingMode, rounding_shift: int, limit: int) -> Lemma:
                 end_in_lines(lines, shift).at(length=length),
                 above_start(lines).at(ahead=v_start - low, pages=without + n),
                 tables_at_line(mode, rounding_shift).at(more=last),
-                raises.same_tables(mode).at(near=end, far=at_line),
+                region.same_tables(mode).at(near=end, far=at_line),
             ),
             generalise=terms(
                 tables(mode, v_start, end),
