@@ -190,7 +190,8 @@ class Evaluator:
         whole = self.place(base, state)
         if whole is None:
             behind = _behind(self.evaluate(base, state))
-            return Place(None, None, address=behind.address, member=f".{name}") if arrow else None
+            of = behind.of.members.get(name) if isinstance(behind.of, Record) else None
+            return Place(None, of, address=behind.address, member=f".{name}") if arrow else None
         of, address, within_it = whole.of, whole.address, whole.member
         if arrow:
             if self.memory is not None:
@@ -227,9 +228,10 @@ class Evaluator:
         """The value in a place."""
         if place.key is not None:
             return state.read(place.key, place.of, self.where(node))
-        if self.memory is None or place.address is None or place.member:
+        wide = place.of == ULONG if place.member else True
+        if self.memory is None or place.address is None or not wide:
             return self.unknown(node, f"memory is read: {text_of(node)[:60]}")
-        return self.memory.load(self.where(node), text_of(node), place.address)
+        return self.memory.load(self.where(node), text_of(node), place.address, place.member)
 
     def stirred(self, state: State, why: Unknown) -> None:
         """Memory was written, it isn't known where."""
@@ -258,7 +260,9 @@ class Evaluator:
             assert isinstance(found.of, Integer | Pointer)
             value = converted(value, found.of)
         root = root_of(found.key)
-        if found.shared or (isinstance(value, Unknown) and isinstance(found.of, Record)):
+        if found.shared and "->" in found.key:
+            pass  # memory is read anew
+        elif found.shared or (isinstance(value, Unknown) and isinstance(found.of, Record)):
             state.spoil(
                 root, self.unknown(target, f"{text_of(target)[:60]} is written, with all that overlaps it")
             )
@@ -535,7 +539,7 @@ class Evaluator:
         if function.type != "identifier":
             self.evaluate(function, state)
         why = self.unknown(node, f"what {name[:40]}() does, and gives")
-        self._given_away(arguments, state, why)
+        self.given_away(arguments, state, why)
         self.stirred(state, why)
         return why
 
@@ -547,7 +551,7 @@ class Evaluator:
         """The values of arguments."""
         return [self.evaluate(each, state) for each in arguments]
 
-    def _given_away(self, arguments: Iterable[Node], state: State, why: Unknown) -> None:
+    def given_away(self, arguments: Iterable[Node], state: State, why: Unknown) -> None:
         """A call may write what it is given the address of."""
         for each in arguments:
             for inner in within(each):
