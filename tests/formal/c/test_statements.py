@@ -19,6 +19,11 @@ from ptproof.formal.words.word import Word, compiled, word
 UNDERSTOOD = (
     "x = a + b; y = a - b;",
     "x = a * 3; y = a / 8 + b % 16;",
+    "x = a / 3; y = a % 1000003;",
+    "x = u / 7 + c % 10; y = (b + 131071) / 133955071;",
+    "x = (t ? 6 : 4) + 1; y = 3 < (t ? 1 : 5) ? a : b;",
+    "for ( unsigned int n = 0; n < (t ? 1 : 3); n++ ) { if ( a == n ) break; x += a; } y = x;",
+    "unsigned int n = t ? 2 : 3; while ( n-- ) x = x * 3 + b; y = n;",
     "x = i; y = u;",
     "x = s; y = c;",
     "x = -1; y = -1U;",
@@ -129,7 +134,6 @@ NOT_UNDERSTOOD = (
     "x = a << b;",
     "x = a >> 64;",
     "x = a / b;",
-    "x = a / 3;",
     "x = a % 0;",
     "x = i / 2;",
     "x = 5.0;",
@@ -203,6 +207,7 @@ EXTENDED = values._extended
 MERGED = state.merged
 CHOSEN = values.chosen
 TRUTH = values.truth_of
+DIVIDED = values._long_division
 COMPARE_TO_ONE = lambda value: value.term == 1  # noqa: E731
 
 MUTANTS: dict[str, tuple[object, str, object]] = {
@@ -242,6 +247,21 @@ MUTANTS: dict[str, tuple[object, str, object]] = {
         expressions.Evaluator._EVALUATED,
         "unary_expression",
         lambda self, node, state: self.evaluate(node.named_children[0], state),
+    ),
+    "a division forgets what is left": (
+        values,
+        "_long_division",
+        lambda over, by: (DIVIDED(over, by)[0], over),
+    ),
+    "a division is one off": (values, "_long_division", lambda over, by: (DIVIDED(over, by)[0] + 1, over)),
+    "a choice takes its first number": (
+        values,
+        "_of_choice",
+        lambda operation, left, right: (
+            None
+            if left.term.operation != "ite" or right.term.operation != "constant"
+            else values.combined(operation, Value(left.term.arguments[1], left.type), right)
+        ),
     ),
     "overflow is ignored": (values, "_check_overflow", lambda *_: None),
     "a shift may be too far": (values, "bounds", lambda _term, _depth=8: (0, 0)),
