@@ -14,7 +14,6 @@ Nothing of this is in Xen; it is offered in place of its search. ``proofs.static
 Words have no division. Here it is done as at school, bit by bit: compiled from C, ``/`` does the same.
 """
 
-import re
 from functools import reduce
 from operator import add
 
@@ -56,6 +55,11 @@ class Lines:
         """How many pages each line leaves at least: less a table of each level that may begin with it."""
         return (1 << self.pages) - sum(1 << each for each in self.tables) - len(self.blocks)
 
+    @property
+    def shifts(self) -> tuple[int, ...]:
+        """log2 of how many tables a line takes of each level, negative where a table maps several; the widest first."""
+        return (*(-each for each in reversed(self.blocks)), *reversed(self.tables))
+
     def gains(self) -> tuple[Block, ...]:
         """What the blocks gain, from the single line upwards."""
         found = [Block(0, (1 << self.pages) - sum(1 << each for each in self.tables))]
@@ -89,42 +93,20 @@ def lines_of(mode: PagingMode, rounding_shift: int) -> Lines:
     return lines
 
 
+def shifted(value: Word, by: int) -> Word:
+    """``value`` times 2**by, rounded down where ``by`` is negative."""
+    return value << by if by >= 0 else value >> -by
+
+
 def tables_more(lines: Lines, more: Word) -> Word:
     """How many tables ``more`` lines take besides those of the first line."""
-    wide = [more >> each for each in reversed(lines.blocks)]
-    return reduce(add, [*wide, *(more << each for each in reversed(lines.tables))])
+    return reduce(add, (shifted(more, each) for each in lines.shifts))
 
 
-def gain(lines: Lines, more: Word) -> Word:
-    """How many pages ``more`` lines have besides their tables."""
-    multiples = [all_ones(more, length) << low for low, length in runs_of_ones(lines.least_gain)]
-    return reduce(add, [*multiples, *(without_tables(more, each) for each in lines.blocks)])
-
-
-def runs_of_ones(factor: int) -> tuple[tuple[int, int], ...]:
-    """Where ones stand in a row in a factor, and how many: so that a multiple is a sum of few adders.
-
-    >>> runs_of_ones(0b1101)
-    ((0, 1), (2, 2))
-    """
-    digits = f"{factor:b}"[::-1]
-    return tuple((each.start(), len(each.group())) for each in re.finditer("1+", digits))
-
-
-def all_ones(value: Word, length: int) -> Word:
-    """``value`` times 2**length - 1."""
-    return (value << length) - value
-
-
-def without_tables(more: Word, block: int) -> Word:
-    """One page for each of so many lines, but for those that begin with a table more."""
-    return more - (more >> block)
-
-
-def taken(left: Word, worth: int, already: Word, lines: int) -> tuple[Word, Word]:
-    """One bit of a quotient: 2**lines lines more, where their ``worth`` is left, and what is left then."""
+def taken(left: Word, worth: Word, already: Word, step: Word) -> tuple[Word, Word]:
+    """One bit of a quotient: ``step`` lines more, where their ``worth`` is left, and what is left then."""
     fits = left >= worth
-    return choose(fits, already + (1 << lines), already), choose(fits, left - worth, left)
+    return choose(fits, already + step, already), choose(fits, left - worth, left)
 
 
 def bits_of_quotient(lines: Lines, index: int) -> int:
@@ -148,7 +130,7 @@ def lines_that_leave(lines: Lines, pages: Word) -> Word:
     """The least u with gain(u) >= pages: a quotient for each block, the widest first, and the last one rounded up."""
     more, left = number(0), pages
     for bit, worth in worths(lines):
-        more, left = taken(left, worth, more, bit)
+        more, left = taken(left, number(worth), more, number(1 << bit))
     return more + choose(left > 0, number(1), number(0))
 
 

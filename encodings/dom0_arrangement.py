@@ -19,7 +19,7 @@ from ..formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
 from ..formal.layouts.what_if import WhatIf
 from ..formal.words.word import Word, compiled, word
 from .concrete import least_count
-from .dom0_count import FIRST_TRIED, tables
+from .dom0_count import FIRST_TRIED, tables, tables_for
 from .dom0_layout import PADDING, ROUNDING_SHIFT, stack_end, v_end
 from .spans import round_up
 
@@ -202,9 +202,12 @@ def _counting(
 ) -> tuple[Callable[..., tuple[int, ...]], Callable[..., tuple[int, ...]]]:
     """f(S, V(n)) as a function of S, T and n, and V(n) as one of T and n, on integers."""
     v_start, vpt_start, tried = word("v_start"), word("vpt_start"), word("tried")
-    end = v_end(vpt_start, tried) if what_if is None else _changed_end(vpt_start, tried, what_if)
-    needed = compiled([tables(mode, v_start, end)], [v_start, vpt_start, tried])
-    return needed, compiled([end], [vpt_start, tried])
+    if what_if is None:
+        end, needed = v_end(vpt_start, tried), tables_for(mode, v_start, vpt_start, tried)
+    else:
+        end = _changed_end(vpt_start, tried, what_if)
+        needed = tables(mode, v_start, end)
+    return compiled([needed], [v_start, vpt_start, tried]), compiled([end], [vpt_start, tried])
 
 
 def _changed_end(vpt_start: Word, nr_pt_pages: Word, what_if: WhatIf) -> Word:

@@ -1,10 +1,13 @@
 """The count as text to paste: in C for Xen's source, or in Python; closed, by raises, or as the search.
 
-The figures are those of `closed_form`; `tests/encodings/test_formula_text.py` compiles what is printed here. In C a word is an
+The figures are those of `closed_form`; `tests/encodings/test_formula_text.py` reads back what is printed here, proves it equal to
+the encodings, and compiles it. In C a word is an
 ``unsigned long`` of 64 bits, and PAGE_SHIFT, PAGE_SIZE and DIV_ROUND_UP are the tree's. The region's end is ⌈E + padding⌉,
 E being where the boot stack ends: that is what Xen's two steps come to, as long as the padding is no more than the rounding.
 """
 
+from collections.abc import Iterator
+from textwrap import wrap
 from typing import Final
 
 from ..formal.edge.errors import InputError
@@ -13,6 +16,7 @@ from .closed_form import Lines, as_needed, lines_of
 from .dom0_count import FIRST_TRIED
 from .dom0_layout import PADDING, ROUNDING_SHIFT
 
+COLUMNS: Final = 80
 RAISES: Final = 5
 """So many raises are enough for every region that has room: the claim ``static``."""
 
@@ -57,12 +61,18 @@ def written(
     else:
         body = _counted(mode, shift, padding, 0 if style == "raises" else first, style, language)
     if language == "c":
-        return "\n".join(["/*", *(f" * {each}".rstrip() for each in note), " */", *body]) + "\n"
-    return "\n".join([*(f"# {each}".rstrip() for each in note), *body]) + "\n"
+        return "\n".join(["/*", *_comment(" * ", note), " */", *body]) + "\n"
+    return "\n".join([*_comment("# ", note), *body]) + "\n"
+
+
+def _comment(before: str, note: list[str]) -> Iterator[str]:
+    """The note in lines of a terminal's width, as sources have them."""
+    for each in note:
+        yield from (f"{before}{line}".rstrip() for line in wrap(each, COLUMNS - len(before)) or [""])
 
 
 def _note(mode: PagingMode, rounding: int, padding: int, style: str, *, xens: bool, first: int) -> list[str]:
-    """What is proved of the text, and under which assumption."""
+    """What is proved about the text, and under which assumption."""
     known = {
         "closed": "closed-form: this is what the search from 2 finds, for all words v_start and vpt_start.",
         "raises": "static: this is what the search from 2 finds, for all words v_start and vpt_start.",
@@ -89,7 +99,7 @@ def _note(mode: PagingMode, rounding: int, padding: int, style: str, *, xens: bo
         f"The region ends at a multiple of {rounding:#x}, {padding:#x} above the boot stack's page at least.",
         "",
         *proved,
-        "Assumed: going up from v_start one meets vpt_start and then the region's end, not around the address space.",
+        "Assumed: counted upwards from v_start, vpt_start comes before the region's end, within one turn of the address space.",
     ]
 
 
@@ -166,6 +176,11 @@ def _closed_in_python(mode: PagingMode, shift: int, padding: int, lines: Lines) 
     return [*text, f"    lines += -(-left // {blocks[-1][0]})", f"    return {total}"]
 
 
+def _one_a_line(total: str) -> list[str]:
+    """A sum with each of what is added in a line of its own."""
+    return f"            {total}".replace(" + ", "\n            + ").splitlines()
+
+
 def _counted(mode: PagingMode, shift: int, padding: int, first: int, style: str, language: str) -> list[str]:
     """From the count ``first``: the search, or a fixed number of counts in a row."""
     levels = [
@@ -174,7 +189,6 @@ def _counted(mode: PagingMode, shift: int, padding: int, first: int, style: str,
     ]
     total, line = " + ".join(levels), (1 << shift) - 1
     if language == "c":
-        end = f"(vpt_start + (n + 1) * PAGE_SIZE + {padding:#x}UL + {line:#x}UL) & ~{line:#x}UL"
         head = [
             "static unsigned long __init nr_pt_pages(unsigned long v_start,",
             "                                        unsigned long vpt_start)",
@@ -182,9 +196,15 @@ def _counted(mode: PagingMode, shift: int, padding: int, first: int, style: str,
             f"    unsigned long n = {first}, end, needed;",
             *(["    unsigned int i;"] if style == "raises" else []),
             "",
-            "#define NR(s) ((((end + ((1UL << (s)) - 1)) & -(1UL << (s))) - (v_start & -(1UL << (s)))) >> (s))",
+            "#define NR(s) \\",
+            "    ((((end + ((1UL << (s)) - 1)) & -(1UL << (s))) \\",
+            "      - (v_start & -(1UL << (s)))) >> (s))",
         ]
-        count = [f"        end = {end};", f"        needed = {total};"]
+        count = [
+            f"        end = vpt_start + (n + 1) * PAGE_SIZE + {padding:#x}UL;",
+            f"        end = (end + {line:#x}UL) & ~{line:#x}UL;",
+            f"        needed = {total};",
+        ]
         if style == "raises":
             loop = [f"    for ( i = 0; i <= {RAISES}; i++ )", "    {", *count, "        n = needed;", "    }"]
         else:
@@ -199,9 +219,11 @@ def _counted(mode: PagingMode, shift: int, padding: int, first: int, style: str,
         return [*head, *loop, "#undef NR", "", "    return n;", "}"]
     page = 1 << mode.page_shift
     calls = total.replace("NR(", "blocks(end, ")
+    needed = f"        needed = {calls}"
     count = [
-        f"        end = (vpt_start + (n + 1) * {page} + {padding:#x} + {line:#x}) & ~{line:#x}",
-        f"        needed = {calls}",
+        f"        end = vpt_start + (n + 1) * {page} + {padding:#x}",
+        f"        end = (end + {line:#x}) & ~{line:#x}",
+        *([needed] if len(needed) <= COLUMNS else ["        needed = (", *_one_a_line(calls), "        )"]),
     ]
     head = [
         "def nr_pt_pages(v_start: int, vpt_start: int) -> int:",

@@ -27,7 +27,10 @@ DIRECTORIES_AMD64: Final = 4
 DIRECTORIES_PAE: Final = 6
 """What PAE takes besides: one L3, four L2, one L2's shadow."""
 ABOVE_TABLES: Final = (3 + 1 + 1 + 1) * PAGE_SIZE
-"""What amd64 maps above the tables: a stack of three pages, a spare directory, Xen's shared page, one to clear others with."""
+"""What a domU of amd64 maps above the tables: a stack of three pages, a spare directory, Xen's shared page, one to clear others with.
+
+A dom0 maps 384 KiB of ISA memory besides.
+"""
 
 
 def first_pae(size: Word) -> Word:

@@ -19,6 +19,7 @@ from unittest.mock import patch
 from attrs import evolve
 from ptproof.formal.certify.certificate import uncertified
 from ptproof.formal.cli.command_line import Argument, Command, commands
+from ptproof.formal.cli.commands import GROUPS, name_of
 from ptproof.formal.cli.main import command_line, main
 from ptproof.formal.edge.exit_status import Status
 from ptproof.formal.layouts.notation import number
@@ -91,6 +92,7 @@ claim says what does not hold.
 def commands_page() -> str:
     """docs/commands.md."""
     found = commands(command_line())
+    known = {each.name: each for each in found}
     lines = [
         "# The command line",
         "",
@@ -100,7 +102,11 @@ def commands_page() -> str:
         "",
         "| command | what it does |",
         "|---|---|",
-        *(f"| [`{each.name}`](#{each.name}) | {_plain(each.help)} |" for each in found),
+        *(
+            line
+            for title, modules in GROUPS.items()
+            for line in (f"| *{title}* | |", *(_row(known[name_of(module)]) for module in modules))
+        ),
         "",
         "## Exit statuses",
         "",
@@ -118,7 +124,12 @@ def commands_page() -> str:
             lines += ["", f"{group.capitalize()}:", ""]
             for argument in described:
                 lines += folded(_item(argument), "  ") if argument.group == group else []
+        lines += ["", "Examples:", "", "```text", *each.examples, "```"]
     return "\n".join(lines) + "\n"
+
+
+def _row(command: Command) -> str:
+    return f"| [`{command.name}`](#{command.name}) | {_plain(command.help)} |"
 
 
 def _usage(command: Command) -> str:

@@ -515,4 +515,32 @@ MUTANTS: Final[tuple[tuple[str, str, str, str, str], ...]] = (
         "return xens",
         "netbsd-temporary",
     ),
+    (
+        "mini-os-takes-no-first-l2",
+        "encodings/mini_os.py",
+        "return choose(at & ((1 << shift) - 1) == 0, number(1), number(0))",
+        "return choose(at & ((1 << shift) - 1) == 1 << 21, number(1), number(0))",
+        "mini-os-exact",
+    ),
+    (
+        "mini-os-tables-as-large-as-what-they-map",
+        "encodings/mini_os.py",
+        "return first + (l3 + l2 + l1) * PAGE_SIZE",
+        "return first + (l3 + l2 + l1) * (1 << 21)",
+        "mini-os-mapped",
+    ),
+    (
+        "arm64-end-is-a-byte-of-the-image",
+        "encodings/arm64.py",
+        "return ((end - 1) >> shift) - (start >> shift) + 1",
+        "return (end >> shift) - (start >> shift) + 1",
+        "arm64-early",
+    ),
+    (
+        "arm64-one-more-only-at-the-root",
+        "encodings/arm64.py",
+        "return (number(1), *(span_entries(start, end, level.shift) + extra for level in below))",
+        "return (number(1 + extra), *(span_entries(start, end, level.shift) for level in below))",
+        "arm64-early-moved",
+    ),
 )

@@ -9,10 +9,10 @@ Source: TREE.md, "The generic proof"; the thread's proposals; CLOSED_FORM.md.
 import re
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from attrs import field, frozen
+from attrs import frozen
 from ptproof.formal.c.tree_files import Tree, opened
 from ptproof.formal.source.check_tree import TreeCheck, check_tree
 
@@ -56,7 +56,7 @@ class TreeChange:
 
     name: str
     verdict: str
-    edits: tuple[Edit, ...] = field(converter=tuple)
+    edits: Sequence[Edit]
 
     def __call__(self, text: str) -> str:
         """The text, changed."""

@@ -267,7 +267,7 @@ class Evaluator:
         return value
 
     def _stored(self, target: Node, place: Place, value: Any, why: Unknown, state: State) -> None:
-        """Memory is written: where it is known, what is read from it is read anew all the same."""
+        """Memory is written: where it is known, what is read from it is read again all the same."""
         if self.memory is None or place.address is None:
             self.stirred(state, why)
             return

@@ -1,9 +1,9 @@
 """Statements, executed over words: from a point of a function to another one, on all ways at once.
 
 At the first statement nothing is known: every variable is an input. Where ways meet again a value is a choice between
-them. A loop whose condition is a constant each time, or hangs on flags (a sort of guest), is executed; any other one becomes a
-`SourceLoop` if it is the loop that is wanted, else what it writes isn't known. ``return``, ``goto`` out of what is executed, and ``panic()`` leave: what is
-found then holds of the ways that come through.
+them. A loop whose condition is a constant each time, or depends on flags (a sort of guest), is executed; any other one
+becomes a `SourceLoop` if it is the loop that is wanted, else what it writes isn't known. ``return``, ``goto`` out of what
+is executed, and ``panic()`` leave: what is found then holds for the ways that come through.
 
 Source: ISO C11, 6.8.
 """
@@ -38,7 +38,7 @@ _OPENED: Final = (
     "while_statement",
     "do_statement",
 )
-"""Statements whose parts are looked at one by one, so that an error in one of them is told of that one."""
+"""Statements whose parts are looked at one by one, so that an error is reported for the part that has it."""
 
 
 @frozen(eq=False, kw_only=True)

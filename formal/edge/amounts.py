@@ -1,4 +1,4 @@
-"""Numbers of bytes, for people."""
+"""Numbers of bytes."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ _UNITS: Final = (
 
 
 def amount(size: int) -> str:
-    """A number of bytes for people: exact where it is a round one, else with two decimals.
+    """A number of bytes for readers: exact where it is a round one, else with two decimals.
 
     >>> amount(20480), amount(0x1E3D0000)
     ('20 KiB', '483.81 MiB')

@@ -10,6 +10,7 @@ USUAL: Final = 80
 NARROWEST: Final = 20
 COMMAND: Final = "ptproof "
 _QUOTED: Final = re.compile(r"'[^']*'")
+_COLUMN: Final = re.compile(r"(?<=\S) {2,}(?=\S)")
 _HELD: Final = "\N{NO-BREAK SPACE}"
 
 
@@ -38,12 +39,15 @@ def cut(text: str, width: int) -> str:
 
 
 def fitted(text: str, width: int) -> list[str]:
-    r"""The text in lines of the width at most, broken at spaces, but not about a " = "; further lines are indented by two more.
+    r"""The text in lines of the width at most, broken at spaces, but not about a " = ".
 
-    A command can still be pasted: its lines end in a backslash, and no word of it is broken.
+    Further lines are indented by two more, or as the column is that they go on. A command can still be pasted: its lines end
+    in a backslash, and no word of it is broken.
 
     >>> fitted("  tables: four of them", 14)
     ['  tables: four', '    of them']
+    >>> fitted("refuted  it is not so, as was expected", 24)
+    ['refuted  it is not so,', '         as was expected']
     >>> fitted("ptproof show exact", 14)
     ['ptproof show \\', '  exact']
     """
@@ -51,6 +55,8 @@ def fitted(text: str, width: int) -> list[str]:
         return [text]
     margin = text[: len(text) - len(text.lstrip())][: width // 2]
     command = text.lstrip().startswith(COMMAND)
+    columns = [found.end() for found in _COLUMN.finditer(text[: width // 2])]
+    hanging = columns[-1] if columns and not command else len(margin) + 2
     held = (
         _QUOTED.sub(lambda found: found[0].replace(" ", _HELD), text)
         if command
@@ -60,7 +66,7 @@ def fitted(text: str, width: int) -> list[str]:
         held.strip(),
         width - 2 if command else width,
         initial_indent=margin,
-        subsequent_indent=f"{margin}  ",
+        subsequent_indent=" " * hanging,
         break_on_hyphens=False,
         break_long_words=not command,
     )

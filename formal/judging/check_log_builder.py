@@ -22,8 +22,8 @@ from .check_log_findings import Finding, differs, note
 def builder(boot: Boot, rule: CountRule | None, allowed: Allowance | None = None) -> Iterator[Finding]:
     """How many of the frames the builder of an older Xen took, and where the others lie.
 
-    Nothing is said of today's, which takes them all, nor of a layout that no builder makes. What ``allowed`` has no
-    room for isn't built, and that is said.
+    Nothing is said about today's, which takes them all, nor of a layout that no builder makes. What ``allowed`` has no
+    room for isn't built, and the output says so.
 
     Raises:
         MachineDisagreesError: the machine takes another number of frames than the rule says.
@@ -37,11 +37,9 @@ def builder(boot: Boot, rule: CountRule | None, allowed: Allowance | None = None
     allowed = allowed or Allowance(BUILD_LIMIT)
     needed = work(layout)
     if needed > allowed.left:
-        takes = (
-            f"the frame machine has {allowed.left} pages left of what it executes, and this takes {needed}"
-        )
+        takes = f"the frame machine may execute {allowed.left} more pages, and this takes {needed}"
         yield note(
-            boot, "page_tables", f"what the builder takes isn't told: {takes}{allowed.raised_by(needed)}"
+            boot, "page_tables", f"what the builder takes wasn't checked: {takes}{allowed.raised_by(needed)}"
         )
         return
     allowed.take(needed)

@@ -54,7 +54,7 @@ class ShortCase:
 
 
 def number(value: int) -> str:
-    """A word's value for people: a count in decimal, an address or a size in hexadecimal."""
+    """A word's value for readers: a count in decimal, an address or a size in hexadecimal."""
     return str(value) if value < HEXADECIMAL_FROM else hex(value)
 
 

@@ -1,7 +1,7 @@
 """Arranging dom0's segments by moving a cursor: the frame machine's way from options to a layout.
 
 Nothing is calculated that can be done by moving: the region's end is found by stepping, and the tables
-that it needs are those which a walk over the region comes to. So agreement with the formulas
+that it needs are those which a walk over the region reaches. So agreement with the formulas
 of ``ptproof.encodings``, which are not imported here, means something.
 
 Facts: DOMAIN.md sections 2 to 4; ``dom0_construct()`` in Xen's ``xen/arch/x86/pv/dom0_build.c`` (4.22).
@@ -132,7 +132,7 @@ def _end(stack_end: int, what_if: WhatIf | None) -> int:
 def touched(mode: PagingMode, start: int, end: int) -> int:
     """How many table frames a walk over the addresses [start, end) comes to.
 
-    A level with a fixed number of tables has these wherever the walk goes; what the walk comes to beyond
+    A level with a fixed number of tables has these wherever the walk goes; what the walk reaches beyond
     them, as a 32-bit guest's does above 4 GiB, is counted, too.
 
     Raises:

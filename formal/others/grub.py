@@ -72,7 +72,7 @@ class Loaded:
 
     @property
     def sentence(self) -> str:
-        """What was seen, for people."""
+        """What was seen."""
         beside = f"{len(self.relocators)} of them for a page beside the region"
         return f"GRUB sets {self.tables} tables aside, {beside}, which ends at {self.end:#x}"
 

@@ -260,7 +260,7 @@ def as_dict(picture: Picture) -> dict[str, Any]:
 
 
 def ends(picture: Picture) -> str:
-    """How the region comes to its end, in one sentence."""
+    """How the region ends, in one sentence."""
     left = picture.size - picture.stack_end
     end = picture.address(picture.size)
     if left < 0:

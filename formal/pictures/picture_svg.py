@@ -31,7 +31,7 @@ _STEP: Final = 5
 _APART: Final = 8
 """Segments whose middles are closer share a label."""
 _MOST_MARKED: Final = 4
-"""How many runs of frames that are left over, or stray, are told of beside the bar."""
+"""How many runs of left-over or stray frames get a label beside the bar."""
 
 
 @frozen
@@ -128,7 +128,7 @@ def _bar(drawing: _Drawing, picture: Picture, scale: _Scale, title: str, *, ende
     """A window of the region; an ``ended`` one shows where the end comes from."""
     drawing.y += 34
     drawing.parts.append(label(LEFT, drawing.y, title, 13, class_="head"))
-    # What the next magnifier shows anyway is not told twice.
+    # What the next magnifier shows gets no label here.
     shown = [
         each
         for each in _within(picture, scale)
@@ -363,7 +363,7 @@ def _run(picture: Picture, scale: _Scale, run: Run, y: float) -> Iterator[str]:
 
 
 def _marked(drawing: _Drawing, picture: Picture, scale: _Scale) -> None:
-    """What is left over, or stray, told below the frames."""
+    """Labels for what is left over, or stray, below the frames."""
     marked: list[tuple[int, int, str]] = []
     for run in picture.runs:
         if marked and marked[-1][1] + 1 == run.first and marked[-1][2] == run.state:

@@ -149,8 +149,12 @@ def _marks(picture: Picture, window: range, width: int) -> str:
     if end < width:
         line[start : end + 1] = ["[", *"=" * (end - start - 1), "]"]
     told = f" {amount(picture.padding)} "
-    if all(each == " " for each in line[end + 1 : end + 1 + len(told)]) and end + len(told) < width:
-        line[end + 1 : end + 1 + len(told)] = told
+    # Behind the bracket, or before it where there is no room behind.
+    for place in (end + 1, start - len(told)):
+        room = line[place : place + len(told)]
+        if place > 0 and place + len(told) <= width and all(each == " " for each in room):
+            line[place : place + len(told)] = told
+            break
     return "".join(line).rstrip()
 
 

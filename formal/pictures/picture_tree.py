@@ -149,7 +149,7 @@ def _left_over(picture: Picture, slot: _Slot, middle: float, y: float) -> list[s
 
 
 def _elided(picture: Picture, slot: _Slot, middle: float, y: float) -> list[str]:
-    """How many there are between, and what is to be known of them."""
+    """How many there are between, and what is to be known about them."""
     stray = set(picture.report.stray_tables) if picture.report else set()
     wanted = set(slot.frames)
     maps = any(

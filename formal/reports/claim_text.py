@@ -1,6 +1,6 @@
-"""A claim and its verdict, told to be read from the top like a letter: ``ptproof show`` and ``counterexample``.
+"""A claim and its verdict, to be read from the top: ``ptproof show`` and ``counterexample``.
 
-A letter says first what came of the claim, then what the claim is and whose sentence it decides, then how it is
+A letter says first the outcome of the claim, then what the claim is and whose sentence it decides, then how it is
 known. Lines are no wider than a terminal's 80 columns, but for what would be broken by that: commands, arrangements.
 """
 
@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Final
+
+from attrs import evolve
 
 from ..images.layout_options import command_of
 from ..layouts.arrangement import arrangement
@@ -38,7 +40,7 @@ _MOST_USED: Final = 3
 
 
 def first_screen(decision: Decision, entry: Entry, queries: Queries) -> Iterator[str]:
-    """What a claim says, what came of it, what is assumed and why, and its parts: what fits a screen.
+    """What a claim says, the outcome, what is assumed and why, and its parts: what fits a screen.
 
     ``entry`` is the claim's in the document of what holds.
     """
@@ -51,7 +53,7 @@ def first_screen(decision: Decision, entry: Entry, queries: Queries) -> Iterator
     statement, *more = claim.statement.split("\n\n")
     yield from _wrapped(" ".join(statement.split()), 2)
     yield ""
-    assumed = list(told_assumptions(entry))
+    assumed = list(told_assumptions(_without_needs(entry)))
     yield "Assumed:" if assumed else "Nothing is assumed."
     for each in assumed:
         yield from _wrapped(each, 2, hanging=2)
@@ -68,6 +70,20 @@ def first_screen(decision: Decision, entry: Entry, queries: Queries) -> Iterator
         for said in _parts(decision):
             yield from _wrapped(said, 2, hanging=2)
     yield ""
+    yield from _below_why(claim, entry, more)
+    lemmas = lemmas_of(lemma for each in decision.parts for lemma in proving(each))
+    below = f"the {counted(len(lemmas), 'lemma')} that it rests on" if lemmas else "each part by itself"
+    yield f"'ptproof show {claim.id} --lemmas' has {below}."
+
+
+def _below_why(claim: Claim, entry: Entry, more: Sequence[str]) -> Iterator[str]:
+    """What each assumption is needed for, the statement's other paragraphs, the sentence, and the letters."""
+    needs = dict.fromkeys(f"{each.name}: {each.why}" for each in entry.assumptions if each.why)
+    if needs:
+        yield "Why it is assumed:"
+        for need in needs:
+            yield from _wrapped(need, 2, hanging=2)
+        yield ""
     for paragraph in more:
         yield from _wrapped(" ".join(paragraph.split()))
         yield ""
@@ -75,9 +91,6 @@ def first_screen(decision: Decision, entry: Entry, queries: Queries) -> Iterator
     used = legend(claim.statement.replace("room", ""))  # that is among what is assumed
     if used:
         yield from _wrapped(f"({used})")
-    lemmas = lemmas_of(lemma for each in decision.parts for lemma in proving(each))
-    below = f"the {counted(len(lemmas), 'lemma')} that it rests on" if lemmas else "each part by itself"
-    yield f"'ptproof show {claim.id} --lemmas' has {below}."
 
 
 def letter(
@@ -109,6 +122,12 @@ def letter(
             f"{number_of_it}{each.part.name}. {word_of(each.verdict).capitalize()}, {expected}."
         )
         yield from _part_lines(each, results, queries, told)
+
+
+def _without_needs(entry: Entry) -> Entry:
+    """The entry without what each assumption is needed for; that one isn't needed stays."""
+    assumed = (evolve(each, why=each.why if "NOT NEEDED" in each.why else "") for each in entry.assumptions)
+    return evolve(entry, assumptions=tuple(assumed))
 
 
 def _title(decision: Decision) -> Iterator[str]:
@@ -320,7 +339,7 @@ def _proof(lemma: Lemma, *, refuted: bool) -> str:
 def _lemma_lines(
     lemma: Lemma, results: Mapping[Lemma, LemmaResult], told: set[int], spaces: int
 ) -> Iterator[str]:
-    """A lemma, and below it those that it uses; what was told before is only named."""
+    """A lemma, and below it those that it uses; one that was printed before is only named."""
     if id(lemma) in told:
         yield f"{' ' * spaces}{lemma.name}: see above"
         return

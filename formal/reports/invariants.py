@@ -268,8 +268,9 @@ def _answer(entry: Entry) -> str:
 
 
 _READING: Final = (
-    "S, T and V are v_start, vpt_start and v_end; n is nr_pt_pages; f counts the tables of a region: see the "
-    "glossary. 'ptproof show ID' lists the lemmas of a proof, 'ptproof counterexample ID' shows the layout that refutes a claim."
+    "S, T and V are v_start, vpt_start and v_end; n is nr_pt_pages; f counts the tables of a region: see the glossary. An "
+    "answer holds under the assumptions named after 'given', which the claim explains. 'ptproof show ID --lemmas' lists the "
+    "lemmas of a proof, 'ptproof counterexample ID' shows the layout that refutes a claim."
 )
 
 
@@ -300,7 +301,7 @@ def _paragraphs(entry: Entry) -> Iterator[tuple[str, list[str]]]:
             ],
         )
     if entry.cure:
-        yield "True instead", [entry.cure]
+        yield "What makes it true", [entry.cure]
     if entry.places:
         yield "Belongs to", list(entry.places)
 

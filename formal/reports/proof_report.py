@@ -1,7 +1,7 @@
-"""What a run of the prover found, as text for people and as data for programs.
+"""What a run of the prover found, as text and as data for programs.
 
 The same run gives the same text and the same data, byte for byte: no times, which differ from run to run. Work
-is told in the solver's own unit, which does not. Counts are those of verdicts, never of what was planned.
+is given in the solver's own unit, which does not. Counts are those of verdicts, never of what was planned.
 
 The data are of the schema ``ptproof-run/1``. Values of words are hexadecimal text there.
 """
@@ -206,7 +206,7 @@ def proving(decision: PartDecision) -> tuple[Lemma, ...]:
 
 def grade(lemmas: Iterable[Lemma]) -> str:
     """Whether a certificate is on record of every obligation of these lemmas: that is looked up, not checked."""
-    return "uncertified" if any(map(uncertified, lemmas)) else "certified"
+    return "uncertified" if any(map(uncertified, lemmas)) else "certificates on record"
 
 
 def _families(run: ProofRun) -> Iterator[str]:
@@ -252,13 +252,12 @@ def _work(run: ProofRun) -> Iterator[str]:
     proved = [each for each in run.lemmas if each.discharged]
     obligations = counted(sum(each.obligations for each in proved), "obligation")
     lacking = sum(len(uncertified(each.lemma)) for each in proved)
-    recorded = f"{lacking} of them without" if lacking else "each with"
-    grade = f", {recorded} a certificate on record" if proved else ""
-    yield f"{counted(len(proved), 'lemma')} proved by {obligations}{grade}"
+    certified = f", {lacking} not certified" if lacking else ", all certified" if proved else ""
+    yield f"{counted(len(proved), 'lemma')}, {obligations}{certified}"
     spent = [each.spent for each in run.lemmas]
     if run.solvers != (Z3,):
         yield from _agreement(run)
-    yield f"Z3 {version_of(Z3)} spent {sum(spent):,} of its units of work (rlimit), at most {max(spent, default=0):,} on a lemma"
+    yield f"Z3 {version_of(Z3)}: {sum(spent):,} units of work (rlimit), at most {max(spent, default=0):,} for a lemma"
 
 
 def _agreement(run: ProofRun) -> Iterator[str]:

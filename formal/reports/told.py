@@ -2,7 +2,7 @@
 
 What is kept is known by all that it depends on: every file of the packages that claims and tool are made of, Python,
 the solvers with the modules that ask them, the claims that were chosen and the time that a solver had. A claim from
-anywhere else is decided anew each time, and so is one that stayed open or on which anything disagreed. What was kept is told
+anywhere else is decided again each time, and so is one that stayed open or on which anything disagreed. What was kept is told
 as kept. As with answers, a forged entry would be believed: in CI none is read.
 """
 
@@ -36,7 +36,7 @@ _lines = deep_iterable(instance_of(str), instance_of(list))
 
 @frozen(kw_only=True)
 class ToldClaim:
-    """What is said of a claim: its lines, how loud its verdict is, and whether that is the expected one.
+    """What is reported about a claim: its lines, how loud its verdict is, and whether that is the expected one.
 
     Where there is little room: its ``family`` for a heading, the ``word`` of its verdict, its ``id`` and its ``case``.
     """

@@ -1,4 +1,4 @@
-"""What was found in a tree of sources, as text for people, as plain data for JSON, and as SARIF for code hosts.
+"""What was found in a tree of sources, as text, as plain data for JSON, and as SARIF for code hosts.
 
 The schema of the JSON is ``ptproof-tree/1``. Facts: SARIF 2.1.0, OASIS standard, for what a result is made of.
 """
@@ -53,7 +53,7 @@ def _found(found: TreeCheck) -> Iterator[str]:
         yield f"nothing else is asked: {source.function}() maps no page"
     yield _second(found.second)
     for where, name in source.later:
-        yield f"no part of the layout: {where} sets {name} when the guest has been told"
+        yield f"not part of the layout: {where} sets {name} after the guest was told"
 
 
 def _second(second: Compared) -> str:
@@ -116,13 +116,13 @@ def summary(found: TreeCheck) -> str:
     if all(each is not None for each in equal):
         other = sum(not each.proved for each in found.builder)
         beside = f", but for {counted(other, 'piece')} of what the builder does beside" if other else ""
-        return f"all that is proved of these encodings holds of this tree{beside}"
+        return f"everything proved about these encodings holds for this tree{beside}"
     refuted = sum(each.refuted for each in found.properties)
     open_ = sum(not each.proved and not each.refuted for each in found.properties)
     proved = sum(each.proved for each in found.properties)
     if found.properties:
-        return f"of the code that differs: {proved} proved, {refuted} refuted, {open_} open"
-    return "nothing is proved of what isn't understood, or differs"
+        return f"in the code that differs: {proved} proved, {refuted} refuted, {open_} open"
+    return "nothing is proved about code that isn't understood, or differs"
 
 
 def unlike(found: TreeCheck) -> tuple[list[str], Status]:

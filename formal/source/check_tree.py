@@ -1,4 +1,4 @@
-"""Has what a tree is asked decided: whether its count and its layout are the encodings', and if not, what holds of them."""
+"""Has what a tree is asked decided: whether its count and its layout are the encodings', and if not, what holds for them."""
 
 from collections.abc import Callable, Iterable
 from typing import Final

@@ -108,7 +108,7 @@ class Dom0Source:
     """What a tree says of the layout.
 
     ``values`` are those of `LAYOUT` at the end, over inputs and the words of ``loop``. ``leaves`` are conditions under which
-    it doesn't come to an end (by ``panic()``, say); ``later`` has assignments after the part that is executed; ``notes`` what
+    it doesn't end (by ``panic()``, say); ``later`` has assignments after the part that is executed; ``notes`` what
     was guessed; ``mode`` the variables that say whether the guest is a 32-bit one. ``builder`` is the function, of whose
     block ``statements`` lay out. ``types`` are those of its variables, and of inputs.
     """
@@ -188,7 +188,7 @@ def _executed(tree: Tree, file: File, function: Node, statements: Sequence[Node]
         state = executor.run_all(statements)
     except RecursionError:
         raise InputError(
-            f"{source.path}: expected C that people write, found nesting too deep to be read"
+            f"{source.path}: expected ordinary C, found nesting that is too deep to read"
         ) from None
     vague = state.vague
     if len(executor.loops) > 1:

@@ -21,7 +21,7 @@ GROUP = "ptproof.source_questions"
 class Piece:
     """Something of the source that is decided: what it ``says``, for one sort of guest, and ``where`` it stands.
 
-    ``asked`` is the statement, or why none can be made. ``same_as`` names the encoding that it is held against; empty for a
+    ``asked`` is the statement, or why none can be made. ``same_as`` names the encoding that it is compared with; empty for a
     property. ``today`` tells whether that is of today's Xen. ``assumes`` is what is taken for granted of the source, by name: what functions do that aren't read.
     """
 

@@ -39,7 +39,7 @@ class _NoMemory:
 
 @frozen
 class AsItIs:
-    """What came of it: what Xen said, why it had to be refused if it had, and what differs from that."""
+    """The outcome: what Xen said, why it had to be refused if it had, and what differs from that."""
 
     text: str
     seconds: float

@@ -139,7 +139,7 @@ def end_on_a_line() -> Lemma:
 def _over(
     name: str, meaning: str, statement: Statement, *uses: Use, generalise: tuple[Word, ...] = ()
 ) -> Lemma:
-    """A statement of what the rounds end with: what is known of every round, and then ``uses``."""
+    """A statement of what the rounds end with: what is known about every round, and then ``uses``."""
     always = end_on_a_line().at(), tables_bounded().at(end=region_end())
     return Lemma(
         name,
@@ -181,7 +181,7 @@ def rises() -> Lemma:
         "grub-rises",
         f"n(p) ≤ {MOST:#x}, and a round that goes on has n(p) > p",
         Statement(
-            assumptions=(Assumption("room", room, "T + 4096 p ≤ 2^64 - 8 MiB"),),
+            assumptions=(Assumption("no-wrap", room, "T + 4096 p ≤ 2^64 - 8 MiB"),),
             goal=(needed() <= MOST) & (~goes_on | (needed() > pages)),
         ),
         Steps(

@@ -9,7 +9,7 @@ from functools import cache
 
 from ...encodings import netbsd
 from ...encodings.dom0_layout import padded_end
-from ...encodings.spans import spanned
+from ...encodings.spans import round_down, round_up, spanned
 from ...formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, X86_64
 from ...formal.logic.theorem import Assumption, Induction, Lemma, Run, Statement, Steps
 from ...formal.words.word import TRUE, Truth, Word, number, word
@@ -60,7 +60,9 @@ def in_room(of: Word = count) -> Truth:
 
 def room() -> Assumption:
     """The assumption that nothing comes to 2^64."""
-    return Assumption("room", in_room(), "what the tables reach, and what is mapped, ends 2 MiB below 2^64")
+    return Assumption(
+        "no-wrap", in_room(), "what the tables reach, and what is mapped, ends 2 MiB below 2^64"
+    )
 
 
 @cache
@@ -101,6 +103,10 @@ def end_above_text() -> Lemma:
             assumptions=(Assumption("room", in_room(), "there is room"),),
             goal=(text <= text + size) & (text + size <= end()) & (end() <= number(-TABLE)),
         ),
+        Steps(
+            uses=(region.pages_fit((1 << 64) - TABLE).at(d=text + size, n=number(0), m=count + directories),),
+            generalise=(end(),),
+        ),
     )
 
 
@@ -111,6 +117,32 @@ def _spans(of: Word) -> Word:
     return spanned(text, of, netbsd.TABLE_SHIFT)
 
 
+def within() -> tuple[Assumption, ...]:
+    """The assumptions that x lies between text and the reach of n tables, and neither comes to 2^64."""
+    return (
+        Assumption("room", count <= (number(-1) - base) >> netbsd.TABLE_SHIFT, "the reach is below 2^64"),
+        Assumption(
+            "within",
+            (text <= at) & (at <= netbsd.reach(base, count)) & (at <= number(-TABLE)),
+            "K ≤ x ≤ B + 2 MiB · n, 2 MiB below 2^64",
+        ),
+    )
+
+
+@cache
+def rounded_within() -> Lemma:
+    """Text and x rounded outwards stay between B and the reach of n tables."""
+    up, down = round_up(at, netbsd.TABLE_SHIFT), round_down(text, netbsd.TABLE_SHIFT)
+    return Lemma(
+        "netbsd-rounded-within",
+        "B ≤ K ≤ x ≤ B + 2 MiB · n ⇒ B ≤ ⌊K⌋ ≤ ⌈x⌉ ≤ B + 2 MiB · n",
+        Statement(
+            assumptions=(at_base(), *within()),
+            goal=(base <= down) & (down <= up) & (up <= netbsd.reach(base, count)),
+        ),
+    )
+
+
 @cache
 def reached() -> Lemma:
     """What lies between text and the reach of n tables takes n at most."""
@@ -118,18 +150,12 @@ def reached() -> Lemma:
         "netbsd-reached",
         "B ≤ K ≤ x ≤ B + 2 MiB · n ⇒ N(K, x) ≤ n",
         Statement(
-            assumptions=(
-                at_base(),
-                Assumption(
-                    "room", count <= (number(-1) - base) >> netbsd.TABLE_SHIFT, "the reach is below 2^64"
-                ),
-                Assumption(
-                    "within",
-                    (text <= at) & (at <= netbsd.reach(base, count)) & (at <= number(-TABLE)),
-                    "K ≤ x ≤ B + 2 MiB · n, 2 MiB below 2^64",
-                ),
-            ),
+            assumptions=(at_base(), *within()),
             goal=_spans(at) <= count,
+        ),
+        Steps(
+            uses=(rounded_within().at(),),
+            generalise=(round_up(at, netbsd.TABLE_SHIFT), round_down(text, netbsd.TABLE_SHIFT)),
         ),
     )
 

@@ -1,7 +1,7 @@
 """Lemmas about rounding and spans: what every other family rests on.
 
 Each is small enough for a solver to settle at 64 bits in about a second. The names say the subject first
-and then what holds of it; a figure in brackets is the parameter. Nothing here knows of Xen.
+and then what holds for it; a figure in brackets is the parameter. Nothing here knows of Xen.
 """
 
 from collections.abc import Callable
@@ -15,6 +15,9 @@ low, near, far = word("low"), word("near"), word("far")
 a, b, c, d = word("a"), word("b"), word("c"), word("d")
 
 most = word("most")
+
+NO_STEPS = Steps()
+"""A proof by the solver alone."""
 
 SUM_LIMIT = 1 << 62
 """Below this, sums of two do not wrap, with room to spare for sums of sums."""
@@ -38,7 +41,9 @@ def short(shift: int) -> Assumption:
     return Assumption("short", far - low <= span_limit(shift), "not around the whole address space")
 
 
-def same(name: str, meaning: str, of: Callable[[Word], Word], one: Word, other: Word) -> Lemma:
+def same(
+    name: str, meaning: str, of: Callable[[Word], Word], one: Word, other: Word, proof: Steps = NO_STEPS
+) -> Lemma:
     """Of the same comes the same: what is lost where ``of`` both is generalised. The caller keeps the lemma."""
     return Lemma(
         name,
@@ -46,6 +51,7 @@ def same(name: str, meaning: str, of: Callable[[Word], Word], one: Word, other: 
         Statement(
             assumptions=(Assumption("equal", one == other, "they are equal"),), goal=of(one) == of(other)
         ),
+        proof,
     )
 
 
@@ -96,6 +102,18 @@ def spanned_grows(shift: int) -> Lemma:
         (in_order(low, near, far),),
         shift,
         spanned(low, near, shift) <= spanned(low, far, shift),
+    )
+
+
+@cache
+def same_spanned(shift: int) -> Lemma:
+    """Ranges that end at the same place touch as many blocks."""
+    return same(
+        f"same-spanned[{shift}]",
+        "near = far ⇒ N(low, near) = N(low, far)",
+        lambda end: spanned(low, end, shift),
+        near,
+        far,
     )
 
 

@@ -59,8 +59,8 @@ def room(mode: PagingMode, nr_pt_pages: Word) -> Assumption:
     return Assumption(
         "room",
         has_room(mode, nr_pt_pages),
-        "going up from v_start one meets vpt_start and then the region's end, and the region is "
-        f"2^{short_of_all} bytes short of the whole address space at least",
+        "counted upwards from v_start, vpt_start comes before the region's end, and the region is at least "
+        f"2^{short_of_all} bytes smaller than the address space",
     )
 
 
@@ -211,15 +211,16 @@ def summed(
         if level.fixed is None
     ]
     for index in range(1, len(levels)):
-        before = _total(raises[:index])
-        uses.append(
+        before, here_so_far = _total(raises[:index]), sums[0][index - 1]
+        level, raise_ = least[index], raises[index]
+        uses += [
             arithmetic.sums_grow().wherever(
-                a=sums[1][index - 1],
-                b=sums[0][index - 1] + before,
-                c=most[index],
-                d=least[index] + raises[index],
-            )
-        )
+                a=sums[1][index - 1], b=here_so_far + before, c=most[index], d=level + raise_
+            ),
+            arithmetic.sums_move().at(
+                e=here_so_far + before, a=here_so_far, b=before, f=level + raise_, c=level, d=raise_
+            ),
+        ]
     return Lemma(
         name,
         meaning,
@@ -227,7 +228,9 @@ def summed(
             assumptions=(
                 arithmetic.in_order(v_start, near, far),
                 Assumption(
-                    "short", far - v_start <= region_limit(mode), "the region does not come full circle"
+                    "short",
+                    far - v_start <= region_limit(mode),
+                    "the region does not wrap around the whole address space",
                 ),
                 *assumptions,
             ),
@@ -276,15 +279,35 @@ def count_bounded(mode: PagingMode) -> Lemma:
 
 
 @cache
+def same_tables(mode: PagingMode) -> Lemma:
+    """Regions that end at the same place take the same tables: level by level."""
+    spans = [each for end in (near, far) for each in tables_by_level(mode, v_start, end)]
+    return arithmetic.same(
+        f"same-tables[{mode.name}]",
+        "near = far ⇒ f(S, near) = f(S, far)",
+        lambda end: tables(mode, v_start, end),
+        near,
+        far,
+        Steps(
+            uses=[arithmetic.same_spanned(shift).at(low=v_start) for shift in spanned_shifts(mode)],
+            generalise=terms(*spans),
+        ),
+    )
+
+
+@cache
 def count_as_padded(mode: PagingMode) -> Lemma:
     """f(S, V(n)) may be computed from the closed form of V(n)."""
+    ends = v_end(vpt_start, n), padded_end(vpt_start, n)
+    counts = [tables(mode, v_start, each) for each in ends]
     return Lemma(
         f"count-as-padded[{mode.name}]",
         "f(S, V(n)) = f(S, ⌈E + 512 KiB⌉)",
-        Statement(
-            goal=tables_for(mode, v_start, vpt_start, n) == tables(mode, v_start, padded_end(vpt_start, n))
+        Statement(goal=counts[0] == counts[1]),
+        Steps(
+            uses=(v_end_closed().at(), same_tables(mode).at(near=ends[0], far=ends[1])),
+            generalise=(*counts, *ends),
         ),
-        Steps(uses=(v_end_closed().at(),), generalise=(v_end(vpt_start, n), padded_end(vpt_start, n))),
     )
 
 

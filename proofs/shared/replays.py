@@ -1,7 +1,7 @@
 """How the frame machine judges a case: the layouts that it is given, and what is asked of it.
 
 Only the machine is asked here: the layout is arranged, the tables are built and the region is walked by it
-alone, and what it finds is held against the figures of the model, which disagree at most once.
+alone, and what it finds is compared with the figures of the model, which disagree at most once.
 """
 
 from collections.abc import Callable, Mapping

@@ -8,6 +8,7 @@ is the least such n.
 from functools import cache, partial
 
 from ...encodings.dom0_count import FIRST_TRIED, search, tables_for
+from ...encodings.dom0_layout import v_end
 from ...formal.layouts.paging import PagingMode
 from ...formal.logic.theorem import Assumption, Induction, Lemma, Run, Statement, Steps
 from ...formal.words.word import Word, number, word
@@ -62,10 +63,25 @@ def stops_exactly(mode: PagingMode) -> Lemma:
 
 
 @cache
+def same_end() -> Lemma:
+    """Equal counts set aside end the region at the same place."""
+    return arithmetic.same("same-end", "n = m ⇒ V(n) = V(m)", partial(v_end, vpt_start), n, m)
+
+
+@cache
 def same_count(mode: PagingMode) -> Lemma:
     """Equal counts set aside need equally many tables: what is lost when f(S, V(n)) is generalised."""
+    ends = v_end(vpt_start, n), v_end(vpt_start, m)
     return arithmetic.same(
-        f"same-count[{mode.name}]", "n = m ⇒ f(S, V(n)) = f(S, V(m))", partial(needed, mode), n, m
+        f"same-count[{mode.name}]",
+        "n = m ⇒ f(S, V(n)) = f(S, V(m))",
+        partial(needed, mode),
+        n,
+        m,
+        Steps(
+            uses=(same_end().at(), region.same_tables(mode).at(near=ends[0], far=ends[1])),
+            generalise=(needed(mode, n), needed(mode, m), *ends),
+        ),
     )
 
 

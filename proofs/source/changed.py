@@ -1,4 +1,4 @@
-"""What is proved of a count that was changed, with no lemma written for the change.
+"""What is proved about a count that was changed, with no lemma written for the change.
 
 Notation of DOMAIN.md section 1; V(n) is where the tree's own code ends the region, and E(n) the address in it that V
 hangs on (the stack's end, say). The proof cuts the code at its own variables: V is E and a gap; the gap is small and falls no

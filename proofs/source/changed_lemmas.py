@@ -17,6 +17,7 @@ from ...formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
 from ...formal.logic.theorem import Assumption, Induction, Lemma, Loop, Run, Statement, Steps, Use
 from ...formal.words.word import (
     TRUE,
+    Term,
     Truth,
     Word,
     compiled,
@@ -178,9 +179,7 @@ class Generic:
 
     def room(self, count: Word) -> Assumption:
         """The stack ends within 2^63 - 2^50 bytes of S, and the region isn't empty."""
-        meaning = (
-            "going up from v_start one meets vpt_start and then the end of the stack within 2^63 - 2^50 bytes"
-        )
+        meaning = "counted upwards from v_start, vpt_start and then the end of the stack come within 2^63 - 2^50 bytes"
         if self.above == 0:
             meaning += ", and one frame at least is set aside"
         condition = self._some(count) & region.half_room(count)
@@ -620,7 +619,7 @@ class Generic:
         )
 
     def stops(self) -> Lemma:
-        """It comes to an end, whatever S and T; where that may not be, in a half of the canonical addresses."""
+        """It ends, whatever S and T; where it may not, in a half of the canonical addresses."""
         if self.cut is not None and not self._always_rises():
             return self._stops_within()
         end, step = self.count.v_end, self.count.step
@@ -649,6 +648,6 @@ class Generic:
         )
 
 
-def has(words: Iterable[Word], wanted: Word) -> bool:
+def has(words: Iterable[Term], wanted: Word) -> bool:
     """Whether a word is among some."""
     return any(each is wanted for each in words)

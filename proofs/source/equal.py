@@ -48,7 +48,7 @@ ROUND: Final = (
 
 
 def count_pieces(found: Count) -> Iterator[Piece]:
-    """The pieces of the count, each held against the encoding: today's, or the version's whose rule it is."""
+    """The pieces of the count, each compared with the encoding: today's, or the version's whose rule it is."""
     if not found.searched:
         why = Unknown(
             found.where, "the count isn't searched for: there is no loop to hold against the encoding's"
@@ -261,7 +261,7 @@ SEGMENTS: Final[tuple[tuple[str, str, str], ...]] = (
 
 
 def layout_pieces(source: Dom0Source, mode: PagingMode) -> Iterator[Piece]:
-    """Each segment, held against the encoding in every choice; by the generation that the start of the tables is of."""
+    """Each segment, compared with the encoding in every choice; by the generation that the start of the tables is of."""
     names = {str(each.value) for each in inputs(_terms(source, mode).values())}
     choices = [
         Choice(mapped=mapped, inside=inside, shim=shim)

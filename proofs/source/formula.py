@@ -279,7 +279,7 @@ class Formula:
                     self._as_rounded().at(near=ended),
                     self._closed().at(near=cut),
                     self._same_sum().at(),
-                    raises.same_tables(self.mode).wherever(near=round_up(ended, leaf), far=self.end.at(n)),
+                    region.same_tables(self.mode).wherever(near=round_up(ended, leaf), far=self.end.at(n)),
                     arithmetic.same(
                         f"same-rounded[{self._tag}]",
                         "near = far ⇒ ⌈near⌉ = ⌈far⌉",
@@ -459,7 +459,7 @@ class Formula:
         """f(S, V) = n for the layout that it ends with."""
         took, over = tables(self.mode, v_start, found.v_end), self.chain.tried.v_end
         ended = self._laid_out(over)
-        uses = [raises.same_tables(self.mode).wherever(near=found.v_end, far=each) for each in ended]
+        uses = [region.same_tables(self.mode).wherever(near=found.v_end, far=each) for each in ended]
         if found.v_end is over:
             uses = [self._same_needed().wherever(m=self.chain.counts[-1])]
         return self.at_the_end(

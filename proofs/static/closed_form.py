@@ -1,18 +1,17 @@
 """Lemmas and the theorem that the closed form is what the search finds.
 
 Notation of DOMAIN.md section 1, and that of `encodings.closed_form`: lines are counted from the base, the border of the widest
-level at or below S; a region of u lines more than the first ends at line(u).
+level at or below S; a region of u lines more than the first ends at line(u); b is how many pages there are up to where the padding
+ends, without tables, and first what a region takes that ends with the first line.
 
-The argument. V(n) is a line, w, that n and the pages below it decide, and what a region up to a line takes is the first
-line's tables and those of the lines more. So "n is exact" speaks of w only: n = first + more(w), and the pages fit into it, which is
-gain(w) ≥ what is wanted. The division gives the least such u (`dividing`), so u ≤ w, and first + more(u) ≤ n. That many
-frames are enough, too, for they fit into u. The search finds the least number that is enough.
+The argument. V(n) is a line, w, that n and b decide, and what a region up to a line takes is the first line's tables and those of
+the lines more. So "n is exact" speaks of w only: n = first + more(w), and b + n pages fit into w lines. The division gives the least
+u with b + first + more(u) ≤ the pages up to line u (`dividing`), so u ≤ w. Line u ends above S, since below S there are more pages
+than tables. So first + more(u) is the count of a region, no more than n, and that many frames are enough, for they fit into u. The
+search finds the least number that is enough.
 """
 
-from collections.abc import Sequence
-from functools import cache, reduce
-from itertools import accumulate
-from operator import add
+from functools import cache
 
 from ...encodings.closed_form import (
     Lines,
@@ -20,28 +19,28 @@ from ...encodings.closed_form import (
     base,
     first_tables,
     first_tables_by_level,
-    gain,
     lines_more,
     lines_of,
     lines_that_leave,
     nr_pt_pages,
     pages_above_first,
     pages_without_tables,
+    shifted,
     tables_more,
 )
 from ...encodings.dom0_count import FIRST_TRIED, tables, tables_by_level
 from ...encodings.dom0_layout import PADDING, ROUNDING_SHIFT
 from ...encodings.spans import round_up, spanned
 from ...formal.layouts.paging import PagingMode
-from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps, Use
-from ...formal.words.word import WIDTH, Word, all_of, number, word
+from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps
+from ...formal.words.word import WIDTH, Truth, Word, number, word
 from ..shared import arithmetic, region, search
 from ..shared.region import n, terms, v_start, vpt_start
-from . import dividing, raises
-from .dividing import a, c, d, e, more, other
+from . import dividing
+from .dividing import gain, more, pages, total
 
-before, above = word("before"), word("above")
-b, w, z = word("b"), word("w"), word("z")
+b, first, u, w = word("b"), word("first"), word("u"), word("w")
+ahead, padding = word("ahead"), word("padding")
 
 FEW = 16
 """More tables than a mode has levels, the fixed ones counted one by one."""
@@ -74,73 +73,47 @@ def most_line(rounding_shift: int, base_shift: int) -> int:
 
 
 @cache
-def line_of_pages(lines: Lines, base_shift: int) -> Lemma:
-    """Rounded up to lines, an address is the end of the line that its last page lies in."""
+def line_bounds(lines: Lines) -> Lemma:
+    """A page lies in its line."""
+    last = last_line(lines, pages)
+    return Lemma(
+        f"line-bounds[{lines.slug}]",
+        "w the line of the last of so many pages ⇒ w lines < pages ≤ w + 1 lines; w ≤ u ⇔ pages ≤ u + 1 lines",
+        Statement(
+            assumptions=(
+                Assumption("some", (pages >= 1) & (pages < 1 << (WIDTH - lines.page_shift)), "some pages"),
+                dividing.few(lines, more),
+            ),
+            goal=(last << lines.pages < pages)
+            & (pages <= (last + 1) << lines.pages)
+            & (last < dividing.most_lines(lines))
+            & ((last <= more) == (pages <= (more + 1) << lines.pages)),
+        ),
+    )
+
+
+def _fits_above(limit: int, page_shift: int, length: Word, frames: Word) -> Truth:
+    """So many frames above a length stay within the limit, in bytes; written without wrapping."""
+    return (length <= limit) & (frames <= (number(limit) - length) >> page_shift)
+
+
+@cache
+def end_in_lines(lines: Lines, base_shift: int) -> Lemma:
+    """Pages more are counted one by one, and rounded up to lines they end with the line that the last one lies in."""
+    length, page = word("length"), 1 << lines.page_shift
     rounding_shift = lines.page_shift + lines.pages
-    end = word("end")
-    whole = (end + ((1 << lines.page_shift) - 1)) >> lines.page_shift
+    whole = (length + (page - 1)) >> lines.page_shift
+    last = last_line(lines, whole + n)
+    fits = _fits_above((1 << WIDTH) - (1 << base_shift), lines.page_shift, length, n)
     return Lemma(
-        f"line-of-pages[{lines.slug},{base_shift}]",
-        "⌈e⌉ to lines = (line of the last page + 1) lines",
+        f"end-in-lines[{lines.slug},{base_shift}]",
+        "⌈x + 4096 n⌉ to lines = w + 1 lines, w the line of the page b + n - 1, b = ⌈x⌉ in pages",
         Statement(
-            assumptions=(
-                Assumption(
-                    "some", (end >= 1) & (end <= (1 << WIDTH) - (1 << base_shift)), "0 < e, and no wrapping"
-                ),
-            ),
-            goal=(round_up(end, rounding_shift) == (last_line(lines, whole) + 1) << rounding_shift)
-            & (last_line(lines, whole) < most_line(rounding_shift, base_shift)),
-        ),
-    )
-
-
-@cache
-def pages_add(page_shift: int) -> Lemma:
-    """Pages more are counted one by one."""
-    end = word("end")
-    page = 1 << page_shift
-    return Lemma(
-        f"pages-add[{page_shift}]",
-        "⌈e + 4096 n⌉ in pages = ⌈e⌉ in pages + n",
-        Statement(
-            assumptions=(
-                Assumption(
-                    "fits",
-                    (end <= -(2 * page)) & (n <= (number(-(2 * page)) - end) >> page_shift),
-                    "no wrapping",
-                ),
-            ),
-            goal=(end + n * page + (page - 1)) >> page_shift == ((end + (page - 1)) >> page_shift) + n,
-        ),
-    )
-
-
-@cache
-def pages_bounded(page_shift: int) -> Lemma:
-    """No word has more pages than an address space."""
-    end = word("end")
-    return Lemma(
-        f"pages-bounded[{page_shift}]",
-        "e / page < 2^64 / page",
-        Statement(goal=end >> page_shift < 1 << (WIDTH - page_shift)),
-    )
-
-
-@cache
-def pages_above(page_shift: int, limit: int) -> Lemma:
-    """Stack and padding take a page at least."""
-    length, padding = word("length"), word("padding")
-    page = 1 << page_shift
-    return Lemma(
-        f"pages-above[{page_shift},{limit:#x}]",
-        "⌈d + stack + padding⌉ in pages ≥ 1 + ⌊d⌋ in pages",
-        Statement(
-            assumptions=(
-                Assumption(
-                    "fits", (length <= limit) & (padding <= (1 << WIDTH) - limit - 2 * page), "no wrapping"
-                ),
-            ),
-            goal=(length + page + padding + (page - 1)) >> page_shift >= 1 + (length >> page_shift),
+            assumptions=(Assumption("fits", (length >= 1) & fits, "no wrapping"),),
+            goal=(round_up(length + n * page, rounding_shift) == (last + 1) << rounding_shift)
+            & (whole <= whole + n)
+            & (whole + n < 1 << (WIDTH - lines.page_shift))
+            & (last < most_line(rounding_shift, base_shift)),
         ),
     )
 
@@ -151,7 +124,7 @@ def up_from_line(rounding_shift: int) -> Lemma:
     low, far, length = arithmetic.low, arithmetic.far, word("length")
     return Lemma(
         f"up-from-line[{rounding_shift}]",
-        "⌈far⌉ - low = ⌈far - low⌉ for low on a line",
+        "⌈far⌉ = low + ⌈far - low⌉ for low on a line",
         Statement(
             assumptions=(
                 Assumption("on-a-line", low & ((1 << rounding_shift) - 1) == 0, "low is a border of lines"),
@@ -163,613 +136,68 @@ def up_from_line(rounding_shift: int) -> Lemma:
 
 
 @cache
-def stack_within(lines: Lines, base_shift: int, limit: int) -> Lemma:
-    """Tables, stack and padding end short of the address space by what the base is a multiple of."""
-    length, padding, bytes_ = word("length"), word("padding"), word("bytes")
-    page, whole = 1 << lines.page_shift, (1 << WIDTH) - (1 << base_shift)
-    return Lemma(
-        f"stack-within[{lines.slug},{base_shift},{limit:#x}]",
-        "d + tables ≤ limit ⇒ d + stack + padding + tables ≤ 2^64 - 2^base",
-        Statement(
-            assumptions=(
-                Assumption(
-                    "fits", (length <= length + bytes_) & (length + bytes_ <= limit), "the tables fit"
-                ),
-                Assumption("padding", padding <= whole - limit - page, "no wrapping"),
-            ),
-            goal=(length + page + padding + bytes_ >= 1) & (length + page + padding + bytes_ <= whole),
-        ),
-    )
-
-
-@cache
 def from_low(page_shift: int) -> Lemma:
-    """The end of the padding, counted from low: the same sum, put in order."""
-    low, far, padding = arithmetic.low, arithmetic.far, word("padding")
-    page = 1 << page_shift
+    """The end of the padding, counted from low: the same sum, put in order, one by one."""
+    low, far, page = arithmetic.low, arithmetic.far, 1 << page_shift
+    above, tables, stack = far - low, n * page, number(page)
+    sums = far + stack, far + stack + padding, far + tables + stack, (far + tables) + stack + padding
     return Lemma(
         f"from-low[{page_shift}]",
         "E + padding - low = (T - low + stack + padding) + 4096 n",
-        Statement(goal=(far + n * page + page + padding) - low == ((far - low) + page + padding) + n * page),
-    )
-
-
-@cache
-def end_in_lines(lines: Lines, base_shift: int, limit: int) -> Lemma:
-    """The region ends with the line that its last page lies in."""
-    low, far, padding = arithmetic.low, arithmetic.far, word("padding")
-    rounding_shift = lines.page_shift + lines.pages
-    page, length = 1 << lines.page_shift, 1 << rounding_shift
-    end = far + n * page + page + padding
-    without = (far - low) + page + padding
-    whole = (without + (page - 1)) >> lines.page_shift
-    pages = (without + n * page + (page - 1)) >> lines.page_shift
-    return Lemma(
-        f"end-in-lines[{lines.slug},{base_shift},{limit:#x}]",
-        "V(n) = low + (w + 1) lines, w the line of the page b + n - 1",
-        Statement(
-            assumptions=(
-                Assumption("on-a-line", low & (length - 1) == 0, "low is a border of lines"),
-                Assumption(
-                    "padding", padding <= (1 << WIDTH) - (1 << base_shift) - limit - 2 * page, "no wrapping"
-                ),
-                Assumption(
-                    "fits",
-                    (far - low <= limit) & (n <= (number(limit) - (far - low)) >> lines.page_shift),
-                    "n pages fit above far",
-                ),
-            ),
-            goal=(
-                round_up(end, rounding_shift) == low + ((last_line(lines, whole + n) + 1) << rounding_shift)
-            )
-            & (whole >= 1 + ((far - low) >> lines.page_shift))
-            & (whole + n < 1 << (WIDTH - lines.page_shift))
-            & (whole <= whole + n)
-            & (last_line(lines, whole + n) < most_line(rounding_shift, base_shift)),
-        ),
+        Statement(goal=sums[3] - low == (above + stack + padding) + tables),
         Steps(
             uses=(
-                region.pages_fit(limit).at(n=number(0), m=n, d=far - low),
-                from_low(lines.page_shift).at(),
-                up_from_line(rounding_shift).at(far=end, length=without + n * page),
-                stack_within(lines, base_shift, limit).at(length=far - low, bytes=n * page),
-                pages_add(lines.page_shift).at(end=without),
-                line_of_pages(lines, base_shift).at(end=without + n * page),
-                pages_above(lines.page_shift, limit).at(length=far - low),
+                swapped().at(a=far, b=tables, c=stack),
+                swapped().at(a=sums[0], b=tables, c=padding),
                 *(
-                    pages_bounded(lines.page_shift).at(end=each)
-                    for each in (
-                        without + (page - 1),
-                        without + n * page + (page - 1),
-                        number(limit) - (far - low),
-                    )
+                    taken_off().at(a=one, b=other, c=low)
+                    for one, other in ((sums[1], tables), (sums[0], padding), (far, stack))
                 ),
             ),
-            generalise=terms(
-                round_up(end, rounding_shift),
-                round_up(without + n * page, rounding_shift),
-                end - low,
-                without + n * page,
-                pages,
-                whole,
-            ),
+            generalise=terms(tables),
         ),
     )
 
 
 @cache
-def level_at_line(shift: int, rounding_shift: int, base_shift: int) -> Lemma:
-    """What a level takes of a region that ends with a line: what it takes up to the first one, and of the lines more."""
-    low = v_start
-    start = low & -(1 << base_shift)
-    ahead = low - start
-    of_more = (
-        more << (rounding_shift - shift) if shift <= rounding_shift else more >> (shift - rounding_shift)
-    )
-    first = number(1 << max(0, rounding_shift - shift)) - (ahead >> shift)
-    return Lemma(
-        f"level-at-line[{shift},{rounding_shift},{base_shift}]",
-        "N(S, line u) = N(S, line 0) + more(u)",
-        Statement(
-            assumptions=(_within(rounding_shift, base_shift),),
-            goal=spanned(low, start + ((more + 1) << rounding_shift), shift) == first + of_more,
-        ),
-    )
-
-
-def _within(rounding_shift: int, base_shift: int) -> Assumption:
-    """The region up to a line is no shorter than nothing, and not around the address space."""
-    ahead = v_start - (v_start & -(1 << base_shift))
-    condition = (more < most_line(rounding_shift, base_shift)) & (ahead <= (more + 1) << rounding_shift)
-    return Assumption(
-        "within", condition, "S is no higher than the line's end, and the lines stay below the base"
-    )
-
-
-def mores_by_level(mode: PagingMode, rounding_shift: int, more: Word) -> tuple[Word, ...]:
-    """How many tables lines more take at each counted level, the root's first."""
-    return tuple(
-        number(0)
-        if level.fixed is not None
-        else more << (rounding_shift - level.shift)
-        if level.shift <= rounding_shift
-        else more >> (level.shift - rounding_shift)
-        for level in reversed(mode.counted_levels)
-    )
-
-
-def by_level(
-    mode: PagingMode, wholes: Sequence[Word], firsts: Sequence[Word], mores: Sequence[Word]
-) -> list[Use]:
-    """Adds up wholes that are each a first and a more: the sum of all, then, is that of the sums."""
-    levels = mode.counted_levels[::-1]
-    of_more = mores[0]
-    uses = []
-    for index in range(1, len(levels)):
-        uses.append(
-            arithmetic.sums_move().at(
-                e=reduce(add, wholes[:index]),
-                a=reduce(add, firsts[:index]),
-                b=of_more,
-                f=wholes[index],
-                c=firsts[index],
-                d=mores[index],
-            )
-        )
-        if levels[index].fixed is None:
-            of_more = mores[index] if of_more is number(0) else of_more + mores[index]
-    return uses
+def swapped() -> Lemma:
+    """Of three, the order in which they are added doesn't matter."""
+    a, b, c = arithmetic.a, arithmetic.b, arithmetic.c
+    return Lemma("swapped", "(a + b) + c = (a + c) + b", Statement(goal=(a + b) + c == (a + c) + b))
 
 
 @cache
-def tables_at_line(mode: PagingMode, rounding_shift: int) -> Lemma:
-    """What a region takes that ends with a line."""
-    lines = lines_of(mode, rounding_shift)
-    end = line(mode, rounding_shift, more)
-    spans = tables_by_level(mode, v_start, end)
-    firsts = first_tables_by_level(mode, rounding_shift, v_start)
-    mores = mores_by_level(mode, rounding_shift, more)
-    return Lemma(
-        f"tables-at-line[{mode.name},{rounding_shift}]",
-        "f(S, line u) = f(S, line 0) + more(u)",
-        Statement(
-            assumptions=(_within(rounding_shift, base_shift(mode, rounding_shift)),),
-            goal=tables(mode, v_start, end)
-            == first_tables(mode, rounding_shift, v_start) + tables_more(lines, more),
-        ),
-        Steps(
-            uses=(
-                *(
-                    level_at_line(level.shift, rounding_shift, base_shift(mode, rounding_shift)).at()
-                    for level in as_needed(mode)[::-1]
-                ),
-                *by_level(mode, spans, firsts, mores),
-            ),
-            generalise=terms(*spans, *firsts, *mores),
-        ),
-    )
-
-
-def _gains(lines: Lines) -> list[Word]:
-    """What some lines gain: by the multiples alone, and with each block in turn."""
-    sums = list(accumulate((each.of(more) for each in dividing.parts_of(lines)), add))
-    return sums[-1 - len(lines.blocks) :]
-
-
-def _begun(lines: Lines) -> Word:
-    """How many tables begin with some lines, of the levels that aren't wider than a line."""
-    return reduce(add, (more << each for each in reversed(lines.tables)))
-
-
-@cache
-def pages_of_lines(lines: Lines) -> Lemma:
-    """Each page of some lines is a table's or is gained: block by block, what its tables take cancels out."""
-    gains = _gains(lines)
-    rests = list(
-        accumulate([_begun(lines), *(more >> each for each in lines.blocks)], lambda past, wide: wide + past)
-    )
-    wides = [more >> each for each in reversed(lines.blocks)]
-    uses, sums, several = [], [], None
-    flat = list(accumulate([*wides, *(more << each for each in reversed(lines.tables))], add))
-    for index in range(len(wides) - 1, 0, -1):
-        # ((w3 + w2) + w1) + t = (w3 + w2) + (w1 + t) = w3 + (w2 + (w1 + t))
-        past = rests[len(wides) - 1 - index]
-        uses.append(arithmetic.associative().at(a=flat[index - 1], b=wides[index], c=past))
-        sums += [flat[index] + past, flat[index - 1] + (wides[index] + past)]
-    for index in range(len(lines.blocks), 0, -1):
-        wide, past, gained = more >> lines.blocks[index - 1], rests[index - 1], gains[index - 1]
-        if several is None:
-            uses.append(tables_cancel().at(a=gained, b=more, c=wide, d=past))
-            several = more
-        else:
-            uses.append(tables_cancel_besides().at(a=gained, b=more, c=wide, d=past, e=several))
-            uses.append(arithmetic.associative().at(a=gained, b=more, c=several))
-            sums += [(gained + more) + several, gained + (more + several)]
-            several = more + several
-    return Lemma(
-        f"pages-of-lines[{lines.slug}]",
-        f"gain(u) + more(u) = 2^{lines.pages} u",
-        Statement(goal=gain(lines, more) + tables_more(lines, more) == more << lines.pages),
-        Steps(
-            uses=(*uses, lines_of_ones(lines).at()),
-            generalise=terms(*sums, *wides),
-        ),
-    )
-
-
-@cache
-def lines_of_ones(lines: Lines) -> Lemma:
-    """Without what cancels out, the pages of some lines are a multiple of their number."""
-    total = _gains(lines)[0]
-    if lines.blocks:
-        total += reduce(lambda past, _: more + past, lines.blocks[1:], more)
-    return Lemma(
-        f"lines-of-ones[{lines.slug}]",
-        f"the sum of u's multiples is 2^{lines.pages} u",
-        Statement(goal=total + _begun(lines) == more << lines.pages),
-    )
-
-
-@cache
-def tables_cancel() -> Lemma:
-    """What is taken off and added cancels out."""
-    return Lemma(
-        "tables-cancel",
-        "(a + (b - c)) + (c + d) = (a + b) + d",
-        Statement(goal=(a + (b - c)) + (c + d) == (a + b) + d),
-    )
-
-
-@cache
-def tables_cancel_besides() -> Lemma:
-    """The same with something besides."""
-    return Lemma(
-        "tables-cancel-besides",
-        "((a + (b - c)) + e) + (c + d) = ((a + b) + e) + d",
-        Statement(goal=((a + (b - c)) + e) + (c + d) == ((a + b) + e) + d),
-    )
-
-
-@cache
-def level_before(shift: int, rounding_shift: int, page_shift: int) -> Lemma:
-    """What a level takes of a region that ends with the last line below S: none, one, or fewer than none."""
-    below = before >> rounding_shift
-    rest = (before >> page_shift) & ((1 << (rounding_shift - page_shift)) - 1)
-    first = number(1 << max(0, rounding_shift - shift)) - (before >> shift)
-    if shift <= rounding_shift:
-        takes = first + ((below - 1) << (rounding_shift - shift))
-        goal = takes + (rest >> (shift - page_shift)) == 0
-    else:
-        goal = first + ((below - 1) >> (shift - rounding_shift)) <= 1
-    return Lemma(
-        f"level-before[{shift},{rounding_shift},{page_shift}]",
-        "N(S, the line below S) is 0 or 1, or less than 0 by the whole tables between",
-        Statement(assumptions=(Assumption("some", below >= 1, "a line ends below S"),), goal=goal),
-    )
-
-
-def _rest_of(lines: Lines, length: Word) -> tuple[Word, list[Word]]:
-    """The pages of a length that fill no line, and how many tables of each level within a line they fill."""
-    rest = (length >> lines.page_shift) & ((1 << lines.pages) - 1)
-    return rest, [rest >> (lines.pages - each) for each in lines.tables]
-
-
-@cache
-def pages_below(lines: Lines) -> Lemma:
-    """The pages below an address are those of the lines below it, and a rest, more than the tables that map it."""
-    whole, below = before >> lines.page_shift, before >> (lines.page_shift + lines.pages)
-    rest, shares = _rest_of(lines, before)
-    return Lemma(
-        f"pages-below[{lines.slug}]",
-        "pages below S = those of the lines below S + rest, and the rest is no less than its tables",
-        Statement(
-            goal=(whole == (below << lines.pages) + rest)
-            & (below << lines.pages <= whole)
-            & (whole < 1 << (WIDTH - lines.page_shift))
-            & (reduce(add, shares, number(0)) <= rest)
-            & all_of(each <= rest for each in shares)
-        ),
-    )
-
-
-@cache
-def takes_below(mode: PagingMode, rounding_shift: int) -> Lemma:
-    """What a region takes that ends with the last line below S: less than nothing by the tables of the rest, at most."""
-    lines = lines_of(mode, rounding_shift)
-    ahead = v_start - base(mode, rounding_shift, v_start)
-    below = ahead >> rounding_shift
-    firsts = first_tables_by_level(mode, rounding_shift, v_start)
-    mores = mores_by_level(mode, rounding_shift, below - 1)
-    takes = [one + other for one, other in zip(firsts, mores, strict=True)]
-    whole = first_tables(mode, rounding_shift, v_start) + tables_more(lines, below - 1)
-    _, shares = _rest_of(lines, ahead)
-    return Lemma(
-        f"takes-below[{mode.name},{rounding_shift}]",
-        "f(S, the line below S) + the tables of the rest = a few",
-        Statement(
-            assumptions=(Assumption("some", below >= 1, "a line ends below S"),),
-            goal=whole + reduce(add, shares, number(0)) <= FEW,
-        ),
-        Steps(
-            uses=(
-                *(
-                    level_before(level.shift, rounding_shift, lines.page_shift).at(before=ahead)
-                    for level in as_needed(mode)
-                ),
-                *by_level(mode, takes, firsts, mores),
-            ),
-            generalise=terms(
-                *takes,
-                *firsts,
-                *mores,
-                *shares,
-                first_tables(mode, rounding_shift, v_start),
-                tables_more(lines, below - 1),
-            ),
-        ),
-    )
-
-
-@cache
-def starts_before(mode: PagingMode, rounding_shift: int) -> Lemma:
-    """The lines that end before S have no room for what is wanted."""
-    lines = lines_of(mode, rounding_shift)
-    ahead = v_start - base(mode, rounding_shift, v_start)
-    below = ahead >> rounding_shift
-    whole = first_tables(mode, rounding_shift, v_start) + tables_more(lines, below - 1)
-    rest, shares = _rest_of(lines, ahead)
-    return Lemma(
-        f"starts-before[{mode.name},{rounding_shift}]",
-        "b is above S ⇒ the pages wanted are more than those of the lines below S",
-        Statement(
-            assumptions=(
-                Assumption(
-                    "above",
-                    (b > ahead >> lines.page_shift) & (b <= 1 << (WIDTH - lines.page_shift)),
-                    "b is above S",
-                ),
-                Assumption("some", below >= 1, "a line ends below S"),
-            ),
-            goal=below << lines.pages < b + whole,
-        ),
-        Steps(
-            uses=(takes_below(mode, rounding_shift).at(), pages_below(lines).at(before=ahead)),
-            generalise=terms(whole, *shares, rest, below << lines.pages, ahead >> lines.page_shift, below),
-        ),
-    )
-
-
-def _least(lines: Lines, wanted: Word) -> Assumption:
-    """That u = ``more`` is the least that leaves what is wanted."""
-    gains = gain(lines, more), gain(lines, more - 1)
-    least = (gains[0] >= wanted) & ((more == 0) | (gains[1] < wanted))
-    return Assumption(
-        "least", least & (more < dividing.most_lines(lines)), "u is the least that leaves what is wanted"
-    )
-
-
-def _no_less(lines: Lines, low: Word, high: Word) -> list[Use]:
-    """What shows that ``low`` is no less than ``high``, where it gains as much."""
-    return [
-        dividing.gain_rises(lines).wherever(more=low, other=high),
-        dividing.same_gain(lines).wherever(more=low, other=high),
-    ]
-
-
-@cache
-def grouped() -> Lemma:
-    """Where n is first + more, b + n is b + first and more: the same sum, put in order."""
-    first, whole, rest = word("first"), word("whole"), word("rest")
-    return Lemma(
-        "grouped",
-        "n = first + more ⇒ b + n = (b + first) + more",
-        Statement(
-            assumptions=(Assumption("sum", whole == first + rest, "n = first + more"),),
-            goal=b + whole == (b + first) + rest,
-        ),
-    )
-
-
-@cache
-def line_bounds(lines: Lines) -> Lemma:
-    """A page lies in its line."""
-    start = last_line(lines, dividing.pages) << lines.pages
-    return Lemma(
-        f"line-bounds[{lines.slug}]",
-        "w the line of the last of so many pages ⇒ w lines < pages ≤ w + 1 lines",
-        Statement(
-            assumptions=(
-                Assumption("some", (dividing.pages >= 1) & (dividing.pages < 1 << (WIDTH - 2)), "some pages"),
-            ),
-            goal=(start < dividing.pages) & (dividing.pages <= start + (1 << lines.pages)),
-        ),
-    )
-
-
-@cache
-def same_line(lines: Lines) -> Lemma:
-    """Equal lines start at the same page."""
-    return arithmetic.same(
-        f"same-line[{lines.slug}]", "u = w ⇒ u lines = w lines", lambda each: each << lines.pages, more, other
-    )
-
-
-@cache
-def leaves_wanted(lines: Lines) -> Lemma:
-    """The line where the count is exact leaves the pages wanted."""
-    first = word("first")
-    wanted = pages_above_first(lines, b + first)
-    more_w = tables_more(lines, w)
-    return Lemma(
-        f"leaves-wanted[{lines.slug}]",
-        "n = first + more(w), which ends in line w ⇒ gain(w) ≥ wanted",
-        Statement(
-            assumptions=(_range(lines), Assumption("exact", n == first + more_w, "n is exact")),
-            goal=gain(lines, w) >= wanted,
-        ),
-        Steps(
-            uses=(
-                grouped().at(whole=n, first=first, rest=more_w),
-                pages_of_lines(lines).at(more=w),
-                gain_bounded(lines).at(more=w),
-                line_bounds(lines).at(pages=b + n),
-                same_line(lines).at(more=last_line(lines, b + n), other=w),
-            ),
-            generalise=terms(
-                w << lines.pages,
-                last_line(lines, b + n) << lines.pages,
-                last_line(lines, b + n),
-                b + n,
-                b + first,
-                gain(lines, w),
-                more_w,
-            ),
-        ),
-    )
-
-
-@cache
-def comes_by(lines: Lines) -> Lemma:
-    """The least lines that leave the pages wanted come no later than the line where the count is exact."""
-    u, first = more, word("first")
-    wanted = pages_above_first(lines, b + first)
-    more_w = tables_more(lines, w)
-    return Lemma(
-        f"comes-by[{lines.slug}]",
-        "gain(u) ≥ wanted, least; n = first + more(w), which ends in line w ⇒ u ≤ w",
-        Statement(
-            assumptions=(
-                _least(lines, wanted),
-                _range(lines),
-                Assumption("exact", n == first + more_w, "n is exact"),
-            ),
-            goal=u <= w,
-        ),
-        Steps(
-            uses=(leaves_wanted(lines).at(), *_no_less(lines, w, u - 1)),
-            generalise=terms(wanted, b + n, gain(lines, u), gain(lines, u - 1), gain(lines, w), more_w),
-        ),
-    )
-
-
-def _range(lines: Lines) -> Assumption:
-    """That n frames end in line w, and nothing wraps."""
-    pages = b + n
-    condition = (w == last_line(lines, pages)) & (b >= 1) & (b <= pages)
-    condition &= (pages < 1 << (WIDTH - lines.page_shift)) & (w < dividing.most_lines(lines))
-    return Assumption("range", condition, "n frames end in line w, and nothing wraps")
-
-
-@cache
-def gain_bounded(lines: Lines) -> Lemma:
-    """Few lines gain few pages."""
-    return Lemma(
-        f"gain-bounded[{lines.slug}]",
-        "gain(u) ≤ pages of u lines",
-        Statement(
-            assumptions=(Assumption("few", more < dividing.most_lines(lines), "few lines"),),
-            goal=(gain(lines, more) <= more << lines.pages)
-            & (tables_more(lines, more) <= more << lines.pages),
-        ),
-    )
-
-
-@cache
-def is_enough(lines: Lines) -> Lemma:
-    """The tables of the lines that leave the pages wanted end in these lines."""
-    u, first = more, word("first")
-    wanted = pages_above_first(lines, b + first)
-    frames = first + tables_more(lines, u)
-    return Lemma(
-        f"is-enough[{lines.slug}]",
-        "gain(u) ≥ wanted, m = first + more(u) frames ⇒ they end in line u at most",
-        Statement(
-            assumptions=(
-                _least(lines, wanted),
-                Assumption(
-                    "some",
-                    (b >= 1) & (b <= b + frames) & (b + frames < 1 << (WIDTH - lines.page_shift)),
-                    "nothing wraps",
-                ),
-            ),
-            goal=last_line(lines, b + frames) <= u,
-        ),
-        Steps(
-            uses=(
-                grouped().at(whole=frames, first=first, rest=tables_more(lines, u)),
-                pages_of_lines(lines).at(),
-                gain_bounded(lines).at(),
-            ),
-            generalise=terms(
-                b + frames, b + first, gain(lines, u), gain(lines, u - 1), tables_more(lines, u)
-            ),
-        ),
-    )
-
-
-@cache
-def starts_by(lines: Lines) -> Lemma:
-    """The least lines that leave the pages wanted go beyond those that have no room for them."""
-    u, first, start = more, word("first"), word("start")
-    wanted = pages_above_first(lines, b + first)
-    return Lemma(
-        f"starts-by[{lines.slug}]",
-        "the lines up to s have no room, gain(u) ≥ wanted ⇒ s < u",
-        Statement(
-            assumptions=(
-                _least(lines, wanted),
-                Assumption(
-                    "no-room",
-                    ((start + 1) << lines.pages < b + (first + tables_more(lines, start)))
-                    & (start < dividing.most_lines(lines))
-                    & (b + first < 1 << (WIDTH - lines.page_shift + 1)),
-                    "the lines up to s have no room",
-                ),
-            ),
-            goal=start < u,
-        ),
-        Steps(
-            uses=(
-                grouped().at(
-                    whole=first + tables_more(lines, start), first=first, rest=tables_more(lines, start)
-                ),
-                pages_of_lines(lines).at(more=start),
-                gain_bounded(lines).at(more=start),
-                *_no_less(lines, u, start),
-            ),
-            generalise=terms(
-                b + (first + tables_more(lines, start)),
-                b + first,
-                gain(lines, u),
-                gain(lines, u - 1),
-                gain(lines, start),
-                tables_more(lines, start),
-            ),
-        ),
-    )
+def taken_off() -> Lemma:
+    """What is taken off a sum is taken off the first."""
+    a, b, c = arithmetic.a, arithmetic.b, arithmetic.c
+    return Lemma("taken-off", "(a + b) - c = (a - c) + b", Statement(goal=(a + b) - c == (a - c) + b))
 
 
 def fits(mode: PagingMode, limit: int, nr_pt_pages: Word) -> Assumption:
     """The assumption that the tables end within ``limit`` bytes of S."""
-    length = vpt_start - v_start
-    condition = (length <= limit) & (nr_pt_pages <= (number(limit) - length) >> mode.page_shift)
+    condition = _fits_above(limit, mode.page_shift, vpt_start - v_start, nr_pt_pages)
     return Assumption("room", condition, f"the tables end within {limit:#x} bytes of S")
+
+
+def _little(mode: PagingMode, rounding_shift: int, limit: int) -> Assumption:
+    most = (1 << WIDTH) - (2 << base_shift(mode, rounding_shift)) - limit - (2 << mode.page_shift)
+    return Assumption("padding", padding <= most, "the padding doesn't make the region come full circle")
 
 
 @cache
 def from_base(mode: PagingMode, rounding_shift: int, limit: int) -> Lemma:
-    """What fits above S fits above the base, with as much more as S is above it."""
-    low = base(mode, rounding_shift, v_start)
-    ahead, length = v_start - low, vpt_start - low
-    whole = limit + (1 << base_shift(mode, rounding_shift))
+    """What fits above S, with stack and padding, fits above the base, which is as much below S as ``ahead``."""
+    low, page = base(mode, rounding_shift, v_start), 1 << mode.page_shift
+    without = (vpt_start - low) + page + padding
+    whole = (1 << WIDTH) - (1 << base_shift(mode, rounding_shift))
     return Lemma(
-        f"from-base[{mode.name},{base_shift(mode, rounding_shift)},{limit:#x}]",
-        "within the limit of S ⇒ within the limit and 2^base of the base",
+        f"from-base[{mode.name},{rounding_shift},{limit:#x}]",
+        "within the limit of S ⇒ stack, padding and tables end within 2^64 - 2^base of the base, and above S",
         Statement(
-            assumptions=(fits(mode, limit, n),),
-            goal=(length <= whole)
-            & (n <= (number(whole) - length) >> mode.page_shift)
-            & (ahead <= length)
+            assumptions=(fits(mode, limit, n), _little(mode, rounding_shift, limit)),
+            goal=_fits_above(whole, mode.page_shift, without, n)
+            & (without >= 1)
+            & ((without + (page - 1)) >> mode.page_shift > (v_start - low) >> mode.page_shift)
             & (low & ((1 << rounding_shift) - 1) == 0),
         ),
     )
@@ -778,24 +206,76 @@ def from_base(mode: PagingMode, rounding_shift: int, limit: int) -> Lemma:
 @cache
 def above_start(lines: Lines) -> Lemma:
     """The line of a page above S ends above S."""
-    ahead, length, pages = word("ahead"), word("length"), word("pages")
-    rounding_shift = lines.page_shift + lines.pages
+    rounding_shift, last = lines.page_shift + lines.pages, last_line(lines, pages)
     return Lemma(
         f"above-start[{lines.slug}]",
         "a page above S lies in a line that ends above S",
         Statement(
             assumptions=(
-                Assumption(
-                    "above",
-                    (ahead <= length) & (pages >= 1 + (length >> lines.page_shift)),
-                    "the page is above S",
-                ),
-                Assumption(
-                    "small", last_line(lines, pages) < (1 << (WIDTH - rounding_shift)) - 1, "no wrapping"
-                ),
+                Assumption("above", pages > ahead >> lines.page_shift, "the page is above S"),
+                Assumption("small", last < (1 << (WIDTH - rounding_shift)) - 1, "no wrapping"),
             ),
-            goal=(ahead <= (last_line(lines, pages) + 1) << rounding_shift)
-            & (pages > ahead >> lines.page_shift),
+            goal=ahead <= (last + 1) << rounding_shift,
+        ),
+    )
+
+
+@cache
+def level_at_line(shift: int, rounding_shift: int, base_shift: int) -> Lemma:
+    """What a level takes of a region that ends with a line: what it takes up to the first one, and of the lines more."""
+    start = v_start & -(1 << base_shift)
+    first = number(1 << max(0, rounding_shift - shift)) - (v_start - start >> shift)
+    return Lemma(
+        f"level-at-line[{shift},{rounding_shift},{base_shift}]",
+        "N(S, line u) = N(S, line 0) + more(u)",
+        Statement(
+            assumptions=(_within(rounding_shift, base_shift),),
+            goal=spanned(v_start, start + ((more + 1) << rounding_shift), shift)
+            == first + shifted(more, rounding_shift - shift),
+        ),
+    )
+
+
+def _within(rounding_shift: int, base_shift: int) -> Assumption:
+    """The region up to a line is no shorter than nothing, and not around the address space."""
+    start = v_start & -(1 << base_shift)
+    condition = more < most_line(rounding_shift, base_shift)
+    condition &= v_start - start <= (more + 1) << rounding_shift
+    return Assumption(
+        "within", condition, "S is no higher than the line's end, and the lines stay below the base"
+    )
+
+
+def mores_by_level(mode: PagingMode, rounding_shift: int, more: Word) -> tuple[Word, ...]:
+    """How many tables lines more take at each counted level, the root's first."""
+    return tuple(
+        shifted(more, rounding_shift - level.shift) if level.fixed is None else number(0)
+        for level in reversed(mode.counted_levels)
+    )
+
+
+@cache
+def tables_at_line(mode: PagingMode, rounding_shift: int) -> Lemma:
+    """What a region takes that ends with a line."""
+    lines, shift = lines_of(mode, rounding_shift), base_shift(mode, rounding_shift)
+    end = line(mode, rounding_shift, more)
+    spans = tables_by_level(mode, v_start, end)
+    firsts = first_tables_by_level(mode, rounding_shift, v_start)
+    mores = mores_by_level(mode, rounding_shift, more)
+    return Lemma(
+        f"tables-at-line[{mode.name},{rounding_shift}]",
+        "f(S, line u) = f(S, line 0) + more(u)",
+        Statement(
+            assumptions=(_within(rounding_shift, shift),),
+            goal=tables(mode, v_start, end)
+            == first_tables(mode, rounding_shift, v_start) + tables_more(lines, more),
+        ),
+        Steps(
+            uses=(
+                *(level_at_line(level.shift, rounding_shift, shift).at() for level in as_needed(mode)[::-1]),
+                *dividing.sums_by_part(spans, firsts, mores),
+            ),
+            generalise=terms(*spans, *firsts, *mores),
         ),
     )
 
@@ -803,66 +283,245 @@ def above_start(lines: Lines) -> Lemma:
 @cache
 def ends_in_a_line(mode: PagingMode, rounding_shift: int, limit: int) -> Lemma:
     """V(n) is a line, and what the region takes is what its first line takes, and the lines more."""
-    lines = lines_of(mode, rounding_shift)
-    shift = base_shift(mode, rounding_shift)
-    low = base(mode, rounding_shift, v_start)
-    padding = word("padding")
+    lines, shift = lines_of(mode, rounding_shift), base_shift(mode, rounding_shift)
+    low, page = base(mode, rounding_shift, v_start), 1 << mode.page_shift
     without = pages_without_tables(mode, rounding_shift, v_start, vpt_start, padding)
+    length = (vpt_start - low) + page + padding
     last = last_line(lines, without + n)
-    end = end_of(mode, rounding_shift, padding, n)
-    whole = limit + (1 << shift)
-    ahead, length = v_start - low, vpt_start - low
+    before = vpt_start + n * page + page + padding
+    end, at_line = end_of(mode, rounding_shift, padding, n), line(mode, rounding_shift, last)
     return Lemma(
         f"ends-in-a-line[{mode.name},{rounding_shift},{limit:#x}]",
         "V(n) = line w, f(S, V(n)) = f(S, line 0) + more(w)",
         Statement(
-            assumptions=(fits(mode, limit, n), _little(mode, rounding_shift, limit, padding)),
-            goal=(end == line(mode, rounding_shift, last))
+            assumptions=(fits(mode, limit, n), _little(mode, rounding_shift, limit)),
+            goal=(end == at_line)
             & (
                 tables(mode, v_start, end)
                 == first_tables(mode, rounding_shift, v_start) + tables_more(lines, last)
             )
-            & (without > ahead >> lines.page_shift)
-            & (without + n < 1 << (WIDTH - lines.page_shift))
+            & (without > v_start - low >> mode.page_shift)
+            & (without + n < 1 << (WIDTH - mode.page_shift))
             & (without <= without + n)
-            & (ahead <= (last + 1) << rounding_shift)
+            & (v_start - low <= (last + 1) << rounding_shift)
             & (last < most_line(rounding_shift, shift)),
         ),
         Steps(
             uses=(
                 from_base(mode, rounding_shift, limit).at(),
-                end_in_lines(lines, shift, whole).at(low=low, far=vpt_start),
-                above_start(lines).at(ahead=ahead, length=length, pages=without + n),
-                above_start(lines).wherever(ahead=ahead, length=length, pages=without),
+                from_low(mode.page_shift).at(low=low, far=vpt_start),
+                up_from_line(rounding_shift).at(low=low, far=before, length=length + n * page),
+                end_in_lines(lines, shift).at(length=length),
+                above_start(lines).at(ahead=v_start - low, pages=without + n),
                 tables_at_line(mode, rounding_shift).at(more=last),
-                raises.same_tables(mode).at(near=end, far=line(mode, rounding_shift, last)),
+                region.same_tables(mode).at(near=end, far=at_line),
             ),
             generalise=terms(
                 tables(mode, v_start, end),
-                tables(mode, v_start, line(mode, rounding_shift, last)),
+                tables(mode, v_start, at_line),
                 tables_more(lines, last),
                 first_tables(mode, rounding_shift, v_start),
                 end,
+                before,
+                round_up(length + n * page, rounding_shift),
+                length + n * page,
                 without,
-                ahead,
                 length,
+                v_start - low,
                 low,
             ),
         ),
     )
 
 
-def _little(mode: PagingMode, rounding_shift: int, limit: int, padding: Word) -> Assumption:
-    most = (1 << WIDTH) - (2 << base_shift(mode, rounding_shift)) - limit - (2 << mode.page_shift)
-    return Assumption("padding", padding <= most, "the padding doesn't make the region come full circle")
+@cache
+def level_below(shift: int, rounding_shift: int, base_shift: int) -> Lemma:
+    """What a level takes of a region that ends with a line below S: less than nothing by the whole tables between."""
+    end = (more + 1) << rounding_shift
+    first = number(1 << max(0, rounding_shift - shift)) - (ahead >> shift)
+    return Lemma(
+        f"level-below[{shift},{rounding_shift},{base_shift}]",
+        "line u below S ⇒ N(S, line u) + the whole tables between is 0 or 1",
+        Statement(
+            assumptions=(_below(rounding_shift, base_shift, ahead),),
+            goal=(first + shifted(more, rounding_shift - shift)) + (ahead - end >> shift) <= 1,
+        ),
+    )
+
+
+def _below(rounding_shift: int, base_shift: int, ahead: Word) -> Assumption:
+    condition = (ahead < 1 << base_shift) & (more < most_line(rounding_shift, base_shift))
+    return Assumption(
+        "below", condition & ((more + 1) << rounding_shift < ahead), "line u ends below S, above the base"
+    )
+
+
+@cache
+def from_border(shift: int) -> Lemma:
+    """No address is further above a border than the next one."""
+    return Lemma(
+        f"from-border[{shift}]",
+        f"S - ⌊S⌋ < 2^{shift}",
+        Statement(goal=v_start - (v_start & -(1 << shift)) < 1 << shift),
+    )
+
+
+@cache
+def pages_below(lines: Lines, base_shift: int) -> Lemma:
+    """Between a line and S there are no more whole tables than pages."""
+    rounding_shift = lines.page_shift + lines.pages
+    between, below = ahead - ((more + 1) << rounding_shift), (more + 1) << lines.pages
+    both = total([between >> (rounding_shift - each) for each in lines.shifts]) + below
+    return Lemma(
+        f"pages-below[{lines.slug},{base_shift}]",
+        "line u below S ⇒ the tables between + u + 1 lines of pages ≤ the pages below S",
+        Statement(
+            assumptions=(_below(rounding_shift, base_shift, ahead),),
+            goal=(below <= both) & (both <= ahead >> lines.page_shift),
+        ),
+    )
+
+
+def _below_by_level(mode: PagingMode, rounding_shift: int) -> tuple[list[Word], list[Word]]:
+    """What each counted level takes of a region that ends with line u, and its whole tables from there up to S."""
+    above = v_start - base(mode, rounding_shift, v_start)
+    firsts = first_tables_by_level(mode, rounding_shift, v_start)
+    takes = [
+        one + other for one, other in zip(firsts, mores_by_level(mode, rounding_shift, more), strict=True)
+    ]
+    between = above - ((more + 1) << rounding_shift)
+    return takes, [
+        between >> level.shift if level.fixed is None else number(0)
+        for level in reversed(mode.counted_levels)
+    ]
+
+
+@cache
+def few_below(mode: PagingMode, rounding_shift: int) -> Lemma:
+    """What a region takes that ends with a line below S: less than nothing by the whole tables between, at most."""
+    shift = base_shift(mode, rounding_shift)
+    above = v_start - base(mode, rounding_shift, v_start)
+    takes, shares = _below_by_level(mode, rounding_shift)
+    both = [one + other for one, other in zip(takes, shares, strict=True)]
+    sums = [total(some[: index + 1]) for some in (takes, shares) for index in range(len(some))]
+    return Lemma(
+        f"few-below[{mode.name},{rounding_shift}]",
+        "line u below S ⇒ what each level takes + its whole tables between = a few in all",
+        Statement(
+            assumptions=(_below(rounding_shift, shift, above),), goal=total(takes) + total(shares) <= FEW
+        ),
+        Steps(
+            uses=(
+                *(
+                    level_below(level.shift, rounding_shift, shift).at(ahead=above)
+                    for level in as_needed(mode)
+                ),
+                *dividing.sums_by_part(both, takes, shares),
+            ),
+            generalise=terms(*both, *sums),
+        ),
+    )
+
+
+@cache
+def takes_at_line(mode: PagingMode, rounding_shift: int) -> Lemma:
+    """The sum of what the levels take, for a line above S or below: the first line's tables, and those of the lines more."""
+    firsts = first_tables_by_level(mode, rounding_shift, v_start)
+    mores = mores_by_level(mode, rounding_shift, more)
+    takes, _ = _below_by_level(mode, rounding_shift)
+    return Lemma(
+        f"takes-at-line[{mode.name},{rounding_shift}]",
+        "Σ (first + more(u)) = Σ first + Σ more(u)",
+        Statement(goal=total(takes) == total(firsts) + total(mores)),
+        Steps(uses=dividing.sums_by_part(takes, firsts, mores), generalise=terms(*takes, *firsts, *mores)),
+    )
+
+
+@cache
+def below_start(mode: PagingMode, rounding_shift: int) -> Lemma:
+    """Lines into which b pages fit, and the tables, end above S: below it there are more pages than tables."""
+    lines, shift = lines_of(mode, rounding_shift), base_shift(mode, rounding_shift)
+    above = v_start - base(mode, rounding_shift, v_start)
+    end = (more + 1) << rounding_shift
+    first, tables = first_tables(mode, rounding_shift, v_start), tables_more(lines, more)
+    below = (
+        few_below(mode, rounding_shift).wherever(),
+        takes_at_line(mode, rounding_shift).at(),
+        pages_below(lines, shift).wherever(ahead=above),
+        arithmetic.associative().at(a=b, b=first, c=tables),
+    )
+    return Lemma(
+        f"below-start[{mode.name},{rounding_shift}]",
+        "b is above S, b + first + more(u) ≤ the pages of u + 1 lines ⇒ line u ends above S",
+        Statement(
+            assumptions=(
+                Assumption(
+                    "above", (b > above >> mode.page_shift) & (b < 1 << (WIDTH - mode.page_shift)), "above S"
+                ),
+                Assumption("few", more < most_line(rounding_shift, shift), "no wrapping"),
+                Assumption("fits", (b + first) + tables <= (more + 1) << lines.pages, "they fit"),
+            ),
+            goal=above <= end,
+        ),
+        Steps(
+            uses=(from_border(shift).at(), *(below if shift > rounding_shift else ())),
+            generalise=terms(
+                *map(total, _below_by_level(mode, rounding_shift)),
+                (b + first) + tables,
+                first + tables,
+                (more + 1) << lines.pages,
+                above >> mode.page_shift,
+                above,
+            ),
+        ),
+    )
+
+
+@cache
+def least_line(lines: Lines) -> Lemma:
+    """The division gives a line no later than the one where the count is exact; the pages and its tables fit into it."""
+    frames = b + n
+    last = last_line(lines, frames)
+    u = lines_that_leave(lines, pages_above_first(lines, b + first))
+    at_u, at_last = tables_more(lines, u), tables_more(lines, last)
+    ends = [each << lines.pages for each in (u, u + 1, last, last + 1)]
+    return Lemma(
+        f"least-line[{lines.slug}]",
+        "n = first + more(w), which ends in line w ⇒ u ≤ w, b + first + more(u) ≤ the pages of u + 1 lines",
+        Statement(
+            assumptions=(
+                Assumption("exact", n == first + at_last, "n is exact"),
+                Assumption(
+                    "range",
+                    (b >= 1) & (b <= frames) & (frames < 1 << (WIDTH - lines.page_shift)),
+                    "nothing wraps",
+                ),
+            ),
+            goal=(u <= last) & ((b + first) + at_u <= ends[1]),
+        ),
+        Steps(
+            uses=(
+                arithmetic.associative().at(a=b, b=first, c=at_last),
+                line_bounds(lines).at(pages=frames, more=number(0)),
+                *(dividing.begun_leave_pages(lines).wherever(more=each) for each in (u, last)),
+                *(
+                    dividing.level_adds(lines.pages).at(whole=each + 1, more=each, other=number(1))
+                    for each in (u, last)
+                ),
+                dividing.divides(lines).at(pages=pages_above_first(lines, b + first)),
+                dividing.gain_rises(lines).wherever(more=last, other=u - 1),
+                dividing.same_gain(lines).wherever(more=last, other=u - 1),
+            ),
+            generalise=terms(gain(lines, u - 1), *ends, at_u, at_last, u, last, b + first),
+        ),
+    )
 
 
 @cache
 def lines_in_order(mode: PagingMode, rounding_shift: int) -> Lemma:
     """More lines end higher, counted from S."""
     shift = base_shift(mode, rounding_shift)
-    low = base(mode, rounding_shift, v_start)
-    ahead = v_start - low
+    above = v_start - base(mode, rounding_shift, v_start)
     ends = [line(mode, rounding_shift, each) - v_start for each in (more, w)]
     return Lemma(
         f"lines-in-order[{mode.name},{rounding_shift},{shift}]",
@@ -870,7 +529,7 @@ def lines_in_order(mode: PagingMode, rounding_shift: int) -> Lemma:
         Statement(
             assumptions=(
                 Assumption("in-order", (more <= w) & (w < most_line(rounding_shift, shift)), "u ≤ w"),
-                Assumption("beyond", ahead <= (more + 1) << rounding_shift, "S is no higher than line u"),
+                Assumption("beyond", above <= (more + 1) << rounding_shift, "S is no higher than line u"),
             ),
             goal=ends[0] <= ends[1],
         ),
@@ -878,122 +537,10 @@ def lines_in_order(mode: PagingMode, rounding_shift: int) -> Lemma:
 
 
 @cache
-def beyond_start(mode: PagingMode, rounding_shift: int) -> Lemma:
-    """The line that S lies in, or a later one, ends above S."""
-    shift = base_shift(mode, rounding_shift)
-    ahead = v_start - base(mode, rounding_shift, v_start)
-    return Lemma(
-        f"beyond-start[{mode.name},{rounding_shift},{shift}]",
-        "the line of S ≤ u ⇒ line u ends above S",
-        Statement(
-            assumptions=(
-                Assumption(
-                    "beyond",
-                    (ahead >> rounding_shift <= more) & (more < most_line(rounding_shift, shift)),
-                    "S lies in u at most",
-                ),
-            ),
-            goal=(ahead <= (more + 1) << rounding_shift),
-        ),
-    )
-
-
-@cache
-def none_below(rounding_shift: int) -> Lemma:
-    """From a base that is only a line's border, no line ends below S."""
-    ahead = v_start - (v_start & -(1 << rounding_shift))
-    return Lemma(
-        f"none-below[{rounding_shift}]",
-        "S - ⌊S⌋ is less than a line",
-        Statement(goal=ahead >> rounding_shift == 0),
-    )
-
-
-@cache
-def settles_by(mode: PagingMode, rounding_shift: int) -> Lemma:
-    """Where n is exact and ends in line w, the division's u lies between S and w."""
-    lines = lines_of(mode, rounding_shift)
-    shift = base_shift(mode, rounding_shift)
-    ahead = v_start - base(mode, rounding_shift, v_start)
-    below = ahead >> rounding_shift
-    first = first_tables(mode, rounding_shift, v_start)
-    wanted = pages_above_first(lines, b + first)
-    u = lines_that_leave(lines, wanted)
-    last = last_line(lines, b + n)
-    past: tuple[Use, ...] = (
-        starts_before(mode, rounding_shift).wherever(),
-        starts_by(lines).wherever(more=u, first=first, start=below - 1),
-    )
-    if shift == rounding_shift:
-        past = (none_below(rounding_shift).at(),)
-    return Lemma(
-        f"settles-by[{mode.name},{rounding_shift}]",
-        "n = first + more(w), which ends in line w ⇒ u ≤ w, and line u ends above S",
-        Statement(
-            assumptions=(
-                Assumption("exact", n == first + tables_more(lines, last), "n is exact"),
-                Assumption(
-                    "range",
-                    (b > ahead >> lines.page_shift)
-                    & (b <= b + n)
-                    & (b + n < 1 << (WIDTH - lines.page_shift))
-                    & (last < most_line(rounding_shift, shift)),
-                    "nothing wraps",
-                ),
-            ),
-            goal=(u <= last)
-            & (ahead <= (u + 1) << rounding_shift)
-            & (gain(lines, u) >= wanted)
-            & ((u == 0) | (gain(lines, u - 1) < wanted))
-            & (u < dividing.most_lines(lines)),
-        ),
-        Steps(
-            uses=(
-                pages_wanted(lines).at(first=first, w=last),
-                dividing.divides(lines).at(pages=wanted),
-                comes_by(lines).at(more=u, w=last, first=first),
-                *past,
-                beyond_start(mode, rounding_shift).at(more=u),
-            ),
-            generalise=terms(
-                gain(lines, u),
-                gain(lines, u - 1),
-                u,
-                tables_more(lines, last),
-                tables_more(lines, below - 1),
-                first,
-                ahead,
-            ),
-        ),
-    )
-
-
-@cache
-def pages_wanted(lines: Lines) -> Lemma:
-    """Where a count is exact, no more pages are wanted than an address space has."""
-    first = word("first")
-    return Lemma(
-        f"pages-wanted[{lines.slug}]",
-        "b + first ≤ b + n, which an address space has",
-        Statement(
-            assumptions=(
-                _range(lines),
-                Assumption("exact", n == first + tables_more(lines, w), "n is exact"),
-            ),
-            goal=(b + first <= b + n)
-            & (pages_above_first(lines, b + first) < 1 << (WIDTH - lines.page_shift)),
-        ),
-        Steps(uses=(gain_bounded(lines).at(more=w),), generalise=(tables_more(lines, w),)),
-    )
-
-
-@cache
 def enough(mode: PagingMode, rounding_shift: int, limit: int) -> Lemma:
     """Where n is exact, the closed form is no more, and so many frames are enough for the region that they make."""
     lines = lines_of(mode, rounding_shift)
-    padding = word("padding")
-    low = base(mode, rounding_shift, v_start)
-    ahead = v_start - low
+    above = v_start - base(mode, rounding_shift, v_start)
     without = pages_without_tables(mode, rounding_shift, v_start, vpt_start, padding)
     first = first_tables(mode, rounding_shift, v_start)
     frames = nr_pt_pages(mode, rounding_shift, v_start, vpt_start, padding)
@@ -1009,7 +556,7 @@ def enough(mode: PagingMode, rounding_shift: int, limit: int) -> Lemma:
         Statement(
             assumptions=(
                 fits(mode, limit, n),
-                _little(mode, rounding_shift, limit, padding),
+                _little(mode, rounding_shift, limit),
                 Assumption("exact", exact, "n is exact"),
                 Assumption("short", short, "the region does not come full circle"),
             ),
@@ -1018,12 +565,14 @@ def enough(mode: PagingMode, rounding_shift: int, limit: int) -> Lemma:
         Steps(
             uses=(
                 ends_in_a_line(mode, rounding_shift, limit).at(),
-                settles_by(mode, rounding_shift).at(b=without),
+                least_line(lines).at(b=without, first=first),
+                below_start(mode, rounding_shift).at(b=without, more=u),
                 tables_at_line(mode, rounding_shift).at(more=u),
                 lines_in_order(mode, rounding_shift).at(more=u, w=lasts[0]),
                 region.tables_grow(mode).at(near=at_lines[0], far=ends[0]),
                 ends_in_a_line(mode, rounding_shift, limit).at(n=frames),
-                is_enough(lines).at(more=u, b=without, first=first),
+                arithmetic.associative().at(a=without, b=first, c=tables_more(lines, u)),
+                line_bounds(lines).at(pages=without + frames, more=u),
                 lines_in_order(mode, rounding_shift).at(more=lasts[1], w=u),
                 region.tables_grow(mode).at(near=ends[1], far=at_lines[0]),
             ),
@@ -1032,11 +581,11 @@ def enough(mode: PagingMode, rounding_shift: int, limit: int) -> Lemma:
                 *ends,
                 *at_lines,
                 *(tables_more(lines, each) for each in (u, *lasts)),
-                gain(lines, u),
-                gain(lines, u - 1),
+                (u + 1) << lines.pages,
                 u,
+                *lasts,
                 first,
-                ahead,
+                above,
                 without,
             ),
         ),
@@ -1063,7 +612,7 @@ def closed_form(mode: PagingMode) -> Lemma:
                 search.exact(mode).at(),
                 region.count_as_padded(mode).at(),
                 region.v_end_grows(mode).at(m=n),
-                enough(mode, ROUNDING_SHIFT, limit).at(padding=padding),
+                enough(mode, ROUNDING_SHIFT, limit).at(padding=number(PADDING)),
                 region.count_as_padded(mode).at(n=frames),
                 region.count_at_least(mode).at(n=frames),
                 search.stops_least(mode).at(m=frames, first=number(FIRST_TRIED)),

@@ -223,18 +223,6 @@ def same_end(end: End) -> Lemma:
 
 
 @cache
-def same_tables(mode: PagingMode) -> Lemma:
-    """Regions that end at the same place take the same tables."""
-    return arithmetic.same(
-        f"same-tables[{mode.name}]",
-        "near = far ⇒ f(S, near) = f(S, far)",
-        lambda end: tables(mode, v_start, end),
-        near,
-        far,
-    )
-
-
-@cache
 def settles(of: Counted) -> Lemma:
     """Once a raise is small, f(S, V) of the next count but one is that count: m = f(S, V(n)) is close to n."""
     mode = of.mode
@@ -261,8 +249,8 @@ def settles(of: Counted) -> Lemma:
                 *(of.as_padded.at(n=each) for each in (n, m, l)),
                 v_end_stays(of.end).wherever(),
                 same_end(of.end).wherever(n=m, m=l),
-                same_tables(mode).wherever(near=ends[n], far=ends[m]),
-                same_tables(mode).wherever(near=ends[m], far=ends[l]),
+                region.same_tables(mode).wherever(near=ends[n], far=ends[m]),
+                region.same_tables(mode).wherever(near=ends[m], far=ends[l]),
             ),
             generalise=(*counts.values(), *padded.values(), *ends.values()),
         ),

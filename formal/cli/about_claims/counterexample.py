@@ -2,7 +2,7 @@
 
 import argparse
 
-from ..arguments import add_json, no_dash, set_files
+from ..arguments import add_examples, add_json, no_dash, set_files
 from .prove import add_limits
 
 
@@ -27,6 +27,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--boot", action="store_true", help="boot it on a real Xen, as 'ptproof boot --counterexample' does"
     )
     set_files(parser, writes=("json", "elf"))
+    add_examples(
+        parser, "ptproof counterexample unique", "ptproof counterexample unique --all --json unique.json"
+    )
     parser.set_defaults(run=run)
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from ..arguments import add_json, set_files
+from ..arguments import add_examples, add_json, set_files
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -24,6 +24,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--refuted", action="store_true", help="only claims that are expected to be refuted")
     add_json(parser, "the claims")
     set_files(parser)
+    add_examples(parser, "ptproof list --refuted", "ptproof list precise")
     parser.set_defaults(run=run)
 
 

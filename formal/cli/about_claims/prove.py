@@ -2,10 +2,12 @@
 
 import argparse
 import sys
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from ..arguments import add_json, number, set_files
+from ..arguments import add_examples, add_json, number, set_files
+from ..what_if import add_what_if, what_if_of
 from .list_claims import add_names
 
 if TYPE_CHECKING:
@@ -29,8 +31,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="prove or refute claims",
         description="Decides claims: proves them from lemmas for all inputs, or refutes them by a layout that the "
         "frame machine confirms. One line a claim, the verdict first, in capitals when it isn't the expected "
-        "one; then the verdicts by family. On a terminal the lines stand under their family and are cut to the width. Certified means that certificates are on record, which certify has checked anew. "
-        "The text has no times in it: the same claims give the same text.",
+        "one; then the verdicts by family. On a terminal the lines stand under their family and are cut to the width. Certificates on record are looked up here, not checked: certify does that. "
+        "The text has no times in it: the same claims give the same text. With what if, other claims are made: that such a count is "
+        "exact, and what it saves and costs against Xen's.",
         allow_abbrev=False,
     )
     add_names(parser)
@@ -59,7 +62,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         action="store_true",
         help="on a terminal, print whole lines, the counts and the work, as in a pipe",
     )
+    add_what_if(parser)
     set_files(parser, writes=("json", "junit"))
+    add_examples(parser, "ptproof prove Layout", "ptproof prove exact least -v")
     parser.set_defaults(run=run)
 
 
@@ -81,7 +86,7 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-cache",
         action="store_true",
-        help="ask anew what was answered before (in CI, where CI is set in the environment, that is always so)",
+        help="ask again what was answered before (in CI, where CI is set in the environment, that is always so)",
     )
 
 
@@ -90,7 +95,7 @@ def proved(
 ) -> "tuple[ProofRun, Queries]":
     """Have the claims decided; gives the run and the files of the queries that stayed open.
 
-    How many answers are not of this run but of the cache is told on standard error.
+    Standard error says how many answers come from the cache.
     """
     import os
 
@@ -137,7 +142,7 @@ def _told(chosen: "tuple[Claim, ...]", arguments: argparse.Namespace) -> "tuple[
 
 
 def _print(claims: "Sequence[ToldClaim]") -> None:
-    """Print what is said of claims, whole; the verdict in colour: green, blue or, when it differs, red."""
+    """Print what is reported about claims, whole; the verdict in colour: green, blue or, when it differs, red."""
     from ...edge.colour import coloured
     from ...edge.outside import one_line, say
     from ...edge.terminal import fitted, width_of
@@ -178,12 +183,15 @@ def run(arguments: argparse.Namespace) -> int:
     """Decide and tell."""
     from ...edge.errors import InputError
     from ...edge.files import write_bytes, write_json
-    from ...logic.claim import claims
+    from ...edge.outside import say
+    from ...logic.claim import claims, what_if_claims
     from ...logic.selection import select
 
     if arguments.junit == arguments.json == "-":
         raise InputError("argument --junit: - is taken already")
-    chosen = select(claims(), arguments.names)
+    asked = _asked(arguments)
+    made = what_if_claims(partial(what_if_of, arguments)) if asked else claims()
+    chosen = select(made, arguments.names)
     told, found = _told(chosen, arguments)
     if arguments.json is not None:
         write_json(arguments.json, told.run)
@@ -192,10 +200,19 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.junit is not None:
         write_bytes(arguments.junit, told.junit.encode())
     if "-" not in (arguments.json, arguments.junit):
+        say([*asked, *(f"{each.id}: {each.statement}" for each in chosen if asked)])
         _tell(arguments, told, found)
     if found is not None and arguments.verbose:
         _tell_times(found)
     return told.status
+
+
+def _asked(arguments: argparse.Namespace) -> list[str]:
+    """What is to be otherwise than in Xen, a sentence for each guest; none where nothing is."""
+    from ...layouts.paging import COMPAT, X86_64
+
+    found = {mode: what_if_of(arguments, mode) for mode in (X86_64, COMPAT)}
+    return [f"{mode.title}: {each.sentence}" for mode, each in found.items() if each is not None]
 
 
 def _tell(arguments: argparse.Namespace, told: "Told", found: "ProofRun | None") -> None:

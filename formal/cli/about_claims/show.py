@@ -2,7 +2,7 @@
 
 import argparse
 
-from ..arguments import add_json, set_files
+from ..arguments import add_examples, add_json, set_files
 from .list_claims import add_names
 from .prove import add_limits
 
@@ -24,6 +24,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_limits(parser)
     add_json(parser, "all that was found")
     set_files(parser)
+    add_examples(parser, "ptproof show exact", "ptproof show min-64 --lemmas")
     parser.set_defaults(run=run)
 
 

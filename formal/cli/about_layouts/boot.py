@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..arguments import add_json, number, set_files
+from ..arguments import add_examples, add_json, number, set_files
 from ..what_if import OPTIONS, changed, refuse_what_if, what_if_of
 from .image import warn_of
 from .layout import (
@@ -57,7 +57,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--seed", metavar="S", type=number(0, 1 << 64), help="the random layouts' seed (default: 0)"
     )
     many.add_argument(
-        "--jobs", metavar="J", type=number(1, 256), help="boots at the same time (default: one a processor)"
+        "--jobs", metavar="N", type=number(1, 256), help="boots at the same time (default: one a processor)"
     )
     parser.add_argument(
         "--counterexample", metavar="ID", help="boot the layouts that refute the claim, instead of one"
@@ -70,6 +70,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--record", metavar="FILE", help="keep what one boot left, to be compared again")
     add_json(parser, "what was compared, and all differences,")
     set_files(parser, reads=("image", "initrd", "xen", "qemu"), writes=("json", "record"))
+    add_examples(parser, "ptproof boot vmlinuz --dom0-mem 512M", "ptproof boot --random 3 --seed 1")
     parser.set_defaults(run=run)
 
 
@@ -138,7 +139,7 @@ def boot_each(
 ) -> "list[Booted | NotBooted]":
     """Boot layouts one after the other, and print what real Xen made of each, unless ``quiet``.
 
-    A 32-bit guest's needs a Xen that runs these: on another one it is left out, and that is said.
+    A 32-bit guest's needs a Xen that runs these: on another one it is left out, and the output says so.
     """
     from ...edge.children import interruptible
     from ...edge.errors import InputError
@@ -240,7 +241,7 @@ def _file(
 
 
 def _pages(arguments: argparse.Namespace) -> int:
-    """Dom0's memory in pages; what Xen doesn't read of dom0_mem is told."""
+    """Dom0's memory in pages; reports what Xen doesn't read of dom0_mem."""
     from ...layouts.dom0_mem import what_is_dropped
 
     option = memory_option(arguments)
@@ -258,7 +259,7 @@ def _one(
     kernel: "Kernel",
     first: "AsItIs | None" = None,
 ) -> int:
-    """Boot one; ``first`` is what came of the file as it is."""
+    """Boot one; ``first`` is the outcome of the file as it is."""
     from ...edge.exit_status import Status
     from ...edge.files import write_json
     from ...edge.outside import say

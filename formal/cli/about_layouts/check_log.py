@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from ..arguments import add_json, add_limit, set_files
+from ..arguments import add_examples, add_json, add_limit, set_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,11 +23,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "check-log",
         help="compare Xen's boot logs with the model, figure by figure",
-        description="Reads the memory arrangements of PV domains out of logs as people paste them, and says of "
-        "each figure whether the model agrees, or by how much it differs. A count of an older Xen is named as "
-        "such. What libxenguest and a domU such as Mini-OS print is compared with libxenguest's steps; so is a file of JSON "
-        "records, one a line, of what domUs printed of their start_info. HVM and PVH are out of scope. Status 0 when nothing differs, 1 when something does, 2 when a file has no boot, a figure can't "
-        "be read, or nothing can be checked.",
+        description="Reads the memory arrangements of PV domains in logs, and says for each figure whether the model agrees, or "
+        "by how much it differs. A count of an older Xen is named as such. What libxenguest and a domU such as "
+        "Mini-OS print is compared with libxenguest's steps; so is a file of JSON records, one a line, of what "
+        "domUs printed of their start_info. HVM and PVH are out of scope. Status 0 when nothing differs, 1 when "
+        "something does, 2 when a file has no boot, a figure can't be read, or nothing can be checked.",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -37,11 +37,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_limit(parser)
     add_json(parser, "the judgements")
     set_files(parser, reads=("files",))
+    add_examples(parser, "ptproof check-log xen.log", "ptproof check-log --quiet - < xen.log")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Judge every boot in every file; a file that can't be used is told of, and the rest go on."""
+    """Judge every boot in every file; reports a file that can't be used, and continues with the rest."""
     import sys
 
     from ...edge.errors import InputError

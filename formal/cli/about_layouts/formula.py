@@ -1,9 +1,9 @@
-"""``ptproof formula``: the count as C for Xen's source, or as Python, with what is proved of it."""
+"""``ptproof formula``: the count as C for Xen's source, or as Python, with what is proved about it."""
 
 import argparse
 from typing import Final
 
-from ..arguments import add_json, set_files
+from ..arguments import add_examples, add_json, set_files
 from ..what_if import add_what_if, what_if_of
 
 MODES: Final = (
@@ -27,11 +27,18 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "formula",
         help="print the count as C to paste, or as Python",
-        description="Prints a function that gives nr_pt_pages for a region's start and that of its tables, with a comment of "
-        "what is proved of it and under which assumption. Numbers are decimal or 0x..., and may end in K, M, G or T.",
+        description="Prints a function that gives nr_pt_pages for a region's start and that of its tables, with a comment that "
+        "says what is proved about it, and under which assumption. Numbers are decimal or 0x..., and may end in K, "
+        "M, G or T.",
         allow_abbrev=False,
     )
-    parser.add_argument("--mode", choices=MODES, default="64", help="the paging mode (default: 64)")
+    parser.add_argument(
+        "--mode",
+        metavar="MODE",
+        choices=MODES,
+        default="64",
+        help=f"the paging mode: {', '.join(MODES[:-1])} or {MODES[-1]} (default: 64)",
+    )
     parser.add_argument(
         "--style",
         choices=STYLES,
@@ -42,6 +49,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_what_if(parser)
     add_json(parser, "the text and what it is of")
     set_files(parser)
+    add_examples(parser, "ptproof formula", "ptproof formula --mode compat --lang python")
     parser.set_defaults(run=run)
 
 

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from ..arguments import add_json, set_files
+from ..arguments import add_examples, add_json, set_files
 
 if TYPE_CHECKING:
     from ...images.image import Image
@@ -22,15 +22,19 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "file", metavar="FILE", help="an ELF, packed or not, or a bzImage (vmlinuz); - is standard input"
     )
-    parser.add_argument(
-        "--for",
+    reader = parser.add_mutually_exclusive_group()
+    reader.add_argument(
+        "--domU",
         dest="reader",
-        choices=("dom0", "domU"),
+        action="store_const",
+        const="domU",
         default="dom0",
-        help="who unpacks it: Xen for a dom0 (the default), or libxenguest for a domU",
+        help="as libxenguest unpacks it for a domU, not Xen for a dom0",
     )
+    reader.add_argument("--for", dest="reader", choices=("dom0", "domU"), help=argparse.SUPPRESS)
     add_json(parser, "what was found")
     set_files(parser, reads=("file",))
+    add_examples(parser, "ptproof image vmlinuz", "ptproof image vmlinuz --domU")
     parser.set_defaults(run=run)
 
 

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..arguments import add_host_map, add_json, add_version, address, number, set_files
+from ..arguments import add_examples, add_host_map, add_json, add_version, address, number, set_files
 from ..what_if import add_what_if, refuse_what_if, what_if_of
 from .image import warn_of
 
@@ -26,9 +26,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "layout",
         help="print dom0's memory arrangement as Xen's boot log would",
-        description="Lays dom0 out as Xen's builder does and prints the arrangement in the form of Xen's boot "
-        "log: by the frame machine and by the formulas, which must agree. What Xen would refuse, or get wrong, "
-        "is told on standard error. On a terminal a line below has n, the tables by level and the region's size. Status 1 when Xen refuses the boot, or libxenguest the domU. Numbers are decimal or 0x..., and may end in K, M, G or T.",
+        description="Lays dom0 out as Xen's builder does and prints the arrangement in the form of Xen's boot log: by the frame "
+        "machine and by the formulas, which must agree. Standard error says what Xen would refuse, or get wrong. On "
+        "a terminal a line below has n, the tables by level and the region's size. Status 1 when Xen refuses the "
+        "boot, or libxenguest the domU. Numbers are decimal or 0x..., and may end in K, M, G or T.",
         allow_abbrev=False,
     )
     add_options(parser)
@@ -46,6 +47,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_host_map(parser, "warn of what")
     add_json(parser, "the layout, for 'ptproof replay',")
     set_files(parser, reads=("image", "initrd", "host_map"))
+    add_examples(
+        parser,
+        "ptproof layout vmlinuz --dom0-mem 4G --initrd initrd.img",
+        "ptproof layout --kernel 0x100000 0x300000 --nr-pages 16384",
+    )
     parser.set_defaults(run=run)
 
 
@@ -156,7 +162,7 @@ def _dom0(arguments: argparse.Namespace, laid: LaidOut) -> int:
     if arguments.json is not None:
         write_json(arguments.json, as_dict(layout, laid.entry))
     if arguments.json != "-":
-        print(arrangement(layout, laid.entry), end="")
+        say(arrangement(layout, laid.entry).splitlines())
         if width_of(sys.stdout) is not None:
             say([answer(layout.nr_pt_pages, tables_by_level(layout, report), layout.total.size)])
         say(against_xen(laid.configuration, layout))
@@ -357,7 +363,7 @@ def _version(arguments: argparse.Namespace, configuration: "Configuration") -> "
 
 
 def _unknown_notes(version: "XenVersion", configuration: "Configuration") -> "Iterator[str]":
-    """What is to be said of the image's notes that an older Xen doesn't know."""
+    """What to report about the image's notes that an older Xen doesn't know."""
     from ...layouts.xen_version import KNOWN_SINCE
 
     given = {
@@ -388,7 +394,7 @@ def refuse_addresses(arguments: argparse.Namespace) -> None:
 
 
 def _from_image(arguments: argparse.Namespace) -> "tuple[Configuration, int, tuple[str, ...]]":
-    """What an image decides, its entry, and what is to be said of it: by the notes that the version asked for knows."""
+    """What an image decides, its entry, and what to report about it: by the notes that the version asked for knows."""
     from ...edge.errors import InputError
     from ...images.image import read_image
 

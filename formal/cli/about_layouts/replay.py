@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from ..arguments import add_json, add_limit, add_version, number, set_files
+from ..arguments import add_examples, add_json, add_limit, add_version, number, set_files
 
 ONE_MORE = 1000
 """What each layout takes besides its pages, in pages that would take as much."""
@@ -17,10 +17,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the command's arguments."""
     parser = subparsers.add_parser(
         "replay",
-        help="build a layout (JSON) on the frame machine and tell what it saw",
-        description="Builds the page tables of a layout frame by frame, as Xen's builder does, walks them "
-        "with Xen's asserts, and tells what it saw; of a counterexample, each layout in it. Status 0 when every frame set aside is a table and every "
-        "page of the region is mapped as it should be, 1 when not.",
+        help="build a layout (JSON) on the frame machine and report what it saw",
+        description="Builds the page tables of a layout frame by frame, as Xen's builder does, walks them with Xen's asserts, "
+        "and reports what it saw; for a counterexample, each layout in it. Status 0 when every frame set aside is a "
+        "table and every page of the region is mapped as it should be, 1 when not.",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -39,6 +39,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_limit(parser)
     add_json(parser, "the layout and what the machine saw")
     set_files(parser, reads=("file",))
+    add_examples(
+        parser,
+        "ptproof replay layout.json",
+        "ptproof layout vmlinuz --dom0-mem 4G --json - | ptproof replay -",
+    )
     parser.set_defaults(run=run)
 
 

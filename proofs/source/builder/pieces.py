@@ -1,4 +1,4 @@
-"""What the builder's pieces have in common: each is held against its encoding, and told with what it takes for granted."""
+"""What the builder's pieces have in common: each is compared with its encoding, and told with what it takes for granted."""
 
 from collections.abc import Callable, Mapping, Sequence
 

@@ -19,11 +19,12 @@ from ptproof.formal.words.word import Word, compiled, word
 UNDERSTOOD = (
     "x = a + b; y = a - b;",
     "x = a * 3; y = a / 8 + b % 16;",
-    "x = a / 3; y = a % 1000003;",
-    "x = u / 7 + c % 10; y = (b + 131071) / 133955071;",
     "x = (t ? 6 : 4) + 1; y = 3 < (t ? 1 : 5) ? a : b;",
     "for ( unsigned int n = 0; n < (t ? 1 : 3); n++ ) { if ( a == n ) break; x += a; } y = x;",
     "unsigned int n = t ? 2 : 3; while ( n-- ) x = x * 3 + b; y = n;",
+    "x = a / 3; y = b % 1022;",
+    "x = a % 133955071 / 261631; y = (a % 261631 + 1021) / 1022 << 55;",
+    "x = u / 7; y = c % 10;",
     "x = i; y = u;",
     "x = s; y = c;",
     "x = -1; y = -1U;",
@@ -134,7 +135,9 @@ NOT_UNDERSTOOD = (
     "x = a << b;",
     "x = a >> 64;",
     "x = a / b;",
+    "x = a / 0;",
     "x = a % 0;",
+    "x = i / 3;",
     "x = i / 2;",
     "x = 5.0;",
     "x = 18446744073709551616;",
@@ -203,11 +206,11 @@ def same_type_for_both(left: Value, right: Value) -> tuple[Word, Word, values.In
 
 USUAL = values.usual
 CONVERTED = values.converted
+DIVIDED = values._long_division
 EXTENDED = values._extended
 MERGED = state.merged
 CHOSEN = values.chosen
 TRUTH = values.truth_of
-DIVIDED = values._long_division
 COMPARE_TO_ONE = lambda value: value.term == 1  # noqa: E731
 
 MUTANTS: dict[str, tuple[object, str, object]] = {
@@ -248,12 +251,6 @@ MUTANTS: dict[str, tuple[object, str, object]] = {
         "unary_expression",
         lambda self, node, state: self.evaluate(node.named_children[0], state),
     ),
-    "a division forgets what is left": (
-        values,
-        "_long_division",
-        lambda over, by: (DIVIDED(over, by)[0], over),
-    ),
-    "a division is one off": (values, "_long_division", lambda over, by: (DIVIDED(over, by)[0] + 1, over)),
     "a choice takes its first number": (
         values,
         "_of_choice",
@@ -264,6 +261,8 @@ MUTANTS: dict[str, tuple[object, str, object]] = {
         ),
     ),
     "overflow is ignored": (values, "_check_overflow", lambda *_: None),
+    "a remainder for the quotient": (values, "_long_division", lambda first, by: DIVIDED(first, by)[::-1]),
+    "a remainder is thought to be small": (values, "_most_left", lambda _term: 1),
     "a shift may be too far": (values, "bounds", lambda _term, _depth=8: (0, 0)),
     "a type is always int": (types, "integer_named", lambda _words: values.INT),
     "a type is always long": (types, "integer_named", lambda _words: values.LONG),

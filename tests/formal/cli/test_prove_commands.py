@@ -78,6 +78,7 @@ def test_prove_as_expected(capsys: Capture) -> None:
         "refuted  unreached  Tiny  8 bits: x = 0: it was seen that holds is False",
     ]
     assert "1 assumption in force; --assumptions lists them" in ran.lines
+    assert "3 lemmas, 3 obligations, 3 not certified" in ran.lines
     listed = run(capsys, "prove", "--assumptions")
     assert "  small: it is small (proved, needless, reached and 1 more)" in listed.lines
     assert [line for line in ran.lines if line not in listed.lines] == [
@@ -400,12 +401,15 @@ def test_show(capsys: Capture) -> None:
         "  For all x, y: proved.",
         "",
         "Assumed:",
-        "  small: it is small. Needed: x = 255, y = 0 is a counterexample without it: it",
-        "    was seen that holds is False.",
+        "  small: it is small.",
         "",
         "Why:",
         "  It is proved from 2 lemmas, uncertified. The last step uses: helper holds. For",
         "  example, x = 0, y = 0: it was seen that holds is True.",
+        "",
+        "Why it is assumed:",
+        "  small: Needed: x = 255, y = 0 is a counterexample without it: it was seen that",
+        "    holds is False.",
         "",
         "More about it.",
         "",
@@ -420,6 +424,8 @@ def test_show(capsys: Capture) -> None:
     unreached = run(capsys, "show", "unreached")
     assert "That nothing reaches it is the solver's answer at once." in " ".join(unreached.out.split())
     assert "needless (Tiny) is proved" in run(capsys, "show", "tiny").out
+    needless = run(capsys, "show", "needless").lines
+    assert "  small: it is small. NOT NEEDED: the statement holds without it." in needless
     assert json.loads(run(capsys, "show", "proved", "--json", "-").out)["schema"] == "ptproof-run/1"
 
 

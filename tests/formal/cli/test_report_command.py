@@ -105,7 +105,7 @@ def test_assumptions_and_why_they_are_needed(capsys: Capture) -> None:
 
 @pytest.mark.usefixtures("install")
 def test_proofs_are_graphs(capsys: Capture) -> None:
-    """A proof has a row for each lemma, an arc for each use, and what it cost; lemmas are told of once."""
+    """A proof has a row for each lemma, a line to its first user, and what it cost; lemmas are told of once."""
     text = run(capsys, "report", "proved").out
     rows = re.findall(r'<g class="lemma" data-name="([^"]+)" data-spent="(\d+)">', text)
     assert [name for name, _ in rows] == ["least-of-two", "helper"]

@@ -120,3 +120,16 @@ def test_formula_takes_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     arm = ("formula", "--mode", "arm64-16k", "--style", "search", "--rounding")
     assert "multiple of 0x4000," in run(capsys, *arm, "page").out
     assert_refused(run(capsys, *arm, "4K"), "--rounding: expected a power of two from 0x4000, a page")
+
+
+def test_prove_makes_claims_of_the_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    ran = run(capsys, "prove", "what-if-exact", *TWO)
+    assert ran.status == 0
+    assert all("what if: the region's end is rounded up to 2 MiB" in line for line in ran.lines[:2])
+    assert ran.lines[2].startswith("what-if-exact: V(n) = ⌈E + 0x10000⌉ to 0x200000")
+    assert ran.lines[3].startswith("proved   what-if-exact")
+    assert "refuted  what-if-exact" in run(capsys, "prove", "--start", "5").out
+    assert_refused(
+        run(capsys, "prove", "--rounding", "64M"), "--rounding: expected at most 0x1000000 for a proof"
+    )
+    assert "what if" not in run(capsys, "prove", "min-2level", "--rounding", "4M").out

@@ -20,7 +20,7 @@ def test_a_small_region() -> None:
     assert list(picture_text(picture_of(TINY), 80)) == [
         "The region, 4 MiB, a character for 52.51 KiB:",
         "|...................KKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKMMT----------------|",
-        "^                                                             [=========]      ^",
+        "^                                                     512 KiB [=========]      ^",
         "0x0                                                                     0x400000",
         "v_end is the next 4 MiB line above the boot stack: 868 KiB are left, 512 KiB at",
         "least.",

@@ -84,7 +84,7 @@ def test_markdown(capsys: Capture) -> None:
     assert max(map(len, ran.lines)) <= 100
     other = ran.out[ran.out.index("### refuted: refuted") :]
     assert "**Fails at:** 8 bits: x = 255: it was seen that holds is False" in other
-    assert "**True instead:** x is less than 255" in other
+    assert "**What makes it true:** x is less than 255" in other
     assert "NOT NEEDED: the statement holds without it" in ran.out
     told = " ".join(each.strip() for each in ran.lines)
     assert "by an example that the frame machine replayed: " in told
