@@ -13,7 +13,7 @@ from ..logic.prover import Decision, PartDecision, ProofRun
 from ..logic.verdict import Proved, Refuted
 from ..source.check_tree import TreeCheck
 from .proof_report import in_one_line, why, word_of
-from .tree_report import told
+from .tree_report import described
 
 
 def as_junit(run: ProofRun, *, kept: bool = False) -> bytes:
@@ -68,7 +68,7 @@ def _of_tree(found: TreeCheck) -> Iterator[tuple[str, str, str, str]]:
             if each.proved or not instead:
                 fault = "" if each.proved else "failure" if each.refuted else "error"
                 classname = f"{each.piece.mode.name}.{kind}"
-                yield classname, each.piece.name, fault, told(each)
+                yield classname, each.piece.name, fault, described(each)
     if found.second.differs:
         yield "compiler", "second reader", "error", found.second.differs
 

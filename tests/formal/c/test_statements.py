@@ -251,15 +251,6 @@ MUTANTS: dict[str, tuple[object, str, object]] = {
         "unary_expression",
         lambda self, node, state: self.evaluate(node.named_children[0], state),
     ),
-    "a choice takes its first number": (
-        values,
-        "_of_choice",
-        lambda operation, left, right: (
-            None
-            if left.term.operation != "ite" or right.term.operation != "constant"
-            else values.combined(operation, Value(left.term.arguments[1], left.type), right)
-        ),
-    ),
     "overflow is ignored": (values, "_check_overflow", lambda *_: None),
     "a remainder for the quotient": (values, "_long_division", lambda first, by: DIVIDED(first, by)[::-1]),
     "a remainder is thought to be small": (values, "_most_left", lambda _term: 1),
