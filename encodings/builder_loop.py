@@ -8,8 +8,8 @@ by its number in that row. The root is the one before the loop's first: a 64-bit
 tables come in the order L1, L2, L3. The first step counts that L3, too, as if it took it itself.
 
 Memory is said one entry at a time. The loop has a table and an entry of it as parameters and keeps, in its state, what
-has become of these two: the level that the table was taken for, and what the entry holds. What is proved of any table
-and any entry is so proved of all of memory.
+has become of these two: the level that the table was taken for, and what the entry holds. What is proved about any table
+and any entry is so proved about all of memory.
 
 Source: DOMAIN.md section 4; ``dom0_construct()`` in Xen's ``xen/arch/x86/pv/dom0_build.c`` (4.22).
 """

@@ -16,10 +16,11 @@ from attrs import frozen
 from ..formal.edge.errors import InputError
 from ..formal.layouts.layout import ADDRESS_LIMIT, Configuration, Layout, Segment
 from ..formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
+from ..formal.layouts.what_if import WhatIf
 from ..formal.words.word import Word, compiled, word
 from .concrete import least_count
-from .dom0_count import tables_for
-from .dom0_layout import v_end
+from .dom0_count import FIRST_TRIED, tables, tables_for
+from .dom0_layout import PADDING, ROUNDING_SHIFT, stack_end, v_end
 from .spans import round_up
 
 LONGEST: Final = 1 << 63
@@ -136,7 +137,7 @@ def laid_out(configuration: Configuration) -> Layout:
     }
     if mapped and not given.initrd_len:
         del segments["initrd"]
-    nr_pt_pages, end = count(given.mode, given.virt_base, vpt_start)
+    nr_pt_pages, end = count(given.mode, given.virt_base, vpt_start, given.what_if)
     tables_end = (vpt_start + nr_pt_pages * PAGE_SIZE) % ADDRESS_LIMIT
     return Layout(
         mode=given.mode,
@@ -144,13 +145,15 @@ def laid_out(configuration: Configuration) -> Layout:
         page_tables=Segment(vpt_start, tables_end),
         boot_stack=Segment(tables_end, (tables_end + PAGE_SIZE) % ADDRESS_LIMIT),
         total=Segment(given.virt_base, end),
+        what_if=given.what_if,
     )
 
 
-def count(mode: PagingMode, v_start: int, vpt_start: int) -> tuple[int, int]:
+def count(mode: PagingMode, v_start: int, vpt_start: int, what_if: WhatIf | None = None) -> tuple[int, int]:
     """The search's nr_pt_pages and the region's end, for addresses at most `LONGEST` bytes apart."""
-    needed, end = _counting(mode)
-    nr_pt_pages = least_count(lambda tried: needed(v_start, vpt_start, tried)[0])
+    needed, end = _counting(mode, what_if)
+    first = FIRST_TRIED if what_if is None or what_if.first_tried is None else what_if.first_tried
+    nr_pt_pages = least_count(lambda tried: needed(v_start, vpt_start, tried)[0], first)
     assert nr_pt_pages is not None, "a region of at most LONGEST takes fewer than MOST tables"
     return nr_pt_pages, end(vpt_start, nr_pt_pages)[0]
 
@@ -194,11 +197,24 @@ def _reading(
 
 
 @cache
-def _counting(mode: PagingMode) -> tuple[Callable[..., tuple[int, ...]], Callable[..., tuple[int, ...]]]:
+def _counting(
+    mode: PagingMode, what_if: WhatIf | None
+) -> tuple[Callable[..., tuple[int, ...]], Callable[..., tuple[int, ...]]]:
     """f(S, V(n)) as a function of S, T and n, and V(n) as one of T and n, on integers."""
     v_start, vpt_start, tried = word("v_start"), word("vpt_start"), word("tried")
-    needed = compiled([tables_for(mode, v_start, vpt_start, tried)], [v_start, vpt_start, tried])
-    return needed, compiled([v_end(vpt_start, tried)], [vpt_start, tried])
+    if what_if is None:
+        end, needed = v_end(vpt_start, tried), tables_for(mode, v_start, vpt_start, tried)
+    else:
+        end = _changed_end(vpt_start, tried, what_if)
+        needed = tables(mode, v_start, end)
+    return compiled([needed], [v_start, vpt_start, tried]), compiled([end], [vpt_start, tried])
+
+
+def _changed_end(vpt_start: Word, nr_pt_pages: Word, what_if: WhatIf) -> Word:
+    """The region's end in one expression: the stack's end and the padding, rounded up."""
+    shift = ROUNDING_SHIFT if what_if.rounding_shift is None else what_if.rounding_shift
+    padding = PADDING if what_if.padding is None else what_if.padding
+    return round_up(stack_end(vpt_start, nr_pt_pages) + padding, shift)
 
 
 def _page_up(address: Word) -> Word:

@@ -62,18 +62,18 @@ def search(mode: PagingMode) -> Loop:
 
 
 @cache
-def search_rounded(mode: PagingMode) -> Loop:
-    """The same loop over v_start, vpt_start and any rounding (less one) and padding, from `FIRST_TRIED`."""
+def search_rounded(mode: PagingMode, first: int) -> Loop:
+    """The same loop over v_start, vpt_start and any rounding (less one) and padding, from the count ``first``."""
     parameters = v_start, vpt_start, mask, padding = [
         word(name) for name in ("v_start", "vpt_start", "mask", "padding")
     ]
     tried = word("tried")
     end = rounded_end(stack_end(vpt_start, tried), mask, padding)
     return Loop(
-        name=f"nr_pt_pages[{mode.name}, any rounding]",
+        name=f"nr_pt_pages[{mode.name}, any rounding{'' if first == FIRST_TRIED else f', from {first}'}]",
         parameters=tuple(parameters),
         state=(tried,),
-        start=(number(FIRST_TRIED),),
+        start=(number(first),),
         goes_on=tried < tables(mode, v_start, end),
         step=(tried + 1,),
     )

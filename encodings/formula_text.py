@@ -5,6 +5,8 @@ The figures are those of `closed_form`; `tests/encodings/test_formula_text.py` c
 E being where the boot stack ends: that is what Xen's two steps come to, as long as the padding is no more than the rounding.
 """
 
+from collections.abc import Iterator
+from textwrap import wrap
 from typing import Final
 
 from ..formal.edge.errors import InputError
@@ -13,12 +15,19 @@ from .closed_form import Lines, as_needed, lines_of
 from .dom0_count import FIRST_TRIED
 from .dom0_layout import PADDING, ROUNDING_SHIFT
 
+COLUMNS: Final = 80
 RAISES: Final = 5
 """So many raises are enough for every region that has room: the claim ``static``."""
 
 
-def written(mode: PagingMode, rounding: int, padding: int, style: str, language: str) -> str:
-    """The text; ``rounding`` and ``padding`` are in bytes. Raises `InputError` for what has no such formula."""
+def written(
+    mode: PagingMode, rounding: int, padding: int, style: str, language: str, first: int = FIRST_TRIED
+) -> str:
+    """The text; ``rounding`` and ``padding`` are in bytes, ``first`` is where the search starts.
+
+    Divisions and raises find what the search finds from any start that isn't above the fewest tables there are.
+    Raises `InputError` for what has no such formula.
+    """
     if rounding < 1 << mode.page_shift or rounding & (rounding - 1):
         raise InputError(
             f"argument --rounding: expected a power of two from {1 << mode.page_shift:#x}, found {rounding:#x}"
@@ -29,13 +38,19 @@ def written(mode: PagingMode, rounding: int, padding: int, style: str, language:
         raise InputError(
             f"argument --style: raises are counted for Xen's rounding and padding and its two modes, not for {mode.name}, {rounding:#x} and {padding:#x}"
         )
+    least = _fewest(mode)
+    if style != "search" and first > least:
+        raise InputError(
+            f"argument --start: expected at most {least}, the fewest tables of {mode.title}, for the style {style}: from a higher "
+            f"start the search may find more than the region takes; found {first}"
+        )
     lines = None
     if style == "closed":
         try:
             lines = lines_of(mode, shift)
         except ValueError as error:
             raise InputError(f"argument --style: no closed form for {error}") from None
-    note = _note(mode, rounding, padding, style, xens=xens)
+    note = _note(mode, rounding, padding, style, xens=xens, first=first)
     if lines is not None:
         body = (
             _closed_in_c(mode, shift, padding, lines)
@@ -43,14 +58,20 @@ def written(mode: PagingMode, rounding: int, padding: int, style: str, language:
             else _closed_in_python(mode, shift, padding, lines)
         )
     else:
-        body = _counted(mode, shift, padding, style, language)
+        body = _counted(mode, shift, padding, 0 if style == "raises" else first, style, language)
     if language == "c":
-        return "\n".join(["/*", *(f" * {each}".rstrip() for each in note), " */", *body]) + "\n"
-    return "\n".join([*(f"# {each}".rstrip() for each in note), *body]) + "\n"
+        return "\n".join(["/*", *_comment(" * ", note), " */", *body]) + "\n"
+    return "\n".join([*_comment("# ", note), *body]) + "\n"
 
 
-def _note(mode: PagingMode, rounding: int, padding: int, style: str, *, xens: bool) -> list[str]:
-    """What is proved of the text, and under which assumption."""
+def _comment(before: str, note: list[str]) -> Iterator[str]:
+    """The note in lines of a terminal's width, as sources have them."""
+    for each in note:
+        yield from (f"{before}{line}".rstrip() for line in wrap(each, COLUMNS - len(before)) or [""])
+
+
+def _note(mode: PagingMode, rounding: int, padding: int, style: str, *, xens: bool, first: int) -> list[str]:
+    """What is proved about the text, and under which assumption."""
     known = {
         "closed": "closed-form: this is what the search from 2 finds, for all words v_start and vpt_start.",
         "raises": "static: this is what the search from 2 finds, for all words v_start and vpt_start.",
@@ -68,13 +89,34 @@ def _note(mode: PagingMode, rounding: int, padding: int, style: str, *, xens: bo
             ]
     known_modes = (*PAGING_MODES.values(), *([SV39] if style == "closed" else []))
     proved = [f"ptproof proves {known[style]}"] if xens and mode in known_modes else samples
+    proved += _of_start(mode, first)
+    if mode in (X86_64, COMPAT) and not (xens and (first == FIRST_TRIED or style != "search")):
+        theirs = f"{1 << ROUNDING_SHIFT:#x}, {PADDING:#x} and a search from {FIRST_TRIED}"
+        proved.append(f"What if: this isn't Xen's count, which has {theirs}.")
     return [
         f"Page-table frames of a region from v_start, its tables at vpt_start: {mode.title}.",
         f"The region ends at a multiple of {rounding:#x}, {padding:#x} above the boot stack's page at least.",
         "",
         *proved,
-        "Assumed: going up from v_start one meets vpt_start and then the region's end, not around the address space.",
+        "Assumed: counted upwards from v_start, vpt_start comes before the region's end, within one turn of the address space.",
     ]
+
+
+def _fewest(mode: PagingMode) -> int:
+    """The fewest tables that a region takes: one of each level, or what the level always takes."""
+    return sum(1 if each.fixed is None else each.fixed for each in mode.counted_levels)
+
+
+def _of_start(mode: PagingMode, first: int) -> list[str]:
+    """What a start that isn't Xen's means for that."""
+    if first == FIRST_TRIED:
+        return []
+    fewest = _fewest(mode)
+    if first > fewest:
+        return [
+            f"But from {first}, above the fewest tables, {fewest}, it may find more than the region takes."
+        ]
+    return [f"From {first} the search finds the same: no region takes fewer than {fewest}."]
 
 
 def _constant(mode: PagingMode, shift: int) -> int:
@@ -133,25 +175,35 @@ def _closed_in_python(mode: PagingMode, shift: int, padding: int, lines: Lines) 
     return [*text, f"    lines += -(-left // {blocks[-1][0]})", f"    return {total}"]
 
 
-def _counted(mode: PagingMode, shift: int, padding: int, style: str, language: str) -> list[str]:
-    """The search, or a fixed number of counts in a row."""
+def _one_a_line(total: str) -> list[str]:
+    """A sum with each of what is added in a line of its own."""
+    return f"            {total}".replace(" + ", "\n            + ").splitlines()
+
+
+def _counted(mode: PagingMode, shift: int, padding: int, first: int, style: str, language: str) -> list[str]:
+    """From the count ``first``: the search, or a fixed number of counts in a row."""
     levels = [
         f"NR({each.shift})" if each.fixed is None else str(each.fixed)
         for each in reversed(mode.counted_levels)
     ]
     total, line = " + ".join(levels), (1 << shift) - 1
     if language == "c":
-        end = f"(vpt_start + (n + 1) * PAGE_SIZE + {padding:#x}UL + {line:#x}UL) & ~{line:#x}UL"
         head = [
             "static unsigned long __init nr_pt_pages(unsigned long v_start,",
             "                                        unsigned long vpt_start)",
             "{",
-            f"    unsigned long n = {0 if style == 'raises' else FIRST_TRIED}, end, needed;",
+            f"    unsigned long n = {first}, end, needed;",
             *(["    unsigned int i;"] if style == "raises" else []),
             "",
-            "#define NR(s) ((((end + ((1UL << (s)) - 1)) & -(1UL << (s))) - (v_start & -(1UL << (s)))) >> (s))",
+            "#define NR(s) \\",
+            "    ((((end + ((1UL << (s)) - 1)) & -(1UL << (s))) \\",
+            "      - (v_start & -(1UL << (s)))) >> (s))",
         ]
-        count = [f"        end = {end};", f"        needed = {total};"]
+        count = [
+            f"        end = vpt_start + (n + 1) * PAGE_SIZE + {padding:#x}UL;",
+            f"        end = (end + {line:#x}UL) & ~{line:#x}UL;",
+            f"        needed = {total};",
+        ]
         if style == "raises":
             loop = [f"    for ( i = 0; i <= {RAISES}; i++ )", "    {", *count, "        n = needed;", "    }"]
         else:
@@ -166,16 +218,18 @@ def _counted(mode: PagingMode, shift: int, padding: int, style: str, language: s
         return [*head, *loop, "#undef NR", "", "    return n;", "}"]
     page = 1 << mode.page_shift
     calls = total.replace("NR(", "blocks(end, ")
+    needed = f"        needed = {calls}"
     count = [
-        f"        end = (vpt_start + (n + 1) * {page} + {padding:#x} + {line:#x}) & ~{line:#x}",
-        f"        needed = {calls}",
+        f"        end = vpt_start + (n + 1) * {page} + {padding:#x}",
+        f"        end = (end + {line:#x}) & ~{line:#x}",
+        *([needed] if len(needed) <= COLUMNS else ["        needed = (", *_one_a_line(calls), "        )"]),
     ]
     head = [
         "def nr_pt_pages(v_start: int, vpt_start: int) -> int:",
         "    def blocks(end: int, shift: int) -> int:",
         "        return (-(-end >> shift) - (v_start >> shift)) % (1 << (64 - shift))",
         "",
-        f"    n = {0 if style == 'raises' else FIRST_TRIED}",
+        f"    n = {first}",
     ]
     if style == "raises":
         return [*head, f"    for _ in range({RAISES + 1}):", *count, "        n = needed", "    return n"]

@@ -5,8 +5,8 @@ no table is there yet, and Xen finds a free one; before that it takes the tables
 an L1 at most. Before each step the builder wants room in dom0's memory for what is left of the p2m, in pages, and
 three tables.
 
-Two loops are made of that step. `steps` leaves open, anew in each step, which tables are there and which superpages
-can be had: what holds of it holds of whatever is mapped and of whatever memory is free. `walk` settles both. In it a
+Two loops are made of that step. `steps` leaves open, again in each step, which tables are there and which superpages
+can be had: what holds for it holds for whatever is mapped and of whatever memory is free. `walk` settles both. In it a
 table is there if the step before was in the same block, if the region [S, V) touches the block, or, of the L3, if the
 slot is one that Xen fills for itself; and superpages of a kind are had always or never.
 

@@ -3,7 +3,7 @@
 `walking` is the walk: a pointer into a table of each level, which goes on by an entry and, at its table's end, to the
 next table, through the entry that the pointer above it comes to. Tables are numbered by level, in the order taken, and
 the k-th entry of a level from S's own on leads to the k-th table of the level below; one below or above these is empty.
-That this is what the builder's loop leaves in memory is proved where the walk comes to (``walk-comes-to``).
+That this is what the builder's loop leaves in memory is proved where the walk reaches (``walk-comes-to``).
 
 The builder gives a frame that it takes as a table of level L the type L and nothing else, but for the L2 in slot 3
 of a 32-bit guest's L3, which is marked as Xen's. Any other frame that it maps is a writable page: validated, with one

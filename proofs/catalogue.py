@@ -12,6 +12,10 @@ from .layout import claims as layout
 from .limits import cap_claims as cap
 from .limits import overlap_claims as overlap
 from .limits import physmap_claims as physmap
+from .others import arm64_claims as arm64
+from .others import grub_claims as grub
+from .others import mini_os_claims as mini_os
+from .others import netbsd_claims as netbsd
 from .start import claims as start
 from .static import claims as static
 from .toolstack import claims as toolstack
@@ -32,4 +36,8 @@ CLAIMS = (
     *overlap.CLAIMS,
     *physmap.CLAIMS,
     *toolstack.CLAIMS,
+    *grub.CLAIMS,
+    *netbsd.CLAIMS,
+    *mini_os.CLAIMS,
+    *arm64.CLAIMS,
 )

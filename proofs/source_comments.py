@@ -1,7 +1,7 @@
-"""What may be said at each place of Xen's PV dom0 builder, in comments of our own words.
+"""Comments for the places of Xen's PV dom0 builder, in our own words.
 
-A remark rests on the verdicts that it names: it is printed only by a run that gave them all. What is refuted is told
-as what does not hold. The places are those of Xen 4.22.
+A remark rests on the verdicts that it names: only a run that gave them all prints it. A remark on what is refuted says
+what does not hold. The places are those of Xen 4.22.
 """
 
 from typing import Final
@@ -20,9 +20,10 @@ VARIABLES: Final = Place(
     indent=4,
     remarks=(
         Remark(
-            "The memory layout of the initial domain. Kernel, initrd (unless MOD_START_PFN keeps it unmapped), p2m (unless "
-            "INIT_P2M puts it elsewhere), start info, Xenstore and console pages (of the shim only), page tables and boot "
-            "stack lie in this order, without overlap, between v_start and v_end, as long as none is larger than 2^56 bytes.",
+            "The memory layout of the initial domain. Kernel, initrd (unless MOD_START_PFN keeps it unmapped), p2m "
+            "(unless INIT_P2M puts it elsewhere), start info, Xenstore and console pages (of the shim only), page "
+            "tables and boot stack lie in this order, without overlap, between v_start and v_end, as long as none "
+            "is larger than 2^56 bytes.",
             (proved("segments-disjoint"),),
         ),
         Remark(
@@ -55,34 +56,34 @@ SEARCH: Final = Place(
     remarks=(
         Remark(
             "The page tables lie in the region that they map, so how many there are depends on itself. The first "
-            "count that is enough is precise, not merely an upper bound: the region that it makes takes just as many "
-            "tables, and no smaller count has that property. This holds for any v_start and vpt_start, as long as "
-            "the region stays 2^40 bytes short of the whole address space.",
+            "count that is enough is precise, not merely an upper bound: the region that it makes takes exactly "
+            "that many tables, and no smaller count has that property. This holds for any v_start and vpt_start, if "
+            "the region is at least 2^40 bytes smaller than the address space.",
             (proved("exact", "64-bit"), proved("exact", PAE), proved("least")),
         ),
         Remark(
-            "The loops below take exactly so many frames (of a 32-bit dom0: if its region ends by 4 GiB). For a "
-            "page-aligned v_start the pages from vpt_start on map them in the order in which they are taken, where the "
-            "region doesn't run off the end of the L4, and a 32-bit dom0's ends by 0xf5800000.",
+            "The loops below take exactly that many frames (for a 32-bit dom0: if its region ends by 4 GiB). If "
+            "v_start is page-aligned, the pages from vpt_start on map them in the order in which they are taken. "
+            "The region must not run off the end of the L4, and a 32-bit dom0's must end by 0xf5800000.",
             (proved("consumed-64"), proved("consumed-compat"), proved("tables-mapped")),
         ),
         Remark(
-            "A count that fits is not the only one: where one more table moves v_end to the next 4 MiB line, a larger "
-            "one can fit, too. So the search has to come from below.",
+            "A count that fits is not the only one: if one more table moves v_end to the next 4 MiB line, a larger "
+            "count can fit, too. So the search has to start from below.",
             (refuted("unique"),),
         ),
         Remark(
-            "The search ends whatever the layout: no address space takes more tables than there are blocks in it.",
+            "The search ends for every layout: no address space takes more tables than it has blocks.",
             (proved("terminates"),),
         ),
         Remark(
-            "A 32-bit dom0 always gets four L2, and its L4, the monitor table, is not counted: it is no part of "
-            "the region.",
+            "A 32-bit dom0 always gets four L2. Its L4, the monitor table, is not part of the region and not "
+            "counted.",
             (proved("compat-four-l2"), proved("monitor-not-counted")),
         ),
         Remark(
-            "v_start need not be superpage-aligned for the count to be right. But it has to be page-aligned, or the "
-            "mapping ends short of v_end and the tables are misaligned.",
+            "The count is right even if v_start is not superpage-aligned. But v_start must be page-aligned: "
+            "otherwise the mapping ends before v_end, and the tables are misaligned.",
             (
                 refuted("unaligned-superpage"),
                 refuted("unaligned-page", "any S"),
@@ -100,12 +101,12 @@ STATIC: Final = Place(
     remarks=(
         Remark(
             "Count the tables of the region without any in it, then count again with room for as many as were "
-            "found, and so on. For a 64-bit dom0 three such raises give what the search gives, wherever vpt_start is "
-            "within 506 TiB of v_start, and there are regions that take all three.",
+            "found, and so on. For a 64-bit dom0 three such raises give what the search gives, if vpt_start is "
+            "within 506 TiB of v_start. Some regions need all three.",
             (proved("static-lower"), proved("raises-64")),
         ),
         Remark(
-            "For a 32-bit dom0 it takes two: one raise is not enough everywhere.",
+            "A 32-bit dom0 takes two: one raise is not always enough.",
             (
                 refuted("raises-compat-1", "in 4 GiB: 1 raise"),
                 proved("raises-compat-1", "in 4 GiB: 2 raises"),
@@ -121,9 +122,9 @@ START: Final = Place(
     indent=4,
     remarks=(
         Remark(
-            "The search may start at the least count that any region takes. For a 64-bit dom0 that is 4: one table of "
-            "each level. For a 32-bit one it is 6: an L3, four L2 and an L1. There are regions that take no more, and "
-            "starting there finds what starting at 2 does, which is never enough.",
+            "The search may start at the least count that any region takes. For a 64-bit dom0 that is 4: one table "
+            "of each level. For a 32-bit one it is 6: an L3, four L2 and an L1. Some regions take no more. Starting "
+            "there finds what starting at 2 finds; 2 itself is never enough.",
             (
                 proved("two-too-small"),
                 proved("min-64"),
@@ -133,7 +134,8 @@ START: Final = Place(
             ),
         ),
         Remark(
-            "Do not start any higher: from 5, or 7 for a 32-bit dom0, the least count of some regions is missed.",
+            "Do not start any higher: from 5, or 7 for a 32-bit dom0, the search misses the least count of some "
+            "regions.",
             (refuted("start-higher"),),
         ),
     ),
@@ -146,18 +148,18 @@ ROUNDING: Final = Place(
     indent=8,
     remarks=(
         Remark(
-            "Both steps together round vstack_end + 512 KiB up to a multiple of 4 MiB. At least 512 KiB are left above "
-            "the boot stack, and less than 4 MiB + 512 KiB.",
+            "Both steps together round vstack_end + 512 KiB up to a multiple of 4 MiB. At least 512 KiB are left "
+            "above the boot stack, and less than 4 MiB + 512 KiB.",
             (proved("v-end-closed"), proved("padding")),
         ),
         Remark(
-            "The count does not rest on these figures: it is precise for any other padding, and for any other power "
-            "of two from a page to 2^62.",
+            "The count does not depend on these figures: it is precise for any other padding, and for rounding to "
+            "any other power of two from a page to 2^62.",
             (proved("any-rounding"),),
         ),
         Remark(
-            "Against an end that is neither padded nor rounded beyond a page, they cost at most 4 table frames, or 2 "
-            "for a 32-bit dom0 that ends 8 MiB below 4 GiB or lower.",
+            "Compared with an end that is not padded, and rounded only to a page, they cost at most 4 table frames, "
+            "or 2 for a 32-bit dom0 that ends 8 MiB below 4 GiB or lower.",
             (proved("rounding-cost"),),
         ),
     ),
@@ -170,9 +172,9 @@ ALLOCATION: Final = Place(
     indent=4,
     remarks=(
         Remark(
-            "Every page of the region is mapped to a frame of this one allocation, or of a mapped initrd, which has its "
-            "own: so kernel, p2m, start info, page tables, boot stack and padding all have room. The order is the least "
-            "that will do. A p2m at INIT_P2M is not part of it.",
+            "Every page of the region maps a frame of this one allocation, or of a mapped initrd, which has its "
+            "own. So kernel, p2m, start info, page tables, boot stack and padding all have room. The order is the "
+            "least that is enough. A p2m at INIT_P2M is not part of it.",
             (proved("allocation-suffices"),),
         ),
     ),
@@ -185,9 +187,9 @@ WALK: Final = Place(
     indent=4,
     remarks=(
         Remark(
-            "This comes to the frames that the page tables were made in, in the order in which they were taken, and goes "
-            "through no empty entry, not even where it looks for the page after the last. For that v_start has to be "
-            "page-aligned, and the region must not run off the end of the L4; a 32-bit dom0's has to end by 0xf5800000.",
+            "This visits exactly the frames of the page tables, in the order in which they were taken. It follows "
+            "no empty entry, not even when it looks for the page after the last. v_start must be page-aligned, the "
+            "region must not run off the end of the L4, and a 32-bit dom0's must end by 0xf5800000.",
             (proved("walk-visits-tables"),),
         ),
     ),
@@ -200,9 +202,9 @@ ASSERTS: Final = Place(
     indent=8,
     remarks=(
         Remark(
-            "Each of the nr_pt_pages frames must be a page table of L1 to L4, as its type says, which nothing refers to "
-            "yet: no other bit is set in type_info. One may be: PGT_pae_xen_l2, which a 32-bit dom0's L2 in slot 3 has "
-            "by now. Without that exception the asserts fail for a count that is right.",
+            "Each of the nr_pt_pages frames must have a page table type, L1 to L4, and no references yet: no other "
+            "bit is set in type_info. The exception is PGT_pae_xen_l2, which a 32-bit dom0's L2 in slot 3 has by "
+            "now. Without that exception the asserts fail although the count is right.",
             (
                 proved("asserts-fixed"),
                 refuted("asserts-posted-compat", f"posted, {PAE}"),
@@ -210,14 +212,14 @@ ASSERTS: Final = Place(
             ),
         ),
         Remark(
-            "A failure means that more frames were set aside than taken: a left-over frame is a writable page by now, "
-            "and the walk gets to one whenever there is any, as long as it gets to the tables (see above).",
+            "A failure means that more frames were set aside than taken: a left-over frame is a writable page by "
+            "now. If there is one, the walk visits it, under the conditions given above the loop.",
             (proved("asserts-overcount"),),
         ),
         Remark(
-            "Too small a count is NOT caught here: the tables beyond it are not visited. An ASSERT() in dom0_construct() "
-            "that mpt_alloc, the next table frame, has come to where the page tables end would catch every miscount of "
-            "either kind.",
+            "Too small a count is NOT caught here: the tables beyond it are not visited. An ASSERT() in "
+            "dom0_construct() that mpt_alloc, the next table frame, is where the page tables end would catch every "
+            "miscount, too small or too large.",
             (
                 *(
                     refuted("asserts-undercount", f"an under-count is caught, {mode}")
@@ -236,8 +238,8 @@ OVERLAP: Final = Place(
     indent=4,
     remarks=(
         Remark(
-            "For a region in one half of the canonical addresses that ends short of 2^64 this check is complete, and "
-            "so it is for every region of a 32-bit dom0.",
+            "This check is complete for a region in one half of the canonical addresses that ends before 2^64, and "
+            "for every region of a 32-bit dom0.",
             (
                 proved("overlap-complete", "a region in one half of the canonical addresses"),
                 proved("overlap-complete", "32-bit: any region"),
@@ -245,12 +247,13 @@ OVERLAP: Final = Place(
             ),
         ),
         Remark(
-            "It does NOT refuse a 64-bit region that crosses 2^47, though Xen's slots of the L4 map what lies beyond.",
+            "It does NOT refuse a 64-bit region that crosses 2^47, although Xen's slots of the L4 map what lies "
+            "beyond.",
             (refuted("overlap-complete", "any image"),),
         ),
         Remark(
-            "It does NOT refuse a region that passes 2^64 either: v_end has wrapped by then. "
-            "v_end - 1 < v_start is true of every such region.",
+            "It does NOT refuse a region that passes 2^64 either: v_end has wrapped by then. v_end - 1 < v_start is "
+            "true for every such region.",
             (refuted("wrap-caught", "any image"), proved("wrap-caught", "what does catch it: V - 1 < S")),
         ),
     ),
@@ -264,11 +267,11 @@ CAP: Final = Place(
     remarks=(
         Remark(
             "This keeps v_end from passing 2^64 for an image with VIRT_BASE in the last 2 GiB, if kernel and mapped "
-            "initrd end 18 MiB below 2^64 at least, and dom0_mem gives neither an amount nor a minimum.",
+            "initrd end at least 18 MiB below 2^64, and dom0_mem gives neither an amount nor a minimum.",
             (proved("cap-prevents-wrap", "an image in the last 2 GiB, 18 MiB left above kernel and initrd"),),
         ),
         Remark(
-            "It does NOT do so for every image: half of what is left is given to the p2m, and nothing checks that start "
+            "It does NOT do so for every image: the p2m gets half of what is left, and nothing checks that start "
             "info, page tables, boot stack and padding fit into the other half.",
             (
                 refuted("cap-prevents-wrap", "any image: a small kernel that ends close below 2^64"),
@@ -279,9 +282,9 @@ CAP: Final = Place(
             ),
         ),
         Remark(
-            "It does NOT only lower nr_pages: what is doubled to find out includes kernel and initrd, what is clipped "
-            "to does not. As long as kernel and initrd end in the address space: where they and twice the p2m come to its "
-            "end, nr_pages is never raised; wherever else it is clipped, it is.",
+            "It does NOT only lower nr_pages: the test doubles kernel, initrd and p2m, but the clipped value does "
+            "not. Suppose kernel and initrd end within the address space. If they and twice the p2m reach its end, "
+            "clipping never raises nr_pages; otherwise, whenever it clips, it raises it.",
             tuple(
                 ground
                 for mode in ("64-bit", PAE)
@@ -302,20 +305,21 @@ PHYSMAP: Final = Place(
     indent=8,
     remarks=(
         Remark(
-            "One step takes at most three tables, an L3, an L2 and an L1, and no more pages than are left to be mapped, "
-            "superpages included. So with this test dom0 never gets more pages than nr_pages, for a "
-            "page-aligned p2m that ends below the last GiB of the address space.",
+            "One step takes at most three tables, an L3, an L2 and an L1, and no more pages than are left to map, "
+            "superpages included. So with this test dom0 never gets more pages than nr_pages, for a page-aligned "
+            "p2m that ends below the last GiB of the address space.",
             (proved("physmap-plus-3"),),
         ),
         Remark(
-            "The tables that this takes are not among the nr_pt_pages ones: of each level one for each block that the p2m "
-            "touches, but none for a block that the initial mapping touches, too, or that superpages fill, if each is to be "
-            "had. This holds for a p2m in one half of the canonical addresses, off Xen's own area and below the last GiB.",
+            "The tables that this takes are not among the nr_pt_pages ones. Each level takes one for each block "
+            "that the p2m touches, except for a block that the initial mapping touches, too, or that superpages "
+            "fill, if all can be allocated. This holds for a p2m in one half of the canonical addresses, outside "
+            "Xen's own area and below the last GiB.",
             (proved("physmap-tables"),),
         ),
         Remark(
-            "The check above compares the p2m with the initial mapping alone. It does NOT refuse one that lies in Xen's "
-            "own slots of the L4: where these are filled, its entries are then made in Xen's tables.",
+            "The check above compares the p2m only with the initial mapping. It does NOT refuse a p2m in Xen's own "
+            "slots of the L4: if these are filled, its entries are made in Xen's tables.",
             (refuted("p2m-checked", "any image"), proved("p2m-checked", "what would catch it")),
         ),
     ),

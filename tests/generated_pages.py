@@ -2,7 +2,7 @@
 
 ``docs/commands.md`` is made of the command line's parser. ``docs/invariants.md`` is what ``ptproof invariants``
 prints, ``docs/comments.md`` has its comments. In ``docs/findings.md`` the lines between ``<!-- witness ID -->`` and ``<!-- end -->`` are made of what refutes
-the claim; in ``README.md`` those after ``<!-- claims -->`` are a table of all of them, and in ``docs/trust.md`` those after
+the claim; in ``docs/claims.md`` those after ``<!-- claims -->`` are a table of all of them, and in ``docs/trust.md`` those after
 ``<!-- ways -->`` say which way covers which claim. All that needs the prover comes of one run of all claims, in this process.
 """
 
@@ -19,21 +19,22 @@ from unittest.mock import patch
 from attrs import evolve
 from ptproof.formal.certify.certificate import uncertified
 from ptproof.formal.cli.command_line import Argument, Command, commands
+from ptproof.formal.cli.commands import GROUPS, name_of
 from ptproof.formal.cli.main import command_line, main
 from ptproof.formal.edge.exit_status import Status
+from ptproof.formal.layouts.notation import number
 from ptproof.formal.logic import prover
 from ptproof.formal.logic.claim import Claim, Expected, claims
 from ptproof.formal.logic.prover import ProofRun, prove
 from ptproof.formal.logic.rule import lemmas_of, obligations
 from ptproof.formal.logic.theorem import Lemma
 from ptproof.formal.logic.verdict import Refuted
-from ptproof.formal.reports.proof_report import number
+from ptproof.formal.reports.invariants import folded
 
 DOCS = Path(__file__).parents[1] / "docs"
-COMMANDS, INVARIANTS, COMMENTS, FINDINGS, TRUST = (
-    DOCS / f"{name}.md" for name in ("commands", "invariants", "comments", "findings", "trust")
+COMMANDS, INVARIANTS, COMMENTS, FINDINGS, TRUST, CLAIMS = (
+    DOCS / f"{name}.md" for name in ("commands", "invariants", "comments", "findings", "trust", "claims")
 )
-README = DOCS.parent / "README.md"
 TABLE = re.compile(r"(?<=^<!-- claims -->\n).*?(?=^<!-- end -->$)", re.MULTILINE | re.DOTALL)
 WAYS = re.compile(r"(?<=^<!-- ways -->\n).*?(?=^<!-- end -->$)", re.MULTILINE | re.DOTALL)
 IN_ROCQ = re.compile(r"^\| `(\w+)` \|.*\| `([\w-]+)`[^|]*\|$", re.MULTILINE)
@@ -78,9 +79,10 @@ def comments_page() -> str:
     return f"""# Comments for Xen's source
 
 {MADE_BY.format(source="proofs/source_comments.py")}
-What `ptproof invariants --format c-comment` prints: for each place in Xen's PV dom0 builder (4.22) a comment that may be pasted
-there. The lines above a comment say where it belongs, which claims it rests on, and what their proofs assume. Each
-sentence was decided in the run that printed it: what is proved is told as such, what is refuted as what does not hold.
+`ptproof invariants --format c-comment` prints these: a comment to paste for each place in Xen's PV
+dom0 builder (4.22). The lines above a comment say where it belongs, which claims it rests on, and
+what their proofs assume. The run that prints a sentence has decided it. A sentence about a refuted
+claim says what does not hold.
 
 ```c
 {printed("invariants", "--format", "c-comment")}```
@@ -90,32 +92,44 @@ sentence was decided in the run that printed it: what is proved is told as such,
 def commands_page() -> str:
     """docs/commands.md."""
     found = commands(command_line())
+    known = {each.name: each for each in found}
     lines = [
         "# The command line",
         "",
-        MADE_BY.format(source="formal/commands/"),
-        "`ptproof COMMAND --help` prints the same. `ptproof completion` prints a script that completes all of it in a",
-        "shell. Numbers are decimal or `0x...`, and may end in K, M, G or T.",
+        MADE_BY.format(source="formal/cli/"),
+        "`ptproof COMMAND --help` prints the same. `ptproof completion` prints a script for your shell that",
+        "completes commands and options. Numbers are decimal or `0x...`, and may end in K, M, G or T.",
         "",
         "| command | what it does |",
         "|---|---|",
-        *(f"| [`{each.name}`](#{each.name}) | {_plain(each.help)} |" for each in found),
+        *(
+            line
+            for title, modules in GROUPS.items()
+            for line in (f"| *{title}* | |", *(_row(known[name_of(module)]) for module in modules))
+        ),
         "",
         "## Exit statuses",
         "",
-        "The worst of a run. `--quiet` changes text, never the status.",
+        "The worst status of a run counts. `--quiet` changes text, never the status.",
         "",
         "| status | meaning |",
         "|---|---|",
         *(f"| {status.value} | {_plain(status.meaning)} |" for status in Status),
     ]
     for each in found:
-        lines += ["", f"## {each.name}", "", "```text", _usage(each), "```", "", _plain(each.description)]
+        lines += ["", f"## {each.name}", "", "```text", _usage(each), "```", ""]
+        lines += folded(_plain(each.description))
         described = [argument for argument in each.arguments if "--help" not in argument.names]
         for group in dict.fromkeys(argument.group for argument in described):
             lines += ["", f"{group.capitalize()}:", ""]
-            lines += [_item(argument) for argument in described if argument.group == group]
+            for argument in described:
+                lines += folded(_item(argument), "  ") if argument.group == group else []
+        lines += ["", "Examples:", "", "```text", *each.examples, "```"]
     return "\n".join(lines) + "\n"
+
+
+def _row(command: Command) -> str:
+    return f"| [`{command.name}`](#{command.name}) | {_plain(command.help)} |"
 
 
 def _usage(command: Command) -> str:
@@ -145,15 +159,14 @@ def _witnesses(claim: str) -> str:
         if isinstance(each.verdict, Refuted):
             witness = each.verdict.witness
             values = ", ".join(f"{name} = {number(value)}" for name, value in witness.case.items())
-            lines.append(
-                f"- {_plain(each.part.name)}: `{values}`. {_sentence(_plain(witness.replay.says))}\n"
-            )
+            told = f"- {_plain(each.part.name)}: `{values}`. {_sentence(_plain(witness.replay.says))}"
+            lines += folded(told, "  ")
     assert lines, f"{claim} is not refuted"
-    return "".join(lines)
+    return "\n".join(lines) + "\n"
 
 
-def readme(text: str) -> str:
-    """README.md, its table of claims fresh."""
+def claims_page(text: str) -> str:
+    """docs/claims.md, its table of claims fresh."""
     assert TABLE.search(text)
     return TABLE.sub("\n".join(_table()).replace("\\", r"\\") + "\n", text)
 
@@ -166,7 +179,7 @@ def _table() -> list[str]:
     for family in dict.fromkeys(each.claim.family for each in decisions):
         cells = [
             ", ".join(
-                f"[{each.claim.id}](docs/invariants.md#{each.claim.id}-{verdict})"
+                f"[{each.claim.id}](invariants.md#{each.claim.id}-{verdict})"
                 for each in decisions
                 if each.claim.family == family and each.severity.name.lower() == verdict
             )
@@ -227,6 +240,6 @@ def write_pages() -> None:
     COMMANDS.write_text(commands_page(), encoding="utf-8")
     INVARIANTS.write_text(invariants_page(), encoding="utf-8")
     COMMENTS.write_text(comments_page(), encoding="utf-8")
-    README.write_text(readme(README.read_text(encoding="utf-8")), encoding="utf-8")
+    CLAIMS.write_text(claims_page(CLAIMS.read_text(encoding="utf-8")), encoding="utf-8")
     TRUST.write_text(trust(TRUST.read_text(encoding="utf-8")), encoding="utf-8")
     FINDINGS.write_text(findings_page(FINDINGS.read_text(encoding="utf-8")), encoding="utf-8")

@@ -73,6 +73,10 @@ MUTANTS: Final = (
     Mutant("compat-heeds-init-p2m", "encodings/dom0_arrangement.py", "if init_p2m is None or mode.bits == 32:", "if init_p2m is None:", LAYOUTS),
     Mutant("console-page-forgotten", "encodings/dom0_arrangement.py", "vpt_start = console.end", "vpt_start = xenstore.end", LAYOUTS),
     Mutant("vga-part-forgotten", "encodings/dom0_arrangement.py", "start_info.end + vga_console_info_size", "start_info.end", LAYOUTS),
+    Mutant("changed-padding-forgotten", "encodings/dom0_arrangement.py", "nr_pt_pages) + padding, shift)", "nr_pt_pages), shift)", LAYOUTS),
+    Mutant("changed-start-forgotten", "encodings/dom0_arrangement.py", "tried)[0], first)", "tried)[0])", LAYOUTS),
+    Mutant("costliest-found-too-cheap", "proofs/static/rounding_cost.py", "return Cost(max(0, frames)", "return Cost(max(0, frames - 1)", "rounding-cost"),
+    Mutant("no-table-begins-in-between", "proofs/static/rounding_cost.py", "- round_up(low, shift)) >> shift", "- round_up(low, shift)) >> 63", "rounding-cost"),
     Mutant("signed-comparisons", "formal/words/smtlib.py", 'return f"({term.operation} {arguments})"', 'return f"({term.operation.replace(\'bvu\', \'bvs\')} {arguments})"', "terminates"),
     Mutant("shifts-in-the-sign", "formal/words/smtlib.py", 'return f"({term.operation} {arguments})"', 'return f"({term.operation.replace(\'lshr\', \'ashr\')} {arguments})"', "terminates"),
     Mutant("entry-may-lie-anywhere", "encodings/libelf.py", "& (virt_base <= virt_kstart)", "", "segments-disjoint"),
@@ -86,11 +90,13 @@ from ptproof.encodings.dom0_arrangement import laid_out
 from ptproof.formal.machine.arrange import arrange
 from ptproof.formal.layouts.layout import Configuration, Segment
 from ptproof.formal.layouts.paging import COMPAT, X86_64
+from ptproof.formal.layouts.what_if import WhatIf
 given = [
     Configuration(
         mode=mode, virt_base=base, kernel=Segment(base + 0x100000, base + 0x100000 + size), nr_pages=0x10000,
-        initrd_len=initrd, init_p2m=p2m, shim=shim,
+        initrd_len=initrd, init_p2m=p2m, shim=shim, what_if=asked,
     )
+    for asked in (None, WhatIf(rounding=2 << 20, padding=64 << 10, first_tried=5), WhatIf(rounding=4096, padding=0))
     for mode in (X86_64, COMPAT) for base in (0, 0x3fe00000, 0x1ff000)
     for size in (*range(0x12345, 0x800000, 0x145000), *range(0x1f0345, 0x280345, 0x1000))
     for initrd, p2m, shim in ((0, None, False), (5001, None, True), (0, 0x80000000, False))

@@ -1,4 +1,4 @@
-"""Changes to the encodings of what lies around the count: asserts, builder, limits, history, toolstack.
+"""Changes to the encodings of what lies around the count: asserts, builder, limits, history, toolstack, others.
 
 ``tests/mutants.py`` runs them with its own. Each is a name, the file, a piece of it that occurs once, what is put in its place, and the claim that then gets
 another verdict than the one it carries.
@@ -454,5 +454,93 @@ MUTANTS: Final[tuple[tuple[str, str, str, str, str], ...]] = (
         "return choose(last < XENS_GIB, own + 1, own)",
         "return own",
         "domu-pae-before-4-7",
+    ),
+    (
+        "grub-region-without-its-stack",
+        "encodings/grub.py",
+        "(ADDITIONAL + STACK), LINE_SHIFT)",
+        "ADDITIONAL, LINE_SHIFT)",
+        "grub-stack",
+    ),
+    (
+        "grub-stops-short-of-the-end",
+        "encodings/grub.py",
+        "+ above > region_end(vpt_start, pages),",
+        "+ above >= region_end(vpt_start, pages),",
+        "grub-last-page",
+    ),
+    (
+        "grub-tests-half-of-the-room",
+        "encodings/grub.py",
+        "needed * PAGE_SIZE + above > region_end",
+        "needed * PAGE_SIZE + above // 2 > region_end",
+        "grub-padding",
+    ),
+    (
+        "grub-page-always-at-0",
+        "encodings/grub.py",
+        "choose(v_start == 0, page_tables(end, v_start, end),",
+        "choose(v_start == 0, page_tables(number(0), v_start, end),",
+        "grub-count",
+    ),
+    (
+        "netbsd-starts-one-higher",
+        "encodings/netbsd.py",
+        "return (size + ((1 << TABLE_SHIFT) - 1)) >> TABLE_SHIFT",
+        "return ((size + ((1 << TABLE_SHIFT) - 1)) >> TABLE_SHIFT) + 1",
+        "netbsd-exact",
+    ),
+    (
+        "netbsd-forgets-the-directories",
+        "encodings/netbsd.py",
+        "goes_on=end(text, size, directories, count) >",
+        "goes_on=end(text, size, directories - directories, count) >",
+        "netbsd-exact",
+    ),
+    (
+        "netbsd-counts-in-twos",
+        "encodings/netbsd.py",
+        """        start=(first,),
+        goes_on=end(text, size, directories, count) > reach(base, count),
+        step=(count + 1,),""",
+        """        start=(first,),
+        goes_on=end(text, size, directories, count) > reach(base, count),
+        step=(count + 2,),""",
+        "netbsd-least",
+    ),
+    (
+        "netbsd-temporary-over-the-final",
+        "encodings/netbsd.py",
+        "return choose(xens < final, final, xens)",
+        "return xens",
+        "netbsd-temporary",
+    ),
+    (
+        "mini-os-takes-no-first-l2",
+        "encodings/mini_os.py",
+        "return choose(at & ((1 << shift) - 1) == 0, number(1), number(0))",
+        "return choose(at & ((1 << shift) - 1) == 1 << 21, number(1), number(0))",
+        "mini-os-exact",
+    ),
+    (
+        "mini-os-tables-as-large-as-what-they-map",
+        "encodings/mini_os.py",
+        "return first + (l3 + l2 + l1) * PAGE_SIZE",
+        "return first + (l3 + l2 + l1) * (1 << 21)",
+        "mini-os-mapped",
+    ),
+    (
+        "arm64-end-is-a-byte-of-the-image",
+        "encodings/arm64.py",
+        "return ((end - 1) >> shift) - (start >> shift) + 1",
+        "return (end >> shift) - (start >> shift) + 1",
+        "arm64-early",
+    ),
+    (
+        "arm64-one-more-only-at-the-root",
+        "encodings/arm64.py",
+        "return (number(1), *(span_entries(start, end, level.shift) + extra for level in below))",
+        "return (number(1 + extra), *(span_entries(start, end, level.shift) for level in below))",
+        "arm64-early-moved",
     ),
 )

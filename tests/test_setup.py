@@ -5,6 +5,7 @@ docs/structure.md tells the reasons.
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,6 +24,7 @@ ROOMS = (
     "solvers",
     "layouts",
     "machine",
+    "others",
     "logic",
     "certify",
     "source",
@@ -47,6 +49,7 @@ FAMILIES = (
     "limits",
     "history",
     "toolstack",
+    "others",
     "images",
     "source",
 )
@@ -196,6 +199,16 @@ def test_the_map_shows_the_rooms() -> None:
     places = [page.find(row) for row in rows]
     assert -1 not in places, rows[places.index(-1)]
     assert places == sorted(places)
+
+
+def test_the_picture_shows_the_rooms() -> None:
+    """docs/structure.md draws the rooms of ``formal`` as they lie upon each other: to the right above, to the left below."""
+    page = (ROOT / "docs/structure.md").read_text()
+    above, _corner, below = re.search(r"```text\n( cli .*?)\n```", page, re.DOTALL)[1].splitlines()  # type: ignore[index]
+    drawn = [re.findall(r"\w+", line) for line in (above, below)]
+    assert (*drawn[0], *drawn[1][::-1]) == ROOMS[::-1]
+    assert above.count("──▶") == len(drawn[0]) - 1
+    assert below.count("◀──") == len(drawn[1]) - 1
 
 
 def test_the_machine_imports_no_formula() -> None:

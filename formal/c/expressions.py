@@ -8,13 +8,14 @@ Source: ISO C11, 6.5; GNU C's statement expressions and ``__builtin_expect``. Of
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar, Final
 
-from ..words.word import TRUE, Truth, number
+from ..words.word import TRUE, Truth, Word, number
+from .memory import Memory
 from .preprocessor import UNKNOWN, Source
 from .state import MEMORY, State, input_value, rejoined, root_of
-from .types import Node, Types, parsed, part, text_of, within
+from .types import Node, parsed, part, text_of, types_of, within
 from .values import (
     BOOL,
     INT,
@@ -96,20 +97,40 @@ def _inner(node: Node) -> list[Node]:
 
 
 class Place:
-    """Where a value is kept: a variable or a part of one by its ``key``, or somewhere in memory (no key)."""
+    """Where a value is kept: a variable or a part of one by its ``key``, or somewhere in memory (no key).
 
-    __slots__ = ("key", "of", "shared")
+    ``address`` is where in memory, if that is known: of the whole of which the place is the ``member``.
+    """
 
-    def __init__(self, key: str | None, of: CType | None, *, shared: bool = False) -> None:
+    __slots__ = ("address", "key", "member", "of", "shared")
+
+    def __init__(
+        self,
+        key: str | None,
+        of: CType | None,
+        *,
+        shared: bool = False,
+        address: Word | None = None,
+        member: str = "",
+    ) -> None:
         """A place of a type; ``shared`` tells that other places overlap it, as in a union."""
-        self.key, self.of, self.shared = key, of, shared
+        self.key, self.of, self.shared, self.address, self.member = key, of, shared, address, member
 
 
 class Evaluator:
     """Executes the expressions of one function of a source."""
 
-    def __init__(self, source: Source, typeofs: list[str]) -> None:
-        self.source, self.types, self.typeofs = source, Types(source), typeofs
+    def __init__(
+        self,
+        source: Source,
+        typeofs: list[str],
+        summaries: "Mapping[str, Meaning] | None" = None,
+        memory: Memory | None = None,
+    ) -> None:
+        """``summaries`` say what functions do that aren't read; ``memory`` notes what is done to it, where that matters."""
+        self.source, self.types, self.typeofs = source, types_of(source), typeofs
+        self.meanings: dict[str, Meaning] = {**(summaries or {}), **MEANINGS}
+        self.memory = memory
         self.scopes: list[dict[str, str]] = [{}]
         self.type_of: dict[str, CType | None] = {}
         self.exposed: set[str] = set()
@@ -158,8 +179,7 @@ class Evaluator:
             inner = bare(_argument(node))
             if inner.type == "pointer_expression" and text_of(inner).startswith("&"):
                 return self.place(_argument(inner), state)
-            self.evaluate(inner, state)
-            return Place(None, None)
+            return _behind(self.evaluate(inner, state))
         return None
 
     def _member(self, node: Node, state: State) -> Place | None:
@@ -169,14 +189,17 @@ class Evaluator:
             base, arrow = _argument(base), False
         whole = self.place(base, state)
         if whole is None:
-            self.evaluate(base, state)
-            return Place(None, None) if arrow else None
-        of = whole.of
+            behind = _behind(self.evaluate(base, state))
+            return Place(None, None, address=behind.address, member=f".{name}") if arrow else None
+        of, address, within_it = whole.of, whole.address, whole.member
         if arrow:
+            if self.memory is not None:
+                address, within_it = _behind(self.value_in(whole, base, state)).address, ""
             of = of.to if isinstance(of, Pointer) else None
         member = of.members.get(name) if isinstance(of, Record) else None
         key = None if whole.key is None else f"{whole.key}{'->' if arrow else '.'}{name}"
-        return Place(key, member, shared=whole.shared or (isinstance(of, Record) and of.union))
+        shared = whole.shared or (isinstance(of, Record) and of.union)
+        return Place(key, member, shared=shared, address=address, member=f"{within_it}.{name}")
 
     def _element(self, node: Node, state: State) -> Place | None:
         index = self.evaluate(_child(node, "index"), state)
@@ -184,6 +207,10 @@ class Evaluator:
         if whole is None:
             return None
         fixed = isinstance(index, Value) and index.term.operation == "constant"
+        if self.memory is not None and isinstance(whole.of, Pointer):
+            pointer = self.value_in(whole, node, state)
+            if isinstance(pointer, Value) and isinstance(index, Value):
+                return _behind(combined("+", pointer, index))
         if whole.key is None or not (fixed and isinstance(whole.of, Array)):
             return Place(None, None) if isinstance(whole.of, Pointer) or whole.key is None else None
         assert isinstance(index, Value)
@@ -192,9 +219,23 @@ class Evaluator:
     def read(self, node: Node, state: State) -> Any:
         """The value in the place that a node means."""
         found = self.place(node, state)
-        if found is None or found.key is None:
+        if found is None:
             return self.unknown(node, f"memory is read: {text_of(node)[:60]}")
-        return state.read(found.key, found.of, self.where(node))
+        return self.value_in(found, node, state)
+
+    def value_in(self, place: Place, node: Node, state: State) -> Any:
+        """The value in a place."""
+        if place.key is not None:
+            return state.read(place.key, place.of, self.where(node))
+        if self.memory is None or place.address is None or place.member:
+            return self.unknown(node, f"memory is read: {text_of(node)[:60]}")
+        return self.memory.load(self.where(node), text_of(node), place.address)
+
+    def stirred(self, state: State, why: Unknown) -> None:
+        """Memory was written, it isn't known where."""
+        state.stir(why, self.exposed)
+        if self.memory is not None:
+            self.memory.stir(why)
 
     def assign(self, target: Node, value: Any, state: State) -> Any:
         """Put a value where the target says; gives what stands there then."""
@@ -203,8 +244,9 @@ class Evaluator:
         if found is None:
             self.lose_all(state, self.unknown(target, f"what {text_of(target)[:60]} is, which is assigned"))
             return why
+        if found.key is None or "->" in found.key:
+            self._stored(target, found, value, why, state)
         if found.key is None:
-            state.stir(why, self.exposed)
             return why
         if found.of is None or not isinstance(found.of, Integer | Pointer):
             value = (
@@ -216,8 +258,6 @@ class Evaluator:
             assert isinstance(found.of, Integer | Pointer)
             value = converted(value, found.of)
         root = root_of(found.key)
-        if "->" in found.key:
-            state.stir(why, self.exposed)
         if found.shared or (isinstance(value, Unknown) and isinstance(found.of, Record)):
             state.spoil(
                 root, self.unknown(target, f"{text_of(target)[:60]} is written, with all that overlaps it")
@@ -226,9 +266,19 @@ class Evaluator:
             state.write(found.key, value)
         return value
 
+    def _stored(self, target: Node, place: Place, value: Any, why: Unknown, state: State) -> None:
+        """Memory is written: where it is known, what is read from it is read again all the same."""
+        if self.memory is None or place.address is None:
+            self.stirred(state, why)
+            return
+        state.stir(why, self.exposed)
+        self.memory.store(self.where(target), state.path, place.address, place.member, value)
+
     def lose_all(self, state: State, why: Unknown) -> None:
         """Something happened of which nothing is understood."""
         state.lose(why, self.type_of)
+        if self.memory is not None:
+            self.memory.stir(why)
 
     def spoil(self, node: Node, state: State, why: Unknown) -> None:
         """Whatever a node names may have been changed, and memory."""
@@ -239,7 +289,7 @@ class Evaluator:
             key = self.key_of(name)
             if key is not None:
                 state.spoil(key, why)
-        state.stir(why, self.exposed)
+        self.stirred(state, why)
 
     # Expressions
 
@@ -364,14 +414,13 @@ class Evaluator:
                     raise NotUnderstood("an order that C leaves open")
 
     def _either(self, node: Node, state: State) -> Any:
-        """A conditional expression; GNU C's without a middle isn't understood."""
+        """A conditional expression; one without a middle (GNU C) has its condition's value there."""
         middle = part(node, "consequence")
-        if middle is None:
-            self.spoil(node, state, self.unknown(node, "?:"))
-            raise NotUnderstood("?: without a middle")
-        asked = self.condition(_child(node, "condition"), state)
+        given = self.evaluate(_child(node, "condition"), state)
+        asked = given if isinstance(given, Unknown) else truth_of(given)
         yes, no = state.forks(asked)
-        first, second = self.evaluate(middle, yes), self.evaluate(_child(node, "alternative"), no)
+        first = given if middle is None else self.evaluate(middle, yes)
+        second = self.evaluate(_child(node, "alternative"), no)
         rejoined(asked, yes, no, state, self.where(node))
         if isinstance(asked, Unknown):
             return asked
@@ -465,15 +514,19 @@ class Evaluator:
         function = bare(_child(node, "function"))
         name = text_of(function)
         arguments = _inner(_child(node, "arguments"))
-        if function.type == "identifier" and name in MEANINGS:
+        if function.type == "identifier" and name in self.meanings:
             if self.key_of(name) is not None:
                 why = self.unknown(node, f"{name} as a variable")
                 self.lose_all(state, why)
                 return why
-            return MEANINGS[name](self, node, arguments, state)
+            return self.meanings[name](self, node, arguments, state)
         if function is not _child(node, "function") and self._names_type(function) and len(arguments) == 1:
             return self._cast_to(self.types.declared(_as_type(name), None), arguments[0], node, state)
         self._check_order([function, *arguments], node, state)
+        if function.type == "identifier" and self.key_of(name) is None:
+            read = self.called(name, arguments, state)
+            if read is not None:
+                return read
         if function.type == "identifier" and self.key_of(name) is None and not self.types.function(name):
             why = self.unknown(node, f"{name[:40]}, of which no declaration is found: a function, or a macro")
             self.spoil(node, state, why)
@@ -483,8 +536,12 @@ class Evaluator:
             self.evaluate(function, state)
         why = self.unknown(node, f"what {name[:40]}() does, and gives")
         self._given_away(arguments, state, why)
-        state.stir(why, self.exposed)
+        self.stirred(state, why)
         return why
+
+    def called(self, name: str, arguments: list[Node], state: State) -> Any | None:
+        """What a call gives of a function that is read; ``None`` of another one. Statements know which."""
+        raise NotImplementedError
 
     def evaluate_all(self, arguments: Iterable[Node], state: State) -> list[Any]:
         """The values of arguments."""
@@ -604,6 +661,13 @@ def _child(node: Node, name: str) -> Node:
 def _as_type(name: str) -> Node:
     """A declaration by a type of that name."""
     return parsed(f"{name} x;").named_children[0]
+
+
+def _behind(pointer: Any) -> Place:
+    """The place that a pointer points to."""
+    if not isinstance(pointer, Value) or not isinstance(pointer.type, Pointer):
+        return Place(None, None)
+    return Place(None, pointer.type.to, address=pointer.term)
 
 
 def _argument(node: Node) -> Node:

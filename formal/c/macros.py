@@ -19,7 +19,7 @@ _VARIABLE: Final = "__VA_ARGS__"
 
 
 class TooMuch(Exception):
-    """An expansion that doesn't come to an end, or an invocation that is none; the message says which macro."""
+    """An expansion that doesn't end, or an invocation that is none; the message says which macro."""
 
 
 @frozen

@@ -2,7 +2,7 @@
 
 A condition that hangs on what isn't known (an option of the configuration, say) isn't guessed: in the file itself what
 it decides becomes a word that nobody understands (`UNKNOWN`), and a macro that a header defines under it is in doubt,
-and becomes such a word where it is used. So it matters where it matters, and is told there.
+and becomes such a word where it is used. So it matters only where it is used, and is reported there.
 
 Facts: ISO C11, 6.10; where Xen keeps its headers (``xen/include``, ``xen/arch/x86/include``, and ``asm-x86`` for
 ``asm`` up to 4.16) and what its build has generated (``xen/include/generated/autoconf.h``).

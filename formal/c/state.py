@@ -1,8 +1,8 @@
 """What is known at a point of a function: a value for each place, and under which condition the point is reached.
 
 A place is a variable, or a member of one, by a key such as ``v_start``, ``parms.virt_base`` or ``initrd->size``. What is
-read before it is written is an input. Whatever may have been changed without it being seen how is read anew: as an input
-of another name, since nothing is known of it any more.
+read before it is written is an input. Whatever may have been changed without it being seen how is read again: as an input
+of another name, since nothing is known about it any more.
 """
 
 import re
@@ -36,7 +36,7 @@ class State:
     """Values by place, the condition ``path`` of being here, and ``vague``, where that hangs on what isn't understood.
 
     ``epochs`` tells, by root, since when a place is as it is. ``outer`` are roots that live outside of the function, or
-    whose address is known there; ``fresh`` numbers what is read anew.
+    whose address is known there; ``fresh`` numbers what is read again.
     """
 
     outer: Callable[[str], bool]
@@ -100,7 +100,7 @@ class State:
         return sort_of(key) == MEMORY or self.outer(root_of(key))
 
     def write(self, key: str, value: Any) -> None:
-        """Set a place; what is reached through it, or is part of it, is read anew."""
+        """Set a place; what is reached through it, or is part of it, is read again."""
         self.places = {
             each: known for each, known in self.places.items() if each == key or not _part(each, key)
         }
@@ -116,7 +116,7 @@ class State:
         self.places[root] = why
 
     def stir(self, why: Unknown, addressed: Iterable[str]) -> None:
-        """Memory was written somewhere: it is read anew, and the variables whose address is around are not known."""
+        """Memory was written somewhere: it is read again, and the variables whose address is around are not known."""
         self.epochs[MEMORY] = next(self.fresh)
         self.places = {each: known for each, known in self.places.items() if not self._exposed(each)}
         for each in addressed:

@@ -1,30 +1,35 @@
 """Statements, executed over words: from a point of a function to another one, on all ways at once.
 
 At the first statement nothing is known: every variable is an input. Where ways meet again a value is a choice between
-them. A loop whose condition is a constant each time is executed; any other one becomes a `SourceLoop` if it is the loop that
-is wanted, else what it writes isn't known. ``return``, ``goto`` out of what is executed, and ``panic()`` leave: what is
-found then holds of the ways that come through.
+them. A loop whose condition is a constant each time, or depends on flags (a sort of guest), is executed; any other one
+becomes a `SourceLoop` if it is the loop that is wanted, else what it writes isn't known. ``return``, ``goto`` out of what
+is executed, and ``panic()`` leave: what is found then holds for the ways that come through.
 
 Source: ISO C11, 6.8.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
 from typing import ClassVar, Final
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from ..words.word import TRUE, Term, Truth, Word, all_of, inputs, replaced, word
-from .expressions import TYPEOF, Evaluator, named, written
+from .expressions import TYPEOF, Evaluator, Meaning, named, written
+from .memory import Memory
 from .preprocessor import Source
 from .state import MEMORY, State, input_value, merged, rejoined, root_of
 from .types import Node, declared_name, parsed, part, text_of, within
-from .values import Any, CType, Integer, NotUnderstood, Pointer, Unknown, Value, converted
+from .values import BOOL, Any, CType, Integer, NotUnderstood, Pointer, Unknown, Value, converted
 
+DEEPEST_CALL: Final = 20
+"""How deep in an expression a call may be so that it is followed."""
 ROUNDS: Final = 64
 """How often a loop is executed whose condition is a constant each time."""
 MOST: Final = 20_000
 """How many statements are executed in all."""
+OF_ITS_VALUE: Final = "__auto_type"
+"""GNU C's type of whatever a variable is initialised with."""
 _OPENED: Final = (
     "compound_statement",
     "if_statement",
@@ -33,7 +38,7 @@ _OPENED: Final = (
     "while_statement",
     "do_statement",
 )
-"""Statements whose parts are looked at one by one, so that an error in one of them is told of that one."""
+"""Statements whose parts are looked at one by one, so that an error is reported for the part that has it."""
 
 
 @frozen(eq=False, kw_only=True)
@@ -43,7 +48,8 @@ class SourceLoop:
     ``state`` has the words that stand for variables at the beginning of a round; ``start`` what they are at first,
     ``step`` after a round that goes on. A round ``goes_on``, or ``leaves`` the function, or else is the last one, and then
     ``exits`` has the variables after it. All of it speaks of ``state`` and of ``given``: words for what the loop only reads,
-    with what they stand for, and inputs. ``head`` has the variables at the beginning of any round.
+    with what they stand for, and inputs. ``head`` has the variables at the beginning of any round, ``memory`` what a round
+    does to memory, where that is noted.
     """
 
     where: str
@@ -56,6 +62,7 @@ class SourceLoop:
     exits: dict[str, Any]
     given: dict[Word, Word]
     head: dict[str, Any]
+    memory: Memory = field(factory=Memory)
 
 
 @define
@@ -70,10 +77,16 @@ class Executor(Evaluator):
     """Executes statements of one function."""
 
     def __init__(
-        self, source: Source, function: Node, typeofs: list[str], wanted: Callable[[Node], bool]
+        self,
+        source: Source,
+        function: Node,
+        typeofs: list[str],
+        wanted: Callable[[Node], bool],
+        summaries: Mapping[str, Meaning] | None = None,
+        memory: Memory | None = None,
     ) -> None:
-        """``wanted`` tells which loops are to become a `SourceLoop`."""
-        super().__init__(source, typeofs)
+        """``wanted`` tells which loops are to become a `SourceLoop`; the rest as for an `Evaluator`."""
+        super().__init__(source, typeofs, summaries, memory)
         self.function, self.wanted = function, wanted
         self.loops: list[SourceLoop] = []
         self._ends: list[_Ends] = []
@@ -136,15 +149,60 @@ class Executor(Evaluator):
                     found |= {key for name in named(each) if (key := self.key_of(name)) is not None}
         return found
 
-    def run_all(self, statements: Sequence[Node]) -> State:
-        """Execute statements of the function's block one after the other, from a point where nothing is known."""
-        state = State(self.outer, self._numbers)
+    def run_all(self, statements: Sequence[Node], given: Mapping[str, Value] | None = None) -> State:
+        """Execute statements of the function's block one after the other, from a point where ``given`` alone is known."""
+        state = State(self.outer, self._numbers, dict(given or {}))
         for each in statements:
             if any(inner.type == "labeled_statement" for inner in within(each)):
                 self.lose_all(state, self.unknown(each, "a label, which other places go to"))
             else:
                 self.run(each, state)
         return state
+
+    def called(self, name: str, arguments: list[Node], state: State) -> Any | None:
+        """What a function of the same file gives that is made of a ``return`` alone; ``None`` where it isn't."""
+        found = self._one_return(name)
+        if found is None or self.depth > DEEPEST_CALL:
+            return None
+        parameters, value = found
+        given = self.evaluate_all(arguments, state)
+        if len(parameters) != len(given):
+            return None
+        outside, self.scopes = self.scopes, [{}]
+        for declaration, put in zip(parameters, given, strict=True):
+            key = self._declare(declaration, part(declaration, "declarator"))
+            of = None if key is None else self.type_of[key]
+            if key is None:
+                continue
+            if isinstance(put, Value) and isinstance(of, Integer | Pointer):
+                state.write(key, converted(put, of))
+            else:
+                state.write(
+                    key, put if isinstance(put, Unknown) else self.unknown(declaration, "a parameter")
+                )
+        result = self.evaluate(value, state)
+        self.scopes = outside
+        return result
+
+    def _one_return(self, name: str) -> tuple[list[Node], Node] | None:
+        """The parameters, and what is returned."""
+        root = self.function
+        while root.parent is not None:
+            root = root.parent
+        for each in root.named_children:
+            declarator = part(each, "declarator") if each.type == "function_definition" else None
+            body = part(each, "body")
+            if declarator is None or body is None or declared_name(declarator) != name or each.has_error:
+                continue
+            while declarator is not None and declarator.type != "function_declarator":
+                declarator = part(declarator, "declarator")
+            parameters = part(declarator, "parameters") if declarator is not None else None
+            inner = [one for one in body.named_children if one.type != "comment"]
+            if parameters is None or [one.type for one in inner] != ["return_statement"]:
+                return None
+            values = [one for one in inner[0].named_children if one.type != "comment"]
+            return (list(parameters.named_children), values[0]) if len(values) == 1 else None
+        return None
 
     # Statements
 
@@ -224,6 +282,9 @@ class Executor(Evaluator):
                 raise NotUnderstood("a declaration")
             given = part(declarator, "value") if declarator.type == "init_declarator" else None
             state.spoil(key, self.unknown(declarator, f"{known} is read before it is set"))
+            if given is not None and name == OF_ITS_VALUE:
+                self._declare_as_given(key, declarator, given, state)
+                continue
             if of is not None and text_of(of).startswith(TYPEOF):
                 plain = declarator if declarator.type == "identifier" else part(declarator, "declarator")
                 clear = plain is not None and plain.type == "identifier"
@@ -231,8 +292,17 @@ class Executor(Evaluator):
             if given is not None:
                 self._initialise(key, declarator, given, state)
 
+    def _declare_as_given(self, key: str, declarator: Node, given: Node, state: State) -> None:
+        value = self.evaluate(given, state)
+        plain = part(declarator, "declarator")
+        if isinstance(value, Value) and plain is not None and plain.type == "identifier":
+            self.type_of[key] = value.type
+            state.write(key, value)
+        else:
+            state.spoil(key, value if isinstance(value, Unknown) else self.unknown(declarator, "its type"))
+
     def _is_type(self, name: str) -> bool:
-        return name.startswith(TYPEOF) or self.types.known(name)
+        return name == OF_ITS_VALUE or name.startswith(TYPEOF) or self.types.known(name)
 
     def _typeof(self, name: str, state: State) -> CType | None:
         text = self.typeofs[int(name.removeprefix(TYPEOF))]
@@ -318,7 +388,7 @@ class Executor(Evaluator):
         self.scopes.pop()
 
     def _rounds(self, node: Node, body: Node, state: State) -> bool:
-        """Execute a loop whose condition is a constant each time; False, and nothing done, where it isn't."""
+        """Execute a loop whose condition hangs on flags at most each time; False, and nothing done, where it doesn't."""
         condition = part(node, "condition")
         if condition is None:
             return False
@@ -326,14 +396,20 @@ class Executor(Evaluator):
             state.fork(),
             (len(self.loops), len(self.leaves), self._executed, list(self.scopes[-1].items())),
         )
+        noted = None if self.memory is None else self.memory.copy()
         out: list[State] = []
         for turn in range(ROUNDS + 1):
             asked: Truth | Unknown = TRUE
             if turn or node.type != "do_statement":
                 asked = self.condition(condition, here)
-            if isinstance(asked, Unknown) or asked.operation != "constant":
+            if isinstance(asked, Unknown):
                 break
-            if not asked:
+            if asked.operation != "constant":
+                if any(each.width != BOOL.bits for each in inputs([asked])):
+                    break
+                out.append(here.fork(~asked))
+                here.path &= asked
+            elif not asked:
                 state.become(self._together([*out, here], self.where(node)))
                 return True
             onward = self._one_round(node, body, here, out)
@@ -342,6 +418,7 @@ class Executor(Evaluator):
                 return True
             here = onward
         del self.loops[before[0] :], self.leaves[before[1] :]
+        self.memory = noted
         return False
 
     def _one_round(self, node: Node, body: Node, state: State, out: list[State]) -> State:
@@ -379,7 +456,7 @@ class Executor(Evaluator):
             if key is not None:
                 state.spoil(key, why)
         if MEMORY in names or any(self.key_of(name) is None for name in names):
-            state.stir(why, self.exposed)
+            self.stirred(state, why)
 
     def _as_loop(self, node: Node, body: Node, state: State) -> None:
         """Make a `SourceLoop` of a loop, and go on from where it ends."""
@@ -390,6 +467,7 @@ class Executor(Evaluator):
         head, words, given = self._head(changed, start, node, line)
         here, out = head.fork(), list[State]()
         beginning = dict(head.places)
+        outside, self.memory = self.memory, None if self.memory is None else Memory()
         before = len(self.leaves)
         condition = part(node, "condition")
         asked: Truth | Unknown = TRUE
@@ -402,6 +480,9 @@ class Executor(Evaluator):
         goes_on = asked if isinstance(asked, Unknown) else vague if vague is not None else onward.path
         done = self._together(out, where) if out else onward
         leaves = ~all_of(~path for _, path in self.leaves[before:])
+        inside, self.memory = self.memory or Memory(), outside
+        if self.memory is not None and (inside.stores or inside.vague):
+            self.memory.stir(inside.vague or self.unknown(node, "a loop writes memory"))
         self.loops.append(
             SourceLoop(
                 where=where,
@@ -414,6 +495,7 @@ class Executor(Evaluator):
                 exits=dict(done.places),
                 given=given,
                 head=beginning,
+                memory=inside,
             )
         )
         if not out:  # it never ends

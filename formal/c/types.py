@@ -9,6 +9,7 @@ Facts: ISO C11, 6.7; the System V ABI for x86-64 for the widths.
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cached_property, lru_cache
 from typing import Final
 
 import tree_sitter
@@ -42,6 +43,9 @@ _OTHERS: Final = {
     "ssize_t": LONG,
     "intptr_t": LONG,
 }
+_SECTION: Final = re.compile(r'__attribute__\s*\(\s*\(\s*(?:__)?section(?:__)?\s*\(\s*"[^"]*"\s*\)\s*\)\s*\)')
+_STATEMENTS: Final = ("else", "do", "return", "goto", "case")
+"""Words that begin no declaration, but what may look like one."""
 _CHANGED: Final = ("mode", "vector_size", "volatile", "_Atomic")
 """Attributes and qualifiers that make another type of a type, or something that others change."""
 
@@ -96,7 +100,7 @@ def integer_named(words: str) -> Integer | None:
     return found
 
 
-@define(eq=False)
+@define(eq=False, slots=False)
 class Types:
     """The types that a source and its headers declare."""
 
@@ -184,7 +188,12 @@ class Types:
 
     def _texts(self) -> Iterator[tuple[str, str]]:
         yield from self.source.headers.items()
-        yield self.source.path, self.source.text
+        yield self.source.path, self._text
+
+    @cached_property
+    def _text(self) -> str:
+        """The source's own text, without where variables are put, which says nothing of their types."""
+        return _SECTION.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), self.source.text)
 
     def _declared_by(self, pattern: re.Pattern[str], name: str) -> CType | None:
         """The type that every declaration of the pattern gives to a name; ``None`` where two differ, or one isn't clear."""
@@ -196,7 +205,9 @@ class Types:
             if name in doubtful and pattern.search(doubtful):
                 return None
             for match in pattern.finditer(text):
-                found += self._declarations(match[0].lstrip(";}").rstrip("="), name)
+                said = match[0].lstrip(";}").rstrip("=")
+                if said.split()[0] not in _STATEMENTS:
+                    found += self._declarations(said, name)
         kinds = {str(each) if isinstance(each, Record) else each for each in found}
         return found[0] if len(kinds) == 1 else None
 
@@ -255,6 +266,10 @@ class Types:
                     clear = not (narrow or each.has_error or name in members)
                     members[name] = self.declared(each, declarator) if clear else None
         return Record(title, node.type == "union_specifier", members)
+
+
+types_of: Final = lru_cache(4)(Types)
+"""The types of a source, looked for once."""
 
 
 def _plain(text: str) -> str:

@@ -217,12 +217,19 @@ def inverted(value: Value) -> Value:
     return Value(~value.term, value.type)
 
 
-def combined(operation: str, left: Value, right: Value) -> Value:
-    """What a binary operator gives, both of its operands being evaluated. Raises NotUnderstood."""
+def combined(  # noqa: PLR0911, C901 - one for each sort
+    operation: str, left: Value, right: Value
+) -> Value:
+    """What a binary operator gives, both operands being evaluated; of a choice of numbers, a choice. Raises NotUnderstood."""
+    choice = _of_choice(operation, left, right)
+    if choice is not None:
+        return choice
     if operation in ("==", "!="):
         return _equal(operation, left, right)
     if operation in ("<<", ">>"):
         return _shifted(operation, left, right)
+    if operation in ("+", "-") and isinstance(left.type, Pointer) is not isinstance(right.type, Pointer):
+        return _moved(operation, left, right)
     first, second, both = usual(left, right)
     if operation in _COMPARED:
         if both.signed:
@@ -238,6 +245,40 @@ def combined(operation: str, left: Value, right: Value) -> Value:
     if operation in ("/", "%"):
         return _divided(operation, first, second, both)
     raise NotUnderstood(f"operator {operation}")
+
+
+def _moved(operation: str, left: Value, right: Value) -> Value:
+    """A pointer, moved by so many elements: one of the two."""
+    pointer, by = (left, right) if isinstance(left.type, Pointer) else (right, left)
+    if not isinstance(pointer.type, Pointer) or (operation == "-" and by is left):
+        raise NotUnderstood("an address is taken from a number")
+    length = converted(by, ULONG).term * _size(pointer.type.to)
+    return Value(pointer.term + length if operation == "+" else pointer.term - length, pointer.type)
+
+
+def _size(of: CType | None) -> int:
+    """The bytes of what is pointed to. Raises NotUnderstood for a struct, but for one of an integer alone."""
+    if isinstance(of, Record) and not of.union and len(of.members) == 1:
+        (of,) = of.members.values()
+    if isinstance(of, Integer):
+        return of.bits // 8
+    if isinstance(of, Pointer):
+        return 8
+    raise NotUnderstood("an address is calculated with")
+
+
+def _of_choice(operation: str, left: Value, right: Value) -> Value | None:
+    """The choice of results, where one operand is a choice of two numbers and the other one a number; else ``None``."""
+    for first, second in ((left, right), (right, left)):
+        condition, *branches = first.term.arguments or (None,)
+        numbers = all(each.operation == "constant" for each in (*branches, second.term))
+        if first.term.operation == "ite" and numbers:
+            each = [Value(branch, first.type) for branch in branches]
+            then, otherwise = (
+                combined(operation, *((value, right) if first is left else (left, value))) for value in each
+            )
+            return Value(choose(condition, then.term, otherwise.term), then.type)
+    return None
 
 
 _COMPARED: Final = {"<": Word.__lt__, "<=": Word.__le__, ">": Word.__gt__, ">=": Word.__ge__}
@@ -301,13 +342,26 @@ def _divided(operation: str, first: Word, second: Word, both: Integer) -> Value:
     by = int(second)
     if both.signed and (_signed_bounds(first)[0] < 0 or by >> (both.bits - 1)):
         raise NotUnderstood(f"{operation} of a number that may be negative")
-    if first.operation == "constant" and by:
+    if not by:
+        raise NotUnderstood(f"{operation} by 0")
+    if first.operation == "constant":
         value = int(first) // by if operation == "/" else int(first) % by
         return Value(number(value, both.bits), both)
-    if not by or by & (by - 1):
-        raise NotUnderstood(f"{operation} by {by}, which is no power of two")
-    shift = by.bit_length() - 1
-    return Value(first >> shift if operation == "/" else first & (by - 1), both)
+    if not by & (by - 1):
+        shift = by.bit_length() - 1
+        return Value(first >> shift if operation == "/" else first & (by - 1), both)
+    quotient, left = _long_division(first, by)
+    return Value(quotient if operation == "/" else left, both)
+
+
+def _long_division(dividend: Word, by: int) -> tuple[Word, Word]:
+    """The quotient by a number, and what is left over: done as at school, bit by bit, since words have no division."""
+    quotient, left = number(0, dividend.width), dividend
+    for bit in reversed(range(_most(dividend).bit_length() - by.bit_length() + 1)):
+        fits = left >= by << bit
+        quotient = choose(fits, quotient + (1 << bit), quotient)
+        left = choose(fits, left - (by << bit), left)
+    return quotient, left
 
 
 def chosen(condition: Truth, then: Value, otherwise: Value) -> Value:

@@ -4,7 +4,7 @@ The way of an obligation: ``bit_blaster`` makes a CNF of its conditions, a SAT s
 proof, the checker follows the proof on the text of that CNF. A `Certificate` names all three by their hashes, the
 obligation by that of the SMT-LIB text which the solvers were asked. Certificates are recorded in a manifest; the
 proofs are not, since they can be made again. So a record says that there was a proof once; ``ptproof certify``
-makes and checks it anew.
+makes and checks it again.
 
 A manifest also has the hashes of the two modules that are trusted. What other versions of them did counts
 for nothing.
@@ -73,7 +73,7 @@ class Certificate:
 
 @frozen(kw_only=True)
 class Outcome:
-    """What came of an obligation: its ``certificate``, or ``why`` there is none.
+    """The outcome of an obligation: its ``certificate``, or ``why`` there is none.
 
     ``needed`` says that a proof rests on the obligation. Without that it may go uncertified or be ``satisfiable``: it
     is what can't be shown of a claim that is refuted. ``refused`` says that the checker didn't take the proof.

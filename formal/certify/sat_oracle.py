@@ -71,7 +71,7 @@ def _proof(clauses: Sequence[tuple[int, ...]]) -> list[str]:
 
 
 def _functions() -> object:
-    """The functions below python-sat's classes. Raises InputError where it isn't installed, or hasn't got them."""
+    """The functions below python-sat's classes. Raises InputError where it isn't installed, or doesn't have them."""
     solver = solver_version()
     try:
         import pysolvers  # noqa: PLC0415 - an extra

@@ -1,1 +1,1 @@
-"""The command line: arguments in, one of the exit statuses out. The commands lie in two folders, by what they are about."""
+"""The command line: arguments in, an exit status out. The commands are in two folders, by subject."""

@@ -8,6 +8,7 @@ from typing import Final
 from ..edge.errors import InputError
 
 WORD: Final = 1 << 64
+EXAMPLES: Final = "examples:"
 _SHIFTS: Final = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 _NUMBER: Final = re.compile(r"(0[xX][0-9a-fA-F]{1,32}|0|[1-9][0-9]{0,32})([kmgtKMGT]?)")
 
@@ -59,7 +60,7 @@ def add_version(parser: argparse.ArgumentParser, what: str) -> None:
         "--version",
         metavar="NAME",
         help=f"{what}: a release such as xen-4.0.0, or 4-level or compat (today's), 4-level-3.0, "
-        "compat-l4-counted, i386-pae, i386-pae-3.0, 2-level, 2-level-3.0 or first-4-level (docs/logs.md)",
+        "compat-l4-counted, i386-pae, i386-pae-3.0, 2-level, 2-level-3.0 or first-4-level, or a rule's name as check-log has it (docs/logs.md)",
     )
 
 
@@ -70,6 +71,12 @@ def add_host_map(parser: argparse.ArgumentParser, what: str) -> None:
         metavar="FILE",
         help=f"{what} lies over what isn't RAM on the host, whose memory map is in FILE: a boot log of Xen, or of Linux",
     )
+
+
+def add_examples(parser: argparse.ArgumentParser, *commands: str) -> None:
+    """Put commands to try at the end of the help; a test runs them in a folder that has what they name."""
+    parser.epilog = "\n".join((EXAMPLES, *(f"  {each}" for each in commands)))
+    parser.set_defaults(examples=commands)
 
 
 def no_dash(text: str) -> str:

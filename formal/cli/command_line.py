@@ -37,12 +37,13 @@ class Argument:
 
 @frozen(kw_only=True)
 class Command:
-    """A command: its name, its line in the list of commands, what it does, and its arguments."""
+    """A command: its name, its line in the list of commands, what it does, its arguments, and commands to try."""
 
     name: str
     help: str
     description: str
     arguments: tuple[Argument, ...]
+    examples: tuple[str, ...]
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -61,6 +62,7 @@ def commands(parser: argparse.ArgumentParser) -> tuple[Command, ...]:
             help=helps[name],
             description=each.description or "",
             arguments=tuple(_arguments(each)),
+            examples=tuple(each.get_default("examples") or ()),
         )
         for name, each in subparsers.choices.items()
     )
@@ -75,6 +77,8 @@ def _arguments(parser: argparse.ArgumentParser) -> Iterator[Argument]:
     formatter = parser._get_formatter()  # noqa: SLF001
     for group in parser._action_groups:  # noqa: SLF001
         for each in group._group_actions:  # noqa: SLF001
+            if each.help == argparse.SUPPRESS:
+                continue
             yield Argument(
                 names=tuple(each.option_strings),
                 values=_values(each),

@@ -3,7 +3,7 @@
 import argparse
 from typing import Final
 
-from .arguments import add_json, set_files
+from .arguments import add_examples, add_json, set_files
 
 SHELLS: Final = ("bash", "zsh", "fish")
 
@@ -21,6 +21,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("shell", metavar="SHELL", choices=SHELLS, help="bash, zsh or fish")
     add_json(parser, "the commands and their arguments, which the script is made of,")
     set_files(parser)
+    add_examples(parser, "ptproof completion bash > ptproof.bash", 'eval "$(ptproof completion bash)"')
     parser.set_defaults(run=run)
 
 

@@ -11,19 +11,21 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any, NoReturn
 
 from ..edge.errors import InputError, NothingSelected
 from ..edge.exit_status import INTERRUPTED, PIPE_CLOSED, Status, table
 from ..edge.outside import say
-from .arguments import check_files
-from .commands import COMMANDS
+from .arguments import EXAMPLES, check_files
+from .commands import GROUPS, name_of
+from .first_steps import first_steps
 
 DEBUG = "PTPROOF_DEBUG"
 """The environment variable that asks for the traceback of a failure."""
 
 OUTPUT_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-"""What is wrong with standard output: of other files that is told where they are written."""
+"""What is wrong with standard output; other files report it where they are written."""
 
 LONGEST_MESSAGE = 4000
 """Of a longer one the middle is left out."""
@@ -102,6 +104,9 @@ def _there_is_a_folder() -> bool:
 def _run(argv: Sequence[str] | None) -> int:
     parser = command_line()
     given = sys.argv[1:] if argv is None else list(argv)
+    if not given:
+        say(first_steps())
+        return Status.BAD_INPUT
     for each in given[: given.index("--") if "--" in given else None]:
         found = re.fullmatch(r"(--[^=]+(?==)|-[^-=]+?)=?--", each)
         if found:
@@ -122,8 +127,20 @@ def _run(argv: Sequence[str] | None) -> int:
     return status
 
 
+class _Formatter(argparse.HelpFormatter):
+    """Leaves examples, and texts of several paragraphs, in the lines that they have."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if text.startswith(EXAMPLES) or "\n" in text:
+            return "\n".join(indent + line for line in text.splitlines())
+        return super()._fill_text(text, width, indent)
+
+
 class _Parser(argparse.ArgumentParser):
     """Complains in one line, as `InputError`."""
+
+    def __init__(self, *args: Any, **keywords: Any) -> None:  # noqa: ANN401 - as argparse has it
+        super().__init__(*args, **{"formatter_class": _Formatter} | keywords)
 
     def print_help(self, file: Any = None) -> None:  # noqa: ANN401 - as argparse has it
         """Print the help; argparse itself would keep quiet about a full disk."""
@@ -132,6 +149,28 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Refuse the arguments."""
         raise InputError(f"{message} (see: {self.prog} --help)")
+
+
+class _Program(_Parser):
+    """The parser of the whole, whose help has the commands by what they are for."""
+
+    def format_help(self) -> str:
+        """The help; argparse itself knows no groups of commands."""
+        (subparsers,) = (each for each in self._actions if isinstance(each, argparse._SubParsersAction))  # noqa: SLF001
+        found = {each.dest: each.help or "" for each in subparsers._choices_actions}  # noqa: SLF001
+        formatter = self._get_formatter()
+        formatter.add_usage(self.usage, self._actions, self._mutually_exclusive_groups)
+        formatter.add_text(self.description)
+        parts = [formatter.format_help().rstrip(), ""]
+        width = max(map(len, found)) + 6
+        for title, modules in GROUPS.items():
+            parts.append(f"{title}:")
+            for name in map(name_of, modules):
+                lines = wrap(found[name], max(formatter._width - width, 20))  # noqa: SLF001 - argparse has no other way
+                parts += [f"{f'    {name}':<{width}}{lines[0]}", *(" " * width + line for line in lines[1:])]
+        parts += ["", "options:", "    -h, --help      show this help, or that of a command after its name"]
+        parts += ["    --version       print the version and exit", "", self.epilog or "", ""]
+        return "\n".join(parts)
 
 
 class _Version(argparse.Action):
@@ -146,17 +185,14 @@ class _Version(argparse.Action):
 
 def command_line() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
-    parser = _Parser(
-        prog="ptproof",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = _Program(prog="ptproof", description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False)
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        command.add_parser(subparsers)
+    subparsers = parser.add_subparsers(
+        title="commands", metavar="COMMAND", required=True, parser_class=_Parser
+    )
+    for modules in GROUPS.values():
+        for module in modules:
+            module.add_parser(subparsers)
     parser.set_defaults(parser=parser)  # for the command that tells of all others
     return parser
 

@@ -1,8 +1,8 @@
 """Completion of the command line in bash, zsh and fish, as a script to be sourced.
 
 The script is made of the parser (``command_line``) and of the installed claims: new commands, options and claims are
-in it by themselves. What a value may be is told by its name: FILE and PATH are files, ID is a claim's id, and a family
-goes wherever ``ID|FAMILY`` stands. Of other values nothing is known, and nothing is offered.
+in it by themselves. The name of a value says what it may be: FILE and PATH are files, ID is a claim's id, and a family
+goes wherever ``ID|FAMILY`` stands, with TEXT or without. Of other values nothing is known, and nothing is offered.
 """
 
 import re
@@ -31,7 +31,7 @@ def script(shell: str, commands: Sequence[Command], claims: Iterable[Claim]) -> 
     claims = tuple(claims)
     ids = tuple(each.id for each in claims)
     families = tuple(dict.fromkeys(each.family.lower().replace(" ", "-") for each in claims))
-    names = {"ID": ids, "ID|FAMILY": (*ids, *families)}
+    names = {"ID": ids, **dict.fromkeys(("ID|FAMILY", "ID|FAMILY|TEXT"), (*ids, *families))}
     return "\n".join(SHELLS[shell](commands, names)) + "\n"
 
 

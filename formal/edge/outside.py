@@ -5,10 +5,13 @@ what colours or renames a terminal (ESC, BEL, C1), what turns the direction of a
 """
 
 import re
+import sys
 from collections.abc import Iterable
 from html import escape
 from shlex import quote
 from typing import TextIO
+
+from .terminal import fitted, width_of
 
 
 def one_line(text: str) -> str:
@@ -48,9 +51,12 @@ def shell_word(text: str) -> str:
 
 
 def say(lines: Iterable[str], stream: TextIO | None = None) -> None:
-    """Print lines, each as `one_line` has it; to standard output unless told otherwise."""
+    """Print lines, each as `one_line` has it; to standard output unless told otherwise. On a terminal they fit it."""
+    width = width_of(stream or sys.stdout)
     for each in lines:
-        print(one_line(each), file=stream)
+        shown = one_line(each)
+        for line in [shown] if width is None else fitted(shown, width):
+            print(line, file=stream)
 
 
 def _as_utf_8(undecoded: re.Match[str]) -> str:

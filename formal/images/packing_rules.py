@@ -1,7 +1,7 @@
 """What Xen, for a dom0, and libxenguest, for a domU, make of a packed kernel: stricter and odder than the usual tools.
 
 Both unpack the first stream, and take the last four bytes of the packed data for the unpacked length, whatever they
-are. What each refuses is told in the words that it prints. docs/packed.md has the rules, with the versions.
+are. What each refuses is reported with the message that it prints. docs/packed.md has the rules, with the versions.
 
 Facts: ``xen/arch/x86/bzimage.c``, ``xen/common/decompress.c``, ``bunzip2.c``, ``unxz.c`` and ``xz/``, ``unlzma.c``,
 ``unlzo.c``, ``unlz4.c``, ``unzstd.c`` and ``zstd/``, ``gzip/``; ``tools/libs/guest/xg_dom_bzimageloader.c`` and
@@ -239,7 +239,7 @@ def unable(packing: Packing, *, in_bzimage: bool) -> str:
 
 
 def _left_over(packing: Packing, packed: Packed, end: int) -> list[str]:
-    """What is said of bytes that nobody unpacks; four are the length."""
+    """What is reported about bytes that nobody unpacks; four are the length."""
     left = packed.size - end - (0 if packing.name == "gzip" else 4)
     if left <= 0:
         return []

@@ -1,1 +1,1 @@
-"""Logs held against the model: which figure agrees, which differs, and by how much."""
+"""Logs compared with the model: which figure agrees, which differs, and by how much."""

@@ -2,7 +2,7 @@
 
 Each figure is compared with what follows from the figures before it, so that one altered figure shows in
 one or two places; `Judgement.suspects` then says which figure alone would explain them all. What a log
-doesn't tell is never held against it.
+lacks is never counted against it.
 
 Facts: DOMAIN.md sections 2, 3, 7 and 9; ``dom0_construct()`` in Xen 3.0 to 4.22. The counting rules are
 handed in.
@@ -18,6 +18,7 @@ from ..edge.errors import InputError
 from ..edge.limits import Allowance, most, raised_by
 from ..layouts.arrangement import LABELS
 from ..layouts.count_rule import CountRule
+from ..layouts.xen_version import version_of_rule
 from ..logs.boot_log import Boot
 from ..machine.builder import BUILD_LIMIT
 from .check_log_builder import builder
@@ -55,7 +56,7 @@ class Outcome(Enum):
 
 @frozen(kw_only=True)
 class Judgement:
-    """What is to be said of one boot. ``rule`` is the counting rule that fits, if one does.
+    """What to report about one boot. ``rule`` is the counting rule that fits, if one does.
 
     ``width`` is the guest kernel's, in bits, and ``width_from`` says how that is known; ``nr_pt_pages``
     is the printed count, in frames.
@@ -109,7 +110,7 @@ class Judgement:
 
     @property
     def verdict(self) -> str:
-        """One line on the whole boot, and on what Xen said of it last."""
+        """One line on the whole boot, and on what Xen said about it last."""
         said = [each.message for each in self.findings if each.figure == PANIC]
         words = said[-1].split('"')[1] if said else ""
         return f'{self._verdict}; Xen says "{words}"' if words else self._verdict
@@ -127,14 +128,16 @@ class Judgement:
             case Outcome.AGREES:
                 return f"AGREES: {count}{by}, {self.width} bits"
             case Outcome.OLDER:
-                return f"OLDER: {count}{by}, not by today's; {self.width} bits"
+                version = version_of_rule(self.rule.name) if self.rule else None
+                named = f"; --version {version.name} lays out so" if version else ""
+                return f"OLDER: {count}{by}, not by today's; {self.width} bits{named}"
             case Outcome.INCOMPLETE:
                 missing = sum(each.kind is Kind.UNCHECKED for each in self.findings)
                 checked = sum(each.kind is Kind.AGREES for each in self.findings)
                 malformed = sum(each.kind is Kind.MALFORMED for each in self.findings)
                 lacks = [f"{missing} couldn't be made"] * (missing > 0)
                 lacks += [f"{malformed} in the log couldn't be read"] * (malformed > 0)
-                return f"INCOMPLETE: {count}{by}; {checked} checks agree, {', '.join(lacks) or 'no rule tells the count'}"
+                return f"INCOMPLETE: {count}{by}; {checked} checks agree, {', '.join(lacks) or 'no rule gives the count'}"
             case Outcome.DIFFERS:
                 wrong = [each for each in self.findings if each.kind is Kind.DIFFERS]
                 names = dict.fromkeys(title(each.figure) for each in wrong)

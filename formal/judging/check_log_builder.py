@@ -22,8 +22,8 @@ from .check_log_findings import Finding, differs, note
 def builder(boot: Boot, rule: CountRule | None, allowed: Allowance | None = None) -> Iterator[Finding]:
     """How many of the frames the builder of an older Xen took, and where the others lie.
 
-    Nothing is said of today's, which takes them all, nor of a layout that no builder makes. What ``allowed`` has no
-    room for isn't built, and that is said.
+    Nothing is said about today's, which takes them all, nor of a layout that no builder makes. What ``allowed`` has no
+    room for isn't built, and the output says so.
 
     Raises:
         MachineDisagreesError: the machine takes another number of frames than the rule says.

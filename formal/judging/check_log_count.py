@@ -62,7 +62,7 @@ def guest_width(boot: Boot, rules: Sequence[CountRule]) -> tuple[int, str]:
     for width in (64, 32):
         if region is not None and any(map(region.fits, candidate_rules(boot, width, rules))):
             return width, "from the number of page tables"
-    return 64, "assumed: nothing in the log tells"
+    return 64, "assumed, since nothing in the log says it"
 
 
 def candidate_rules(boot: Boot, width: int, rules: Sequence[CountRule]) -> list[CountRule]:
@@ -73,19 +73,19 @@ def candidate_rules(boot: Boot, width: int, rules: Sequence[CountRule]) -> list[
 
 
 def count(boot: Boot, width: int, rules: Sequence[CountRule]) -> tuple[CountRule | None, list[Finding]]:
-    """The rule that gives the printed count, if any, and what is to be said of the count."""
+    """The rule that gives the printed count, if any, and what to report about the count."""
     region, candidates = _region(boot), candidate_rules(boot, width, rules)
     pages = whole_pages(boot.page_tables)
     if pages is None:
         return None, []
     reason = None
     if region is None:
-        reason = "the log doesn't tell where the region starts"
+        reason = "the log doesn't say where the region starts"
     elif not candidates:
         reason = "there is no rule for such a boot"
     elif region.inferred and region.v_start == 0 and not any(map(region.fits, candidates)):
         # Equal addresses come of a PADDR_OFFSET of virt_base just as well: that says nothing of virt_base.
-        reason = "the log doesn't tell where the region starts"
+        reason = "the log doesn't say where the region starts"
     if region is None or reason is not None:
         return None, [unchecked(boot, "page_tables", f"n = {pages}: {reason}")]
     for rule in candidates:

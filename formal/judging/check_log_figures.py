@@ -1,6 +1,6 @@
 """The figures of a boot log, one against the other: lines and segments, the image, the memory.
 
-Each is compared with what follows from the figures before it. What a log doesn't tell is never held against it.
+Each is compared with what follows from the figures before it. A figure that a log lacks is never counted against it.
 
 Facts: DOMAIN.md sections 2, 3 and 7; ``dom0_construct()`` in Xen 2.0 to 4.22, and libelf.
 """
@@ -207,7 +207,7 @@ def notes(boot: Boot, width: int) -> Iterator[Finding]:
         yield differs(
             boot,
             "initrd",
-            "is mapped, although the image's MOD_START_PFN asks that it be not",
+            "is mapped, although the image's MOD_START_PFN asks for it not to be",
             involves={"initrd.start", "initrd.end"},
         )
 
@@ -328,7 +328,7 @@ def p2m_size(boot: Boot, width: int) -> Iterator[Finding]:
         pages = boot.alloc.size // PAGE_SIZE
         told = (pages,) if start_info_is_last(boot) or p2m.size == entry * pages else ()
     if not told:
-        yield note(boot, "p2m", f"{p2m.size:#x} bytes; the log doesn't tell how many pages dom0 has")
+        yield note(boot, "p2m", f"{p2m.size:#x} bytes; the log doesn't say how many pages dom0 has")
         return
     pages = min(told, key=lambda each: abs(p2m.size - entry * each))
     more, part = divmod(p2m.size - entry * pages, entry)

@@ -16,7 +16,7 @@ from ..layouts.paging import PAGE_SIZE
 from ..logs.boot_log import Boot
 
 PANIC: Final = "panic"
-"""The figure of a finding on what Xen said of the boot; its message begins with the words."""
+"""The figure of a finding on what Xen said about the boot; its message begins with the words."""
 
 
 class Kind(Enum):

@@ -96,7 +96,7 @@ class _Guest:
 
 
 def judge_log(data: bytes | str | Blocks, source: str, times: int = 1) -> tuple[DomuJudgement, ...]:
-    """What is to be said of each domU in a log; none where it has none.
+    """What to report about each domU in a log; none where it has none.
 
     Raises `InputError` for one that is too large for the machine, or where there is more than ``times`` the limits.
     """
@@ -306,7 +306,7 @@ def _by_steps(
 def _laid_out(
     builder: _Builder, record: Record, judgement: DomuJudgement, allowed: Allowance
 ) -> DomuLayout | None:
-    """The domain laid out anew, from its kernel, its initrd and its memory; ``None`` where one isn't told."""
+    """The domain laid out again, from its kernel, its initrd and its memory; ``None`` if one of these isn't known."""
     kernel, memory = builder.pieces.get("kernel"), record.nr_pages
     if kernel is None or memory is None:
         return None
@@ -371,7 +371,7 @@ def _judged_alone(guest: _Guest, source: str, allowed: Allowance) -> DomuJudgeme
     if record.pt_base >= 1 << 40:
         raise InputError(
             f"{source}: line {guest.line}: expected the builder's lines beside a start_info with pt_base "
-            f"{record.pt_base:#x}, or virt_base = 0: where the region begins isn't told"
+            f"{record.pt_base:#x}, or virt_base = 0: nothing says where the region begins"
         )
     notes = (f"width: {width} bits: {width_from}", "virt_base: 0, as no builder's lines say otherwise")
     return evolve(judge(record, allowed), notes=notes)

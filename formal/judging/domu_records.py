@@ -74,7 +74,7 @@ class Compared:
         return self.found == self.expected
 
     def sentence(self) -> str:
-        """The figure and the verdict on it, for people."""
+        """The figure and the verdict on it."""
         shown = str if self.counts else hex
         found = f"{self.figure}: {'agrees' if self.agrees else 'differs'}: {shown(self.found)}"
         return (
@@ -86,13 +86,13 @@ class Compared:
 
 @frozen(kw_only=True)
 class DomuJudgement:
-    """What is to be said of one domU. ``toolstack`` is the one that fits, or ``None``."""
+    """What to report about one domU. ``toolstack`` is the one that fits, or ``None``."""
 
     record: Record
     toolstack: Toolstack | None
     compared: tuple[Compared, ...]
     notes: tuple[str, ...] = ()
-    """What is to be told before the figures."""
+    """What to report before the figures."""
 
     @property
     def outcome(self) -> Outcome:

@@ -33,7 +33,7 @@ def arrangement(layout: Layout, entry: int | None = None, prefix: str = "") -> s
     """The lines of Xen's boot log for ``layout``, each ended by a newline.
 
     ``entry`` is the kernel's entry address, whose line is left out when it isn't known; ``prefix`` goes
-    before each line (Xen's console puts ``(XEN) `` there).
+    before each line (Xen's console puts ``(XEN) `` there). What isn't Xen's says so in a line before.
 
     >>> layout = Layout(page_tables=Segment(0x2ec000, 0x2f1000), total=Segment(0, 0x400000))
     >>> print(arrangement(layout), end="")
@@ -41,7 +41,7 @@ def arrangement(layout: Layout, entry: int | None = None, prefix: str = "") -> s
      Page tables:   00000000002ec000->00000000002f1000
      TOTAL:         0000000000000000->0000000000400000
     """
-    lines = [HEADING]
+    lines = [HEADING] if layout.what_if is None else [layout.what_if.sentence, HEADING]
     for name, segment in printed_segments(layout).items():
         lines.append(f" {LABELS[name] + ':':<14} {segment.start:016x}->{segment.end:016x}")
     if entry is not None:

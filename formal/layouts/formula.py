@@ -1,6 +1,6 @@
 """Formulas for the count as text to paste, which reach this package through the entry-point group ``ptproof.formulas``.
 
-An entry is a function of a paging mode, the rounding and the padding in bytes, a style and a language.
+An entry is a function of a paging mode, the rounding and the padding in bytes, a style, a language, and the first count that the search tries.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from .paging import PagingMode
 
 GROUP: Final = "ptproof.formulas"
 
-Formula = Callable[[PagingMode, int, int, str, str], str]
+Formula = Callable[[PagingMode, int, int, str, str, int], str]
 
 
 def formula() -> Formula:

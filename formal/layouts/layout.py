@@ -11,6 +11,7 @@ from attrs import field, frozen
 from attrs.validators import ge, in_, instance_of, le, optional
 
 from .paging import PAGE_SIZE, PAGING_MODES, X86_64, PagingMode
+from .what_if import WhatIf
 
 ADDRESS_LIMIT = 1 << 64
 _word = [instance_of(int), ge(0), le(ADDRESS_LIMIT - 1)]
@@ -47,7 +48,8 @@ class Configuration:
     an initrd that is not mapped; ``init_p2m`` is the address that the image wants the p2m at (a
     32-bit guest's is ignored, as Xen ignores it); ``hv_start_low`` says that the image has that note, with which
     Xen's part of a 32-bit guest's addresses begins where the host's memory lets it; ``hypercall_page`` is where the
-    image wants its hypercall page, if it does; ``shim`` is for the PV shim's two extra pages.
+    image wants its hypercall page, if it does; ``shim`` is for the PV shim's two extra pages; ``what_if`` is what is to be
+    otherwise than in Xen.
     """
 
     mode: PagingMode = field(default=X86_64, validator=in_(PAGING_MODES.values()))
@@ -62,6 +64,7 @@ class Configuration:
     shim: bool = False
     start_info_size: int = field(default=START_INFO_SIZE, validator=_word)
     vga_console_info_size: int = field(default=VGA_CONSOLE_INFO_SIZE, validator=_word)
+    what_if: WhatIf | None = field(default=None, validator=optional(instance_of(WhatIf)))
 
     @property
     def initrd_pages(self) -> int:
@@ -79,7 +82,7 @@ class Layout:
     """A virtual memory arrangement, segment by segment, as Xen's boot log prints it.
 
     Only ``page_tables`` and ``total`` are needed to build page tables; what is ``None`` is absent or
-    not known. ``initrd`` is the mapped initrd; an unmapped one has no addresses.
+    not known. ``initrd`` is the mapped initrd; an unmapped one has no addresses. With ``what_if`` it isn't Xen's.
     """
 
     mode: PagingMode = field(default=X86_64, validator=in_(PAGING_MODES.values()))
@@ -92,6 +95,7 @@ class Layout:
     page_tables: Segment
     boot_stack: Segment | None = None
     total: Segment
+    what_if: WhatIf | None = field(default=None, validator=optional(instance_of(WhatIf)))
 
     @property
     def v_start(self) -> int:

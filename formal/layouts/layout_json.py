@@ -7,7 +7,9 @@ The schema, ``ptproof-layout/1``, is one object with these keys and no others:
 - ``page_tables`` and ``total``, and where they are known ``kernel``, ``initrd``, ``p2m``, ``start_info``,
   ``xenstore``, ``console`` and ``boot_stack``: the segments of `Layout`, each ``[start, end]``. An end of 0
   stands for 2**64. A segment that is absent, or unknown, is ``null`` or left out;
-- ``entry``: the kernel's entry address; ``null`` or left out when it isn't known.
+- ``entry``: the kernel's entry address; ``null`` or left out when it isn't known;
+- ``what_if``, only where the layout isn't Xen's: an object of ``rounding`` and ``padding`` in bytes and ``start`` in frames,
+  ``null`` for what is as in Xen.
 
 An address is a text such as ``"0xffffffff80000000"``; a plain JSON number is read, too, but not written,
 since many programs hold numbers as floats. A later schema has another number; this one stays readable.
@@ -23,6 +25,7 @@ from ..edge.errors import InputError
 from .arrangement import LABELS
 from .layout import ADDRESS_LIMIT, Layout, Segment
 from .paging import PAGE_SIZE, PAGING_MODES
+from .what_if import WhatIf
 
 SCHEMA: Final = "ptproof-layout/1"
 LIMIT: Final = 1 << 20
@@ -31,7 +34,8 @@ LIMIT: Final = 1 << 20
 _EXPECTED: Final = "expected a layout as 'ptproof layout --json -' writes it"
 _MOST_DIGITS: Final = 1000
 _REQUIRED: Final = ("schema", "mode", "page_tables", "total")
-_KEYS: Final = ("schema", "mode", *LABELS, "entry")
+_KEYS: Final = ("schema", "mode", *LABELS, "entry", "what_if")
+_WHAT_IF: Final = {"rounding": "rounding", "padding": "padding", "start": "first_tried"}
 
 
 @frozen
@@ -45,6 +49,7 @@ class LayoutFile:
 def as_dict(layout: Layout, entry: int | None = None) -> dict[str, Any]:
     """The layout as plain data for JSON."""
     segments: dict[str, Segment | None] = {name: getattr(layout, name) for name in LABELS}
+    asked = layout.what_if
     return {
         "schema": SCHEMA,
         "mode": layout.mode.name,
@@ -53,6 +58,11 @@ def as_dict(layout: Layout, entry: int | None = None) -> dict[str, Any]:
             for name, each in segments.items()
         },
         "entry": None if entry is None else hex(entry),
+        **(
+            {}
+            if asked is None
+            else {"what_if": {key: getattr(asked, name) for key, name in _WHAT_IF.items()}}
+        ),
     }
 
 
@@ -87,9 +97,23 @@ def layout_of(plain: object, source: str) -> LayoutFile:
         raise InputError(f"{source}: page_tables: expected whole pages, found {tables.size:#x} bytes")
     entry = plain.get("entry")
     return LayoutFile(
-        Layout(mode=mode, **segments),  # type: ignore[arg-type]
+        Layout(mode=mode, what_if=_what_if(plain.get("what_if"), f"{source}: what_if"), **segments),  # type: ignore[arg-type]
         None if entry is None else _address(entry, f"{source}: entry"),
     )
+
+
+def _what_if(value: object, where: str) -> WhatIf | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict) or set(value) != set(_WHAT_IF):
+        raise InputError(f"{where}: expected an object of {', '.join(_WHAT_IF)}, found {_kind(value)}")
+    try:
+        return WhatIf(**{name: value[key] for key, name in _WHAT_IF.items()})
+    except (TypeError, ValueError):
+        figures = ", ".join(_kind(value[key]) for key in _WHAT_IF)
+        raise InputError(
+            f"{where}: expected a power of two of bytes, bytes and frames, found {figures}"
+        ) from None
 
 
 def parsed(data: bytes | str, source: str) -> object:

@@ -73,7 +73,7 @@ START_INFO_ERAS: Final = (
     StartInfoEra(0x4B8, 64, (4, 13), NEWEST, "Xen 4.13 and later"),
     StartInfoEra(SHIM, 64, (4, 10), NEWEST, "the PV shim, which has no VGA console"),
 )
-"""All that there have been: start_info grew in 3.4, what is known of the VGA console in 3.2 and 4.13."""
+"""All that there have been: start_info grew in 3.4, what is known about the VGA console in 3.2 and 4.13."""
 
 
 @frozen(kw_only=True)
@@ -242,9 +242,12 @@ XEN_VERSIONS: Final = (
 
 
 def xen_version(name: str) -> XenVersion:
-    """The version of a name. Raises `InputError` that has them all for another one."""
+    """The version of a name, or the newest that counts by a rule of that name, as logs are judged by.
+
+    Raises `InputError` that has all names for another one.
+    """
     for version in XEN_VERSIONS:
-        if version.name == name:
+        if name in {version.name, version.rule}:
             return version
     names = ", ".join(version.name for version in XEN_VERSIONS)
     raise InputError(

@@ -13,11 +13,14 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
+from ..layouts.paging import PagingMode
+from ..layouts.what_if import WhatIf
 from ..words.word import TRUE, Truth, Word
 from .theorem import Lemma, Steps
 from .verdict import Replay
 
 GROUP = "ptproof.theorems"
+WHAT_IF_GROUP = "ptproof.what_if"
 
 
 class Expected(Enum):
@@ -115,4 +118,13 @@ def claim(
 def claims() -> tuple[Claim, ...]:
     """Every installed claim, in the order of its catalogue."""
     found: list[Any] = [each for entry in entry_points(group=GROUP) for each in entry.load()]
+    return tuple(found)
+
+
+def what_if_claims(asked: Callable[[PagingMode], WhatIf | None]) -> tuple[Claim, ...]:
+    """The claims on what isn't as in Xen, for the figures that are ``asked`` for a guest of a mode; Xen's where nothing is.
+
+    Raises `InputError` for figures that nothing is proved of.
+    """
+    found: list[Any] = [each for entry in entry_points(group=WHAT_IF_GROUP) for each in entry.load()(asked)]
     return tuple(found)

@@ -1,6 +1,6 @@
 """Everything that the rule of composition uses, as text: loops, lemmas with their proofs, and which claim rests on which.
 
-The text is of S-expressions, with terms as in SMT-LIB. Whoever has it can make the obligations anew, and needs
+The text is of S-expressions, with terms as in SMT-LIB. Whoever has it can make the obligations again, and needs
 nothing of this project for that: ``proofs/checker/check_proofs.py`` does. The same claims give the same text.
 docs/proof-format.md has the grammar.
 """

@@ -3,7 +3,7 @@
 A name that names nothing is never passed over: a run that leaves out what was asked for must not succeed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 from ..edge.errors import InputError, NothingSelected
@@ -33,6 +33,20 @@ def select(claims: Iterable[Claim], names: Sequence[str]) -> tuple[Claim, ...]:
     return tuple(each for each in claims if not wanted.isdisjoint((_key(each.id), _key(each.family))))
 
 
+def search(claims: Iterable[Claim], names: Sequence[str], meanings: Mapping[str, str]) -> tuple[Claim, ...]:
+    """As `select`, but a name may also be a text: all claims that have it in their line of a list, or in their meaning.
+
+    Capitals make no difference. Raises as `select` does.
+    """
+    claims = tuple(claims)
+    known = {_key(name) for each in claims for name in (each.id, each.family)}
+    wanted: list[str] = []
+    for name in names:
+        texts = {each.id: _words(each, meanings) for each in claims} if _key(name) not in known else {}
+        wanted += [each for each, text in texts.items() if name.strip() and name.lower() in text] or [name]
+    return select(claims, wanted)
+
+
 def select_one(claims: Iterable[Claim], name: str) -> Claim:
     """The claim of that id.
 
@@ -46,6 +60,12 @@ def select_one(claims: Iterable[Claim], name: str) -> Claim:
         ids = ", ".join(each.id for each in found)
         raise InputError(f"argument ID: expected the id of one claim, found the family {name!r}: {ids}")
     return exact[0]
+
+
+def _words(claim: Claim, meanings: Mapping[str, str]) -> str:
+    """What a list says of a claim, and what it means."""
+    line = claim.statement.partition("\n")[0]
+    return " ".join((claim.id, claim.family, line, meanings.get(claim.id, ""))).lower()
 
 
 def _key(name: str) -> str:

@@ -57,7 +57,7 @@ class Loop:
     It starts with ``state`` set to ``start``, and takes ``step`` as long as ``goes_on`` holds.
     ``parameters`` do not change; ``start`` may mention them, ``goes_on`` and ``step`` also the state.
     ``leap``, where given, is a later state that the loop is known to come to, for running it on numbers: proofs
-    don't look at it. ``free`` are words that ``step`` may mention, too: whatever values they have, anew in each
+    don't look at it. ``free`` are words that ``step`` may mention, too: whatever values they have, again in each
     step. What is proved of such a loop holds for every choice; ``leap`` then says which ones to run it with.
     """
 
@@ -84,7 +84,7 @@ class Run:
 class Statement:
     """For all words: if the assumptions hold and the runs end so, the goal holds.
 
-    With ``stops``, it also says that the (one) run does come to an end.
+    With ``stops``, it also says that the (one) run does end.
     """
 
     goal: Truth
@@ -108,7 +108,7 @@ class Statement:
 class Use:
     """A proved lemma, with terms put for its variables. A variable not named stands for itself.
 
-    What is taken is its goal, once its assumptions are proved of the terms; or, if ``implied``, the
+    What is taken is its goal, once its assumptions are proved for the terms; or, if ``implied``, the
     implication from the ones to the other, with nothing to be proved.
     """
 
@@ -149,7 +149,7 @@ class Induction:
 
 @frozen(eq=False)
 class Lemma:
-    """A statement with its proof. ``meaning`` is one line of mathematics for people."""
+    """A statement with its proof. ``meaning`` is one line of mathematics for readers."""
 
     name: str
     meaning: str

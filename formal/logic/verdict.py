@@ -31,9 +31,9 @@ class MachineDisagreesError(Exception):
 class Replay:
     """What the frame machine says of one case of a claim.
 
-    ``holds`` tells whether the claim holds there, ``None`` when the case is too large to execute;
-    ``says`` is one sentence about what was seen; ``runs`` are the layouts replayed, each with its title
-    and the machine's report.
+    ``holds`` tells whether the claim holds there, ``None`` when the case can't be replayed. ``says`` is one sentence
+    about what was seen, or why there was no replay. ``runs`` are the layouts replayed, each with its title and the
+    machine's report.
     """
 
     holds: bool | None
@@ -42,8 +42,8 @@ class Replay:
 
     @property
     def seen(self) -> str:
-        """What was seen, or that nothing was."""
-        return f"not executed ({self.says})" if self.holds is None else self.says
+        """What was seen, or why there was no replay."""
+        return self.says if self.holds is not None or "replay" in self.says else f"not replayed: {self.says}"
 
 
 @frozen(kw_only=True)

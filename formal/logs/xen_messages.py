@@ -76,7 +76,7 @@ MESSAGES: Final = (
         _since("3.0"),
         "The region, as one piece of 2^order pages (less a mapped initrd, whose own pages are added), is more than dom0's memory.",
         "TOTAL, rounded up to a power of two, and dom0_mem",
-        f"{_LAYOUT}; {_CHECK} tells the least memory",
+        f"{_LAYOUT}; {_CHECK} gives the least memory",
     ),
     Message(
         "Not enough RAM for domain 0 allocation",
@@ -208,7 +208,7 @@ MESSAGES: Final = (
     Message(
         "Domain 0 requires an unsupported hypervisor feature",
         _since("3.0", "3.1"),
-        "The note FEATURES requires something that this Xen hasn't.",
+        "The note FEATURES requires something that this Xen doesn't have.",
         "the features with a ! in FEATURES",
         _IMAGE,
     ),
@@ -353,7 +353,7 @@ MESSAGES: Final = (
     Message(
         "Cannot load bzImage …",
         _since("3.4"),
-        "The bzImage's header is older than 2.08, which is the first to tell where the payload is.",
+        "The bzImage's header is older than 2.08, the first that says where the payload is.",
         "the header's version at 0x206",
         _IMAGE,
     ),

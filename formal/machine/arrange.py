@@ -1,7 +1,7 @@
 """Arranging dom0's segments by moving a cursor: the frame machine's way from options to a layout.
 
 Nothing is calculated that can be done by moving: the region's end is found by stepping, and the tables
-that it needs are those which a walk over the region comes to. So agreement with the formulas
+that it needs are those which a walk over the region reaches. So agreement with the formulas
 of ``ptproof.encodings``, which are not imported here, means something.
 
 Facts: DOMAIN.md sections 2 to 4; ``dom0_construct()`` in Xen's ``xen/arch/x86/pv/dom0_build.c`` (4.22).
@@ -12,6 +12,7 @@ from typing import Final
 from ..edge.limits import most
 from ..layouts.layout import ADDRESS_LIMIT, Configuration, Layout, Segment
 from ..layouts.paging import PAGE_SHIFT, PAGE_SIZE, Level, PagingMode
+from ..layouts.what_if import WhatIf
 from ..layouts.xen_version import XenVersion
 
 ROUNDING = 4 << 20
@@ -80,7 +81,9 @@ def arrange(configuration: Configuration, version: XenVersion | None = None) -> 
         size = configuration.start_info_size + configuration.vga_console_info_size
         start_info = _segment(start_info_start, size)
 
-    nr_pt_pages, region_end = _search(mode, configuration.virt_base, vpt_start, version)
+    nr_pt_pages, region_end = _search(
+        mode, configuration.virt_base, vpt_start, version, configuration.what_if
+    )
     page_tables = _segment(vpt_start, nr_pt_pages * PAGE_SIZE)
     return Layout(
         mode=mode,
@@ -93,6 +96,7 @@ def arrange(configuration: Configuration, version: XenVersion | None = None) -> 
         page_tables=page_tables,
         boot_stack=_segment(page_tables.end, PAGE_SIZE),
         total=Segment(configuration.virt_base, region_end),
+        what_if=configuration.what_if,
     )
 
 
@@ -107,24 +111,51 @@ def region_end(stack_end: int, rounding: int = ROUNDING, padding: int = PADDING)
     return aligned if aligned - stack_end >= padding else aligned + rounding
 
 
+def rounding_of(what_if: WhatIf | None) -> int:
+    """What the region's end is a multiple of, in bytes: Xen's unless it is asked what if."""
+    return (what_if and what_if.rounding) or ROUNDING
+
+
+def padding_of(what_if: WhatIf | None) -> int:
+    """What is left above the boot stack at least, in bytes: likewise."""
+    return PADDING if what_if is None or what_if.padding is None else what_if.padding
+
+
+def _end(stack_end: int, what_if: WhatIf | None) -> int:
+    """Where the region ends. More padding than the rounding, which Xen doesn't have, is passed by like a longer stack."""
+    rounding, padding = rounding_of(what_if), padding_of(what_if)
+    if padding <= rounding:
+        return region_end(stack_end, rounding, padding)
+    return region_end(stack_end + padding, rounding, 0)
+
+
 def touched(mode: PagingMode, start: int, end: int) -> int:
     """How many table frames a walk over the addresses [start, end) comes to.
 
-    A level with a fixed number of tables has these wherever the walk goes; what the walk comes to beyond
+    A level with a fixed number of tables has these wherever the walk goes; what the walk reaches beyond
     them, as a 32-bit guest's does above 4 GiB, is counted, too.
 
     Raises:
         TooLarge: the walk is longer than `ARRANGE_LIMIT` pages.
     """
-    frontiers = _frontiers(mode, start)
-    for level in mode.counted_levels:
-        if level.fixed is not None and level is not mode.levels[-1]:
-            frontiers[level] = max(_block_start(level, start), level.fixed << level.shift)
+    return sum(touched_by_level(mode, start, end).values())
+
+
+def touched_by_level(mode: PagingMode, start: int, end: int) -> dict[str, int]:
+    """The same by the levels' names, the root first. Raises `TooLarge`, too."""
     _check_length(start, end)
-    return _taken_anyway(mode) + _walk_on(frontiers, end)
+    found = {}
+    for level in reversed(mode.counted_levels):
+        frontier = _block_start(level, start)
+        if level.fixed is not None:
+            frontier = end if level is mode.levels[-1] else max(frontier, level.fixed << level.shift)
+        found[level.name] = (level.fixed or 0) + _walk_on({level: frontier}, end)
+    return found
 
 
-def _search(mode: PagingMode, v_start: int, vpt_start: int, version: XenVersion | None) -> tuple[int, int]:
+def _search(
+    mode: PagingMode, v_start: int, vpt_start: int, version: XenVersion | None, what_if: WhatIf | None
+) -> tuple[int, int]:
     """The first count of frames that is enough for the region it makes, and that region's end.
 
     Addresses go on past 2**64 in here, so that the walk never turns back; as the region grows it goes on from
@@ -136,11 +167,11 @@ def _search(mode: PagingMode, v_start: int, vpt_start: int, version: XenVersion 
         tables += version.heap_frames
         if version.by_length:
             frontiers[mode.levels[0]] = v_start
-    nr_pt_pages = FIRST_TRIED
+    nr_pt_pages = FIRST_TRIED if what_if is None or what_if.first_tried is None else what_if.first_tried
     stack_end = v_start + (vpt_start - v_start) % ADDRESS_LIMIT + (nr_pt_pages + 1) * PAGE_SIZE
     walked_to = v_start
     while True:
-        v_end = region_end(stack_end)
+        v_end = _end(stack_end, what_if)
         if v_end != walked_to:
             _check_length(v_start, v_end)
             tables += _walk_on(frontiers, v_end)

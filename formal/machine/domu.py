@@ -153,7 +153,7 @@ def _check_apart(domu: Domu, first: int, last: int, region_last: int) -> None:
 
 
 def walked(domu: Domu, first: int, last: int, region: Blocks | None = None) -> Blocks:
-    """The tables that a walk from address to address comes to; for the p2m's mapping, those that ``region`` hasn't.
+    """The tables that a walk from address to address reaches; for the p2m's mapping, those that ``region`` lacks.
 
     Raises:
         TooLarge: the walk is longer than `ARRANGE_LIMIT` pages.
@@ -206,7 +206,7 @@ class DomuReport:
     order: tuple[str, ...]
     """The level of each table frame."""
     reached: int
-    """How many of the tables a walk from the root comes to."""
+    """How many of the tables a walk from the root reaches."""
     missing: int
     """Pages of the mappings that no leaf maps."""
     wrong: int
@@ -226,7 +226,7 @@ class DomuReport:
         return tables and not self.missing and not self.wrong
 
     def sentence(self) -> str:
-        """What the machine saw, for people."""
+        """What the machine saw."""
         levels = ", ".join(f"{name} {number}" for name, number in sorted(self.taken.items(), reverse=True))
         says = f"{len(self.order)} tables ({levels}), the region ends at {self.v_end:#x}"
         if self.exact:

@@ -152,7 +152,7 @@ class _Builder:
             domu = evolve(domu, p2m=P2m(own, p2m_bytes >> PAGE_SHIFT))
         counted = count(evolve(domu, p2m=None))
         if counted is None:
-            raise Refused("alloc_pgtables_pv: never comes to an end")
+            raise Refused("alloc_pgtables_pv: never ends")
         self.segment("page tables", counted.tables() * PAGE_SIZE)
         self.counted = counted
         self.page("boot stack")

@@ -54,7 +54,7 @@ _XEN_END: Final = 0xFFFF_8800_0000_0000
 
 
 class Fate(Enum):
-    """What becomes of a boot: Xen says ``says`` then, and nothing of the fates above it.
+    """The fate of a boot: Xen says ``says`` then, and nothing of the fates above it.
 
     ``arranged`` tells whether it has printed the arrangement by then.
     """
@@ -277,7 +277,7 @@ class _Loading:
                 entry & (WRITABLE | LARGE) == WRITABLE and mfn_of(entry) not in tables for entry in entries
             )
             if not plain:
-                entries = entries[:1]  # what becomes of one page may matter to the next
+                entries = entries[:1]  # the fate of one page may matter to the next
                 self._check_written(address, entries[0], tables)
             table.entries[at : at + len(entries)] = [entry | DIRTY for entry in entries]
             page += len(entries) * PAGE_SIZE

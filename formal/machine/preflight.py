@@ -1,6 +1,6 @@
 """Whether Xen refuses a boot, in Xen's words, and how much memory it takes for that it doesn't.
 
-What can be told from the layout is told from it, older Xens' rules included. Today's Xen is executed then, up to where
+Reads from the layout what it shows, by older Xens' rules, too. Today's Xen is executed then, up to where
 dom0 runs or Xen stops, where the frame machine has the time for it.
 
 Facts: DOMAIN.md sections 2 to 7; the messages are those of ``dom0_construct()``, ``setup_pv_physmap()`` and libelf, as
@@ -37,7 +37,7 @@ def refusal(
     """What Xen says when it refuses a boot; ``None`` where it doesn't.
 
     The ``configuration`` is as the ``version`` takes it, and the ``layout`` is its own. That Xen dies, without refusing
-    anything, isn't told here.
+    anything, isn't reported here.
     """
     if any(out_of_bounds(configuration, entry)):
         return OUT_OF_BOUNDS
@@ -83,7 +83,7 @@ def needed_pages(configuration: Configuration, layout: Layout, version: XenVersi
 
 
 def _fate(configuration: Configuration, layout: Layout, version: XenVersion | None) -> Fate:
-    """What becomes of the boot: as is told from the layout, or executed; that it runs, where it can't be."""
+    """The fate of the boot: read from the layout, or executed; assumed to run where neither is possible."""
     todays = version is None or (version.rule in _TODAYS and version.knows("the initrd beside the region"))
     short = layout.total.size // PAGE_SIZE <= BUILD_LIMIT and _pages(layout.p2m) <= P2M_LIMIT
     foretold = next(_foretold(configuration, layout, version), None)

@@ -19,7 +19,7 @@ LISTED_ENTRY = 4
 LISTED_AT_ONCE = 2 << 20
 """... and in what pieces it takes them."""
 WORST_HOST = (
-    "On smaller ones the image's note HV_START_LOW lets Xen's part begin higher; what is told of the tables is of a host "
+    "On smaller ones the image's note HV_START_LOW lets Xen's part begin higher. The tables described here are those of a host "
     "whose memory ends above 164 GiB."
 )
 
@@ -155,7 +155,7 @@ def _own_p2m(layout: Layout, p2m: Segment) -> Iterator[str]:
 
 
 _WRAPS: Final = (
-    "Xen maps that by a superpage, comes to address 0, goes on from there, and panics: Dom0 allocation too small for "
+    "Xen maps that by a superpage, reaches address 0, continues there, and panics: Dom0 allocation too small for "
     "initial P->M table."
 )
 

@@ -81,7 +81,7 @@ class WrongLeaf:
 
 @frozen
 class Reached:
-    """A table frame that a walk from the root comes to: its level, the first address that it maps, what it hangs on.
+    """A table frame that a walk from the root reaches: its level, the first address that it maps, what it hangs on.
 
     ``parent`` is the frame of the table above it; ``None`` at the root, and below a root that Xen keeps itself.
     """
@@ -105,7 +105,7 @@ class Report:
     order: tuple[str, ...]
     """The level of each table frame, in the order taken."""
     reached: Mapping[str, int] = field(hash=False)
-    """Tables by level that a walk from the root comes to, Xen's own slots left out."""
+    """Tables by level that a walk from the root reaches, Xen's own slots left out."""
     tree: tuple[Reached, ...]
     """The tables reached, one by one, in the order taken."""
     unused: tuple[int, ...]
@@ -171,7 +171,7 @@ class Report:
         return plain | {"taken": dict(self.taken), "consumed": self.consumed, "exact": self.exact}
 
     def sentences(self) -> list[str]:
-        """What the machine saw, in sentences for people: one a finding."""
+        """What the machine saw, in sentences: one a finding."""
         return list(_sentences(self))
 
 
@@ -447,9 +447,9 @@ def _on_tables(report: Report) -> Iterator[str]:
     if report.unused:
         yield f"No walk from the root reaches {_frames(report.unused)}."
     if report.stray_tables:
-        yield f"Outside of the frames set aside lies a table at {_frames(report.stray_tables)}."
+        yield f"{_tables_lie(report.stray_tables)} outside the reserved frames."
     if report.outside_allocation:
-        yield f"Outside of the domain's allocation lies a table at {_frames(report.outside_allocation)}."
+        yield f"{_tables_lie(report.outside_allocation)} outside the domain's allocation."
     for overrun in report.overruns:
         yield f"The {overrun.level} cursor ran off its table and wrote entry {overrun.index}."
     if report.xen_slots_overwritten:
@@ -490,6 +490,10 @@ def _first_few(sentences: list[str]) -> Iterator[str]:
 
 def _frames(frames: tuple[int, ...]) -> str:
     return f"frame {_numbers(frames)}" if len(frames) == 1 else f"frames {_numbers(frames)}"
+
+
+def _tables_lie(frames: tuple[int, ...]) -> str:
+    return f"Table {_frames(frames)} {'lies' if len(frames) == 1 else 'lie'}"
 
 
 def _numbers(numbers: tuple[int, ...]) -> str:

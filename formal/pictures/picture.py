@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
+from ..edge.amounts import amount
 from ..edge.errors import InputError
 from ..edge.limits import raised_by
 from ..layouts.arrangement import LABELS
@@ -20,7 +21,7 @@ from ..layouts.layout import ADDRESS_LIMIT, Layout, Segment
 from ..layouts.layout_json import as_dict as layout_as_dict
 from ..layouts.paging import PAGE_SIZE, Level
 from ..layouts.xen_version import XenVersion
-from ..machine.arrange import PADDING, ROUNDING
+from ..machine.arrange import padding_of, rounding_of
 from ..machine.replay import (
     BUILD_LIMIT,
     ImpossibleLayout,
@@ -41,14 +42,6 @@ UNUSED: Final = "unused"
 PAD: Final = "padding"
 BEYOND: Final = "beyond v_end"
 
-_UNITS: Final = (
-    (1 << 60, "EiB"),
-    (1 << 50, "PiB"),
-    (1 << 40, "TiB"),
-    (1 << 30, "GiB"),
-    (1 << 20, "MiB"),
-    (1 << 10, "KiB"),
-)
 _HEAD: Final = ("start_info", "xenstore", "console")
 """What may lie right below the page tables."""
 
@@ -131,6 +124,16 @@ class Picture:
         return self.layout.total.size
 
     @property
+    def rounding(self) -> int:
+        """How many bytes lie between the lines that the region may end at: 4 MiB in Xen."""
+        return rounding_of(self.layout.what_if)
+
+    @property
+    def padding(self) -> int:
+        """How many bytes are to be left above the boot stack at least."""
+        return padding_of(self.layout.what_if)
+
+    @property
     def tables_at(self) -> int:
         """Where the page tables start, counted from v_start."""
         return _offset(self.layout, self.layout.vpt_start)
@@ -148,11 +151,11 @@ class Picture:
         return table.level == "L1" and start < self.tables_at + tables.size and end > self.tables_at
 
     def grid(self, window: range, most: int) -> list[int] | None:
-        """The 4 MiB lines in a window, counted from v_start; ``None`` when there are more than ``most``."""
-        first = window.start + -(self.layout.v_start + window.start) % ROUNDING
-        if (window.stop - first) // ROUNDING > most:
+        """The lines in a window, counted from v_start; ``None`` when there are more than ``most``."""
+        first = window.start + -(self.layout.v_start + window.start) % self.rounding
+        if (window.stop - first) // self.rounding > most:
             return None
-        return list(range(first, window.stop + 1, ROUNDING))
+        return list(range(first, window.stop + 1, self.rounding))
 
 
 def picture_of(
@@ -175,15 +178,15 @@ def picture_of(
     if not layout.total.size:
         raise InputError(f"{where}there is nothing to draw: the region has no bytes")
     tables_at = _offset(layout, layout.vpt_start)
-    says: tuple[str, ...] = ()
+    says: tuple[str, ...] = () if layout.what_if is None else (layout.what_if.sentence,)
     try:
         if report is None:
             check_work(layout, limit := (times or 1) * BUILD_LIMIT)
             report = replay(layout, version=version, generations=generations_of(version), limit=limit)
-        says = tuple(report.sentences())
+        says += tuple(report.sentences())
     except TooLarge as error:
         raised = raised_by(error.pages, BUILD_LIMIT) if times else ""
-        says = (f"Which tables the builder takes is not drawn: {error}{raised}.",)
+        says += (f"Which tables the builder takes is not drawn: {error}{raised}.",)
     except ImpossibleLayout as error:
         raise InputError(f"{where}there is nothing to draw: {error}") from error
     if tables_at >= layout.total.size:
@@ -199,7 +202,7 @@ def picture_of(
     head -= (layout.v_start + head) % PAGE_SIZE
     # At least three more pages, so that one sees where the frames end.
     frames = range(max(head, 0), min(max(stack_end, taken) + 3 * PAGE_SIZE, span))
-    tail = range(max(head - (layout.v_start + head) % ROUNDING, 0), span)
+    tail = range(max(head - (layout.v_start + head) % rounding_of(layout.what_if), 0), span)
     return Picture(
         title=f"{source}: {_title(layout)}" if source else _title(layout),
         layout=layout,
@@ -256,42 +259,32 @@ def as_dict(picture: Picture) -> dict[str, Any]:
     }
 
 
-def amount(size: int) -> str:
-    """A number of bytes for people: exact where it is a round one, else with two decimals.
-
-    >>> amount(20480), amount(0x1E3D0000)
-    ('20 KiB', '483.81 MiB')
-    """
-    for unit, name in _UNITS:
-        if size >= unit:
-            shown = f"{size / unit:.2f}".rstrip("0").rstrip(".") if size % unit else str(size // unit)
-            return f"{shown} {name}"
-    return f"{size} B"
-
-
 def ends(picture: Picture) -> str:
-    """How the region comes to its end, in one sentence."""
+    """How the region ends, in one sentence."""
     left = picture.size - picture.stack_end
     end = picture.address(picture.size)
     if left < 0:
         return f"The boot stack ends {amount(-left)} above v_end."
-    if left < PADDING:
-        return f"Only {amount(left)} are left above the boot stack: less than {amount(PADDING)}."
+    line, least = amount(picture.rounding), amount(picture.padding)
+    if left < picture.padding:
+        return f"Only {amount(left)} are left above the boot stack: less than {least}."
     lines = picture.grid(range(picture.stack_end, picture.size), 1)
-    if end % ROUNDING or lines is None or len(lines) > 2:
+    if end % picture.rounding or lines is None or len(lines) > 2:
         return f"Above the boot stack {amount(left)} are left."
     if lines[0] == picture.stack_end:
-        return "The boot stack ends on a 4 MiB line: v_end is the next one."
+        comes = "v_end is the next one" if left else "v_end is that one"
+        return f"The boot stack ends on a {line} line: {comes}."
     if len(lines) == 2:
-        line = amount(lines[0] - picture.stack_end)
-        return f"The next 4 MiB line is only {line} above the boot stack: v_end is the one after it."
-    return f"v_end is the next 4 MiB line above the boot stack: {amount(left)} are left, 512 KiB at least."
+        above = amount(lines[0] - picture.stack_end)
+        return f"The next {line} line is only {above} above the boot stack: v_end is the one after it."
+    return f"v_end is the next {line} line above the boot stack: {amount(left)} are left, {least} at least."
 
 
 def _title(layout: Layout) -> str:
     frames = "frame" if layout.nr_pt_pages == 1 else "frames"
     size = amount(layout.total.size)
-    return f"{layout.nr_pt_pages} page-table {frames} for a region of {size}, {layout.mode.title}"
+    asked = "" if layout.what_if is None else "what if: "
+    return f"{asked}{layout.nr_pt_pages} page-table {frames} for a region of {size}, {layout.mode.title}"
 
 
 def _offset(layout: Layout, address: int) -> int:

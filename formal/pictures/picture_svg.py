@@ -9,10 +9,10 @@ from typing import Final
 
 from attrs import Factory, define, frozen
 
+from ..edge.amounts import amount
 from ..edge.outside import markup
 from ..layouts.paging import PAGE_SIZE
-from ..machine.arrange import PADDING
-from .picture import LEFT_OVER, OUT_OF_REACH, STRAY, TABLE, Picture, Piece, Run, amount, ends
+from .picture import LEFT_OVER, OUT_OF_REACH, STRAY, TABLE, Picture, Piece, Run, ends
 from .picture_style import ROOT, definitions, fill_class, style
 from .picture_tree import tree
 from .svg import element, folded, label, line, number, path, rectangle, spread, text_width
@@ -24,10 +24,14 @@ _INNER: Final = RIGHT - LEFT
 _BAR: Final = 40
 _LANE: Final = 34
 _MOST_LINES: Final = 96
-"""More 4 MiB lines than this would be a grey bar."""
+"""More lines than this would be a grey bar."""
 _SIZE: Final = 11
+_STEP: Final = 5
+"""How far apart the levels are at which leader lines turn."""
+_APART: Final = 8
+"""Segments whose middles are closer share a label."""
 _MOST_MARKED: Final = 4
-"""How many runs of frames that are left over, or stray, are told of beside the bar."""
+"""How many runs of left-over or stray frames get a label beside the bar."""
 
 
 @frozen
@@ -124,7 +128,7 @@ def _bar(drawing: _Drawing, picture: Picture, scale: _Scale, title: str, *, ende
     """A window of the region; an ``ended`` one shows where the end comes from."""
     drawing.y += 34
     drawing.parts.append(label(LEFT, drawing.y, title, 13, class_="head"))
-    # What the next magnifier shows anyway is not told twice.
+    # What the next magnifier shows gets no label here.
     shown = [
         each
         for each in _within(picture, scale)
@@ -193,21 +197,62 @@ def _has_room(scale: _Scale, part: _Part) -> bool:
 
 def _callouts(drawing: _Drawing, scale: _Scale, parts: list[_Part]) -> float:
     """Labels above a bar for the segments that are too narrow for one; where the bar is to begin."""
-    narrow = [each for each in parts if not each.piece.gap and not _has_room(scale, each)]
-    if not narrow:
+    groups: list[list[_Part]] = []
+    for each in parts:
+        if not each.piece.gap and not _has_room(scale, each):
+            if groups and _middle(scale, [each]) - _middle(scale, groups[-1][-1:]) < _APART:
+                groups[-1].append(each)
+            else:
+                groups.append([each])
+    if not groups:
         return drawing.y + 12
-    widths = [_wide(each) + _SIZE for each in narrow]
-    middles = [scale.x(each.offset) + scale.width(each.size) / 2 for each in narrow]
-    starts = spread(middles, widths, LEFT, RIGHT)
+    told = [_together(each) for each in groups]
+    widths = [max(text_width(title, _SIZE), text_width(size, 10)) + _SIZE for title, size in told]
+    middles = [_middle(scale, each) for each in groups]
+    places = [
+        start + width / 2 for start, width in zip(spread(middles, widths, LEFT, RIGHT), widths, strict=True)
+    ]
+    levels = leader_levels(places, middles)
     y = drawing.y + 20
-    for each, start, width, middle in zip(narrow, starts, widths, middles, strict=True):
-        x = start + width / 2
+    top = y + 28 + _STEP * max(levels)
+    for (title, size), x, middle, level in zip(told, places, middles, levels, strict=True):
+        turn = y + 20 + _STEP * level
         drawing.parts += [
-            label(x, y, each.piece.title, _SIZE, "middle"),
-            label(x, y + 12, each.told, 10, "middle", "faint"),
-            path([(x, y + 16), (x, y + 19), (middle, y + 33), (middle, y + 36)], "lead"),
+            label(x, y, title, _SIZE, "middle"),
+            label(x, y + 12, size, 10, "middle", "faint"),
+            path([(x, y + 16), (x, turn), (middle, turn), (middle, top)], "lead"),
         ]
-    return y + 36
+    return top
+
+
+def _middle(scale: _Scale, parts: list[_Part]) -> float:
+    """The middle of some parts in a row."""
+    return (scale.x(parts[0].offset) + scale.x(parts[-1].offset + parts[-1].size)) / 2
+
+
+def _together(parts: list[_Part]) -> tuple[str, str]:
+    """One label for parts that are drawn at nearly the same place, and their size."""
+    first, last = parts[0], parts[-1]
+    if first is last:
+        return first.piece.title, first.told
+    joint = ", " if len(parts) == 2 else " to "
+    return f"{first.piece.title}{joint}{last.piece.title}", amount(last.offset + last.size - first.offset)
+
+
+def leader_levels(places: list[float], middles: list[float]) -> list[int]:
+    """At which level each leader line turns, so that none crosses another; 0 is the highest.
+
+    Labels and what they point at are in the same order. Of lines in a row that lead to the left each turns below the one
+    before, of those that lead to the right above it.
+    """
+    levels = [0] * len(places)
+    right = [place > middle for place, middle in zip(places, middles, strict=True)]
+    left = [place < middle for place, middle in zip(places, middles, strict=True)]
+    for each in range(1, len(places)):
+        levels[each] = levels[each - 1] + 1 if right[each - 1] and right[each] else 0
+    for each in reversed(range(len(places) - 1)):
+        levels[each] = levels[each + 1] + 1 if left[each] and left[each + 1] else levels[each]
+    return levels
 
 
 def _ticks(drawing: _Drawing, picture: Picture, scale: _Scale, offsets: list[int]) -> None:
@@ -229,26 +274,26 @@ def _ends(scale: _Scale) -> tuple[int, int]:
 
 
 def _end_marks(drawing: _Drawing, picture: Picture, scale: _Scale) -> None:
-    """The 4 MiB lines, the 512 KiB above the stack, and how the end comes of them."""
+    """The lines that the region may end at, what is left above the stack, and how the end comes of them."""
     bottom = drawing.y
     lines = picture.grid(scale.window, _MOST_LINES)
     for offset in lines or []:
         x = scale.x(offset)
         drawing.parts.append(line(x, bottom - _BAR - 6, x, bottom + 16, "grid"))
     stack = min(picture.stack_end, scale.window.stop)
-    needed = min(stack + PADDING, scale.window.stop)
+    needed = min(stack + picture.padding, scale.window.stop)
     left, right = scale.x(stack), scale.x(needed)
     bracket = path([(left, bottom), (left, bottom + 9), (right, bottom + 9), (right, bottom)], "mark frame")
     drawing.parts.append(element("g", bracket, class_="padding-needed", data_bytes=str(needed - stack)))
-    told = f"{amount(PADDING)} at least above the boot stack"
+    told = f"{amount(picture.padding)} at least above the boot stack"
     width = text_width(told, 10)
     start = right + 6 if right + 6 + width <= RIGHT else left - 6 - width
     drawing.parts.append(label(start, bottom + 13, told, 10, class_="halo"))
     drawing.y += 14
     _ticks(drawing, picture, scale, [*_ends(scale), *(lines or [])])
-    grid = "Dashed: the 4 MiB lines. " if lines else ""
+    grid = f"Dashed: the {amount(picture.rounding)} lines. " if lines else ""
     if lines is None:
-        grid = "The 4 MiB lines are too many to be drawn. "
+        grid = f"The {amount(picture.rounding)} lines are too many to be drawn. "
     drawing.y += 19
     drawing.parts.append(_fitting(LEFT, drawing.y, f"{grid}{ends(picture)}", _SIZE))
 
@@ -318,7 +363,7 @@ def _run(picture: Picture, scale: _Scale, run: Run, y: float) -> Iterator[str]:
 
 
 def _marked(drawing: _Drawing, picture: Picture, scale: _Scale) -> None:
-    """What is left over, or stray, told below the frames."""
+    """Labels for what is left over, or stray, below the frames."""
     marked: list[tuple[int, int, str]] = []
     for run in picture.runs:
         if marked and marked[-1][1] + 1 == run.first and marked[-1][2] == run.state:

@@ -3,14 +3,17 @@
 It is shown on a terminal that is wide enough, and never in a pipe: what programs read stays the same.
 """
 
-import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from ..edge.amounts import amount
+from ..edge.terminal import width_of
+from ..layouts.layout import Layout
 from ..layouts.paging import PAGE_SIZE
-from ..machine.arrange import PADDING
-from .picture import BEYOND, LEFT_OVER, OUT_OF_REACH, PAD, STRAY, UNUSED, Picture, Piece, amount, ends
+from ..machine.arrange import TooLarge, touched_by_level
+from ..machine.replay import Report
+from .picture import BEYOND, LEFT_OVER, OUT_OF_REACH, PAD, STRAY, UNUSED, Picture, Piece, ends
 from .svg import folded
 
 MIN_WIDTH: Final = 80
@@ -36,10 +39,8 @@ _LANE: Final = 11
 
 def terminal_width() -> int | None:
     """How wide a picture may be on standard output; ``None`` where it is no terminal, or too narrow a one."""
-    if not (sys.stdout and sys.stdout.isatty()):
-        return None
-    columns = shutil.get_terminal_size().columns
-    return min(columns, MAX_WIDTH) if columns >= MIN_WIDTH else None
+    columns = width_of(sys.stdout)
+    return None if columns is None or columns < MIN_WIDTH else min(columns, MAX_WIDTH)
 
 
 def picture_text(picture: Picture, width: int) -> Iterator[str]:
@@ -58,6 +59,31 @@ def picture_text(picture: Picture, width: int) -> Iterator[str]:
     yield from _legend(picture, width)
 
 
+def answer(nr_pt_pages: int, by_level: Mapping[str, int], size: int) -> str:
+    """How many tables, at which levels if that is known, and how large a region: in one line.
+
+    >>> answer(4, {"L4": 1, "L3": 1, "L2": 1, "L1": 1}, 1 << 21)
+    'n = 4 (L4 1, L3 1, L2 1, L1 1); the region is 2 MiB.'
+    """
+    levels = ", ".join(f"{name} {count}" for name, count in by_level.items())
+    return f"n = {nr_pt_pages}{f' ({levels})' if levels else ''}; the region is {amount(size)}."
+
+
+def tables_by_level(layout: Layout, report: Report | None) -> Mapping[str, int]:
+    """The tables by the names of their levels, the root first.
+
+    Without a report, of a region that is too large to be built, a walk counts them; it says nothing if it is too long, too, or
+    finds others than are set aside.
+    """
+    if report is not None:
+        return dict(sorted(report.taken.items(), reverse=True))
+    try:
+        found = touched_by_level(layout.mode, layout.v_start, layout.v_start + layout.total.size)
+    except TooLarge:
+        return {}
+    return found if sum(found.values()) == layout.nr_pt_pages else {}
+
+
 def len_of(window: range) -> int:
     """The bytes of a window; ``len`` itself takes no such numbers."""
     return window.stop - window.start
@@ -69,7 +95,7 @@ def _step(window: range, cells: int) -> str:
 
 
 def _bar(picture: Picture, window: range, width: int, *, ended: bool) -> Iterator[str]:
-    """A bar, its addresses, and below an ``ended`` one the 4 MiB lines and the room that must be left."""
+    """A bar, its addresses, and below an ``ended`` one the lines it may end at and the room that must be left."""
     cells = width - 2
     yield f"|{_filled(picture.pieces, window, cells)}|"
     if picture.host:
@@ -109,7 +135,7 @@ def _overlap(piece: Piece, low: int, high: int) -> int:
 
 
 def _marks(picture: Picture, window: range, width: int) -> str:
-    """A ``^`` for each 4 MiB line, and ``[==]`` for the 512 KiB that must be left above the stack."""
+    """A ``^`` for each line that the region may end at, and ``[==]`` for what must be left above the stack."""
     cells, size = width - 2, len_of(window)
     line = [" "] * width
 
@@ -119,12 +145,16 @@ def _marks(picture: Picture, window: range, width: int) -> str:
     for offset in picture.grid(window, cells // 2) or []:
         line[at(offset) if offset != window.start else 0] = "^"
     start = at(min(picture.stack_end, window.stop))
-    end = max(at(min(picture.stack_end + PADDING, window.stop)), start + 1)
+    end = max(at(min(picture.stack_end + picture.padding, window.stop)), start + 1)
     if end < width:
         line[start : end + 1] = ["[", *"=" * (end - start - 1), "]"]
-    told = " 512 KiB "
-    if all(each == " " for each in line[end + 1 : end + 1 + len(told)]) and end + len(told) < width:
-        line[end + 1 : end + 1 + len(told)] = told
+    told = f" {amount(picture.padding)} "
+    # Behind the bracket, or before it where there is no room behind.
+    for place in (end + 1, start - len(told)):
+        room = line[place : place + len(told)]
+        if place > 0 and place + len(told) <= width and all(each == " " for each in room):
+            line[place : place + len(told)] = told
+            break
     return "".join(line).rstrip()
 
 
@@ -194,7 +224,7 @@ def _legend(picture: Picture, width: int) -> Iterator[str]:
     told += [f"{mark} {state}" for state, mark in _WRONG.items() if state in states]
     told += ["% not RAM on the host"] if picture.host else []
     if picture.grid(picture.tail, (width - 2) // 2):
-        told.append("^ a 4 MiB line")
+        told.append(f"^ a {amount(picture.rounding)} line")
     line = ""
     for each in told:
         if line and len(line) + len(each) + 3 > width:

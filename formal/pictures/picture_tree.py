@@ -74,11 +74,8 @@ def _heading(picture: Picture) -> str:
 def _remarks(picture: Picture) -> Iterable[str]:
     if not picture.rows:
         return
-    yield (
-        "Each table with its frame, counted from vpt_start, and the first address that it maps. The tables map all of "
-        "the region,"
-    )
-    yield "themselves included: which of them map the frames that are set aside is said, and drawn bold."
+    yield "Each table with its frame, counted from vpt_start, and the first address that it maps."
+    yield "The tables lie in the region that they map: those that map tables are drawn bold."
     if not picture.layout.mode.levels[-1].counted:
         yield f"The {picture.layout.mode.levels[-1].name} above them is Xen's own, and not counted."
 
@@ -152,7 +149,7 @@ def _left_over(picture: Picture, slot: _Slot, middle: float, y: float) -> list[s
 
 
 def _elided(picture: Picture, slot: _Slot, middle: float, y: float) -> list[str]:
-    """How many there are between, and what is to be known of them."""
+    """How many there are between, and what is to be known about them."""
     stray = set(picture.report.stray_tables) if picture.report else set()
     wanted = set(slot.frames)
     maps = any(

@@ -43,7 +43,7 @@ def element(name: str, *content: str, **attributes: str | float) -> str:
 
 
 def rectangle(x: float, y: float, width: float, height: float, class_: str, title: str = "") -> str:
-    """A rectangle, and what is told of it when one points at it."""
+    """A rectangle, with a tooltip."""
     told = (element("title", markup(title)),) if title else ()
     return element("rect", *told, x=x, y=y, width=width, height=height, class_=class_)
 

@@ -1,1 +1,1 @@
-"""What was found, written down: as text, JSON, JUnit, HTML, and comments for sources."""
+"""Results as text, JSON, JUnit, HTML, and comments for sources."""

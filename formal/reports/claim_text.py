@@ -1,26 +1,96 @@
-"""A claim and its verdict, told to be read from the top like a letter: ``ptproof show`` and ``counterexample``.
+"""A claim and its verdict, to be read from the top: ``ptproof show`` and ``counterexample``.
 
-A letter says first what came of the claim, then what the claim is and whose sentence it decides, then how it is
+A letter says first the outcome of the claim, then what the claim is and whose sentence it decides, then how it is
 known. Lines are no wider than a terminal's 80 columns, but for what would be broken by that: commands, arrangements.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Final
 
+from attrs import evolve
+
 from ..images.layout_options import command_of
 from ..layouts.arrangement import arrangement
+from ..layouts.notation import legend, number, short_case
 from ..logic.claim import Claim, Part
 from ..logic.prover import Decision, LemmaResult, PartDecision
 from ..logic.rule import lemmas_of, used_by
 from ..logic.theorem import Induction, Lemma
-from ..logic.verdict import Need, Proved, Refuted, Witness
-from .proof_report import Queries, counted, grade, in_one_line, indented, number, proving, why, word_of
+from ..logic.verdict import Proved, Refuted, Severity, Witness
+from .invariants import Entry, told_assumptions
+from .proof_report import (
+    Queries,
+    counted,
+    grade,
+    in_one_line,
+    indented,
+    need_told,
+    proving,
+    why,
+    word_of,
+)
 
 WIDTH: Final = 80
 _TERM: Final = re.compile(r"\w\((?:[^()]|\([^()]*\)){1,24}\)")
 """A function of something short, such as f(S, V(n)), which a line doesn't break."""
+_MOST_USED: Final = 3
+"""So many lemmas of a last step are told."""
+
+
+def first_screen(decision: Decision, entry: Entry, queries: Queries) -> Iterator[str]:
+    """What a claim says, the outcome, what is assumed and why, and its parts: what fits a screen.
+
+    ``entry`` is the claim's in the document of what holds.
+    """
+    claim = decision.claim
+    yield from _title(decision)
+    yield ""
+    if entry.meaning:
+        yield from _wrapped(entry.meaning)
+        yield ""
+    statement, *more = claim.statement.split("\n\n")
+    yield from _wrapped(" ".join(statement.split()), 2)
+    yield ""
+    assumed = list(told_assumptions(_without_needs(entry)))
+    yield "Assumed:" if assumed else "Nothing is assumed."
+    for each in assumed:
+        yield from _wrapped(each, 2, hanging=2)
+    yield ""
+    worst = max(decision.parts, key=lambda each: each.verdict.severity)
+    if worst.verdict.severity <= Severity.REFUTED:
+        yield "Why:"
+        yield from _wrapped(" ".join(_reasons(decision, worst)), 2)
+    for line in why(worst.verdict, queries) if worst.verdict.severity > Severity.REFUTED else ():
+        yield from _wrapped(line, 2)
+    if len(decision.parts) > 1:
+        yield ""
+        yield "Its parts:"
+        for said in _parts(decision):
+            yield from _wrapped(said, 2, hanging=2)
+    yield ""
+    yield from _below_why(claim, entry, more)
+    lemmas = lemmas_of(lemma for each in decision.parts for lemma in proving(each))
+    below = f"the {counted(len(lemmas), 'lemma')} that it rests on" if lemmas else "each part by itself"
+    yield f"'ptproof show {claim.id} --lemmas' has {below}."
+
+
+def _below_why(claim: Claim, entry: Entry, more: Sequence[str]) -> Iterator[str]:
+    """What each assumption is needed for, the statement's other paragraphs, the sentence, and the letters."""
+    needs = dict.fromkeys(f"{each.name}: {each.why}" for each in entry.assumptions if each.why)
+    if needs:
+        yield "Why it is assumed:"
+        for need in needs:
+            yield from _wrapped(need, 2, hanging=2)
+        yield ""
+    for paragraph in more:
+        yield from _wrapped(" ".join(paragraph.split()))
+        yield ""
+    yield from _wrapped(f"It decides: “{claim.sentence}” ({claim.source})")
+    used = legend(claim.statement.replace("room", ""))  # that is among what is assumed
+    if used:
+        yield from _wrapped(f"({used})")
 
 
 def letter(
@@ -29,10 +99,9 @@ def letter(
     queries: Queries,
     meaning: str | None = None,
 ) -> Iterator[str]:
-    """All about one claim and its verdict; ``meaning`` is what it means in plain English."""
+    """All about one claim and its verdict, with its lemmas; ``meaning`` is what it means in plain English."""
     claim = decision.claim
-    worst = max(decision.parts, key=lambda each: each.verdict.severity).verdict
-    yield f"{claim.id} ({claim.family}) is {word_of(worst)}, {_expected(decision.as_expected, claim.expected.value)}."
+    yield from _title(decision)
     if meaning:
         yield ""
         yield from _wrapped(meaning)
@@ -55,18 +124,99 @@ def letter(
         yield from _part_lines(each, results, queries, told)
 
 
+def _without_needs(entry: Entry) -> Entry:
+    """The entry without what each assumption is needed for; that one isn't needed stays."""
+    assumed = (evolve(each, why=each.why if "NOT NEEDED" in each.why else "") for each in entry.assumptions)
+    return evolve(entry, assumptions=tuple(assumed))
+
+
+def _title(decision: Decision) -> Iterator[str]:
+    claim = decision.claim
+    worst = max(decision.parts, key=lambda each: each.verdict.severity).verdict
+    yield f"{claim.id} ({claim.family}) is {word_of(worst)}, {_expected(decision.as_expected, claim.expected.value)}."
+
+
+def _reasons(decision: Decision, worst: PartDecision) -> Iterator[str]:
+    """Why it is proved or refuted, in three sentences: by the part that decides it."""
+    match worst.verdict:
+        case Proved(example=example):
+            yield from _proofs(decision)
+            yield f"For example, {in_one_line(example)}."
+        case Refuted(witness=witness):
+            if worst.part.reached:
+                yield f"That nothing reaches it is {_settled(decision)}."
+                yield f"For example, {in_one_line(witness)}."
+            else:
+                yield f"A counterexample: {short_case(witness.case).fitted(WIDTH)}."
+                yield _sentence(witness.replay.seen)
+            if decision.claim.cure:
+                yield f"What makes it true: {_sentence(decision.claim.cure)}"
+
+
+def _proofs(decision: Decision) -> Iterator[str]:
+    """How what is proved is proved, and what the last step of the first proof uses."""
+    proofs = [lemma for each in decision.parts for lemma in proving(each)]
+    if not proofs:
+        yield "An example shows it, which the frame machine executes."
+        return
+    yield f"It is {_settled(decision)}."
+    used = used_by(proofs[0])
+    while len(used) == 1 and used_by(used[0]):
+        used = used_by(used[0])
+    if used:
+        more = f", and {len(used) - _MOST_USED} more" if len(used) > _MOST_USED else ""
+        yield f"The last step uses: {'; '.join(each.meaning for each in used[:_MOST_USED])}{more}."
+
+
+def _settled(decision: Decision) -> str:
+    """From how many lemmas, by which rule, and whether certificates are on record."""
+    proofs = [lemma for each in decision.parts for lemma in proving(each)]
+    if not proofs:
+        return "the solver's answer at once"
+    lemmas = lemmas_of(proofs)
+    rule = "by induction over the loop " if isinstance(proofs[0].proof, Induction) else ""
+    if len(lemmas) == 1 and not rule:
+        return f"proved by the solver at once, {grade(lemmas)}"
+    return f"proved {rule}from {counted(len(lemmas), 'lemma')}, {grade(lemmas)}"
+
+
+def _parts(decision: Decision) -> Iterator[str]:
+    """A line for each part; those that say the same, of several modes, share one."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for each in decision.parts:
+        reached = "there are values with " if each.part.reached else ""
+        expected = (
+            "" if each.as_expected else f", {_expected(as_expected=False, wanted=each.part.expected.value)}"
+        )
+        said = f"{reached}{each.part.lemma.meaning}: {word_of(each.verdict)}{expected}."
+        alike.setdefault((said, word_of(each.verdict)), []).append(each.part.name)
+    for (said, _), names in alike.items():
+        yield f"{' and '.join(names) if len(names) < 3 else f'{names[0]} and {len(names) - 1} more'}: {said}"
+
+
+def smallest_first(refuted: Iterable[tuple[Part, Witness]]) -> list[tuple[Part, Witness]]:
+    """The parts by the size of what refutes them: the region's, then the frames'; those without a layout come last."""
+
+    def size(each: tuple[Part, Witness]) -> tuple[int, int]:
+        layouts = [layout for _, layout, _ in each[1].replay.runs]
+        return (layouts[0].total.size, layouts[0].nr_pt_pages) if layouts else (1 << 64, 0)
+
+    return sorted(refuted, key=size)
+
+
 def counterexample_letter(
     claim: Claim,
     refuted: Sequence[tuple[Part, Witness]],
     image: str | None = None,
     meaning: str | None = None,
+    others: Sequence[Part] = (),
 ) -> Iterator[str]:
     """What refutes a claim: the sentence, then for each part the configuration, the arrangement and what was seen.
 
-    What would have saved it comes last. ``image`` is a file that holds an image of the first layout; ``meaning`` is
-    what the claim means in plain English.
+    What would have saved it comes last, and which ``others`` are refuted, too. ``image`` is a file that holds an image of the
+    first layout; ``meaning`` is what the claim means in plain English.
     """
-    parts = "" if len(refuted) == 1 else f", in {len(refuted)} of its parts"
+    parts = "" if len(refuted) + len(others) == 1 else f", in {len(refuted) + len(others)} of its parts"
     yield f"{claim.id} is refuted{parts}."
     yield ""
     yield from _sentence_decided(claim)
@@ -76,12 +226,20 @@ def counterexample_letter(
         yield from _wrapped(meaning, 2)
         yield ""
     yield from _statement(claim)
+    alone = len(refuted) + len(others) == 1
     for index, (part, witness) in enumerate(refuted):
         yield ""
-        yield from _case(claim, part, witness, image if index == 0 else None, alone=len(refuted) == 1)
+        yield from _case(claim, part, witness, image if index == 0 else None, alone=alone)
     yield ""
     yield "The precondition that would have saved it:"
     yield from _wrapped(_sentence(claim.cure or "none is known"), 2)
+    used = legend(claim.statement)
+    if used or others:
+        yield ""
+    if used:
+        yield from _wrapped(f"({used})")
+    if others:
+        yield from _wrapped(f"Refuted, too, and shown with --all: {'; '.join(each.name for each in others)}.")
 
 
 def _case(claim: Claim, part: Part, witness: Witness, image: str | None, *, alone: bool) -> Iterator[str]:
@@ -164,7 +322,7 @@ def _assumptions(decision: PartDecision) -> Iterator[str]:
     for each in assumptions:
         yield from _wrapped(f"{each.name}: {each.meaning}", 4, hanging=2)
         if each.name in needs:
-            yield from _wrapped(_need(needs[each.name]), 6)
+            yield from _wrapped(need_told(needs[each.name]), 6)
 
 
 def _proof(lemma: Lemma, *, refuted: bool) -> str:
@@ -178,18 +336,10 @@ def _proof(lemma: Lemma, *, refuted: bool) -> str:
     return f"{what}{rule} from {counted(count, 'lemma')}, all proved in this run:"
 
 
-def _need(need: Need) -> str:
-    if need.witness is not None:
-        return f"Needed: without it fails {in_one_line(need.witness)}."
-    if need.needed is False:
-        return "NOT NEEDED: the statement holds without it."
-    return "Whether it is needed was not settled."
-
-
 def _lemma_lines(
     lemma: Lemma, results: Mapping[Lemma, LemmaResult], told: set[int], spaces: int
 ) -> Iterator[str]:
-    """A lemma, and below it those that it uses; what was told before is only named."""
+    """A lemma, and below it those that it uses; one that was printed before is only named."""
     if id(lemma) in told:
         yield f"{' ' * spaces}{lemma.name}: see above"
         return

@@ -1,4 +1,4 @@
-"""What an image's check found, as text for people and as plain data for JSON.
+"""What an image's check found, as text and as data for JSON.
 
 The schema is ``ptproof-check/1``. Memory is in pages of 4 KiB and lengths are in bytes, as hexadecimal text, since many
 programs hold numbers as floats.
@@ -9,6 +9,7 @@ from typing import Any, Final, Self
 
 from attrs import evolve, frozen
 
+from ..edge.amounts import amount
 from ..images.image_check import Answer, Breaks, Checked
 from ..images.image_questions import Limits
 from ..images.layout_options import layout_command
@@ -36,7 +37,7 @@ def lines(
     for each in sorted(checked.answers, key=lambda answer: answer.beyond):
         if each.beyond and not told:
             told = True
-            yield f"  beyond {_within(checked)}, so left out of the status:"
+            yield f"  beyond {_within(checked)}, so without effect on the status:"
         claim = f"(claim {each.question.claim})"
         yield f"{_answered(each):<8}{each.question.id:<14}{each.question.says} {claim}"
         for found in each.breaks:
@@ -54,11 +55,8 @@ def summary(checked: Checked) -> str:
     words = [_answered(each) for each in checked.answers]
     counts = ", ".join(_so_many(words.count(each), each) for each in dict.fromkeys(words))
     limits = checked.limits
-    status = f"; the status is of {_within(checked)}" if checked.within else ""
-    return (
-        f"{counts}: for 1 to {limits.nr_pages:#x} pages of memory, which is all that Xen can have, and every initrd of "
-        f"up to as much{status}"
-    )
+    status = f"; the status covers {_within(checked)}" if checked.within else ""
+    return f"{counts}, for up to {amount(limits.nr_pages << PAGE_SHIFT)} of memory and any initrd that fits{status}"
 
 
 def _within(checked: Checked) -> str:

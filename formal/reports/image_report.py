@@ -69,8 +69,12 @@ def as_dict(image: Image) -> dict[str, Any]:
     }
 
 
-def report(image: Image) -> str:
-    """The facts as text, one a line."""
+def report(image: Image, width: int | None = None) -> str:
+    """The facts as text, one a line; tables stand closer where else they wouldn't fit into the ``width``."""
+    return "".join(f"{each}\n" for each in _lines(image, width))
+
+
+def _lines(image: Image, width: int | None) -> Iterator[str]:
     segments = [
         (
             str(each.index),
@@ -90,30 +94,15 @@ def report(image: Image) -> str:
         for note, overridden in _with_overridden(image.notes)
     ]
     facts = [(name, _shown(fact.value), fact.source) for name in FACTS for fact in (getattr(image, name),)]
-    return "\n".join(
-        (
-            f"file:      {one_line(image.source)}",
-            f"container: {image.container}",
-            f"ELF size:  {image.size} bytes",
-            *(f"warning:   {one_line(each)}" for each in image.remarks),
-            "",
-            "segments:",
-            *_columns(
-                [
-                    ("", "type", "offset", "file size", "p_vaddr", "p_paddr", "memory size", "access", ""),
-                    *segments,
-                ]
-            ),
-            "",
-            f"notes, in {image.origin.value}:",
-            *_columns(notes),
-            "",
-            "what Xen computes:",
-            *_columns(facts),
-            *_unfit(image),
-            "",
-        )
-    )
+    heading = ("", "type", "offset", "file size", "p_vaddr", "p_paddr", "memory size", "access", "")
+    yield f"file:      {one_line(image.source)}"
+    yield f"container: {image.container}"
+    yield f"ELF size:  {image.size} bytes"
+    yield from (f"warning:   {one_line(each)}" for each in image.remarks)
+    yield from ("", "segments:", *_columns([heading, *segments], width))
+    yield from ("", f"notes, in {image.origin.value}:", *_columns(notes, width))
+    yield from ("", "what Xen computes:", *_columns(facts, width))
+    yield from _unfit(image)
 
 
 def _unfit(image: Image) -> Iterator[str]:
@@ -176,8 +165,11 @@ def _access(flags: int) -> str:
     return "".join(letter for bit, letter in _ACCESS if flags & bit)
 
 
-def _columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def _columns(rows: Sequence[Sequence[str]], width: int | None) -> Iterator[str]:
     """The rows as lines, every column as wide as its longest entry, up to a sensible width."""
-    widths = [min(40, max(map(len, column))) for column in zip(*rows, strict=True)]
+    for most, gap in ((40, "  "), (40, " "), (20, "  "), (20, " ")):
+        widths = [min(most, max(map(len, column))) for column in zip(*rows, strict=True)]
+        if width is None or 2 + sum(widths) + len(gap) * (len(widths) - 1) <= width:
+            break
     for row in rows:
-        yield "  " + "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        yield f"  {gap.join(text.ljust(each) for text, each in zip(row, widths, strict=True))}".rstrip()

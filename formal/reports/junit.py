@@ -15,7 +15,7 @@ from .proof_report import in_one_line, why, word_of
 
 
 def as_junit(run: ProofRun, *, kept: bool = False) -> bytes:
-    """The run as a file, in UTF-8; ``kept`` where all of it is of an earlier run. What is of earlier ones is told."""
+    """The run as a file, in UTF-8; ``kept`` where all of it is of an earlier run. The file says what comes from earlier runs."""
     families: dict[str, list[Decision]] = {}
     for decision in run.decisions:
         families.setdefault(decision.claim.family, []).append(decision)

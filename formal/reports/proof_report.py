@@ -1,7 +1,7 @@
-"""What a run of the prover found, as text for people and as data for programs.
+"""What a run of the prover found, as text and as data for programs.
 
 The same run gives the same text and the same data, byte for byte: no times, which differ from run to run. Work
-is told in the solver's own unit, which does not. Counts are those of verdicts, never of what was planned.
+is given in the solver's own unit, which does not. Counts are those of verdicts, never of what was planned.
 
 The data are of the schema ``ptproof-run/1``. Values of words are hexadecimal text there.
 """
@@ -9,13 +9,17 @@ The data are of the schema ``ptproof-run/1``. Values of words are hexadecimal te
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
 from textwrap import indent
 from typing import Any, Final
 
+from attrs import evolve
+
 from ..certify.certificate import uncertified
 from ..layouts import layout_json
 from ..layouts.layout import Layout
+from ..layouts.notation import ShortCase, number, short_case
 from ..logic.claim import Claim
 from ..logic.prover import Decision, LemmaResult, PartDecision, ProofRun
 from ..logic.rule import lemmas_of, used_by
@@ -26,8 +30,6 @@ from ..solvers.solver import RLIMIT, Z3, version_of
 
 SCHEMA: Final = "ptproof-run/1"
 LOUD: Final = "!" * 72
-HEXADECIMAL_FROM: Final = 0x1000
-"""Numbers from here on are addresses or sizes more often than counts, and are shown so."""
 
 Queries = Mapping[str, Path]
 """The file of each open query, by the name of its obligation."""
@@ -41,6 +43,16 @@ def listing(claims: Iterable[Claim]) -> list[str]:
         f"{each.id:<{ids}}  {each.family:<{families}}  {each.expected.value:<7}  {_first_line(each.statement)}"
         for each in claims
     ]
+
+
+def by_family(claims: Iterable[Claim]) -> Iterator[str]:
+    """The same under the names of their families."""
+    for family, several in groupby(claims, key=lambda each: each.family):
+        there = tuple(several)
+        longest = max(len(each.id) for each in there)
+        yield family
+        for each in there:
+            yield f"  {each.id:<{longest}}  {each.expected.value:<7}  {_first_line(each.statement)}"
 
 
 def listing_as_dict(claims: Iterable[Claim]) -> dict[str, Any]:
@@ -59,10 +71,7 @@ def claim_lines(decision: Decision, queries: Queries, widths: tuple[int, int] = 
     A verdict that isn't expected is in capitals.
     """
     claim = decision.claim
-    worst = max(decision.parts, key=lambda each: each.verdict.severity)
-    shown = word_of(worst.verdict)
-    title = f"{shown if decision.as_expected else shown.upper():<7}  {claim.id:<{widths[0]}}  "
-    yield f"{title}{claim.family:<{widths[1]}}  {_detail(decision)}"
+    yield f"{verdict_word(decision):<7}  {claim.id:<{widths[0]}}  {claim.family:<{widths[1]}}  {_detail(decision)}"
     for part in decision.parts:
         if isinstance(part.verdict, Error):
             yield from (LOUD, f"{claim.id}, {part.part.name}: {part.verdict.why}")
@@ -75,6 +84,30 @@ def claim_lines(decision: Decision, queries: Queries, widths: tuple[int, int] = 
         elif not part.as_expected:
             yield f"    {part.part.name}: {word_of(part.verdict)}, expected: {part.part.expected.value}"
             yield from indented(why(part.verdict, queries), 8)
+
+
+def verdict_word(decision: Decision) -> str:
+    """The word of a claim's verdict: in capitals when it isn't the expected one."""
+    word = word_of(max(decision.parts, key=lambda each: each.verdict.severity).verdict)
+    return word if decision.as_expected else word.upper()
+
+
+def in_short(decision: Decision) -> ShortCase:
+    """What a claim's line says of it where there is little room: the values that refute it, or how it is proved."""
+    refuted = next((each.verdict for each in decision.parts if isinstance(each.verdict, Refuted)), None)
+    if refuted is None:
+        return ShortCase((), ", ".join([*_needs_to_see(decision), _how(decision)]))
+    return evolve(short_case(refuted.witness.case), notes=tuple(_needs_to_see(decision)))
+
+
+def brief_summary(run: ProofRun) -> Iterator[str]:
+    """What matters first: whether all is as expected, or what isn't; then how many there are of each verdict."""
+    found = Counter(each.severity for each in run.decisions)
+    counts = ", ".join(f"{found[severity]} {severity.name.lower()}" for severity in sorted(found))
+    differing = [each.claim.id for each in run.decisions if not each.as_expected]
+    yield f"NOT AS EXPECTED: {', '.join(differing)}" if differing else "Every verdict is as expected."
+    yield f"{counted(len(run.decisions), 'claim')}: {counts}."
+    yield from _loudest(run)
 
 
 def summary(run: ProofRun, *, quiet: bool = False, assumptions: bool = False) -> Iterator[str]:
@@ -100,8 +133,13 @@ def summary(run: ProofRun, *, quiet: bool = False, assumptions: bool = False) ->
         yield f"NOT AS EXPECTED: {', '.join(each.claim.id for each in unexpected)}"
     elif run.decisions:
         yield "Every verdict is as expected."
-    if found[Severity.ERROR]:
-        wrong = [each.claim.id for each in run.decisions if each.severity is Severity.ERROR]
+    yield from _loudest(run)
+
+
+def _loudest(run: ProofRun) -> Iterator[str]:
+    """Which claims came to an error."""
+    wrong = [each.claim.id for each in run.decisions if each.severity is Severity.ERROR]
+    if wrong:
         yield f"{LOUD}\nERROR, model and machine or two solvers disagree, or the tool failed: {', '.join(wrong)}\n{LOUD}"
 
 
@@ -133,6 +171,10 @@ def indented(lines: Iterable[str], spaces: int) -> Iterator[str]:
 
 def _detail(decision: Decision) -> str:
     """What a claim's line says of it: what refutes it, or how it is proved; then assumptions to look at."""
+    return ", ".join([_how(decision), *_needs_to_see(decision)])
+
+
+def _how(decision: Decision) -> str:
     refuted = [each for each in decision.parts if isinstance(each.verdict, Refuted)]
     lemmas = lemmas_of(lemma for each in decision.parts for lemma in proving(each))
     told = [counted(len(decision.parts), "part")]
@@ -144,12 +186,16 @@ def _detail(decision: Decision) -> str:
         told.append(grade(lemmas))
     if refuted and isinstance(refuted[0].verdict, Refuted):
         told = [f"{refuted[0].part.name}: {in_one_line(refuted[0].verdict.witness)}"]
+    return ", ".join(told)
+
+
+def _needs_to_see(decision: Decision) -> Iterator[str]:
+    """Which assumptions are to be looked at."""
     proved = [each.verdict for each in decision.parts if isinstance(each.verdict, Proved)]
     for wanted, text in ((False, "NOT NEEDED"), (None, "need not settled")):
         needs = [need for each in proved for need in each.needs if need.needed is wanted]
         if needs:
-            told.append(f"{text}: {' '.join(dict.fromkeys(need.assumption for need in needs))}")
-    return ", ".join(told)
+            yield f"{text}: {' '.join(dict.fromkeys(need.assumption for need in needs))}"
 
 
 def proving(decision: PartDecision) -> tuple[Lemma, ...]:
@@ -160,7 +206,7 @@ def proving(decision: PartDecision) -> tuple[Lemma, ...]:
 
 def grade(lemmas: Iterable[Lemma]) -> str:
     """Whether a certificate is on record of every obligation of these lemmas: that is looked up, not checked."""
-    return "uncertified" if any(map(uncertified, lemmas)) else "certified"
+    return "uncertified" if any(map(uncertified, lemmas)) else "certificates on record"
 
 
 def _families(run: ProofRun) -> Iterator[str]:
@@ -206,13 +252,12 @@ def _work(run: ProofRun) -> Iterator[str]:
     proved = [each for each in run.lemmas if each.discharged]
     obligations = counted(sum(each.obligations for each in proved), "obligation")
     lacking = sum(len(uncertified(each.lemma)) for each in proved)
-    recorded = f"{lacking} of them without" if lacking else "each with"
-    grade = f", {recorded} a certificate on record" if proved else ""
-    yield f"{counted(len(proved), 'lemma')} proved by {obligations}{grade}"
+    certified = f", {lacking} not certified" if lacking else ", all certified" if proved else ""
+    yield f"{counted(len(proved), 'lemma')}, {obligations}{certified}"
     spent = [each.spent for each in run.lemmas]
     if run.solvers != (Z3,):
         yield from _agreement(run)
-    yield f"Z3 {version_of(Z3)} spent {sum(spent):,} of its units of work (rlimit), at most {max(spent, default=0):,} on a lemma"
+    yield f"Z3 {version_of(Z3)}: {sum(spent):,} units of work (rlimit), at most {max(spent, default=0):,} for a lemma"
 
 
 def _agreement(run: ProofRun) -> Iterator[str]:
@@ -246,13 +291,23 @@ def why(verdict: Verdict, queries: Queries) -> Iterator[str]:
 
 def in_one_line(witness: Witness) -> str:
     """A witness's values, and what was seen there."""
-    values = ", ".join(f"{name} = {number(value)}" for name, value in witness.case.items())
-    return f"{values}: {witness.replay.seen}"
+    return f"{values_of(witness)}: {witness.replay.seen}"
 
 
-def number(value: int) -> str:
-    """A word's value for people: a count in decimal, an address or a size in hexadecimal."""
-    return str(value) if value < HEXADECIMAL_FROM else hex(value)
+def values_of(witness: Witness) -> str:
+    """A witness's values: v_start = 0, n = 5."""
+    return ", ".join(f"{name} = {number(value)}" for name, value in witness.case.items())
+
+
+def need_told(need: Need) -> str:
+    """Whether an assumption is needed, and the counterexample that dropping it lets in, as a sentence."""
+    if need.witness is not None:
+        seen, replay = need.witness.replay.seen, need.witness.replay
+        shown = f" ({seen})" if replay.holds is None else f": {seen}"
+        return f"Needed: {values_of(need.witness)} is a counterexample without it{shown}."
+    if need.needed is False:
+        return "NOT NEEDED: the statement holds without it."
+    return "Not settled: it may or may not be needed."
 
 
 def claim_as_dict(claim: Claim) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from ..edge.outside import markup
 from ..images.layout_options import command_of
 from ..layouts.arrangement import arrangement
 from ..layouts.layout import Layout
+from ..layouts.notation import legend, number
 from ..logic.claim import Claim
 from ..logic.prover import Decision, LemmaResult, PartDecision, ProofRun
 from ..logic.rule import lemmas_of, used_by
@@ -29,7 +30,7 @@ from ..pictures.picture import picture_of
 from ..pictures.picture_style import definitions, style
 from ..pictures.picture_svg import picture_svg
 from ..pictures.svg import element
-from .proof_report import Queries, assumptions_made, counted, number, proving, summary, why
+from .proof_report import Queries, assumptions_made, counted, need_told, proving, summary, why
 from .report_style import SCRIPT, STYLE
 
 _SIGNS: Final = {"proved": "✓", "refuted": "✗", "unknown": "?", "vacuous": "∅", "error": "!"}
@@ -37,7 +38,7 @@ _SIGNS: Final = {"proved": "✓", "refuted": "✗", "unknown": "?", "vacuous": "
 
 @define
 class _Page:
-    """What is known while the page is written: where lemmas are told of, and which pictures are there already."""
+    """What is known while the page is written: where lemmas are described, and which pictures exist already."""
 
     run: ProofRun
     queries: Queries
@@ -105,9 +106,10 @@ def _header(page: _Page) -> str:
     spent = sum(each.spent for each in run.lemmas)
     obligations = counted(sum(each.obligations for each in proved), "obligation")
     work = (
-        f"{counted(len(proved), 'lemma')} proved by {obligations}; the solver spent {spent:,} of its units of work "
-        f"(rlimit). ptproof {version('ptproof')}, Z3 {version('z3-solver')}."
+        f"{counted(len(proved), 'lemma')}, {obligations}, {spent:,} units of work (rlimit). "
+        f"ptproof {version('ptproof')}, Z3 {version('z3-solver')}."
     )
+    letters = legend(" ".join(each.claim.statement for each in run.decisions))
     told = [element("p", markup(each), class_="verdict") for each in list(summary(run, quiet=True))[1:]]
     return element(
         "header",
@@ -116,6 +118,7 @@ def _header(page: _Page) -> str:
         element("ul", *counts, class_="counts"),
         *told,
         element("p", markup(work)),
+        *([element("p", markup(f"{letters}."))] if letters else []),
     )
 
 
@@ -196,7 +199,7 @@ def _decided(decision: Decision | PartDecision) -> str:
 
 
 def _assumptions(run: ProofRun) -> str:
-    """Every assumption in force, and the claims that make it; why each is needed is told with the claim."""
+    """Every assumption in force, and the claims that make it; the claim says why each is needed."""
     made = assumptions_made(run)
     if not made:
         return element(
@@ -277,13 +280,7 @@ def _part(page: _Page, claim: Claim, decision: PartDecision) -> Iterator[str]:
 
 
 def _need(need: Need | None) -> str:
-    if need is None:
-        return "not asked, as the part isn't proved"
-    if need.witness is not None:
-        return f"Without it fails {_values(need.witness)}: {markup(need.witness.replay.seen)}."
-    if need.needed is False:
-        return "<strong>NOT NEEDED</strong>: the statement holds without it."
-    return "Whether it is needed was not settled."
+    return "not asked, as the part isn't proved" if need is None else markup(need_told(need))
 
 
 def _values(witness: Witness) -> str:
@@ -326,7 +323,10 @@ def _graph(page: _Page, decision: Decision, settling: tuple[Lemma, ...]) -> str:
     told = f"{counted(len(lemmas), 'lemma')}, {counted(obligations, 'obligation')}, {spent:,} units of work"
     graph = lemma_graph(lemmas, page.results, tops, page.links, f"The lemmas of {decision.claim.id}: {told}")
     summary_line = element("summary", f"The proof: {told}")
-    note = element("p", "Each lemma rests on those that its arcs lead down to. In bold: what a part states.")
+    note = element(
+        "p",
+        "Each lemma rests on those that are indented below it, and on those named after ↗. In bold: what a part states.",
+    )
     return element("details", summary_line, note, element("div", graph, class_="wide"), class_="graph")
 
 

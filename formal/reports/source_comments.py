@@ -80,7 +80,7 @@ class Remark:
 
 @frozen(kw_only=True)
 class Place:
-    """A place in a source file: what it is called, where it is, how far code is indented there, what is said of it."""
+    """A place in a source file: what it is called, where it is, how far code is indented there, what is reported about it."""
 
     name: str
     file: str
@@ -119,7 +119,7 @@ def withheld(places_: Iterable[Place], decisions: Sequence[Decision]) -> Iterato
 
 
 def comments(places_: Iterable[Place], decisions: Sequence[Decision]) -> list[str]:
-    """A comment in the style of kernels for each place of which something may be told; all is valid C."""
+    """A comment in kernel style for each place that something is known about; all is valid C."""
     return [
         "\n".join([*_heading(place, remarks, decisions), *_comment(place, remarks)])
         for place in places_

@@ -2,7 +2,7 @@
 
 What is kept is known by all that it depends on: every file of the packages that claims and tool are made of, Python,
 the solvers with the modules that ask them, the claims that were chosen and the time that a solver had. A claim from
-anywhere else is decided anew each time, and so is one that stayed open or on which anything disagreed. What was kept is told
+anywhere else is decided again each time, and so is one that stayed open or on which anything disagreed. What was kept is told
 as kept. As with answers, a forged entry would be believed: in CI none is read.
 """
 
@@ -17,13 +17,14 @@ from typing import Any, Final
 from attrs import asdict, field, frozen
 from attrs.validators import deep_iterable, deep_mapping, instance_of
 
+from ..layouts.notation import ShortCase
 from ..logic.claim import Claim
 from ..logic.prover import ProofRun
 from ..logic.verdict import Severity
 from ..solvers.answer_cache import Cache
 from ..solvers.solver import Z3, identity
 from .junit import as_junit
-from .proof_report import Queries, as_dict, claim_lines, summary
+from .proof_report import Queries, as_dict, brief_summary, claim_lines, in_short, summary, verdict_word
 
 SCHEMA: Final = "ptproof-told/1"
 MOST_BYTES: Final = 1 << 25
@@ -35,9 +36,16 @@ _lines = deep_iterable(instance_of(str), instance_of(list))
 
 @frozen(kw_only=True)
 class ToldClaim:
-    """What is said of a claim: its lines, how loud its verdict is, and whether that is the expected one."""
+    """What is reported about a claim: its lines, how loud its verdict is, and whether that is the expected one.
+
+    Where there is little room: its ``family`` for a heading, the ``word`` of its verdict, its ``id`` and its ``case``.
+    """
 
     lines: list[str] = field(validator=_lines)
+    family: str = field(validator=instance_of(str))
+    word: str = field(validator=instance_of(str))
+    id: str = field(validator=instance_of(str))
+    case: ShortCase = field(validator=instance_of(ShortCase))
     severity: int = field(validator=instance_of(int), converter=Severity)
     as_expected: bool = field(validator=instance_of(bool))
 
@@ -46,12 +54,13 @@ class ToldClaim:
 class Told:
     """All that a run tells: its exit status, the text in all forms, the data, JUnit's XML.
 
-    ``summaries`` are by ``quiet`` and ``assumptions``, as `which` names them.
+    ``summaries`` are by ``quiet`` and ``assumptions``, as `which` names them; ``brief`` is the one for a terminal.
     """
 
     status: int = field(validator=instance_of(int))
     claims: list[ToldClaim] = field(validator=deep_iterable(instance_of(ToldClaim), instance_of(list)))
     summaries: dict[str, list[str]] = field(validator=deep_mapping(instance_of(str), _lines))
+    brief: list[str] = field(validator=_lines)
     run: dict[str, Any] = field(validator=instance_of(dict))
     junit: str = field(validator=instance_of(str))
 
@@ -73,6 +82,10 @@ def told(found: ProofRun, seconds: float, queries: Queries, *, kept: bool = Fals
         claims=[
             ToldClaim(
                 lines=list(claim_lines(each, queries, widths)),
+                family=each.claim.family,
+                word=verdict_word(each),
+                id=each.claim.id,
+                case=in_short(each),
                 severity=each.severity,
                 as_expected=each.as_expected,
             )
@@ -85,6 +98,7 @@ def told(found: ProofRun, seconds: float, queries: Queries, *, kept: bool = Fals
             for quiet in (False, True)
             for assumptions in (False, True)
         },
+        brief=list(brief_summary(found)),
         run=as_dict(found, seconds, queries, kept=kept),
         junit=as_junit(found, kept=kept).decode(),
     )
@@ -119,7 +133,8 @@ def kept(cache: Cache, about: Mapping[str, Any]) -> Told | None:
     """What an earlier run told, if it is kept, and in the form of such."""
     entry: Any = cache.kept(about, MOST_BYTES)
     try:
-        return Told(**entry | {"claims": [ToldClaim(**each) for each in entry["claims"]]})
+        claims = [ToldClaim(**each | {"case": ShortCase(**each["case"])}) for each in entry["claims"]]
+        return Told(**entry | {"claims": claims})
     except (TypeError, KeyError, ValueError):
         return None
 

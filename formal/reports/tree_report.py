@@ -1,4 +1,4 @@
-"""What was found in a tree of sources, as text for people, as plain data for JSON, and as SARIF for code hosts.
+"""What was found in a tree of sources, as text, as plain data for JSON, and as SARIF for code hosts.
 
 The schema of the JSON is ``ptproof-tree/1``. Facts: SARIF 2.1.0, OASIS standard, for what a result is made of.
 """
@@ -27,8 +27,10 @@ def lines(found: TreeCheck, *, quiet: bool = False) -> Iterator[str]:
             yield f"the count: the loop at {source.loop.where}, to line {source.loop.last.rpartition(':')[2]}"
         for each in source.notes:
             yield f"taken for granted: {each}"
+        if not found.builder:
+            yield f"nothing else is asked: {source.function}() maps no page"
         for where, name in source.later:
-            yield f"no part of the layout: {where} sets {name} when the guest has been told"
+            yield f"not part of the layout: {where} sets {name} after the guest was told"
     for mode in found.modes:
         yield from _of_mode(found, mode)
     assumed = {
@@ -37,6 +39,9 @@ def lines(found: TreeCheck, *, quiet: bool = False) -> Iterator[str]:
         if answer.proved and answer.piece.name != "least" and not isinstance(answer.piece.asked, Unknown)
         for each in answer.piece.asked.lemma.statement.assumptions
     }
+    for answer in found.builder:
+        if answer.proved:
+            assumed |= answer.piece.assumes
     for name, meaning in assumed.items():
         yield f"assumed   {name}: {meaning}"
     yield summary(found)
@@ -56,6 +61,14 @@ def _of_mode(found: TreeCheck, mode: PagingMode) -> Iterator[str]:
                 yield f"{_differs(each):<10}{mode.title}: {title}: {_told(each)}"
     for each in properties:
         yield f"{_word(each):<10}{mode.title}: {_told(each)}"
+    builder = found.of(found.builder, mode)
+    equal_ones = [each.piece for each in builder if each.proved]
+    if equal_ones:
+        names = ", ".join(f"{each.name} ({each.where.rpartition(':')[2]})" for each in equal_ones)
+        yield f"equal     {mode.title}: what the builder does beside, {counted(len(equal_ones), 'piece')} proved: {names}"
+    for each in builder:
+        if not each.proved:
+            yield f"{_differs(each):<10}{mode.title}: {_told(each)}"
 
 
 def _differs(answer: Answer) -> str:
@@ -83,13 +96,15 @@ def summary(found: TreeCheck) -> str:
     """What may be relied on, in a line."""
     equal = [found.count_is(mode) for mode in found.modes] + [found.layout_is(mode) for mode in found.modes]
     if all(each is not None for each in equal):
-        return "all that is proved of these encodings holds of this tree"
+        other = sum(not each.proved for each in found.builder)
+        beside = f", but for {counted(other, 'piece')} of what the builder does beside" if other else ""
+        return f"everything proved about these encodings holds for this tree{beside}"
     refuted = sum(each.refuted for each in found.properties)
     open_ = sum(not each.proved and not each.refuted for each in found.properties)
     proved = sum(each.proved for each in found.properties)
     if found.properties:
-        return f"of the code that differs: {proved} proved, {refuted} refuted, {open_} open"
-    return "nothing is proved of what isn't understood, or differs"
+        return f"in the code that differs: {proved} proved, {refuted} refuted, {open_} open"
+    return "nothing is proved about code that isn't understood, or differs"
 
 
 def row(title: str, found: TreeCheck) -> str:
@@ -130,6 +145,7 @@ def as_dict(found: Sequence[tuple[str | None, TreeCheck]], errors: Iterable[str]
                         ("count", each.count),
                         ("layout", each.layout),
                         ("property", each.properties),
+                        ("builder", each.builder),
                     )
                     for answer in answers
                 ],
@@ -152,6 +168,7 @@ def _piece(answer: Answer, kind: str) -> dict[str, Any]:
         "encoding": piece.same_as or None,
         "verdict": type(verdict).__name__.lower() if understood else "not understood",
         "why": answer.why or None,
+        "assumes": dict(piece.assumes),
         "values": {name: hex(value) for name, value in verdict.witness.case.items()}
         if isinstance(verdict, Refuted)
         else None,
@@ -168,6 +185,7 @@ def as_sarif(found: Sequence[TreeCheck]) -> dict[str, Any]:
             (each.properties, True),
             (each.count, not each.properties),
             (each.layout, True),
+            (each.builder, True),
         )
         if matter
         for answer in answers

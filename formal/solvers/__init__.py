@@ -1,1 +1,1 @@
-"""Solvers in processes of their own, several at a time, and the answers that they gave before. Not trusted with more than an answer."""
+"""Solvers in processes of their own, several at a time, and the answers that they gave before. Only their answers are trusted."""

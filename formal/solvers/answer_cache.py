@@ -46,7 +46,7 @@ class Cache:
             self.keep(question, answer)
 
     def kept(self, about: Mapping[str, Any], most_bytes: int = MOST_BYTES) -> object:
-        """What is kept under a key, or ``None``: whole, but nothing is said of its form."""
+        """What is kept under a key, or ``None``: whole, but nothing is said about its form."""
         key = _key(about)
         try:
             # A FIFO must not keep us waiting, and a link may lead to another's file.

@@ -1,1 +1,1 @@
-"""Xen's sources: where a tree has the layout and the count, and what it is asked."""
+"""Xen's sources: where a tree has the layout and the count, and the questions that it is asked."""

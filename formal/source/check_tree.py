@@ -1,4 +1,4 @@
-"""Has what a tree is asked decided: whether its count and its layout are the encodings', and if not, what holds of them."""
+"""Has what a tree is asked decided: whether its count and its layout are the encodings', and if not, what holds for them."""
 
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -75,6 +75,7 @@ class TreeCheck:
     count: tuple[Answer, ...]
     layout: tuple[Answer, ...]
     properties: tuple[Answer, ...] = field(default=())
+    builder: tuple[Answer, ...] = field(default=())
 
     def of(self, answers: Iterable[Answer], mode: PagingMode) -> tuple[Answer, ...]:
         """The answers for one sort of guest."""
@@ -92,8 +93,8 @@ class TreeCheck:
 
     @property
     def status(self) -> Status:
-        """0 when all is proved; 1 when a property is refuted, whatever else; 3 when something stays open."""
-        found = [each.status for each in self.properties]
+        """0 when all is proved; 1 when a property, or a piece of the builder's, is refuted, whatever else; 3 when something stays open."""
+        found = [each.status for each in (*self.properties, *self.builder)]
         if Status.DIFFERS in found and Status.FAILED not in found:
             return Status.DIFFERS
         for mode in self.modes:
@@ -117,13 +118,15 @@ def check_tree(
     def decided(pieces: tuple[Piece, ...]) -> tuple[Answer, ...]:
         return _decided(pieces, seconds, jobs, progress, cache)
 
-    answers = decided((*asked.count, *asked.layout))
+    answers = decided((*asked.count, *asked.layout, *asked.builder))
+    layout_ends = len(asked.count) + len(asked.layout)
     found = TreeCheck(
         title=tree.title,
         source=source,
         modes=asked.modes,
         count=answers[: len(asked.count)],
-        layout=answers[len(asked.count) :],
+        layout=answers[len(asked.count) : layout_ends],
+        builder=answers[layout_ends:],
     )
     return _with_properties(found, asked, decided)
 

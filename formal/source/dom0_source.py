@@ -22,6 +22,7 @@ from ..c.types import Node, parsed, part, text_of, within
 from ..c.values import Any, Unknown
 from ..edge.errors import InputError
 from ..words.word import Truth
+from .summaries import SUMMARIES
 
 PLACES: Final = (
     "xen/arch/x86/pv/dom0_build.c",
@@ -87,12 +88,29 @@ _TYPEOF: Final = re.compile(r"\b(?:typeof|__typeof__|__typeof)\s*\(")
 
 
 @frozen(eq=False, kw_only=True)
+class File:
+    """A file of a tree: as it is compiled, its syntax, what its ``typeof`` are of, and ``notes`` of what was guessed."""
+
+    source: Source
+    root: Node
+    typeofs: list[str]
+    notes: Sequence[str]
+
+    def function(self, name: str) -> Node | None:
+        """The function whose name a pattern matches, if there is just one."""
+        functions = [each for each in within(self.root) if each.type == "function_definition"]
+        found = [each for each in functions if re.fullmatch(name, name_of(each))]
+        return found[0] if len(found) == 1 else None
+
+
+@frozen(eq=False, kw_only=True)
 class Dom0Source:
     """What a tree says of the layout.
 
     ``values`` are those of `LAYOUT` at the end, over inputs and the words of ``loop``. ``leaves`` are conditions under which
-    it doesn't come to an end (by ``panic()``, say); ``later`` has assignments after the part that is executed; ``notes`` what
-    was guessed; ``mode`` the variables that say whether the guest is a 32-bit one.
+    it doesn't end (by ``panic()``, say); ``later`` has assignments after the part that is executed; ``notes`` what
+    was guessed; ``mode`` the variables that say whether the guest is a 32-bit one. ``builder`` is the function, of whose
+    block ``statements`` lay out.
     """
 
     path: str
@@ -106,7 +124,10 @@ class Dom0Source:
     later: Sequence[tuple[str, str]]
     notes: Sequence[str]
     mode: Sequence[str]
-    source: Source
+    tree: Tree
+    file: File
+    builder: Node
+    statements: Sequence[Node]
 
     def value(self, name: str) -> Any:
         """A variable at the end, what the loop only read put back; `Unknown` where there is none."""
@@ -123,43 +144,50 @@ def dom0_source(tree: Tree) -> Dom0Source:
         raise InputError(
             f"{tree.title}: expected a tree of Xen's sources, found {COUNT} in none of {', '.join(PLACES)}"
         )
-    configured = tree.read(FIRST[0]) is not None
-    defined: dict[str, str | None] = {**COMPILER, **({} if configured else GUESSED)}
-    source = preprocessed(
-        tree, path, folders=FOLDERS, first=FIRST, defined=defined, kept=KEPT, configured=configured
-    )
-    text, typeofs = without_typeof(source.text)
-    root = parsed(text)
+    file = read_file(tree, path)
     builders = [
         (each, statements)
-        for each in within(root)
+        for each in within(file.root)
         if each.type == "function_definition" and (statements := _slice(each))
     ]
     if len(builders) != 1:
-        names = ", ".join(_name(each) for each, _ in builders) or "none"
+        names = ", ".join(name_of(each) for each, _ in builders) or "none"
         raise InputError(
             f"{tree.title}: {path}: expected one function that sets v_start and {COUNT}, found {names}"
         )
     function, statements = builders[0]
-    return _executed(source, function, typeofs, statements, [] if configured else [_guess()])
+    return _executed(tree, file, function, statements)
 
 
-def _guess() -> str:
+def read_file(tree: Tree, path: str) -> File:
+    """A file of the tree, which is there. Raises `InputError` for one that can't be used."""
+    configured = tree.read(FIRST[0]) is not None
+    defined: dict[str, str | None] = {**COMPILER, **({} if configured else GUESSED)}
+    source = preprocessed(
+        tree,
+        path,
+        folders=FOLDERS,
+        first=FIRST,
+        defined=defined,
+        kept=KEPT | SUMMARIES.keys(),
+        configured=configured,
+    )
+    text, typeofs = without_typeof(source.text)
     on = ", ".join(name for name, body in GUESSED.items() if body is not None)
-    return f"the tree isn't configured: {on} are taken as set"
+    notes = [] if configured else [f"the tree isn't configured: {on} are taken as set"]
+    return File(source=source, root=parsed(text), typeofs=typeofs, notes=notes)
 
 
-def _executed(
-    source: Source, function: Node, typeofs: list[str], statements: Sequence[Node], notes: list[str]
-) -> Dom0Source:
+def _executed(tree: Tree, file: File, function: Node, statements: Sequence[Node]) -> Dom0Source:
+    source = file.source
     executor = Executor(
-        source, function, typeofs, lambda loop: COUNT in written(loop) or "v_end" in written(loop)
+        source, function, file.typeofs, lambda loop: COUNT in written(loop) or "v_end" in written(loop)
     )
     try:
         state = executor.run_all(statements)
     except RecursionError:
         raise InputError(
-            f"{source.path}: expected C that people write, found nesting too deep to be read"
+            f"{source.path}: expected ordinary C, found nesting that is too deep to read"
         ) from None
     vague = state.vague
     if len(executor.loops) > 1:
@@ -173,7 +201,7 @@ def _executed(
     last = statements[-1].end_point[0] + 1
     return Dom0Source(
         path=source.path,
-        function=_name(function),
+        function=name_of(function),
         first=executor.where(statements[0]),
         last=f"{source.path}:{last}",
         loop=loop,
@@ -181,13 +209,17 @@ def _executed(
         vague=vague,
         leaves=executor.leaves,
         later=tuple(_later(executor, function, last)),
-        notes=notes,
+        notes=file.notes,
         mode=tuple(_modes(executor, function, statements[0])),
-        source=source,
+        tree=tree,
+        file=file,
+        builder=function,
+        statements=statements,
     )
 
 
-def _name(function: Node) -> str:
+def name_of(function: Node) -> str:
+    """A function's name."""
     declarator = part(function, "declarator")
     while declarator is not None and declarator.type != "identifier":
         declarator = part(declarator, "declarator")

@@ -4,10 +4,10 @@ They reach this package through the entry-point group ``ptproof.source_questions
 `Dom0Source` to an `Inquiry`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ..c.values import Unknown
 from ..layouts.paging import PagingMode
@@ -21,8 +21,8 @@ GROUP = "ptproof.source_questions"
 class Piece:
     """Something of the source that is decided: what it ``says``, for one sort of guest, and ``where`` it stands.
 
-    ``asked`` is the statement, or why none can be made. ``same_as`` names the encoding that it is held against; empty for a
-    property.
+    ``asked`` is the statement, or why none can be made. ``same_as`` names the encoding that it is compared with; empty for a
+    property. ``assumes`` is what is taken for granted of the source, by name: what functions do that aren't read.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Piece:
     says: str
     asked: Part | Unknown
     same_as: str = ""
+    assumes: Mapping[str, str] = field(factory=dict)
 
 
 @frozen(eq=False, kw_only=True)
@@ -38,13 +39,15 @@ class Inquiry:
     """What an entry point gives for a source.
 
     ``count`` are pieces of the count, of which each decides whether it is the encoding's, by paging mode; ``layout`` those
-    of the segments. ``properties`` gives, for a mode, what to prove of a count that isn't any encoding's.
+    of the segments. ``properties`` gives, for a mode, what to prove of a count that isn't any encoding's. ``builder`` are
+    pieces of what the builder does beside, each its own encoding's or not.
     """
 
     modes: tuple[PagingMode, ...]
     count: tuple[Piece, ...]
     layout: tuple[Piece, ...]
     properties: Callable[[PagingMode], tuple[Piece, ...]]
+    builder: tuple[Piece, ...] = ()
 
 
 def inquiry(source: Dom0Source) -> Inquiry | None:

@@ -1,1 +1,1 @@
-"""A real Xen under QEMU: booting a layout, and holding its page tables against the machine's, entry by entry."""
+"""A real Xen under QEMU: booting a layout, and comparing its page tables with the machine's, entry by entry."""

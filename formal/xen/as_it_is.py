@@ -7,6 +7,7 @@ out, is compared with what the rules foretell. Once dom0 runs the machine stands
 
 import re
 import time
+from collections.abc import Callable
 from typing import Final
 
 from attrs import evolve, frozen
@@ -16,7 +17,7 @@ from ..images.elf_file import Data
 from ..images.image import Image, parse_image
 from ..images.kernel_payload import RefusedPacking
 from ..images.packing_rules import NO_ROOM
-from ..layouts.layout import Segment
+from ..layouts.layout import Configuration, Segment
 from ..machine.loading import Fate
 from .booting import expected, memory_for
 from .fidelity import Difference, compare, fate_of
@@ -38,7 +39,7 @@ class _NoMemory:
 
 @frozen
 class AsItIs:
-    """What came of it: what Xen said, why it had to be refused if it had, and what differs from that."""
+    """The outcome: what Xen said, why it had to be refused if it had, and what differs from that."""
 
     text: str
     seconds: float
@@ -55,10 +56,23 @@ class AsItIs:
         return fate.value if fate else "no known end"
 
 
+def as_in_xen(configuration: Configuration) -> Configuration:
+    """What today's Xen makes of a configuration: what it is."""
+    return configuration
+
+
 def boot_as_it_is(
-    found: Programs, data: Data, source: str, *, nr_pages: int, initrd_len: int
+    found: Programs,
+    data: Data,
+    source: str,
+    *,
+    nr_pages: int,
+    initrd_len: int,
+    asked: Callable[[Configuration], Configuration] = as_in_xen,
 ) -> tuple[AsItIs, Image | None]:
     """Boot the file with so many pages for dom0; the image comes with it unless it is refused.
+
+    A Xen that was changed makes of a configuration what is ``asked``.
 
     Raises:
         InputError: it can't be booted: it needs more memory than a machine here gets.
@@ -70,9 +84,10 @@ def boot_as_it_is(
         refusal, words = str(error), error.words
     except InputError as error:
         refusal = str(error)
-    memory, room = _memory(image, nr_pages, initrd_len, len(data) + initrd_len)
+    given = None if image is None else asked(image.configuration(nr_pages, initrd_len))
+    memory, room = _memory(image, given, nr_pages, len(data) + initrd_len)
     if image is not None and not room:
-        image, words = None, NO_ROOM
+        image, given, words = None, None, NO_ROOM
         refusal = f"{source}: Xen needs more memory in one piece to unpack it than the {memory:#x} bytes of this machine"
     started = time.monotonic()
     with running(found, bytes(data), nr_pages=nr_pages, memory=memory, initrd_len=initrd_len) as machine:
@@ -84,19 +99,20 @@ def boot_as_it_is(
         text = machine.text
     seconds = time.monotonic() - started
     differences = late or (
-        _refused(text, refusal or "", words) if image is None else _taken(image, text, nr_pages, initrd_len)
+        _refused(text, refusal or "", words) if image is None or given is None else _taken(image, given, text)
     )
     return AsItIs(text, seconds, refusal, differences), image
 
 
-def _memory(image: Image | None, nr_pages: int, initrd_len: int, modules: int) -> tuple[int, bool]:
+def _memory(
+    image: Image | None, configuration: Configuration | None, nr_pages: int, modules: int
+) -> tuple[int, bool]:
     """The machine's memory, in bytes, and whether Xen has room in it to unpack the image."""
-    if image is None:
+    if image is None or configuration is None:
         memory = machine_memory(nr_pages, _ALLOCATION, modules)
         if memory is None:
             raise InputError(f"this can't be booted here: dom0 has {nr_pages} pages")
         return memory, True
-    configuration = image.configuration(nr_pages, initrd_len)
     memory = memory_for(configuration, modules)
     if memory + image.needs <= MOST_MEMORY:
         return memory_for(configuration, modules + image.needs), True
@@ -113,9 +129,8 @@ def _refused(text: str, refusal: str, words: str) -> tuple[Difference, ...]:
     return ()
 
 
-def _taken(image: Image, text: str, nr_pages: int, initrd_len: int) -> tuple[Difference, ...]:
+def _taken(image: Image, configuration: Configuration, text: str) -> tuple[Difference, ...]:
     """What differs where it is taken here: the end, and the arrangement."""
-    configuration = image.configuration(nr_pages, initrd_len)
     written = (Segment(image.virt_kstart.value, image.virt_kend.value),)
     loaded = expected(configuration, written, with_32_bit="compat32" in text)
     return compare(evolve(loaded, domain=None), text, _NoMemory()).differences

@@ -1,4 +1,4 @@
-"""What `ptproof boot` says: in lines for people, and as plain data for programs."""
+"""What `ptproof boot` says: as text, and as data for programs."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ from .random_boots import RandomBoot, rows
 from .recording import configuration_as_dict
 
 SHOWN: Final = 20
-"""As many differences of one boot are told in lines; all are in the data."""
+"""How many differences of one boot are printed; the data has all."""
 
 
 def lines(booted: Booted) -> Iterator[str]:

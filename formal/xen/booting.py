@@ -72,7 +72,7 @@ class _Recorder:
 
 @frozen
 class Booted:
-    """A boot, held against the model; ``seconds`` is what it took."""
+    """A boot, compared with the model; ``seconds`` is what it took."""
 
     recording: Recording
     comparison: Comparison

@@ -8,7 +8,7 @@ is followed from the root; its frames come from Xen's heap, so which they are is
 taken twice is checked.
 
 Set apart are Xen's own slots of the root (and of a 32-bit guest's last L2): `XEN_SLOTS` names them, and
-what can be said of them is checked: the linear mapping points to the root itself, and no other points
+what can be said about them is checked: the linear mapping points to the root itself, and no other points
 to a frame of dom0's.
 
 Facts: ``init_xen_l4_slots()`` in Xen's ``xen/arch/x86/mm.c`` and the map of addresses in
@@ -99,7 +99,7 @@ class XenSlot:
 
 @frozen(kw_only=True)
 class Comparison:
-    """What came of holding one boot against the model.
+    """The result of comparing one boot with the model.
 
     ``fate`` is what was predicted, ``seen`` what happened (``None``: nothing that is known). The counts are of
     what was compared: frames of the page tables, frames of a separate p2m's tables, entries of both, and frames

@@ -1,4 +1,4 @@
-"""Boots many random layouts on a real Xen, some at a time, and counts what came of them.
+"""Boots many random layouts on a real Xen, some at a time, and counts the outcomes.
 
 Half of a quiet processor's second goes into one boot; nearly all of it into QEMU, which is a process of its own, so
 threads are enough here.
@@ -29,7 +29,7 @@ Progress = Callable[[int, int], None]
 
 @frozen
 class RandomBoot:
-    """One of the boots: which of the seed's layouts it is, of what kind, and what came of it."""
+    """One of the boots: which of the seed's layouts it is, of what kind, and the outcome."""
 
     index: int
     kind: str

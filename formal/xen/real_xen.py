@@ -281,7 +281,7 @@ class _Monitor:
         try:
             status = self.process.wait(GOODBYE)
         except subprocess.TimeoutExpired:
-            return InputError(f"{QEMU} closed what it talks to us by, and goes on")
+            return InputError(f"{QEMU} closed its connection and is still running")
         with self.complaints.open("rb") as file:
             file.seek(max(0, self.complaints.stat().st_size - 10_000))
             lines = file.read(10_000).decode("utf-8", "replace").splitlines()

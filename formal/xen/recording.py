@@ -1,4 +1,4 @@
-"""Keeps what a boot left in a file, so that it can be held against the model again without a QEMU.
+"""Keeps what a boot left in a file, so that it can be compared with the model again without a QEMU.
 
 The schema, ``ptproof-boot-recording/1``, is one JSON object: ``configuration`` and ``written`` (addresses as
 hexadecimal text); ``text``, the lines of Xen's that tell which it is, and of dom0; and what was read of machine

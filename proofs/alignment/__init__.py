@@ -1,1 +1,1 @@
-"""The family *Alignment*: what of the region is aligned, and what goes wrong where it isn't."""
+"""The family *Alignment*: what of the region is aligned, and what goes wrong if it isn't."""

@@ -53,7 +53,7 @@ def _plain() -> Truth:
     family=FAMILY,
     sentence=COMMENT,
     source="the source comment, quoted in the thread",
-    cure="say of v_start only what VIRT_BASE gives, or refuse an image whose VIRT_BASE is not a multiple of 2 MiB",
+    cure="claim for v_start only what VIRT_BASE gives, or refuse an image whose VIRT_BASE is not a multiple of 2 MiB",
 )
 def comment_superpage() -> tuple[Part, ...]:
     """For all images that libelf accepts: S is a multiple of 2 MiB. For all T, n: V(n) is a multiple of 4 MiB."""
@@ -87,7 +87,7 @@ def comment_superpage() -> tuple[Part, ...]:
     family=FAMILY,
     sentence="all *_start address are page-aligned",
     source="the source comment, quoted in the thread",
-    cure="say it of every segment but the kernel, and of the p2m only where INIT_P2M is a multiple of 4096",
+    cure="claim it for every segment but the kernel, and for the p2m only if INIT_P2M is a multiple of 4096",
 )
 def starts_page_aligned() -> tuple[Part, ...]:
     """For all configurations: each segment starts at a multiple of 4096.
@@ -119,7 +119,7 @@ def starts_page_aligned() -> tuple[Part, ...]:
     family=FAMILY,
     sentence=DOUBT,
     source="thread",
-    cure="none is needed: for a page-aligned v_start the calculation is exact",
+    cure="nothing: for a page-aligned v_start the calculation is exact",
 )
 def unaligned_superpage() -> tuple[Part, ...]:
     """There are S, a multiple of 4096 but not of 2 MiB, and T with room, where f(S, V(n)) ≠ n.

@@ -81,7 +81,7 @@ def few_frames() -> Truth:
 
 @cache
 def _passes(mode: PagingMode, generation: Generation) -> Lemma:
-    """Every frame that the walk comes to passes, when the search's n are set aside."""
+    """Every frame that the walk reaches passes, when the search's n are set aside."""
     return Lemma(
         f"asserts-hold[{mode.name},{generation.name}]",
         f"the search stops at n, frame < n ⇒ the asserts as {generation.name} hold of the frame",
@@ -129,7 +129,7 @@ def asserts_posted_64() -> tuple[Part, ...]:
 def asserts_posted_compat() -> tuple[Part, ...]:
     """Compat, for all S, T with room and all frames < n: the asserts as posted hold. Refuted by the L2 in slot 3.
 
-    Nothing else is in their way: they hold of every frame but that.
+    They hold for every other frame.
     """
     lemma = _passes(COMPAT, walk.POSTED)
     but = Assumption(

@@ -54,7 +54,7 @@ STRONGER: Final = "check that the next table frame, mpt_alloc, ends up at the en
 
 @cache
 def left_over_caught(mode: PagingMode) -> Lemma:
-    """The walk comes to every frame that is left over, and no generation's asserts hold of it."""
+    """The walk reaches every frame that is left over, and no generation's asserts hold for it."""
     needed = search.needed(mode, n)
     left_over = Assumption(
         "left-over",
@@ -117,12 +117,12 @@ def over_count_caught(mode: PagingMode) -> Lemma:
 
 @claim(family=FAMILY, sentence=PURPOSE, source="thread (purpose)")
 def asserts_overcount() -> tuple[Part, ...]:
-    """For all S, T, n with room and n > f(S, V(n)), by however many: every left-over frame fails every generation.
+    """For all S, T, n with room and n > f(S, V(n)), by however many: every left-over frame fails the asserts of every generation.
 
-    And the walk comes to each of them: after i visits it is at the page T + 4096 i, by entries that the builder filled
-    and Xen didn't write over, and that page maps the i-th frame from the first table on. There is one, frame n - 1.
-    For S, T and any mapped initrd on pages; 64-bit, where the region doesn't run off the root; compat, where it ends
-    by 0xf5800000, from where on a 32-bit guest's addresses may be Xen's own.
+    And the walk visits each of them: after i visits it is at the page T + 4096 i, by entries that the builder
+    filled and Xen didn't overwrite, and that page maps the i-th frame from the first table on. There is at least
+    one, frame n - 1. For S, T and any mapped initrd on pages; for 64-bit, if the region doesn't run off the root;
+    for compat, if it ends by 0xf5800000, where addresses of a 32-bit guest may begin to be Xen's own.
     """
     parts = []
     for mode in BOTH:
@@ -183,10 +183,10 @@ def asserts_overcount() -> tuple[Part, ...]:
 def asserts_undercount() -> tuple[Part, ...]:
     """There are S, T, n with room and n < f(S, V(n)), and a frame < n of which an assert fails. Refuted: all hold.
 
-    However small n is: all of these frames are tables. For a 32-bit dom0 with the asserts as fixed; the others fail
-    there whether the count is right or not. The walk comes to these frames, and to no other, where asserts-overcount
-    says so of any n. What does catch it, and every over-count too: T + 4096 f, where the next table would lie, is
-    the tables' end.
+    However small n is, all of these frames are tables. For a 32-bit dom0 this is about the asserts as fixed; the
+    others fail there whether the count is right or not. asserts-overcount says for any n that the walk visits these
+    frames, and no others. One check catches an under-count, and every over-count too: that T + 4096 f, where the
+    next table would lie, is the tables' end.
     """
     parts = []
     for mode in BOTH:
@@ -325,7 +325,7 @@ def _told_by_cursor(mode: PagingMode) -> Callable[[Values, Report], tuple[bool, 
 
 
 def _caught_at(at: Callable[[Values], int]) -> Callable[[Values, Domain], tuple[bool, str]]:
-    """Whether the machine's walk comes to the frame, by the pages from T on, and all asserts fire there."""
+    """Whether the machine's walk reaches the frame, by the pages from T on, and all asserts fire there."""
 
     def holds(values: Values, domain: Domain) -> tuple[bool, str]:
         index = at(values)

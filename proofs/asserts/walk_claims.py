@@ -1,6 +1,6 @@
-"""The family *Asserts*, its walk: which pages the read-only walk comes to, and through which entries.
+"""The family *Asserts*, its walk: which pages the read-only walk reaches, and through which entries.
 
-Notation of DOMAIN.md section 1: S = v_start, V = v_end, T = vpt_start, n = nr_pt_pages. What is proved of the walk's
+Notation of DOMAIN.md section 1: S = v_start, V = v_end, T = vpt_start, n = nr_pt_pages. What is proved about the walk's
 steps (`walk_steps`) is put together with what the builder took, and with the frames that the pages map.
 """
 
@@ -38,7 +38,7 @@ from .walk_steps import pl1e_entry, pl1e_table
 
 @cache
 def walk_visits(mode: PagingMode) -> Lemma:
-    """The walk comes to the page T + 4096 i after i visits, and that maps the i-th frame taken."""
+    """The walk reaches the page T + 4096 i after i visits, and that maps the i-th frame taken."""
     nth = nth_page()
     comes_to = walk_comes_to(mode)
     return Lemma(
@@ -77,10 +77,10 @@ def _crossing(mode: PagingMode) -> Truth:
 def walk_visits_tables() -> tuple[Part, ...]:
     """For all S, T with room, i ≤ n: after i visits the walk is at the page T + 4096 i, and it used no empty entry.
 
-    So it comes to exactly the n frames of the tables, in the order taken, across every border of L1, L2 and L3; and
-    each entry that it goes through is one that the builder filled, the last look beyond the tables included. For S, T
-    and any mapped initrd on pages; 64-bit, where the region doesn't run off the root; compat, where it ends by
-    0xf5800000, from where on a 32-bit guest's addresses may be Xen's own.
+    So it visits exactly the n frames of the tables, in the order taken, across every border of L1, L2 and L3. The
+    builder filled each entry that it follows, including the last look beyond the tables. For S, T and any mapped
+    initrd on pages; for 64-bit, if the region doesn't run off the root; for compat, if it ends by 0xf5800000, where
+    addresses of a 32-bit guest may begin to be Xen's own.
     """
     return tuple(
         Part(
@@ -117,7 +117,7 @@ CLAIMS: tuple[Claim, ...] = (walk_visits_tables,)
 
 
 EVERY: Final = Asserts("every visit", (Condition("told", lambda _type_info, _root: False),))
-"""An assert that fires at each frame that the walk comes to: so the machine tells them all."""
+"""An assert that fires at each frame that the walk reaches: so the machine tells them all."""
 
 
 def _visits(values: Values, domain: Domain) -> tuple[bool, str]:

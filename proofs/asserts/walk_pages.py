@@ -1,6 +1,6 @@
 """Lemmas about the read-only walk in a region of any n: which page it stands at after so many visits, and what that maps.
 
-Notation of DOMAIN.md section 1: S = v_start, V = v_end, T = vpt_start, n = nr_pt_pages. What is proved of the walk's
+Notation of DOMAIN.md section 1: S = v_start, V = v_end, T = vpt_start, n = nr_pt_pages. What is proved about the walk's
 steps (`walk_steps`) is put together with the tables that the builder took, and with the frames that the pages map.
 Nothing is said here of how n came about: it may be too large or too small.
 """
@@ -115,7 +115,7 @@ def stands_at(mode: PagingMode, visits: Word) -> Truth:
 
 @cache
 def walk_comes_to(mode: PagingMode) -> Lemma:
-    """The walk comes to the page T + 4096 i after i visits, and that maps the i-th frame from the first table on."""
+    """The walk reaches the page T + 4096 i after i visits, and that maps the i-th frame from the first table on."""
     nth = nth_page()
     whole = dom0_builder.pages_of(v_start, v_end)
     compat = mode is COMPAT

@@ -1,7 +1,7 @@
 """The family *Builder*: the frames that the mapping loop takes, what maps them, and that they are there.
 
 Notation of DOMAIN.md section 1: S = v_start, V = v_end, T = vpt_start, n = nr_pt_pages, f the count. The loop is one
-transition system, with the memory that it writes (`encodings/builder_loop`); what is proved of it by induction is in
+transition system, with the memory that it writes (`encodings/builder_loop`); what is proved about it by induction is in
 `loop_steps` (what it takes), `table_places` (where its tables lie) and `table_entries` (what is in them).
 """
 
@@ -69,14 +69,15 @@ def _consumed_part(mode: PagingMode) -> Part:
 def consumed_64() -> tuple[Part, ...]:
     """64-bit, for all S, T with room: the mapping loop takes n frames, as many as are set aside.
 
-    What it takes, wherever it links that: see walk-visits-tables, too. Where S is off a page Xen dies before the loop.
+    This says how many frames it takes; walk-visits-tables says where it links them. If S is off a page, Xen dies
+    before the loop.
     """
     return (_consumed_part(X86_64),)
 
 
 @claim(family=FAMILY, sentence=QUESTION, source="follows")
 def consumed_compat() -> tuple[Part, ...]:
-    """Compat, for all S, T with V(n) ≤ 4 GiB: loop and filling up take n frames, as many as are set aside."""
+    """Compat, for all S, T with room, S < V(n) ≤ 4 GiB: the loop, and the L2 added after it, take n frames, as many as are set aside."""
     return (_consumed_part(COMPAT),)
 
 
@@ -86,7 +87,7 @@ def consumed_compat() -> tuple[Part, ...]:
     source="thread",
 )
 def compat_four_l2() -> tuple[Part, ...]:
-    """Compat, V(n) ≤ 4 GiB: the L2 of the loop and those filled up after it are four, whatever the region spans."""
+    """Compat, any n with S < V(n) ≤ 4 GiB: the L2 of the loop and those added after it are four."""
     both = ITS.taken[2] + dom0_builder.missing_l2(v_start, ITS.taken[2])
     end = padded_end(vpt_start, n)
     return (
@@ -127,7 +128,7 @@ def compat_four_l2() -> tuple[Part, ...]:
     source="thread",
 )
 def monitor_not_counted() -> tuple[Part, ...]:
-    """Compat, V(n) ≤ 4 GiB: the n frames are the L3, L2 and L1; with the monitor table above them there are n + 1."""
+    """Compat, with room, S < V(n) ≤ 4 GiB: the n frames are the L3, L2 and L1; with the monitor table above them there are n + 1."""
     lemma = takes_n(COMPAT)
     frames = ITS.taken[3] + ITS.taken[2] + dom0_builder.missing_l2(v_start, ITS.taken[2]) + ITS.taken[1]
     return (

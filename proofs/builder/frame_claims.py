@@ -304,10 +304,10 @@ def initrds_frames() -> Lemma:
 def tables_mapped() -> tuple[Part, ...]:
     """For all S, T, n with room, any initrd, i < n: the page T + 4096 i is mapped, and to the i-th frame taken.
 
-    S, T and the initrd are page-aligned; the initrd is mapped in the middle of the region, or it isn't. Frames are
-    taken in ascending order: the i-th is the first one and i. No entry on the way to the page is written over: 64-bit,
-    where the region doesn't run off the root; compat, where it ends by 0xf5800000, from where on a 32-bit guest's
-    addresses may be Xen's own.
+    S, T and the initrd are page-aligned; the initrd is mapped in the middle of the region, or not at all. Frames
+    are taken in ascending order: the i-th is the first one plus i. Xen overwrites no entry on the way to the page:
+    for 64-bit, if the region doesn't run off the root; for compat, if it ends by 0xf5800000, where addresses of a
+    32-bit guest may begin to be Xen's own.
     """
     return tuple(
         Part(
@@ -338,9 +338,9 @@ def tables_mapped() -> tuple[Part, ...]:
 def allocation_suffices() -> tuple[Part, ...]:
     """For all S, T, n with room, any initrd: each page of the region maps one of the 2^order frames, or the initrd's.
 
-    So kernel, p2m, start info, tables, stack and padding are all there, for they lie in the region; and so are the n
-    frames from the first table on. The order is the least for V - S, less an initrd that is mapped. (A p2m at
-    INIT_P2M is no part of the region: physmap-plus-3.)
+    So kernel, p2m, start info, tables, stack and padding all have frames, for they lie in the region. So do the n
+    frames from the first table on. The order is the least for V - S, less a mapped initrd. (A p2m at INIT_P2M is
+    not part of the region: see physmap-plus-3.)
     """
     order = Part(
         name="2^order",

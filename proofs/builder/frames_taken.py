@@ -126,7 +126,7 @@ def below_4_gib() -> Assumption:
     return Assumption(
         "below",
         (v_start < end) & (end - v_start >= PAGE_SIZE) & (end <= FOUR_GIB),
-        "the region is a page at least, and ends by 4 GiB",
+        "the region has at least one page, and ends by 4 GiB",
     )
 
 

@@ -1,6 +1,6 @@
 """Lemmas on a step of the mapping loop: what it takes, and where its cursors stand.
 
-They are said of the loop's own words before a step, and of the same words after it. t1, t2 and t3 are the tables taken
+They are said about the loop's own words before a step, and of the same words after it. t1, t2 and t3 are the tables taken
 of each level, p the pages mapped.
 """
 
@@ -30,7 +30,7 @@ def after(term: Word | Truth) -> Word | Truth:
 
 
 def said_after(lemma: Lemma, *, implied: bool = False) -> Use:
-    """A lemma on the loop's words, said of those after a step."""
+    """A lemma on the loop's words, said about those after a step."""
     terms = {str(each.value): STEP[each] for each in lemma.statement.variables if each in STEP}
     return lemma.wherever(**terms) if implied else lemma.at(**terms)
 

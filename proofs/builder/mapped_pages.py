@@ -57,7 +57,7 @@ def arguments(pages: Word | None = None) -> dict[Word, Word]:
 
 
 def at(lemma: Lemma, mode: PagingMode | None = None, pages: Word | None = None, **terms: Word) -> Use:
-    """A lemma on the loop, said of the region's, and of a root of the mode's."""
+    """A lemma on the loop, said about the region's, and of a root of the mode's."""
     known = {str(each.value) for each in lemma.statement.variables}
     given = {str(each.value): term for each, term in arguments(pages).items()}
     given |= {} if mode is None else {"root": root_of(mode)}

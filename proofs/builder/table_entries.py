@@ -283,7 +283,7 @@ def _sums() -> tuple[Word, ...]:
 
 @cache
 def table_stays(level: int) -> Lemma:
-    """A step keeps what is known of a table."""
+    """A step keeps what is known about a table."""
     here = place_of(level)
     return Lemma(
         f"table-stays[L{level}]",

@@ -86,7 +86,7 @@ def has_its_entry() -> Lemma:
 
 
 def _of_run(lemma: Lemma, level: int, **terms: Word) -> Use:
-    """A lemma on a run of the loop, said of the one that looks at a level's entry."""
+    """A lemma on a run of the loop, said about the one that looks at a level's entry."""
     mine = dict(RESULTS[level])
     known = {str(each.value) for each in lemma.statement.variables}
     mine |= {"table": table_at(level), "entry": AT[level], **terms}

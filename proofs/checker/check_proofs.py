@@ -1,6 +1,6 @@
 """Checks proofs that ``ptproof export DIR`` wrote, by nothing of ptproof: ``python check_proofs.py DIR``; docs/checker.md.
 
-It makes each lemma's obligations anew, compares them with the exported ones, and follows proofs that none can be met.
+It makes each lemma's obligations again, compares them with the exported ones, and follows proofs that none can be met.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from operator import neg
 from pathlib import Path
 from typing import Any
 
-TOKEN = re.compile(r'\s+|;[^\n]*|("(?:[^"]|"")*"|\|[^|\\]+\||[()]|[^\s()|";\\]+)')
+TOKEN = re.compile(r'\s+|;[^\n]*|("(?:[^"\\]|"")*"|\|[^|\\]+\||[()]|[^\s()|";\\]+)')
 PLACE = ["usage: check_proofs.py DIR [SOLVER [ARGUMENT ...]]"]  # what is looked at
 
 
@@ -25,8 +25,8 @@ def demand(condition: object, complaint: str) -> None:
 
 
 def read(text: str) -> list[Any]:
-    """All S-expressions of a text, as lists of tokens."""
-    demand(not (strange := TOKEN.sub("", text)), f"no token begins with {strange[:9]!r}")
+    """All S-expressions of a text, as lists of tokens; what solvers may read in two ways is refused."""
+    demand(not TOKEN.sub("", text) and text.replace("\n", "").isprintable(), "it isn't printed tokens alone")
     stack: list[list[Any]] = [[]]
     for token in filter(None, TOKEN.findall(text)):
         if token == "(":
@@ -214,7 +214,7 @@ def scope_of(pairs: Iterable[Any]) -> dict[str, Term]:
     scope = {"true": TRUE, "false": FALSE}
     for symbol, meaning in pairs:
         name = symbol.strip("|")
-        demand(name not in {*scope, *OPERATIONS, "_"}, f"{symbol} has a meaning already")
+        demand(name not in {*scope, *OPERATIONS, "_"} and name[0] != "#", f"{symbol} has a meaning already")
         word = isinstance(meaning, str) and re.fullmatch("[1-9][0-9]{0,3}", meaning)
         scope[name] = node("input", int(meaning), (), name) if word else parsed(meaning, scope)
     return scope
@@ -268,7 +268,7 @@ def lemma_of(name: str, content: list[Any]) -> Lemma:
         runs.append((LOOPS[title], terms([*before, *after], words=True)))
         put(zip([*LOOPS[title].parameters, *LOOPS[title].state], runs[-1][1], strict=True), [])
     [goal], rank = terms(*said["goal"]), terms(*(said["rank"] or [[]]), words=True)
-    demand(rank or not said["stops"], "that a loop stops needs an induction with a rank")
+    demand(bool(rank) == bool(said["stops"]), "that a loop stops, and no more, has an induction with a rank")
     parts, uses, obligations = [("proof", assumed, goal, runs)], {name}, []
     if ways != "proof":
         demand(len(runs) == 1, "an induction is over one run")
@@ -306,7 +306,7 @@ def lemma_of(name: str, content: list[Any]) -> Lemma:
             known.append(gives)
             uses |= used.uses
         obligations.append(put(fresh, [*known, make("not", shown)]))
-    titles, [files] = ", ".join(title.strip('"') for title, *_ in said["assumption"]), said["obligations"]
+    titles, [files] = ", ".join(title for title, *_ in said["assumption"]), said["obligations"]
     return Lemma(titles, assumed, runs, goal, uses, obligations, [each.strip('"') for each in files])
 
 
@@ -357,8 +357,8 @@ def settled(conditions: Iterable[Term], file: Path, folder: Path, solver: list[s
 
 
 def check(root: Path, solver: list[str]) -> int:
-    """Check an export, and print what came of each theorem. Gives the exit status."""
-    (head, *items), asks, theorems = read((root / "proofs.sexp").read_text("utf-8")), {}, []
+    """Check an export, and print the outcome of each theorem. Gives the exit status."""
+    (head, *items), asks, theorems = read((root / "proofs.sexp").read_bytes().decode()), {}, []
     demand(head == ["ptproof-proofs", "1"], f"not proofs that this checker reads: {head!r:.60}")
     for kind, name, *content in items:
         PLACE[0] = f"{kind} {name}"
@@ -367,19 +367,19 @@ def check(root: Path, solver: list[str]) -> int:
             LOOPS[name] = loop_of(content)
         elif kind == "claim":
             for title, verdict, [how, *of] in sections(content[1:], "part")["part"]:
-                known = how in {"example", "search"} or (how == "proof" and of and {*of} <= {*LEMMAS})
-                demand(known, f"{title} is {verdict} by {how} {of}")
+                ways = {"example": 1, "search": verdict != "proved", "proof": of and {*of} <= {*LEMMAS}}
+                demand(ways.get(how) and verdict in {"proved", "refuted"}, f"it is {verdict} by {how} {of}")
                 theorems.append((f"{name} {title} {verdict}", how, of if how == "proof" else []))
         else:
             demand(kind in {"lemma", "conjecture"}, "neither a loop nor a lemma nor a claim")
             lemma = lemma_of(name, content[1:])
             LEMMAS.update({name: lemma} if kind == "lemma" else {})
             for file, conditions in zip(lemma.files, lemma.obligations, strict=True):
-                found = asked((root / file).read_text("utf-8"))
+                found = asked((root / file).read_bytes().decode())
                 asks[file] = put(inputs(conditions), conditions)
                 demand(put(inputs(found), found) == asks[file], f"{file} asks something else")
     there = {f"obligations/{each.name}" for each in (root / "obligations").iterdir()}
-    demand(there == {*asks}, f"in the folder or in the proofs, but not in both: {sorted(there ^ {*asks})}")
+    demand(theorems and there == {*asks}, f"no theorem, or files not in both: {sorted(there ^ {*asks})}")
     files = {tuple(asks[file]): file for lemma in LEMMAS.values() for file in lemma.files}
     came = {key: settled(key, root / file, root / "certificates", solver) for key, file in files.items()}
     print("obligations certified by a solver open  theorem: assumptions")
@@ -387,8 +387,8 @@ def check(root: Path, solver: list[str]) -> int:
         below = {name for each in of for name in LEMMAS[each].uses}
         counts = Counter(came[tuple(asks[file])] for name in below for file in LEMMAS[name].files)
         figures = [sum(counts.values()), *(counts[each] for each in ("certified", "by a solver", "open"))]
-        about = ", ".join(LEMMAS[each].titles for each in of) or f"by {how}"
-        print("{:11} {:9} {:11} {:4}  {}: {}".format(*figures, title.replace('"', ""), about))
+        about = "; ".join(f"by {each}: {LEMMAS[each].titles}" for each in of) or f"by {how}"
+        print("{:11} {:9} {:11} {:4}  {}".format(*figures, " ".join(f"{title} {about}".split())))
     return 3 if "open" in came.values() else 0
 
 

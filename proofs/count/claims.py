@@ -39,12 +39,11 @@ def small() -> Truth:
 
 @claim(family=FAMILY, sentence=QUESTION, source=THREAD)
 def exact() -> tuple[Part, ...]:
-    """For all S, T with room: the search 2, 3, 4, … stops at an n with f(S, V(n)) = n.
+    """For all S, T with room: the n that the search 2, 3, 4, … stops at has f(S, V(n)) = n.
 
-    Precise, then, as a count of the blocks that the region touches. S need not be aligned to anything, nor lie below T
-    in the address space. Five levels, which no PV guest has, are there to show that the argument isn't about
-    three or four. What the builder takes of them, and links, is said by consumed-64, consumed-compat and
-    walk-visits-tables.
+    So the count is exactly the number of blocks that the region touches. S need not be aligned to anything, nor be
+    below T in the address space. Five levels, which no PV guest has, show that the argument doesn't depend on three
+    or four. consumed-64, consumed-compat and walk-visits-tables say what the builder takes and links.
     """
     return tuple(
         Part(
@@ -63,8 +62,8 @@ def exact() -> tuple[Part, ...]:
 def least() -> tuple[Part, ...]:
     """For all S, T and m ≥ 2: f(S, V(m)) = m ⇒ n ≤ m, n being what the search finds.
 
-    With exact: n is the least fixed point. From 2 on, where the search starts; a region that comes full
-    circle can have a smaller one.
+    With exact: n is the least fixed point. This holds from 2 on, where the search starts. A region that wraps
+    around the whole address space can have a smaller fixed point.
     """
     return tuple(
         Part(
@@ -118,9 +117,9 @@ def unique() -> tuple[Part, ...]:
 
 @claim(family=FAMILY, sentence=QUESTION, source="follows")
 def terminates() -> tuple[Part, ...]:
-    """For all S, T whatever: the search stops, and at n ≤ the tables of the whole address space.
+    """For all S, T: the search stops, at n ≤ the tables of the whole address space.
 
-    When it stops is known beforehand, where there is room: see closed-form.
+    Where there is room, closed-form says beforehand at which n it stops.
     """
     return tuple(
         Part(
@@ -179,9 +178,9 @@ def _span_modular(shift: int) -> Lemma:
 def span_modular() -> tuple[Part, ...]:
     """For all l and all lengths ≥ 1: N_s(l, l + length) is the number of blocks touched, modulo 2^(64-s).
 
-    The number is that of a calculation that doesn't wrap: the last block's index, less the first's, plus one.
-    An end of 0 stands for 2^64; only a range that touches all blocks is counted as none, or as one if it comes round to
-    its first block again. An empty range touches none, but one block is counted of it where it doesn't lie on a border.
+    The number is that of a calculation that doesn't wrap: the last block's index, less the first's, plus one. An
+    end of 0 stands for 2^64. Only a range that touches all blocks is counted as none, or as one if it ends in its
+    first block again. An empty range touches no block, but is counted as one if it isn't at a block's border.
     """
     shifts = sorted(
         {

@@ -108,8 +108,8 @@ def _below_last(end: Word) -> Assumption:
 def first_4level_terminates() -> tuple[Part, ...]:
     """S = -2 GiB, any T: some n < 2^64 - 2^44 has first rule(S, V(n)) ≤ n, so that the search stops there. Refuted.
 
-    It goes on until n itself is about to wrap, after 2^64 - 2^44 steps at least: at a step a nanosecond, for five
-    centuries. Where the region ends below the last 512 GiB the first rule is today's, and the search stops.
+    It continues until n itself is about to wrap, after at least 2^64 - 2^44 steps: five centuries at a step a
+    nanosecond. If the region ends below the last 512 GiB, the first rule is today's, and the search stops.
     """
     needed = history.needed_for(FIRST_4_LEVEL, number(LINUX), vpt_start, n)
     rounded = (v_start | END) & (ROUNDING - 1) == 0
@@ -155,10 +155,10 @@ def first_4level_terminates() -> tuple[Part, ...]:
     cure="leave out the L4, which is the monitor table and comes from Xen's own heap, as since 4.2.1",
 )
 def compat_l4_counted_exact() -> tuple[Part, ...]:
-    """For all S, T with room and V(n) ≤ 4 GiB: today's loop takes the n frames of those Xens. Refuted: n - 1, always.
+    """For all S, T with room, S < V(n) ≤ 4 GiB: today's loop takes the n frames of those Xens. Refuted: n - 1, always.
 
-    The n is what their search finds; the mapping loop is today's, which takes no L4 from the region. That theirs took as
-    many is what the frame machine finds, which builds as they did; it isn't proved.
+    The n is what their search finds. The mapping loop is today's, which takes no L4 from the region. The frame
+    machine, which builds as they did, finds that theirs took as many; that isn't proved.
     """
     took = consumed(COMPAT)
     exactly = counted_exactly(L4_COUNTED, COMPAT, 1)
@@ -215,9 +215,9 @@ def compat_l4_counted_exact() -> tuple[Part, ...]:
 def i386_exact() -> tuple[Part, ...]:
     """For all S, T with room: the tables that i386 Xen needs, by formula, are its n, with PAE and without.
 
-    No loop of theirs is part of the proof: that their builders take as many is what the frame machine finds. They count
-    the region's length, not what it touches. The region ends at a multiple of 4 MiB, so that is the same: the tables that
-    it needs are the fixed ones and the L1 that it touches.
+    The proof includes no loop of theirs; the frame machine finds that their builders take as many. They count the
+    region's length, not what it touches. The region ends at a multiple of 4 MiB, so that is the same: it needs the
+    fixed tables and the L1 that it touches.
     """
     return tuple(
         Part(
@@ -260,7 +260,7 @@ def _spans(mode: PagingMode) -> tuple[Word, ...]:
 def rounded_start_same_count() -> tuple[Part, ...]:
     """For all S, V: f(⌊S⌋, V) = f(S, V), ⌊S⌋ being S rounded down to 4 MiB. Refuted; it is one L1 more at most.
 
-    Where S lies in the first 2 MiB of its 4 MiB, it is the same.
+    If S lies in the first 2 MiB of its 4 MiB, it is the same.
     """
     start = history.REGION_STARTS[1].start(v_start)
     todays, rounded = history.four_level(v_start, END), history.four_level(start, END)

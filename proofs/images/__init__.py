@@ -1,1 +1,1 @@
-"""What a kernel image is asked: the claims, with its addresses as numbers."""
+"""The questions to a kernel image: the claims, with its addresses as numbers."""

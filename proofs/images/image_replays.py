@@ -1,7 +1,7 @@
 """How the frame machine judges an image with so much memory and such an initrd.
 
 Only the machine is asked, and calculations on plain integers that step as Xen's code does. What the model says of n is
-held against it, and so is what it says of whether Xen goes on to build.
+compared with it, and so is what it says of whether Xen goes on to build.
 """
 
 from collections.abc import Callable
@@ -186,7 +186,7 @@ def _stepped(given: Configuration, found: int) -> Replay:
             return Replay(
                 took == tried,
                 f"Xen's search stops at {tried}, and the region from {start:#x} to {end:#x} takes {took} tables; "
-                "Xen then refuses the boot, for want of memory",
+                "Xen then refuses the boot for lack of memory",
             )
     return Replay(None, TOO_LARGE)
 

@@ -293,7 +293,7 @@ class Kernel:
     ) -> Lemma:
         """A goal about where the region lies, which holds as long as its tables start no further up than ``last``.
 
-        ``beside`` is what its proof takes besides what is known of the region.
+        ``beside`` is what its proof takes besides what is known about the region.
         """
         known = self.bounds(limits, last)
         return Lemma(
@@ -323,13 +323,15 @@ class Kernel:
             self.tables_below(limits).at(),
             ends_on_lines().at(vpt_start=self.tables),
             self.at_most(most),
-            *(() if last is None or last == most else (self.at_most(last),)),
-            *self.at_least(self.least_length),
             growth_with_tables.at_least(self.mode).wherever(
                 v_start=number(self.start), vpt_start=self.tables, later=self.tables, m=n
             ),
-            *(() if last is None or last == most else self.at_least(last + PAGE_SIZE)),
         ]
+        # Where no region is longer than it may be, nothing rests on which of them Xen goes on to build.
+        if last != most:
+            uses += self.at_least(self.least_length)
+        if last is not None and last != most:
+            uses += [self.at_most(last), *self.at_least(last + PAGE_SIZE)]
         return Steps(
             uses=tuple(uses),
             generalise=region.terms(self.needed, self.end, self.tables, self.initrd_bytes, self.p2m_bytes),

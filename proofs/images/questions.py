@@ -45,7 +45,7 @@ def questions(configuration: Configuration) -> Questions:
         Question(
             id="exact",
             claim="exact",
-            says="the count is exact: the region needs just the n frames that the search finds"
+            says="the count is exact: the region needs exactly the n frames that the search finds"
             + (", if it ends by 4 GiB" if kernel.mode.bits == 32 else ""),
             part=lambda limits: _exact(kernel, limits),
         ),
@@ -74,7 +74,7 @@ def questions(configuration: Configuration) -> Questions:
         Question(
             id="xen-area",
             claim="overlap-complete",
-            says="the region stays off what Xen keeps to itself"
+            says="the region stays out of Xen's own addresses"
             + (" on every host" if moves_xens_part(configuration) else ""),
             part=lambda limits: _off_xens(kernel, limits),
             only=builds,
@@ -282,5 +282,5 @@ def _lowers(kernel: Kernel, limits: Limits) -> Part:
 
 
 def _unasked(*names: str) -> dict[str, Truth]:
-    """What an assumption is needed for is told with the claims, not once more for each image."""
+    """The claims say what an assumption is needed for; it isn't repeated for each image."""
     return dict.fromkeys(names, FALSE)

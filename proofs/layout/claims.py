@@ -82,7 +82,7 @@ def _in_order(low: Word, borders: Sequence[Word]) -> Truth:
 
 @claim(family=FAMILY, sentence=DESCRIBES, source="the source comment, quoted in the thread")
 def segments_disjoint() -> tuple[Part, ...]:
-    """For all configurations: S ≤ kernel ≤ initrd ≤ p2m ≤ start info ≤ … ≤ page tables ≤ stack ≤ V, from S upwards.
+    """Sizes of at most 2^56 bytes: S ≤ kernel ≤ initrd ≤ p2m ≤ start info ≤ … ≤ page tables ≤ stack ≤ V, from S upwards.
 
     Each segment ends before the next one starts: they are in order, disjoint, and inside of [S, V).
     """
@@ -225,7 +225,7 @@ def _start_info_page() -> Lemma:
         Statement(
             assumptions=(
                 Assumption("on-page", info & (PAGE_SIZE - 1) == 0, "the start info starts on a page"),
-                Assumption("not-empty", size >= 1, "the start info has a byte at least"),
+                Assumption("not-empty", size >= 1, "the start info has at least one byte"),
                 Assumption(
                     "fits",
                     (size <= PAGE_SIZE) & (extra <= PAGE_SIZE - size),

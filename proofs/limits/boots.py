@@ -81,12 +81,12 @@ def configuration(mode: PagingMode, values: Values) -> Configuration:
 
 
 def asked_for(given: Configuration) -> str:
-    """What is said of a boot whose memory is given as an amount."""
+    """What is reported about a boot whose memory is given as an amount."""
     return f"with dom0_mem={_kib(given.nr_pages)} and {_initrd(given)}"
 
 
 def capped_boot(mode: PagingMode, values: Values) -> tuple[Configuration, str]:
-    """The boot with the memory that the cap leaves, and what is said of it: dom0_mem gives no absolute amount.
+    """The boot with the memory that the cap leaves, and what is reported about it: dom0_mem gives no absolute amount.
 
     Xen gives dom0 no more than a maximum in dom0_mem, whatever the cap says, and then panics. So where the cap raises
     the memory there is none, and the host has as much as is raised to.
@@ -108,7 +108,7 @@ def capped_boot(mode: PagingMode, values: Values) -> tuple[Configuration, str]:
 
 
 def judged(given: Configuration, says: str, holds: Holds, *, builds: bool = False) -> Replay:
-    """What becomes of a boot, step by step: its layout, Xen's checks of the memory, ``holds``, and how it ends.
+    """The fate of a boot, step by step: its layout, Xen's checks of the memory, ``holds``, and how it ends.
 
     With ``builds`` the sentence is about boots that Xen builds: one that it gives up for want of memory is no case.
     """

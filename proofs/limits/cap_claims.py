@@ -45,9 +45,9 @@ def _memory() -> Assumption:
 def cap_prevents_wrap() -> tuple[Part, ...]:
     """64-bit, p2m in the region, dom0_mem without an amount: V(n) does not pass 2^64, for dom0's memory after the cap.
 
-    Refuted: the cap halves what is left above kernel and initrd and gives one half to the p2m. Start info, tables,
-    stack and padding must fit into the other half, and nobody checks that they do. For a kernel of Linux 8 MiB left
-    above it are not enough, and 18 MiB are. That v_end - 1 < v_start tells it for any image is proved with wrap-caught.
+    Refuted: the cap halves the space above kernel and initrd, and gives one half to the p2m. Start info, tables,
+    stack and padding must fit into the other half, and nothing checks that they do. For a Linux kernel 8 MiB above
+    it are not enough, and 18 MiB are. wrap-caught proves that v_end - 1 < v_start detects the wrap for any image.
     """
     pages = cap_room.capped_pages(X86_64, number(0))
     tables = cap_room.tables_at(pages)
@@ -154,9 +154,9 @@ def cap_prevents_wrap() -> tuple[Part, ...]:
 def cap_only_lowers() -> tuple[Part, ...]:
     """For all configurations: the memory after the cap ≤ the memory before it.
 
-    Refuted: what is doubled to find out is kernel, initrd and p2m; what is clipped to is half of what is left above
-    kernel and initrd. So where these two take the space, a small p2m is "clipped" up. With kernel and initrd within
-    the address space, what the cap catches is lowered if and only if vend + 2 w nr_pages ≥ the end, in numbers that
+    Refuted: Xen doubles kernel, initrd and p2m to see whether they fit, but clips to half of the space above kernel
+    and initrd. If these two take most of the space, a small p2m is "clipped" up. If kernel and initrd are within
+    the address space, what the cap catches is lowered exactly if vend + 2 w nr_pages ≥ the end, in numbers that
     don't wrap; w is the size of an entry.
     """
     return tuple(

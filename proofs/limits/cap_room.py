@@ -105,7 +105,7 @@ def clear_of_end() -> Assumption:
     return Assumption(
         "clear",
         (kernel_end <= limit) & (initrd_len <= limit - kernel_end),
-        "kernel and mapped initrd end 18 MiB below the end of the address space at least",
+        "kernel and mapped initrd end at least 18 MiB below the end of the address space",
     )
 
 

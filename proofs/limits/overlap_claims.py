@@ -37,7 +37,7 @@ address: Final = word("address")
 
 
 def _space_statement() -> tuple[Word, Statement]:
-    """T, and what is said of a 64-bit region without a mapped initrd whose memory is given."""
+    """T, and what is reported about a 64-bit region without a mapped initrd whose memory is given."""
     tables = configurations.arranged(configurations.CHOICES[0]).vpt_start
     assumptions = (image(), boots.builds(nr_pages, v_end(tables, n)))
     return tables, Statement(assumptions=assumptions, runs=(found(virt_base, tables),), goal=TRUE)
@@ -65,14 +65,14 @@ def _rounded() -> Truth:
     family=FAMILY,
     sentence=OVERLAP,
     source=OVERLAP_SOURCE,
-    cure="refuse v_end - 1 < v_start: that is said of every region that passes 2^64, and of no other",
+    cure="refuse v_end - 1 < v_start: that is true for every region that passes 2^64, and for no other",
 )
 def wrap_caught() -> tuple[Part, ...]:
     """64-bit, for all configurations: a V(n) past 2^64 is refused by the check for Xen's own area.
 
-    Refuted: V has wrapped by then and looks small. A check that catches it: V - 1 < S, which holds of a region that
-    isn't empty if and only if it passes 2^64. For a 32-bit dom0, whose V is reckoned in 64 bits, a V past 4 GiB is
-    caught, on every host.
+    Refuted: V has wrapped by then and looks small. The check V - 1 < S catches it: for a region that isn't empty,
+    it holds exactly if the region passes 2^64. For a 32-bit dom0, whose V is computed in 64 bits, a V past 4 GiB is
+    caught on every host.
     """
     tables, statement = _space_statement()
     end = v_end(tables, n)
@@ -133,8 +133,8 @@ def wrap_caught() -> tuple[Part, ...]:
 def overlap_complete() -> tuple[Part, ...]:
     """64-bit, for all configurations: a region with an address that Xen's root slots map is refused.
 
-    Refuted: a region that crosses 2^47 goes on in slot 256, at addresses far below Xen's. Complete for a region in
-    one half of the canonical addresses; and for a 32-bit dom0, on every host.
+    Refuted: a region that crosses 2^47 continues in slot 256, at addresses far below Xen's. The check is complete
+    for a region in one half of the canonical addresses, and for a 32-bit dom0 on every host.
     """
     tables, statement = _space_statement()
     end = v_end(tables, n)

@@ -52,12 +52,12 @@ address: Final = word("address")
     source="follows: the demand of setup_pv_physmap()",
 )
 def physmap_plus_3() -> tuple[Part, ...]:
-    """For all p2m ranges: a step takes 3 tables at most, and no more pages than are left; so dom0's memory is never exceeded.
+    """P2m on a page, below the last GiB: a step takes ≤ 3 tables and no more pages than are left; so dom0's memory is kept.
 
-    By induction over the steps, in each of which it is left open which tables are there and which superpages, of
-    2 MiB and of 1 GiB, can be had: so for every region and all else that is mapped. In the last GiB, at an INIT_P2M of
-    -1 GiB, the test for a superpage wraps: one is taken for a p2m however small, and the next step, from address 0, is
-    refused.
+    By induction over the steps. Each step leaves open which tables exist and which superpages, of 2 MiB and of 1
+    GiB, can be allocated, so this holds for every region and everything else that is mapped. In the last GiB, at an
+    INIT_P2M of -1 GiB, the test for a superpage wraps: Xen takes one for a p2m however small, and refuses the next
+    step, from address 0.
     """
     taken = physmap.any_step(at, p2m_end)
     memory = Assumption(
@@ -127,12 +127,12 @@ def physmap_plus_3() -> tuple[Part, ...]:
 def physmap_tables() -> tuple[Part, ...]:
     """The p2m [P, Q) takes Σ (N_s(P, Q) - b_s - w_s) tables, s being 39, 30 and 21 for L3, L2 and L1.
 
-    b_s is 1 where a block of 2^s bytes is touched by the region [S, V), too, else 0. w_s is 0 where there are no
-    superpages in the place of the level's tables; where Xen finds one whenever one fits, w_21, and with pages of 1 GiB
-    w_30, is the number of whole blocks in [P, Q).
+    b_s is 1 if the region [S, V) also touches a block of 2^s bytes of the p2m, else 0. w_s is 0 if no superpages
+    replace the level's tables. If Xen finds one whenever one fits, w_21, and with pages of 1 GiB w_30, is the
+    number of whole blocks in [P, Q).
 
-    None of them is among the nr_pt_pages frames. Apart as they are, the region and the p2m share one block of a level
-    at most.
+    None of these tables is among the nr_pt_pages frames. Since the region and the p2m lie apart, they share at most
+    one block of a level.
     """
     return tuple(_counted(superpages) for superpages in Superpages)
 
@@ -185,16 +185,16 @@ def _closed_form(superpages: Superpages) -> tuple[Word, ...]:
     family=FAMILY,
     sentence="A p2m at an address of its own that Xen's own addresses don't allow is refused.",
     source="follows: the one check of INIT_P2M, in setup_pv_physmap()",
-    cure="ask of the p2m what should be asked of the region: refuse one that doesn't lie in one half of the canonical "
+    cure="check the p2m as the region should be checked: refuse one that doesn't lie in one half of the canonical "
     "addresses, short of 2^64, and one that overlaps Xen's own area",
 )
 def p2m_checked() -> tuple[Part, ...]:
     """64-bit, for all configurations with INIT_P2M: a p2m with an address that Xen's root slots map is refused.
 
-    Refuted: the p2m is compared with the region alone. In a slot that Xen has filled the builder goes on in Xen's own
-    table; in one that is empty yet, as the last are where there is little memory, it enters a table of dom0's. A real
-    Xen 4.17 dies of a page that is mapped already, or of one that it can't write, in most of the slots that it has
-    filled; in its per-domain slot, 260, and in an empty one it runs dom0: so with this configuration.
+    Refuted: Xen compares the p2m with the region alone. In a slot that Xen has filled, the builder continues in
+    Xen's own table. In an empty slot (the last ones, on a host with little memory) it enters a table of dom0's. A
+    real Xen 4.17 dies in most of the slots that it has filled, of a page that is mapped already or one that it
+    can't write. In its per-domain slot, 260, and in an empty one it runs dom0, as with this configuration.
     """
     choice = configurations.Choice(X86_64, mapped=False, own_p2m=True, shim=False)
     given: Arrangement = configurations.arranged(choice)

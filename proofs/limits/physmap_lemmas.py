@@ -43,7 +43,7 @@ def one_step() -> Lemma:
         "step-within",
         "a page is left ⇒ the frames of the step ≤ pages left + 3, and fewer than 2^20",
         Statement(
-            assumptions=(short(), Assumption("left", left >= 1, "one page is left at least")),
+            assumptions=(short(), Assumption("left", left >= 1, "at least one page is left")),
             goal=(taken.tables + taken.pages <= left + physmap.TABLES_OF_A_STEP)
             & (taken.tables + taken.pages < 1 << 20)
             & (taken.tables <= physmap.TABLES_OF_A_STEP)

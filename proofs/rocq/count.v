@@ -89,16 +89,20 @@ Proof.
     by (apply spanned_grows; unfold MiB, KiB in *; lia). lia.
 Qed.
 
-Lemma f_least n : 0 <= n -> 2 <= f n.
+(* The tables that are always taken, and one of each other level. *)
+Lemma f_at_least n : 0 <= n -> fixed m + Z.of_nat (length (reaches m)) <= f n.
 Proof.
-  intros. unfold f, tables. destruct usual_m as (_ & some & _ & large).
+  intros. unfold f, tables. destruct usual_m as (_ & _ & _ & large).
   assert (S < V T n) by (pose proof (V_bounds T n); unfold stack_end, MiB, KiB in *; lia).
   assert (Z.of_nat (length (reaches m)) <= total S (V T n) (reaches m)); [| lia].
-  clear some. induction (reaches m) as [| s others IH]; simpl total; [simpl; lia |].
+  induction (reaches m) as [| s others IH]; simpl total; [simpl; lia |].
   inversion large; subst. specialize (IH H4).
   assert (1 <= spanned S (V T n) s) by (apply spanned_positive; unfold MiB, KiB in *; lia).
   simpl length. lia.
 Qed.
+
+Lemma f_least n : 0 <= n -> 2 <= f n.
+Proof. intros. pose proof (f_at_least n H). destruct usual_m as (_ & some & _). lia. Qed.
 
 (* The search: it stops at the first n, from where it starts on, that is enough. *)
 Inductive search : Z -> Z -> Prop :=
@@ -157,24 +161,26 @@ Qed.
 Theorem terminates : exists r, search 2 r.
 Proof. destruct enough_somewhere as (k & some & enough). apply (search_stops_by k); lia. Qed.
 
-(* The static calculation: the rule applied again and again, from no tables at all. *)
-Fixpoint raised k := match k with O => f 0 | Datatypes.S before => f (raised before) end.
+(* The static calculation: the rule applied again and again, from a tables set aside. *)
+Fixpoint raised a k := match k with O => f a | Datatypes.S before => f (raised a before) end.
 
 (* The claim `static-lower`, for any number of raises: none goes too far; where one stops, that is the result. *)
-Theorem raises_stay_below r k : search 2 r -> raised k <= r.
+Theorem raises_stay_below r a k : search 2 r -> a <= r -> raised a k <= r.
 Proof.
-  intros found. pose proof (exact r found) as fixed_point.
-  pose proof (search_goes_up 2 r found).
+  intros found low. pose proof (exact r found) as fixed_point.
   induction k as [| k IH]; simpl; rewrite <- fixed_point; apply f_grows; lia.
 Qed.
 
-Lemma raised_positive k : 2 <= raised k.
-Proof. induction k as [| k IH]; simpl; apply f_least; lia. Qed.
-
-Theorem raises_end_at_it r k : search 2 r -> f (raised k) <= raised k -> raised k = r.
+Lemma raised_least a k : 0 <= a -> fixed m + Z.of_nat (length (reaches m)) <= raised a k.
 Proof.
-  intros found enough. pose proof (raises_stay_below r k found).
-  pose proof (raised_positive k). pose proof (least r (raised k) found). lia.
+  intros. destruct usual_m as (few & _). induction k as [| k IH]; simpl; apply f_at_least; lia.
+Qed.
+
+Theorem raises_end_at_it r a k : search 2 r -> 0 <= a <= r -> f (raised a k) <= raised a k -> raised a k = r.
+Proof.
+  intros found low enough. pose proof (raises_stay_below r a k found).
+  pose proof (raised_least a k). destruct usual_m as (few & _).
+  pose proof (least r (raised a k) found). lia.
 Qed.
 
 End Search.

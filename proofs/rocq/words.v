@@ -179,18 +179,103 @@ Qed.
 Lemma unwrapped_above : S <= unwrapped S T.
 Proof. unfold unwrapped. pose proof (Z.mod_pos_bound (T - S) M). sizes; lia. Qed.
 
-(* The search as Xen runs it, on words. *)
+(* The search as Xen runs it, on words; also where there is no room. *)
 Inductive word_search (m : mode) : Z -> Z -> Prop :=
 | word_stop n : word_f m S T n <= n -> word_search m n n
-| word_next n r : n < word_f m S T n -> word_search m (n + 1) r -> word_search m n r.
+| word_next n r : n < word_f m S T n -> word_search m (word (n + 1)) r -> word_search m n r.
+
+Lemma word_f_word m n : 0 <= word_f m S T n < M.
+Proof. apply Z.mod_pos_bound. sizes; lia. Qed.
+
+(* The count that is tried does not wrap: it stays below some count. *)
+Lemma next_tried m n : 0 <= n < word_f m S T n -> word (n + 1) = n + 1.
+Proof. intros. pose proof (word_f_word m n). apply word_small. lia. Qed.
+
+Lemma result_is_above m n r : word_search m n r -> 0 <= n -> n <= r.
+Proof. induction 1; intros; [lia |]. rewrite next_tried with (m := m) in * by lia. lia. Qed.
+
+Lemma word_spanned_most low high s c : 0 < s -> M = c * s -> 0 <= word_spanned low high s < c.
+Proof.
+  intros positive divides. unfold word_spanned.
+  pose proof (Z.mod_pos_bound (word_up high s - low / s * s) M ltac:(sizes; lia)) as bounds. fold (word (word_up high s - low / s * s)) in bounds.
+  split; [apply Z.div_pos; lia | apply Z.div_lt_upper_bound; lia].
+Qed.
+
+(* What bounds any count, whatever the region: the tables of the whole address space. *)
+Definition most m := if fixed m =? 4 then 0x80002000002 else 0x80401fffffe.
+
+Lemma word_f_bounds_64 n : 0 <= word_f x86_64 S T n <= most x86_64.
+Proof.
+  unfold word_f, word_tables. cbn [x86_64 reaches fixed word_total fold_right most Z.eqb Pos.eqb].
+  set (v := word_V T n).
+  pose proof (word_spanned_most S v (512 * GiB) (2 ^ 25)) as a. pose proof (word_spanned_most S v GiB (2 ^ 34)) as b.
+  pose proof (word_spanned_most S v (2 * MiB) (2 ^ 43)) as c.
+  specialize (a ltac:(sizes; lia) ltac:(sizes; lia)). specialize (b ltac:(sizes; lia) ltac:(sizes; lia)).
+  specialize (c ltac:(sizes; lia) ltac:(sizes; lia)).
+  change (2 ^ 25) with 33554432 in a. change (2 ^ 34) with 17179869184 in b. change (2 ^ 43) with 8796093022208 in c.
+  set (x := word_spanned S v (512 * GiB)) in *. set (y := word_spanned S v GiB) in *.
+  set (z := word_spanned S v (2 * MiB)) in *. clearbody x y z.
+  rewrite (word_small (z + 0)), (word_small (y + _)), (word_small (x + _)) by (sizes; lia).
+  rewrite word_small by (sizes; lia). lia.
+Qed.
+
+Lemma word_f_bounds_compat n : 4 <= word_f compat S T n <= most compat.
+Proof.
+  unfold word_f, word_tables. cbn [compat reaches fixed word_total fold_right most Z.eqb Pos.eqb].
+  set (v := word_V T n).
+  pose proof (word_spanned_most S v (512 * GiB) (2 ^ 25)) as a. pose proof (word_spanned_most S v (2 * MiB) (2 ^ 43)) as c.
+  specialize (a ltac:(sizes; lia) ltac:(sizes; lia)). specialize (c ltac:(sizes; lia) ltac:(sizes; lia)).
+  change (2 ^ 25) with 33554432 in a. change (2 ^ 43) with 8796093022208 in c.
+  set (x := word_spanned S v (512 * GiB)) in *. set (z := word_spanned S v (2 * MiB)) in *. clearbody x z.
+  rewrite (word_small (z + 0)), (word_small (x + _)) by (sizes; lia).
+  rewrite word_small by (sizes; lia). lia.
+Qed.
+
+Lemma word_search_stops m bound : (forall n, word_f m S T n <= bound) ->
+  forall steps n, 0 <= n <= bound -> bound - n = Z.of_nat steps -> exists r, word_search m n r /\ r <= bound.
+Proof.
+  intros bounded. induction steps as [| steps IH]; intros n within left.
+  - exists n. split; [apply word_stop; specialize (bounded n) |]; lia.
+  - destruct (Z_le_gt_dec (word_f m S T n) n) as [stops | goes].
+    + exists n. split; [apply word_stop |]; lia.
+    + specialize (IH (n + 1)). destruct IH as (r & found & r_bound).
+      * pose proof (bounded n). lia.
+      * lia.
+      * exists r. split; [| assumption]. apply word_next; [lia |]. rewrite (next_tried m) by lia. exact found.
+Qed.
+
+(* The claim `terminates`, of words: the search stops for every S and T, with room or without. *)
+Theorem word_terminates_64 : exists r, word_search x86_64 2 r /\ r <= 0x80401fffffe.
+Proof.
+  apply (word_search_stops x86_64 _ (fun n => proj2 (word_f_bounds_64 n)) (Z.to_nat (most x86_64 - 2)));
+    unfold most; simpl fixed; simpl Z.eqb; cbv iota; lia.
+Qed.
+
+Theorem word_terminates_compat : exists r, word_search compat 2 r /\ r <= 0x80002000002.
+Proof.
+  apply (word_search_stops compat _ (fun n => proj2 (word_f_bounds_compat n)) (Z.to_nat (most compat - 2)));
+    unfold most; simpl fixed; simpl Z.eqb; cbv iota; lia.
+Qed.
+
+(* The claim `least`, of words, with room or without: no count from where the search starts is smaller and enough. *)
+Lemma word_least m n r k : word_search m n r -> 0 <= n <= k -> word_f m S T k <= k -> r <= k.
+Proof.
+  induction 1 as [n stops | n r goes found IH]; intros; [lia |].
+  rewrite (next_tried m) in IH by lia. apply IH; [| assumption].
+  assert (n <> k) by (intro; subst; lia). lia.
+Qed.
+
+Theorem word_least_64 r k : word_search x86_64 2 r -> 2 <= k -> word_f x86_64 S T k <= k -> r <= k.
+Proof. intros. apply (word_least x86_64 2); auto. lia. Qed.
+
+(* A 32-bit dom0 takes four tables whatever the region: so no k below 2 is enough. *)
+Theorem word_least_compat r k : word_search compat 2 r -> word_f compat S T k <= k -> r <= k.
+Proof. intros. apply (word_least compat 2); auto. pose proof (word_f_bounds_compat k). lia. Qed.
 
 Definition agrees m := forall n, 0 <= n -> room S T n -> word_f m S T n = f m S (unwrapped S T) n.
 
 Lemma room_below n k : n <= k -> room S T k -> room S T n.
 Proof. unfold room. lia. Qed.
-
-Lemma result_is_above m n r : word_search m n r -> n <= r.
-Proof. induction 1; lia. Qed.
 
 (* A search that ends where there is room is the search of count.v: no word in it has wrapped unseen. *)
 Theorem word_search_is_search m n r : agrees m -> 0 <= n -> word_search m n r -> room S T r ->
@@ -198,24 +283,15 @@ Theorem word_search_is_search m n r : agrees m -> 0 <= n -> word_search m n r ->
 Proof.
   intros same some found. induction found as [n enough | n r more found IH]; intros has_room.
   - constructor. rewrite <- same; auto.
-  - pose proof (result_is_above m (n + 1) r found).
+  - rewrite (next_tried m) in * by lia. pose proof (result_is_above m (n + 1) r found ltac:(lia)).
     apply next; [rewrite <- same; auto; apply (room_below n r); auto; lia | apply IH; auto; lia].
 Qed.
 
 (* The claim `exact`, of words: under room, what Xen's search finds is just what the region takes. *)
 Lemma word_exact m r : usual m -> agrees m -> word_search m 2 r -> room S T r -> word_f m S T r = r.
 Proof.
-  intros usual_m same found has_room. pose proof (result_is_above _ _ _ found).
+  intros usual_m same found has_room. pose proof (result_is_above _ _ _ found ltac:(lia)).
   rewrite same by (auto; lia). apply (exact m S (unwrapped S T) usual_m unwrapped_above).
-  apply word_search_is_search; auto; lia.
-Qed.
-
-(* The claim `least`, of words: no count with room is smaller and enough. *)
-Lemma word_least m r k : usual m -> agrees m -> word_search m 2 r -> room S T r -> 0 <= k -> room S T k ->
-  word_f m S T k <= k -> r <= k.
-Proof.
-  intros usual_m same found has_room some has_room' enough. rewrite same in enough by auto.
-  apply (least m S (unwrapped S T) usual_m unwrapped_above); auto.
   apply word_search_is_search; auto; lia.
 Qed.
 
@@ -225,17 +301,26 @@ Proof. apply word_exact; [exact usual_x86_64 | exact word_f_is_f_64]. Qed.
 Theorem word_exact_compat r : word_search compat 2 r -> room S T r -> word_f compat S T r = r.
 Proof. apply word_exact; [exact usual_compat | exact word_f_is_f_compat]. Qed.
 
-Theorem word_least_64 r k : word_search x86_64 2 r -> room S T r -> 0 <= k -> room S T k ->
-  word_f x86_64 S T k <= k -> r <= k.
-Proof. apply word_least; [exact usual_x86_64 | exact word_f_is_f_64]. Qed.
-
-Theorem word_least_compat r k : word_search compat 2 r -> room S T r -> 0 <= k -> room S T k ->
-  word_f compat S T k <= k -> r <= k.
-Proof. apply word_least; [exact usual_compat | exact word_f_is_f_compat]. Qed.
-
 End Words.
+
+(* The claims `v-end-closed` and `padding`, of all words. *)
+Theorem word_V_closed T n : 0 <= T < M -> word_V T n = word_up (word (word_stack_end T n + 512 * KiB)) (4 * MiB).
+Proof.
+  intros T_word. rewrite (word_V_is T T T_word), (word_stack_end_is T T T_word), word_plus.
+  rewrite V_closed, (word_up_is _ (4 * MiB) (2 ^ 42)) by (sizes; lia). reflexivity.
+Qed.
+
+Theorem padding T n : 0 <= T < M -> 512 * KiB <= word (word_V T n - word_stack_end T n) < 512 * KiB + 4 * MiB.
+Proof.
+  intros T_word. rewrite (word_V_is T T T_word), (word_stack_end_is T T T_word), word_minus.
+  pose proof (V_bounds (unwrapped T T) n). rewrite word_small; unfold KiB, MiB in *; sizes; lia.
+Qed.
 
 Print Assumptions word_exact_64.
 Print Assumptions word_exact_compat.
 Print Assumptions word_least_64.
 Print Assumptions word_least_compat.
+Print Assumptions word_terminates_64.
+Print Assumptions word_terminates_compat.
+Print Assumptions word_V_closed.
+Print Assumptions padding.

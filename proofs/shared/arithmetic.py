@@ -1,7 +1,7 @@
 """Lemmas about rounding and spans: what every other family rests on.
 
 Each is small enough for a solver to settle at 64 bits in about a second. The names say the subject first
-and then what holds of it; a figure in brackets is the parameter. Nothing here knows of Xen.
+and then what holds for it; a figure in brackets is the parameter. Nothing here knows of Xen.
 """
 
 from collections.abc import Callable

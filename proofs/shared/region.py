@@ -59,8 +59,8 @@ def room(mode: PagingMode, nr_pt_pages: Word) -> Assumption:
     return Assumption(
         "room",
         has_room(mode, nr_pt_pages),
-        "going up from v_start one meets vpt_start and then the region's end, and the region is "
-        f"2^{short_of_all} bytes short of the whole address space at least",
+        "counted upwards from v_start, vpt_start comes before the region's end, and the region is at least "
+        f"2^{short_of_all} bytes smaller than the address space",
     )
 
 
@@ -228,7 +228,9 @@ def summed(
             assumptions=(
                 arithmetic.in_order(v_start, near, far),
                 Assumption(
-                    "short", far - v_start <= region_limit(mode), "the region does not come full circle"
+                    "short",
+                    far - v_start <= region_limit(mode),
+                    "the region does not wrap around the whole address space",
                 ),
                 *assumptions,
             ),

@@ -1,7 +1,7 @@
 """How the frame machine judges a case: the layouts that it is given, and what is asked of it.
 
 Only the machine is asked here: the layout is arranged, the tables are built and the region is walked by it
-alone, and what it finds is held against the figures of the model, which disagree at most once.
+alone, and what it finds is compared with the figures of the model, which disagree at most once.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ Holds = Callable[[Values, Layout], tuple[bool, str]]
 """Whether a goal holds for a layout that the machine arranged, and what was seen."""
 Arithmetic = Callable[[Values], tuple[bool, str]]
 
-TOO_LARGE: Final = "too large for the frame machine"
+TOO_LARGE: Final = "too large to replay"
 ABOVE_4_GIB: Final = "above 4 GiB, where no 32-bit guest lives"
 OFF_A_PAGE: Final = "the first table would lie off a page, where Xen dies of it and nothing is built"
 P2M_PLACES: Final = (0x8000000000, 0x1000000000000)

@@ -1,1 +1,1 @@
-"""The family *Source*: whether a tree's own code is what is encoded, and what is proved of code that isn't."""
+"""The family *Source*: whether a tree's code equals an encoding, and what is proved about code that doesn't."""

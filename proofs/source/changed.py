@@ -1,4 +1,4 @@
-"""What is proved of a count that was changed, with no lemma written for the change.
+"""What is proved about a count that was changed, with no lemma written for the change.
 
 Notation of DOMAIN.md section 1; V(n) is where the tree's own code ends the region, and E(n) the address in it that V
 hangs on (the stack's end, say). The proof cuts the code at its own variables: V is E and a gap; the gap is small and falls no
@@ -18,35 +18,39 @@ from ...encodings.dom0_count import tables
 from ...encodings.dom0_layout import PADDING
 from ...formal.c.values import Unknown
 from ...formal.layouts.layout import ADDRESS_LIMIT
-from ...formal.layouts.paging import PAGE_SIZE
+from ...formal.layouts.paging import PAGE_SIZE, PagingMode
 from ...formal.logic.claim import Part
 from ...formal.source.questions import Piece
-from ...formal.words.word import (
-    compiled,
-    inputs,
-    replaced,
-    word,
-)
+from ...formal.words.word import Truth, Word, compiled, implies, inputs, replaced, word
 from ..shared.region import n, v_start, vpt_start
 from ..static import any_rounding
 from .changed_cases import Cases
-from .changed_lemmas import Generic, has
+from .changed_lemmas import BELOW, LOW, Generic, has
+from .formula import Formula, chain_of
 from .layouts_to_try import lengths
 from .terms import Count
 
 
-def wraps_otherwise(found: Count) -> bool:
-    """Whether the guard is right on regions that don't wrap, as far as numbers tell, and wrong on some that do."""
-    right = n < tables(found.mode, v_start, found.v_end)
-    reading = compiled([found.goes_on, right], [v_start, vpt_start, n])
-    results: dict[bool, set[bool]] = {False: set(), True: set()}
+def right_below(mode: PagingMode, same: Truth, end: Word) -> int:
+    """Up to where the code is right as far as numbers tell, ``same`` saying that it is, of S, T and n; ``end`` is V(n).
+
+    0 where it is right everywhere, or wrong whatever the limit.
+    """
+    reading = compiled([same, end], [v_start, vpt_start, n])
+    wrong: set[int] = set()
+    limits = (LOW, BELOW, ADDRESS_LIMIT)
     for start, length in lengths(Random(5), 200):  # noqa: S311 - numbers to try, not secrets
-        for place in (start & ((1 << 40) - 1), -start % (1 << 24)):
-            base = place if place == start & ((1 << 40) - 1) else ADDRESS_LIMIT - place - PAGE_SIZE
+        for base in (start & ((1 << 40) - 1), ADDRESS_LIMIT - PAGE_SIZE - (-start % (1 << 24))):
             for tried in (2, 4, 6, 9, (length >> 21) + 3, (length >> 21) + 5):
-                theirs, ours = reading(base, (base + length) % ADDRESS_LIMIT, tried)
-                results[base + length + (8 << 20) >= ADDRESS_LIMIT].add(theirs == ours)
-    return results[False] == {True} and results[True] != {True}
+                right, ended = reading(base, (base + length) % ADDRESS_LIMIT, tried)
+                ended += (ended < base) << 64
+                if not right:
+                    wrong.add(next((each for each in limits if ended < each), ADDRESS_LIMIT))
+    if not wrong or LOW in wrong:
+        return 0
+    if BELOW not in wrong:
+        return BELOW
+    return LOW if mode.bits == 32 else 0
 
 
 def turned(found: Count) -> Count:
@@ -74,21 +78,36 @@ def turned(found: Count) -> Count:
 def properties(count: Count) -> Iterator[Piece]:
     """What a changed count should do, each proved or refuted by itself."""
     found = turned(count)
-    generic = Generic(found, found.searched and wraps_otherwise(found))
+    needed = tables(found.mode, v_start, found.v_end)
+    formula = None
+    if found.searched:
+        generic = Generic(found, right_below(found.mode, found.goes_on == (n < needed), found.v_end))
+    else:
+        generic, formula = Generic(found), formula_of(found)
     cases = Cases(generic)
 
     def piece(name: str, says: str, asked: Part | Unknown) -> Piece:
         return Piece(name=name, mode=found.mode, where=found.where, says=says, asked=asked)
 
     stack = found.ends.get("vstack_end")
-    yield piece(
-        "exact",
-        "as many frames are set aside as the region takes",
-        cases.part(generic.exact(), cases.exact, cases.is_exact),
-    )
-    if generic.plain and all(map(cases.is_exact, cases.tried)):
-        yield piece("least", "no smaller count would do", cases.part(generic.least(), cases.least, None))
-    yield piece("stops", "it stops, whatever the image", cases.part(generic.stops(), cases.unjudged, None))
+    if found.searched or formula is not None or all(map(cases.is_consistent, cases.tried)):
+        exact = generic.exact() if formula is None else formula.exact(found)
+        says = "as many frames are set aside as the region takes"
+        why = Unknown(
+            found.where,
+            "the count is a formula, and none that a proof is known of (a rule applied one after the other); "
+            f"it is exact on {len(cases.tried)} layouts",
+        )
+        known = found.searched or formula is not None or not all(map(cases.is_exact, cases.tried))
+        yield piece("exact", says, cases.part(exact, cases.exact, cases.is_exact) if known else why)
+    provable = (found.searched and generic.plain) or formula is not None
+    if provable and all(map(cases.is_exact, cases.tried)):
+        least = generic.least() if formula is None else formula.least(found)
+        yield piece("least", "no smaller count would do", cases.part(least, cases.least, None))
+    if found.searched:
+        yield piece(
+            "stops", "it stops, whatever the image", cases.part(generic.stops(), cases.unjudged, None)
+        )
     if stack is None:
         missing = Unknown(found.where, "where the boot stack ends isn't found")
         yield piece("consistent", "tables and stack have just the frames that are counted", missing)
@@ -100,20 +119,40 @@ def properties(count: Count) -> Iterator[Piece]:
         "consistent",
         "tables and stack have just the frames that are counted",
         cases.part(
-            generic.at_the_end("consistent", "E = T + 4096 n + 4096", fits),
+            generic.at_the_end("consistent", "E = T + 4096 n + 4096", fits)
+            if formula is None or has(inputs([stack]), n)
+            else formula.at_the_end("consistent", "E = T + 4096 n + 4096", fits, ()),
             cases.consistent,
             cases.is_consistent,
         ),
     )
     gap = found.v_end - stack
+    fits = _enough(gap)
     yield piece(
         "fits",
         "the region ends 512 KiB above the stack at least",
         cases.part(
-            generic.at_the_end(
-                "fits", "V - E ≥ 512 KiB", (gap >= PADDING) & (gap < any_rounding.MOST_ROUNDED), (stack,)
-            ),
+            generic.at_the_end("fits", "V - E ≥ 512 KiB", fits, (stack,))
+            if formula is None or has(inputs([gap]), n)
+            else formula.fits("fits", "V - E ≥ 512 KiB", fits, _enough),
             cases.fits,
             cases.is_fit,
         ),
     )
+
+
+def _enough(gap: Word) -> Truth:
+    """What lies between stack and region's end is the padding that a guest may rely on, and not around the address space."""
+    return (gap >= PADDING) & (gap < any_rounding.MOST_ROUNDED)
+
+
+def formula_of(found: Count) -> Formula | None:
+    """The formula that a count without a search is; ``None`` where it is none that anything is known of."""
+    chain = chain_of(found)
+    if chain is None:
+        return None
+    over = chain.tried
+    needed = tables(over.mode, v_start, over.v_end)
+    same = implies(n <= needed, over.step == needed)
+    formula = Formula(chain, below=right_below(over.mode, same, over.v_end))
+    return formula if formula.reach is not None else None

@@ -81,12 +81,13 @@ class Cases:
         source = Random(7)  # noqa: S311 - layouts to try, not secrets
         limit = 0xF0000000 if self._generic.mode.bits == 32 else 1 << 47
         found = []
-        tries = TRIES if self._generic.count.searched else 20 * TRIES
+        searched = self._generic.count.searched
+        tries, most = (TRIES, 1 << 40) if searched else (20 * TRIES, 1 << 48)
         for place, length in lengths(source, tries):
             start = place % (1 << 31) if self._generic.mode.bits == 32 else place
             if start + length < limit or start >> 63:
                 ran = self.ran(start, (start + length) % ADDRESS_LIMIT)
-                if ran is not None and (ran["v_end"] - start) % ADDRESS_LIMIT <= 1 << 40:
+                if ran is not None and (ran["v_end"] - start) % ADDRESS_LIMIT <= most:
                     found.append(ran)
         return sorted(found, key=lambda each: (each["v_start"], each["vpt_start"]))
 

@@ -17,6 +17,7 @@ from ...formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
 from ...formal.logic.theorem import Assumption, Induction, Lemma, Loop, Run, Statement, Steps, Use
 from ...formal.words.word import (
     TRUE,
+    Term,
     Truth,
     Word,
     compiled,
@@ -29,7 +30,7 @@ from ...formal.words.word import (
 )
 from ..shared import arithmetic, region
 from ..shared.region import far, m, n, near, terms, v_start, vpt_start
-from ..static import any_rounding
+from ..static import any_rounding, raises
 from .layouts_to_try import lengths
 from .terms import Count
 
@@ -39,22 +40,28 @@ CUTS: Final = ("vstack_end", "vpt_end", "vstack_start")
 """The variables that V may hang on, the likeliest first."""
 BELOW: Final = (1 << 64) - (1 << 40)
 """Where tables end at most of a region that is kept off the end of the address space."""
+LOW: Final = 1 << 32
+"""The same for a 32-bit guest, which ends there."""
+MANY: Final = 1 << 28
+"""More frames than tables are needed in a half of the canonical addresses."""
+HALF: Final = 1 << 47
+"""A half of the canonical addresses, in bytes."""
 
 
-def _fits_below(start: Word, count: Word) -> Truth:
-    """So many pages from an address on end by `BELOW`."""
-    return (start <= BELOW) & (count <= (number(BELOW) - start) >> PAGE_SHIFT)
+def _fits_below(limit: int, start: Word, count: Word) -> Truth:
+    """So many pages from an address on end by a limit."""
+    return (start <= limit) & (count <= (number(limit) - start) >> PAGE_SHIFT)
 
 
 @frozen(eq=False)
 class Generic:
     """The lemmas about one count, made when they are asked for.
 
-    ``below`` keeps regions off the end of the address space, for code that counts otherwise there.
+    ``below`` is where tables end at most, for code that counts otherwise above; 0 for code that doesn't.
     """
 
     count: Count
-    below: bool = False
+    below: int = 0
     _made: dict[str, Lemma] = field(factory=dict)
 
     @property
@@ -161,17 +168,38 @@ class Generic:
             )
         return self._made["end-grows"]
 
+    @cached_property
+    def above(self) -> int:
+        """How far what V hangs on is above the end of the tables, in bytes."""
+        return 0 if self.cut is None else int(replaced(self.cut, {vpt_start: number(0), n: number(0)}))
+
+    def _some(self, count: Word) -> Truth:
+        """There is a table at least, where V hangs on the end of the tables: else the region might be empty."""
+        return TRUE if self.above else count >= 1
+
     def room(self, count: Word) -> Assumption:
-        """The stack ends within 2^63 - 2^50 bytes of S, and there is a table at least."""
-        meaning = (
-            "going up from v_start one meets vpt_start and then the end of the stack within 2^63 - 2^50 bytes, and one "
-            "frame at least is set aside"
-        )
-        condition = (count >= 1) & region.half_room(count)
+        """The stack ends within 2^63 - 2^50 bytes of S, and the region isn't empty."""
+        meaning = "counted upwards from v_start, vpt_start and then the end of the stack come within 2^63 - 2^50 bytes"
+        if self.above == 0:
+            meaning += ", and one frame at least is set aside"
+        condition = self._some(count) & region.half_room(count)
         if self.below:
-            condition &= (v_start <= vpt_start) & _fits_below(vpt_start, count)
-            meaning += ", all of it 2^40 bytes below 2^64 at least"
+            condition &= (v_start <= vpt_start) & _fits_below(self.below, vpt_start, count)
+            meaning += f", {self.bounds}"
         return Assumption("room", condition, meaning)
+
+    @property
+    def bounds(self) -> str:
+        """What ``below`` says, for people."""
+        return "all of it below 4 GiB" if self.below == LOW else "all of it 2^40 bytes below 2^64 at least"
+
+    @property
+    def _most_gap(self) -> int:
+        return 1 << (32 if self.below == LOW else 39)
+
+    def _below(self, end: Word) -> Truth:
+        """Where a region ends at most whose tables end by ``below``."""
+        return (v_start < end) & (end < self.below + self._most_gap + 2 * PAGE_SIZE)
 
     @property
     def through(self) -> tuple[Assumption, ...]:
@@ -181,12 +209,14 @@ class Generic:
         return (Assumption("through", ~self.count.leaves, "nothing leaves the loop before its end"),)
 
     def stays_below(self) -> Lemma:
-        """The region doesn't wrap: S < V(n)."""
+        """The region doesn't wrap: S < V(n), which is not far above the limit."""
         assert self.cut is not None
         end = self.count.v_end
         start = vpt_start + n * PAGE_SIZE
-        above = int(replaced(self.cut, {vpt_start: number(0), n: number(0)}))
-        small = self.lemma("gap-below", "V - E < 2^39", Statement(goal=self.gap(near) < 1 << 39))
+        above = self.above
+        small = self.lemma(
+            "gap-below", f"V - E < {self._most_gap:#x}", Statement(goal=self.gap(near) < self._most_gap)
+        )
         put = self.lemma("cut-above", "E = T + 4096 n + …", Statement(goal=self.cut == start + above))
         sum_ = self.lemma(
             "end-sum",
@@ -196,16 +226,16 @@ class Generic:
         )
         fits = self.lemma(
             "fits-below",
-            "T + 4096 n ≤ 2^64 - 2^40, and no less than T",
+            f"T + 4096 n ≤ {self.below:#x}, and no less than T",
             Statement(
-                assumptions=(Assumption("fits", _fits_below(vpt_start, n), "n pages fit below"),),
-                goal=(vpt_start <= start) & (start <= BELOW),
+                assumptions=(Assumption("fits", _fits_below(self.below, vpt_start, n), "n pages fit below"),),
+                goal=(vpt_start <= start) & (start <= self.below),
             ),
         )
         return self.lemma(
             "stays-below",
             "S < V(n)",
-            Statement(assumptions=(self.room(n),), goal=v_start < end),
+            Statement(assumptions=(self.room(n),), goal=self._below(end)),
             Steps(
                 uses=(fits.at(), put.at(), sum_.at(near=self.cut), small.at(near=self.cut)),
                 generalise=terms(
@@ -220,19 +250,14 @@ class Generic:
         cuts = [self.at(self.cut, each) for each in (n, m)]
         lengths = [each - v_start for each in cuts]
         sums = [(vpt_start - v_start) + each * PAGE_SIZE for each in (n, m)]
-        above = int(replaced(self.cut, {vpt_start: number(0), n: number(0)}))
-        from_start = self.lemma(
-            "stack-from-start",
-            f"E - S = (T - S) + 4096 n + {above:#x}",
-            Statement(goal=lengths[0] == sums[0] + above),
-        )
+        from_start = self._from_start()
         return self.lemma(
             "stack-grows",
             "n ≤ m ⇒ E(n) ≤ E(m), counted from S",
             Statement(
                 assumptions=(
                     Assumption("in-order", n <= m, "n ≤ m"),
-                    Assumption("one", n >= 1, "n ≥ 1"),
+                    Assumption("one", self._some(n), "n ≥ 1"),
                     self.room(m),
                 ),
                 goal=(lengths[0] <= lengths[1]) & (lengths[1] <= any_rounding.LONGEST) & (lengths[0] > 0),
@@ -240,12 +265,21 @@ class Generic:
             Steps(
                 uses=(
                     region.pages_fit(region.HALF).at(d=vpt_start - v_start),
-                    self._one_page().at(d=vpt_start - v_start),
+                    *(() if self.above else (self._one_page().at(d=vpt_start - v_start),)),
                     from_start.at(),
                     from_start.at(n=m),
                 ),
                 generalise=(*lengths, *sums),
             ),
+        )
+
+    def _from_start(self) -> Lemma:
+        """What V hangs on, counted from S."""
+        assert self.cut is not None
+        return self.lemma(
+            "stack-from-start",
+            f"E - S = (T - S) + 4096 n + {self.above:#x}",
+            Statement(goal=self.cut - v_start == (vpt_start - v_start) + n * PAGE_SIZE + self.above),
         )
 
     def _one_page(self) -> Lemma:
@@ -278,7 +312,7 @@ class Generic:
             Statement(
                 assumptions=(
                     Assumption("in-order", n <= m, "n ≤ m"),
-                    Assumption("one", n >= 1, "n ≥ 1"),
+                    Assumption("one", self._some(n), "n ≥ 1"),
                     self.room(m),
                 ),
                 goal=(self.needed(n) <= self.needed(m))
@@ -301,7 +335,7 @@ class Generic:
         length = end - v_start
         condition = (length > 0) & (length <= region.region_limit(self.mode))
         if self.below:
-            condition &= v_start < end
+            condition &= self._below(end)
         return Assumption("short", condition, "the region doesn't come full circle")
 
     @cached_property
@@ -345,7 +379,7 @@ class Generic:
                     break
         return found
 
-    def _cut_lemma(self, name: str, meaning: str, goal: Callable[[Word], Truth]) -> Lemma:
+    def cut_lemma(self, name: str, meaning: str, goal: Callable[[Word], Truth]) -> Lemma:
         """A statement about n, S and V alone, V being anything: by levels where the tree writes them otherwise."""
         return self.lemma(
             name,
@@ -357,7 +391,8 @@ class Generic:
             ),
         )
 
-    def _no_wrap(self) -> tuple[Use, ...]:
+    def no_wrap(self) -> tuple[Use, ...]:
+        """That the region doesn't wrap, where that is assumed."""
         return (self.stays_below().at(),) if self.below else ()
 
     def _goes_while(self, less: Truth, put: Mapping[Word, Word]) -> Truth:
@@ -368,7 +403,7 @@ class Generic:
     def guard_is_count(self) -> Lemma:
         """It goes on while n < f(S, V(n))."""
         end = self.count.v_end
-        cut = self._cut_lemma(
+        cut = self.cut_lemma(
             "guard",
             "it goes on ⇔ n < f(S, V)",
             lambda at: self._goes_while(n < tables(self.mode, v_start, at), {end: at}),
@@ -378,14 +413,14 @@ class Generic:
             "it goes on ⇔ n < f(S, V(n))",
             Statement(assumptions=(self.room(n),), goal=self._goes_while(n < self.needed(n), {})),
             Steps(
-                uses=(self.count_grows().at(m=n), *self._no_wrap(), cut.at(near=end)), generalise=terms(end)
+                uses=(self.count_grows().at(m=n), *self.no_wrap(), cut.at(near=end)), generalise=terms(end)
             ),
         )
 
     def step_is_count(self) -> Lemma:
         """A step raises n to f(S, V(n))."""
         end = self.count.v_end
-        cut = self._cut_lemma(
+        cut = self.cut_lemma(
             "raise",
             "the step is n := f(S, V)",
             lambda at: replaced(self.count.step, {end: at}) == tables(self.mode, v_start, at),
@@ -395,7 +430,7 @@ class Generic:
             "the step is n := f(S, V(n))",
             Statement(assumptions=(self.room(n),), goal=self.count.step == self.needed(n)),
             Steps(
-                uses=(self.count_grows().at(m=n), *self._no_wrap(), cut.at(near=end)), generalise=terms(end)
+                uses=(self.count_grows().at(m=n), *self.no_wrap(), cut.at(near=end)), generalise=terms(end)
             ),
         )
 
@@ -421,7 +456,7 @@ class Generic:
         if self.cut is None or not self.plain:
             return self.lemma("exact", meaning, statement)
         extra = (self.step_is_count().wherever(),) if self.raises else ()
-        above = n >= 1 if self.raises else TRUE
+        above = self._some(n) if self.raises else TRUE
         if self.raises:
             extra = (*extra, self._rises_here())
         hidden = (
@@ -484,7 +519,7 @@ class Generic:
             meaning,
             statement,
             Induction(
-                invariant=(n >= 1) & (n <= m),
+                invariant=self._some(n) & (n <= m),
                 step=Steps(
                     uses=(
                         *extra,
@@ -513,8 +548,80 @@ class Generic:
         here = {"near": self.count.v_end} if has(rises.statement.variables, near) else {}
         return rises.at(**here)
 
+    def _always_rises(self) -> bool:
+        """Whether `rises` may hold: numbers are put for a region that wraps, and a count that is as large as any."""
+        variables = [v_start, vpt_start, near, n]
+        reading = compiled([self.rises().statement.goal], variables)
+        return all(
+            reading(1 << place, 0, 1 << 22, tried)[0] for place in (23, 40, 63) for tried in (MOST, MOST >> 1)
+        )
+
+    def _many_are_enough(self) -> Lemma:
+        """In a half of the canonical addresses, no region takes so many tables."""
+        assert self.cut is not None
+        many = number(MANY)
+        ended, cut = self.at(self.count.v_end, many), self.at(self.cut, many)
+        longest = HALF + MANY * PAGE_SIZE + self.above + self._most_gap
+        small = self.lemma(
+            "gap-below", f"V - E < {self._most_gap:#x}", Statement(goal=self.gap(near) < self._most_gap)
+        )
+        spans = tables_by_level(self.mode, v_start, ended)
+        return self.lemma(
+            "many-are-enough",
+            f"T - S ≤ 2^47 ⇒ f(S, V({MANY:#x})) ≤ {MANY:#x}",
+            Statement(assumptions=(raises.within(HALF),), goal=self.needed(many) <= MANY),
+            Steps(
+                uses=(
+                    self.end_is_gap_above().at(near=cut),
+                    small.at(near=cut),
+                    self._from_start().at(n=many),
+                    *(
+                        arithmetic.spanned_at_most(level.shift).wherever(
+                            low=v_start, far=ended, most=number(longest)
+                        )
+                        for level in self.mode.counted_levels
+                        if level.fixed is None
+                    ),
+                ),
+                generalise=terms(*spans, ended - v_start, cut - v_start, self.gap(cut), vpt_start - v_start),
+            ),
+        )
+
+    def _stops_within(self) -> Lemma:
+        """It comes to an end in a half of the canonical addresses: where so many are tried, it is enough."""
+        many, step = number(MANY), self.count.step
+        assumed = [raises.within(HALF)]
+        if self.below:
+            condition = (v_start <= vpt_start) & _fits_below(self.below, vpt_start, many)
+            assumed.append(Assumption("below", condition, self.bounds))
+        return self.lemma(
+            "stops",
+            "T - S ≤ 2^47 ⇒ the tree's loop stops",
+            Statement(assumptions=assumed, runs=(self.run,), goal=n <= MANY, stops=True),
+            Induction(
+                invariant=n <= MANY,
+                step=Steps(
+                    uses=(
+                        self._many_are_enough().at(),
+                        self.guard_is_count().wherever(),
+                        *((self.step_is_count().wherever(),) if self.raises else ()),
+                        self.count_grows().wherever(m=many),
+                    ),
+                    generalise=terms(
+                        self.needed(many),
+                        self.needed(n),
+                        *((step,) if self.raises else ()),
+                        vpt_start - v_start,
+                    ),
+                ),
+                rank=many - n,
+            ),
+        )
+
     def stops(self) -> Lemma:
-        """It comes to an end, whatever S and T."""
+        """It ends, whatever S and T; where it may not, in a half of the canonical addresses."""
+        if self.cut is not None and not self._always_rises():
+            return self._stops_within()
         end, step = self.count.v_end, self.count.step
         return self.lemma(
             "stops",
@@ -541,6 +648,6 @@ class Generic:
         )
 
 
-def has(words: Iterable[Word], wanted: Word) -> bool:
+def has(words: Iterable[Term], wanted: Word) -> bool:
     """Whether a word is among some."""
     return any(each is wanted for each in words)

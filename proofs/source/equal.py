@@ -48,7 +48,7 @@ ROUND: Final = (
 
 
 def count_pieces(found: Count) -> Iterator[Piece]:
-    """The pieces of the count, each held against the encoding: today's, or the version's whose rule it is."""
+    """The pieces of the count, each compared with the encoding: today's, or the version's whose rule it is."""
     if not found.searched:
         why = Unknown(
             found.where, "the count isn't searched for: there is no loop to hold against the encoding's"
@@ -117,7 +117,7 @@ def rule_of(found: Count) -> tuple[Version, dict[str, int] | None]:
 
     Where none does, today's, and numbers on which the two differ, as small a region as was met.
     """
-    versions = [each for each in VERSIONS if each.mode is found.mode]
+    versions = [each for each in VERSIONS if each.mode is found.mode and each.released]
     guards = [n < each.needed(v_start, found.tried_end) for each in versions]
     reading = compiled([found.goes_on, *guards], [v_start, vpt_start, n])
     agreeing = set(range(len(versions)))
@@ -261,7 +261,7 @@ SEGMENTS: Final[tuple[tuple[str, str, str], ...]] = (
 
 
 def layout_pieces(source: Dom0Source, mode: PagingMode) -> Iterator[Piece]:
-    """Each segment, held against the encoding in every choice; by the generation that the start of the tables is of."""
+    """Each segment, compared with the encoding in every choice; by the generation that the start of the tables is of."""
     names = {str(each.value) for each in inputs(_terms(source, mode).values())}
     choices = [
         Choice(mapped=mapped, inside=inside, shim=shim)

@@ -13,9 +13,11 @@ def lengths(source: Random, count: int) -> Iterator[tuple[int, int]]:
         yield 0, (2 << 20) * step + 2 * PAGE_SIZE
         yield 0, (4 << 20) * (step + 1) - (step + 2) * PAGE_SIZE
     lines = [*range(508, 516), *(source.randrange(1, 768) for _ in range(count // 40))]
+    lines += [(1 << bits) + more for bits in range(10, 25) for more in (0, source.getrandbits(bits))]
     for line in lines:
         # Where stack and padding come to end at a line of 4 MiB, with few frames or with all: one more moves the end.
-        for frames in (*range(2, 12), *(2 * line + line // 256 + 5 + more for more in range(-6, 7))):
+        most = 2 * line + line // 256 + line // 131072 + 5
+        for frames in (*range(2, 12), *(most + more for more in range(-6, 7))):
             length = (4 << 20) * line - PADDING - frames * PAGE_SIZE
             if length >= 2 * PAGE_SIZE:
                 yield 0, length

@@ -1,4 +1,4 @@
-"""What a tree is asked: an entry point of the tool."""
+"""What a tree is asked of count and layout."""
 
 from ...formal.c.values import Unknown
 from ...formal.layouts.paging import COMPAT, X86_64, PagingMode

@@ -35,7 +35,7 @@ def first_of(mode: PagingMode) -> int:
     source="thread",
 )
 def two_too_small() -> tuple[Part, ...]:
-    """For all S, T with room: f(S, V(2)) > 2."""
+    """For all S, T with room: f(S, V(2)) > 2; for compat without room, too."""
     return tuple(
         Part(
             name=mode.title,
@@ -131,7 +131,7 @@ def min_64() -> tuple[Part, ...]:
     family=FAMILY,
     sentence="... could be 3 for 32-bit Dom0.",
     source="thread",
-    cure="the minimum for a 32-bit dom0 is said to be 6: one L3, four L2 whether needed or not, one L1",
+    cure="the minimum for a 32-bit dom0 is 6: one L3, four L2 whether needed or not, one L1",
 )
 def min_compat_3() -> tuple[Part, ...]:
     """Compat: there are S, T with room and n ≤ 3. Refuted: n ≥ 6 for all, and 6 is reached."""

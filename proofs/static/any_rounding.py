@@ -51,7 +51,7 @@ def room(nr_pt_pages: Word) -> Assumption:
     return Assumption(
         "room",
         region.half_room(nr_pt_pages),
-        "going up from v_start one meets vpt_start and then the end of the stack within 2^63 - 2^50 bytes",
+        "counted upwards from v_start, vpt_start and then the end of the stack come within 2^63 - 2^50 bytes",
     )
 
 
@@ -231,15 +231,15 @@ def count_grows(mode: PagingMode) -> Lemma:
 
 
 @cache
-def exact(mode: PagingMode) -> Lemma:
-    """The search stops at an n with f(S, V(n)) = n, for every rounding and padding."""
-    one = number(FIRST_TRIED)
+def exact(mode: PagingMode, first: int) -> Lemma:
+    """The search stops at an n with f(S, V(n)) = n, for every rounding and padding; from no more than the fewest tables."""
+    one = number(first)
     return Lemma(
-        f"any-rounding[{mode.name}]",
-        "the search from 2 stops at n ⇒ f(S, V(n)) = n",
+        f"any-rounding[{mode.name}{'' if first == FIRST_TRIED else f',from {first}'}]",
+        f"the search from {first} stops at n ⇒ f(S, V(n)) = n",
         Statement(
             assumptions=(power_of_two(), room(n)),
-            runs=(Run(search_rounded(mode), (v_start, vpt_start, mask, padding), (n,)),),
+            runs=(Run(search_rounded(mode, first), (v_start, vpt_start, mask, padding), (n,)),),
             goal=needed(mode, n) == n,
         ),
         Induction(
@@ -250,6 +250,42 @@ def exact(mode: PagingMode) -> Lemma:
                 generalise=(needed(mode, n), needed(mode, n + 1)),
             ),
             end=Steps(generalise=(needed(mode, n),)),
+        ),
+    )
+
+
+@cache
+def needed_same(mode: PagingMode) -> Lemma:
+    """Equal counts set aside need equally many tables: what is lost when f(S, V(n)) is generalised."""
+    return arithmetic.same(
+        f"rounded-same-count[{mode.name}]",
+        "n = m ⇒ f(S, V(n)) = f(S, V(m))",
+        partial(needed, mode),
+        n,
+        m,
+    )
+
+
+@cache
+def stops_least(mode: PagingMode) -> Lemma:
+    """No count m from 2 on with f(S, V(m)) ≤ m is less than the one that the search stops at."""
+    return Lemma(
+        f"rounded-stops-least[{mode.name}]",
+        "the search from 2 stops at n, f(S, V(m)) ≤ m, 2 ≤ m ⇒ n ≤ m",
+        Statement(
+            assumptions=(
+                Assumption(
+                    "enough", needed(mode, m) <= m, "m frames are enough for the region that they make"
+                ),
+                Assumption("tried", m >= FIRST_TRIED, "m is no less than the 2 that the search starts from"),
+            ),
+            runs=(Run(search_rounded(mode, FIRST_TRIED), (v_start, vpt_start, mask, padding), (n,)),),
+            goal=n <= m,
+        ),
+        Induction(
+            invariant=n <= m,
+            step=Steps(uses=(needed_same(mode).wherever(),), generalise=(needed(mode, n), needed(mode, m))),
+            end=Steps(generalise=(needed(mode, n), needed(mode, m))),
         ),
     )
 

@@ -7,17 +7,17 @@ static count after k raises: n_0 = f(S, V(0)), n_{k+1} = f(S, V(n_k)).
 from typing import Final
 
 from ...encodings.dom0_count import FIRST_TRIED
-from ...encodings.dom0_layout import PADDING, ROUNDING_SHIFT, stack_end, v_end
+from ...encodings.dom0_layout import PADDING, ROUNDING_SHIFT
 from ...encodings.static_count import raised
 from ...formal.layouts.layout import Layout
-from ...formal.layouts.paging import COMPAT, PAGE_SIZE, PAGING_MODES, SV39, X86_64, PagingMode
+from ...formal.layouts.paging import COMPAT, PAGING_MODES, SV39, X86_64, PagingMode
 from ...formal.logic.claim import Claim, Expected, Part, claim
 from ...formal.logic.theorem import Lemma, Statement, Steps
 from ...formal.logic.verdict import Replay
 from ...formal.words.word import Truth, Word, number
 from ..count.claims import BOTH, ordinary
 from ..shared import region, replays, search
-from ..shared.region import m, n, v_start, vpt_start
+from ..shared.region import n, v_start, vpt_start
 from ..shared.replays import Values
 from . import any_rounding as rounding
 from . import closed_form as formed
@@ -116,10 +116,10 @@ def _settled(mode: PagingMode, before: int | None, title: str, beyond: Truth, st
 def raises_64() -> tuple[Part, ...]:
     """64-bit, T - S ≤ 506 TiB: n = n_3. T - S ≤ 2 GiB - 32 MiB: n = n_1. And three raises are needed somewhere.
 
-    From V(0); and n = n_3 from V(4), the "default 4", too.
+    From V(0); and n = n_3 also from V(4), the "default 4".
 
-    Within a half of the canonical addresses, 128 TiB, that is always so. Further up a fourth is needed: the
-    counterexample that dropping `within` lets in.
+    The bound always holds within one half of the canonical addresses, 128 TiB. Further up a fourth raise is needed:
+    that is the counterexample without `within`.
     """
     low, default = _low(), region.least_possible(X86_64)
     return (
@@ -203,7 +203,8 @@ def _one_raise(mode: PagingMode, title: str, start: int) -> Part:
 def static() -> tuple[Part, ...]:
     """For all S, T with room: n = n_5, six applications of the count, and no search.
 
-    Four are enough (raises-64) for every region within one half of the canonical addresses. See closed-form for three divisions.
+    Four are enough (raises-64) for every region within one half of the canonical addresses. closed-form needs three
+    divisions.
     """
     return tuple(_settled(mode, None, mode.title, ordinary()) for mode in BOTH)
 
@@ -212,10 +213,10 @@ def static() -> tuple[Part, ...]:
 def closed_form() -> tuple[Part, ...]:
     """For all S, T with room: n = F + 2u + ⌊u/256⌋ + ⌊u/131072⌋, and no search.
 
-    In pages and lines of 4 MiB, counted from ⌊S⌋ of 512 GiB, 64-bit: F = 5 - ⌊S/2M⌋ - ⌊S/1G⌋, b = ⌈(T + 516K)/4096⌉,
-    y = max(0, b + F - 1024), u = 131072 ⌊y/133955071⌋ + 256 ⌊r/261631⌋ + ⌈(r mod 261631)/1022⌉, r = y mod 133955071. A 32-bit guest has F =
-    7 - ⌊S/2M⌋ and divides by 133955583 and 1022; a mode with a level more divides once more. Sv48 and arm64 with pages of 4 KiB
-    are as 64-bit, Sv57 as five levels.
+    In pages and lines of 4 MiB, counted from ⌊S⌋ of 512 GiB, 64-bit: F = 5 - ⌊S/2M⌋ - ⌊S/1G⌋, b = ⌈(T +
+    516K)/4096⌉, y = max(0, b + F - 1024), u = 131072 ⌊y/133955071⌋ + 256 ⌊r/261631⌋ + ⌈(r mod 261631)/1022⌉, r = y
+    mod 133955071. A 32-bit guest has F = 7 - ⌊S/2M⌋ and divides by 133955583 and 1022. A mode with one level more
+    divides once more. Sv48 and arm64 with pages of 4 KiB are as 64-bit, Sv57 is as five levels.
     """
     return tuple(
         Part(
@@ -243,7 +244,7 @@ def any_rounding() -> tuple[Part, ...]:
     return tuple(
         Part(
             name=mode.title,
-            lemma=rounding.exact(mode),
+            lemma=rounding.exact(mode, FIRST_TRIED),
             least=(rounding.mask, rounding.padding, v_start, vpt_start),
             shape=ordinary() & (rounding.mask < 1 << 22),
             without=rounding.without(mode),
@@ -259,58 +260,16 @@ def any_rounding() -> tuple[Part, ...]:
     source="thread (small guests)",
 )
 def rounding_cost() -> tuple[Part, ...]:
-    """T on a page, with room: n ≤ m + 4 (64-bit), m + 2 (32-bit below 4 GiB), and V(n) ≤ E(m) + 4 MiB + 508 KiB.
+    """With room: n ≤ m + 4 (64-bit), m + 2 (32-bit below 4 GiB), and V(n) ≤ v + 4 MiB + 508 KiB.
 
-    m is what the search finds when the region ends with the stack, rounded to a page and not padded; each of
-    the maxima is reached.
+    m is what the search finds, and v where the region ends, when it is rounded to a page and not padded. Against 2 MiB with 64 KiB
+    of padding it is as many tables, and 4 MiB. Each of the maxima is reached.
     """
-    return tuple(part for mode in BOTH for part in _costs(mode))
-
-
-def _costs(mode: PagingMode) -> tuple[Part, ...]:
-    frames, longest = cost.most_frames(mode), cost.MOST_BYTES
-    e = stack_end(vpt_start, m)
-    border = (1 << 39) - (4 << 20) if mode.bits == 64 else 0
-    stopped = (n == search.needed(mode, n)) & (m == cost.page_needed(mode)) & (m < 16) & (n < 16)
-    small = ordinary() & stopped & (vpt_start - v_start < 64 << 20)
-    reached = {
-        f"{frames} more frames": (
-            n == m + frames,
-            small & (v_start == border),
-            lambda more, _: more == frames,
-        ),
-        f"{longest:#x} more bytes": (
-            v_end(vpt_start, n) == e + longest,
-            small & (v_start == 0),
-            lambda _, longer: longer == longest,
-        ),
-    }
-    bound = Part(
-        name=f"at most, {mode.title}",
-        lemma=cost.cost(mode),
-        least=(v_start, vpt_start),
-        shape=small & (v_start == 0),
-        without={
-            # A stack that ends a byte too high for 512 KiB to be left up to 4 MiB.
-            "on-page": stopped & (v_start == 0) & (e == (4 << 20) - PADDING + 1),
-            "below": small & (v_start == (1 << 39) - (4 << 20)),
-            # A region that all but comes full circle: no block is counted, and both searches stop at once.
-            "room": (v_start == PAGE_SIZE) & (e == (1 << 64) - PADDING) & (n == 2) & (m == 2),
-        },
-        replay=cost.judge(mode, lambda more, longer: more <= frames and longer <= longest),
-    )
-    return bound, *(
-        Part(
-            name=f"{title} are reached, {mode.title}",
-            reached=True,
-            lemma=Lemma(
-                f"reached: {title} [{mode.name}]", f"{title} for some region", cost.statement(mode, goal)
-            ),
-            least=(v_start, vpt_start),
-            shape=shape,
-            replay=cost.judge(mode, holds),
-        )
-        for title, (goal, shape, holds) in reached.items()
+    return tuple(
+        part
+        for less, against in ((cost.PAGE, "a page"), (cost.TWO_MIB, "2 MiB and 64 KiB"))
+        for mode in BOTH
+        for part in cost.parts(mode, cost.XENS, less, f"against {against}, {mode.title}")
     )
 
 

@@ -261,7 +261,7 @@ def _wanted(lines: Lines) -> Assumption:
 
 @cache
 def bit_decided(lines: Lines) -> Lemma:
-    """The next bit is taken just if its worth is left; then what has been said of the bits before holds of it, too."""
+    """The next bit is taken just if its worth is left; then what has been said about the bits before holds for it, too."""
     onward, rest = taken(left, worth, more, step)
     before = more + (step + step)
     gains = [gain(lines, each) for each in (more, more + step, before, onward, onward + step, step)]

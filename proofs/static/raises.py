@@ -8,11 +8,14 @@ Once one is as small as `settling_raise`, it crosses one 4 MiB line at most, the
 tables, and these are too few to reach the next line: the one after that is 0.
 """
 
-from functools import cache, reduce
+from collections.abc import Callable
+from functools import cache, partial, reduce
 from operator import add
 
-from ...encodings.dom0_count import FIRST_TRIED, tables, tables_by_level, tables_for
-from ...encodings.dom0_layout import ROUNDING_SHIFT, padded_end
+from attrs import frozen
+
+from ...encodings.dom0_count import FIRST_TRIED, tables, tables_by_level
+from ...encodings.dom0_layout import PADDING, ROUNDING_SHIFT, stack_end
 from ...encodings.spans import round_up
 from ...encodings.static_count import raised
 from ...formal.layouts.paging import PAGE_SIZE, Level, PagingMode
@@ -22,18 +25,73 @@ from ..shared import arithmetic, region, search
 from ..shared.region import far, m, n, near, v_start, vpt_start
 
 l = word("l")  # noqa: E741 - the third of n, m, l
-LINE = 1 << ROUNDING_SHIFT
-"""What the region's end is rounded to, in bytes; its multiples are the lines that it can cross."""
-
-
 MOST_RAISED = 1 << 48
 """The largest raise that is spoken of, in frames."""
 frames = word("frames")
 
 
-def end_moved(raised_by: Word) -> Word:
+@frozen
+class End:
+    """How a region ends: with the stack and a ``padding``, rounded up to 2**shift bytes, the lines that it can cross."""
+
+    shift: int = ROUNDING_SHIFT
+    padding: int = PADDING
+
+    def padded(self, nr_pt_pages: Word) -> Word:
+        """The end of stack and padding, before it is rounded up."""
+        return stack_end(vpt_start, nr_pt_pages) + self.padding
+
+    def at(self, nr_pt_pages: Word) -> Word:
+        """V(n)."""
+        return round_up(self.padded(nr_pt_pages), self.shift)
+
+    @property
+    def line(self) -> int:
+        """What it is rounded to, in bytes."""
+        return 1 << self.shift
+
+    @property
+    def tag(self) -> str:
+        """What tells its lemmas' names from those of Xen's; nothing for Xen's own."""
+        return "" if self == End() else f"[{self.shift},{self.padding:#x}]"
+
+
+@frozen(eq=False, kw_only=True)
+class Counted:
+    """A count that grows with what is set aside: f(S, V(n)) as code has it, ``needed``, where V(n) does as well as ``end``.
+
+    Lemmas on n and m: the count is that of ``end`` (``as_padded``); both grow (``end_grows``, ``grows``) where there is
+    ``room``. ``tag`` is for the names of the lemmas that rest on them.
+    """
+
+    mode: PagingMode
+    tag: str
+    end: End
+    needed: Callable[[Word], Word]
+    room: Callable[[Word], Assumption]
+    as_padded: Lemma
+    end_grows: Lemma
+    grows: Lemma
+
+
+@cache
+def xens(mode: PagingMode) -> Counted:
+    """Xen's own."""
+    return Counted(
+        mode=mode,
+        tag=mode.name,
+        end=End(),
+        needed=partial(search.needed, mode),
+        room=partial(region.room, mode),
+        as_padded=region.count_as_padded(mode),
+        end_grows=region.v_end_grows(mode),
+        grows=region.count_grows(mode),
+    )
+
+
+def end_moved(end: End, raised_by: Word) -> Word:
     """How far the region's end moves at most, in bytes, when so many frames more are set aside."""
-    return round_up(raised_by * PAGE_SIZE, ROUNDING_SHIFT)
+    return round_up(raised_by * PAGE_SIZE, end.shift)
 
 
 def level_raise(level: Level, moved: Word) -> Word:
@@ -41,19 +99,19 @@ def level_raise(level: Level, moved: Word) -> Word:
     return number(0) if level.fixed is not None else arithmetic.blocks_in(level.shift, moved)
 
 
-def raise_of(mode: PagingMode, raised_by: Word) -> Word:
+def raise_of(mode: PagingMode, raised_by: Word, end: End) -> Word:
     """B(X): how many more tables X more frames can need at most."""
-    return reduce(add, (level_raise(level, end_moved(raised_by)) for level in mode.counted_levels[::-1]))
+    return reduce(add, (level_raise(level, end_moved(end, raised_by)) for level in mode.counted_levels[::-1]))
 
 
-def most_raise(mode: PagingMode, raised_by: int) -> int:
+def most_raise(mode: PagingMode, raised_by: int, end: End) -> int:
     """`raise_of`, of a number."""
-    return int(raise_of(mode, number(raised_by)))
+    return int(raise_of(mode, number(raised_by), end))
 
 
-def settling_raise(mode: PagingMode) -> int:
+def settling_raise(mode: PagingMode, end: End) -> int:
     """The largest raise after which there can be one more at most: both stay within one line."""
-    return LINE // PAGE_SIZE - most_raise(mode, 1)
+    return end.line // PAGE_SIZE - most_raise(mode, 1, end)
 
 
 def _raised_by() -> Assumption:
@@ -62,22 +120,22 @@ def _raised_by() -> Assumption:
 
 
 @cache
-def v_end_moves() -> Lemma:
-    """n ≤ m ≤ n + X gives V(m) ≤ V(n) + ⌈4096 X⌉ to 4 MiB."""
-    ends = padded_end(vpt_start, n), padded_end(vpt_start, m)
-    moved = region.padded(m) - region.padded(n)
+def v_end_moves(end: End) -> Lemma:
+    """n ≤ m ≤ n + X gives V(m) ≤ V(n) + ⌈4096 X⌉ to a line."""
+    ends = end.at(n), end.at(m)
+    moved = end.padded(m) - end.padded(n)
     return Lemma(
-        "v-end-moves",
-        "n ≤ m ≤ n + X ⇒ V(m) - V(n) ≤ ⌈4096 X⌉ to 4 MiB",
+        f"v-end-moves{end.tag}",
+        f"n ≤ m ≤ n + X ⇒ V(m) - V(n) ≤ ⌈4096 X⌉ to {end.line >> 20} MiB",
         Statement(
             assumptions=(Assumption("in-order", n <= m, "n ≤ m"), _raised_by()),
-            goal=ends[1] - ends[0] <= end_moved(frames),
+            goal=ends[1] - ends[0] <= end_moved(end, frames),
         ),
         Steps(
             uses=(
-                stack_moves().at(),
-                arithmetic.round_up_moves(ROUNDING_SHIFT).at(
-                    near=region.padded(n), far=region.padded(m), most=frames * PAGE_SIZE
+                stack_moves(end).at(),
+                arithmetic.round_up_moves(end.shift).at(
+                    near=end.padded(n), far=end.padded(m), most=frames * PAGE_SIZE
                 ),
             ),
             generalise=(*ends, moved, m - n),
@@ -86,12 +144,12 @@ def v_end_moves() -> Lemma:
 
 
 @cache
-def stack_moves() -> Lemma:
+def stack_moves(end: End) -> Lemma:
     """E(m) - E(n) = 4096 (m - n)."""
     return Lemma(
-        "stack-moves",
+        f"stack-moves{end.tag}",
         "E(m) - E(n) = 4096 (m - n)",
-        Statement(goal=region.padded(m) - region.padded(n) == (m - n) * PAGE_SIZE),
+        Statement(goal=end.padded(m) - end.padded(n) == (m - n) * PAGE_SIZE),
     )
 
 
@@ -114,25 +172,25 @@ def tables_move(mode: PagingMode) -> Lemma:
 
 
 @cache
-def count_moves(mode: PagingMode) -> Lemma:
+def count_moves(of: Counted) -> Lemma:
     """n ≤ m ≤ n + X gives f(S, V(m)) ≤ f(S, V(n)) + B(X), whatever X."""
-    ends = padded_end(vpt_start, n), padded_end(vpt_start, m)
-    counts = tuple(tables_for(mode, v_start, vpt_start, each) for each in (n, m))
-    padded = tuple(tables(mode, v_start, end) for end in ends)
+    ends = of.end.at(n), of.end.at(m)
+    counts = tuple(of.needed(each) for each in (n, m))
+    padded = tuple(tables(of.mode, v_start, end) for end in ends)
     return Lemma(
-        f"count-moves[{mode.name}]",
+        f"count-moves[{of.tag}]",
         "n ≤ m ≤ n + X ⇒ f(S, V(m)) ≤ f(S, V(n)) + B(X)",
         Statement(
-            assumptions=(Assumption("in-order", n <= m, "n ≤ m"), _raised_by(), region.room(mode, m)),
-            goal=counts[1] <= counts[0] + raise_of(mode, frames),
+            assumptions=(Assumption("in-order", n <= m, "n ≤ m"), _raised_by(), of.room(m)),
+            goal=counts[1] <= counts[0] + raise_of(of.mode, frames, of.end),
         ),
         Steps(
             uses=(
-                region.v_end_grows(mode).at(),
-                v_end_moves().at(),
-                tables_move(mode).at(near=ends[0], far=ends[1], most=end_moved(frames)),
-                region.count_as_padded(mode).at(),
-                region.count_as_padded(mode).at(n=m),
+                of.end_grows.at(),
+                v_end_moves(of.end).at(),
+                tables_move(of.mode).at(near=ends[0], far=ends[1], most=end_moved(of.end, frames)),
+                of.as_padded.at(),
+                of.as_padded.at(n=m),
             ),
             generalise=(*counts, *padded, *ends),
         ),
@@ -140,16 +198,17 @@ def count_moves(mode: PagingMode) -> Lemma:
 
 
 @cache
-def v_end_stays() -> Lemma:
-    """A region's end that has just moved does not move again within the same 1024 frames."""
-    ends = [padded_end(vpt_start, each) for each in (n, m, l)]
+def v_end_stays(end: End) -> Lemma:
+    """A region's end that has just moved does not move again within the frames of a line."""
+    ends = [end.at(each) for each in (n, m, l)]
+    most = end.line // PAGE_SIZE
     return Lemma(
-        "v-end-stays",
-        "n ≤ m ≤ l ≤ n + 1024, V(n) ≠ V(m) ⇒ V(m) = V(l)",
+        f"v-end-stays{end.tag}",
+        f"n ≤ m ≤ l ≤ n + {most}, V(n) ≠ V(m) ⇒ V(m) = V(l)",
         Statement(
             assumptions=(
                 Assumption("in-order", (n <= m) & (m <= l), "n ≤ m ≤ l"),
-                Assumption("close", l - n <= LINE // PAGE_SIZE, "l ≤ n + 1024"),
+                Assumption("close", l - n <= most, f"l ≤ n + {most}"),
                 Assumption("moved", ends[0] != ends[1], "the end moves between n and m"),
             ),
             goal=ends[1] == ends[2],
@@ -158,39 +217,38 @@ def v_end_stays() -> Lemma:
 
 
 @cache
-def same_end() -> Lemma:
+def same_end(end: End) -> Lemma:
     """Equal counts end the region at the same place."""
-    return arithmetic.same(
-        "same-end", "n = m ⇒ V(n) = V(m)", lambda count: padded_end(vpt_start, count), n, m
-    )
+    return arithmetic.same(f"same-end{end.tag}", "n = m ⇒ V(n) = V(m)", end.at, n, m)
 
 
 @cache
-def settles(mode: PagingMode) -> Lemma:
+def settles(of: Counted) -> Lemma:
     """Once a raise is small, f(S, V) of the next count but one is that count: m = f(S, V(n)) is close to n."""
-    counts = {each: tables_for(mode, v_start, vpt_start, each) for each in (n, m, l)}
-    ends = {each: padded_end(vpt_start, each) for each in (n, m, l)}
+    mode = of.mode
+    counts = {each: of.needed(each) for each in (n, m, l)}
+    ends = {each: of.end.at(each) for each in (n, m, l)}
     padded = {each: tables(mode, v_start, end) for each, end in ends.items()}
-    small = settling_raise(mode)
+    small = settling_raise(mode, of.end)
     return Lemma(
-        f"settles[{mode.name}]",
+        f"settles[{of.tag}]",
         f"n ≤ m = f(S, V(n)) ≤ n + {small}, l = f(S, V(m)) ⇒ f(S, V(l)) = l",
         Statement(
             assumptions=(
                 Assumption("close", (n <= m) & (m - n <= small), f"n ≤ m ≤ n + {small}"),
                 Assumption("raised", (counts[n] == m) & (counts[m] == l), "m = f(S, V(n)), l = f(S, V(m))"),
-                region.room(mode, l),
-                region.room(mode, m),
+                of.room(l),
+                of.room(m),
             ),
             goal=counts[l] == l,
         ),
         Steps(
             uses=(
-                region.count_grows(mode).at(),
-                count_moves(mode).at(frames=number(small)),
-                *(region.count_as_padded(mode).at(n=each) for each in (n, m, l)),
-                v_end_stays().wherever(),
-                same_end().wherever(n=m, m=l),
+                of.grows.at(),
+                count_moves(of).at(frames=number(small)),
+                *(of.as_padded.at(n=each) for each in (n, m, l)),
+                v_end_stays(of.end).wherever(),
+                same_end(of.end).wherever(n=m, m=l),
                 region.same_tables(mode).wherever(near=ends[n], far=ends[m]),
                 region.same_tables(mode).wherever(near=ends[m], far=ends[l]),
             ),
@@ -199,37 +257,39 @@ def settles(mode: PagingMode) -> Lemma:
     )
 
 
-def _first_length(before: int, start: int) -> int:
+def _first_length(before: int, start: int, end: End) -> int:
     """How far above S the region made for ``start`` frames ends at most, in bytes."""
-    return before + start * PAGE_SIZE + region.ABOVE_TABLES + LINE
+    return before + start * PAGE_SIZE + PAGE_SIZE + end.padding + end.line
 
 
-def first_bound(mode: PagingMode, before: int, start: int = 0) -> int:
+def first_bound(mode: PagingMode, before: int, start: int, end: End) -> int:
     """What bounds f(S, V(start)) when the tables start at most ``before`` bytes above S."""
     return sum(
-        (_first_length(before, start) >> level.shift) + 2 if level.fixed is None else level.fixed
+        (_first_length(before, start, end) >> level.shift) + 2 if level.fixed is None else level.fixed
         for level in mode.counted_levels
     )
 
 
 @cache
-def first_bounded(mode: PagingMode, before: int, start: int = 0) -> Lemma:
+def first_bounded(of: Counted, before: int, start: int = 0) -> Lemma:
     """T - S ≤ L gives f(S, V(start)) ≤ about L / 2 MiB, for a few frames to start from."""
-    end = padded_end(vpt_start, number(start))
-    most = _first_length(before, start)
+    mode = of.mode
+    end = of.end.at(number(start))
+    most = _first_length(before, start, of.end)
     spans = tables_by_level(mode, v_start, end)
-    count = tables_for(mode, v_start, vpt_start, number(start))
+    count = of.needed(number(start))
+    bound = first_bound(mode, before, start, of.end)
     return Lemma(
-        f"first-bounded[{mode.name},{before:#x}{_from(start)}]",
-        f"T - S ≤ {before:#x} ⇒ f(S, V({start})) ≤ {first_bound(mode, before, start)}",
+        f"first-bounded[{of.tag},{before:#x}{_from(start)}]",
+        f"T - S ≤ {before:#x} ⇒ f(S, V({start})) ≤ {bound}",
         Statement(
             assumptions=(within(before),),
-            goal=count <= first_bound(mode, before, start),
+            goal=count <= bound,
         ),
         Steps(
             uses=(
-                region.count_as_padded(mode).at(n=number(start)),
-                end_within(before, start).at(),
+                of.as_padded.at(n=number(start)),
+                end_within(of.end, before, start).at(),
                 *(
                     arithmetic.spanned_at_most(level.shift).wherever(low=v_start, far=end, most=number(most))
                     for level in mode.counted_levels
@@ -247,13 +307,13 @@ def within(before: int) -> Assumption:
 
 
 @cache
-def end_within(before: int, start: int = 0) -> Lemma:
-    """T - S ≤ L gives V(start) - S ≤ L + 516 KiB + 4 MiB, and a page for each frame of the start."""
-    most = _first_length(before, start)
+def end_within(end: End, before: int, start: int = 0) -> Lemma:
+    """T - S ≤ L gives V(start) - S ≤ L, stack, padding and a line, and a page for each frame of the start."""
+    most = _first_length(before, start, end)
     return Lemma(
-        f"end-within[{before:#x}{_from(start)}]",
+        f"end-within{end.tag}[{before:#x}{_from(start)}]",
         f"T - S ≤ {before:#x} ⇒ V({start}) - S ≤ {most:#x}",
-        Statement(assumptions=(within(before),), goal=padded_end(vpt_start, number(start)) - v_start <= most),
+        Statement(assumptions=(within(before),), goal=end.at(number(start)) - v_start <= most),
     )
 
 
@@ -262,17 +322,20 @@ def _from(start: int) -> str:
     return f",from {start}" if start else ""
 
 
-def chain(mode: PagingMode, first: int) -> list[int]:
-    """Bounds of n_0, Δ_0, Δ_1, ... down to the first that settles, from a bound of n_0."""
+def chain(mode: PagingMode, first: int, end: End | None = None) -> list[int]:
+    """Bounds of n_0, Δ_0, Δ_1, ... down to the first that settles, from a bound of n_0. Empty where none does."""
+    end = end or End()
     bounds = [first]
-    while bounds[-1] > settling_raise(mode):
-        bounds.append(most_raise(mode, bounds[-1]))
+    while bounds[-1] > settling_raise(mode, end):
+        bounds.append(most_raise(mode, bounds[-1], end))
+        if bounds[-1] >= bounds[-2]:
+            return []
     return bounds
 
 
 def raises_enough(mode: PagingMode, before: int | None = None, start: int = 0) -> int:
     """How many raises `static_is_exact` speaks of."""
-    first = region.most_tables(mode) if before is None else first_bound(mode, before, start)
+    first = region.most_tables(mode) if before is None else first_bound(mode, before, start, End())
     return len(chain(mode, first))
 
 
@@ -287,8 +350,8 @@ def static_is_exact(mode: PagingMode, before: int | None = None, start: int = 0)
         bounds = chain(mode, region.most_tables(mode))
         bounded = region.count_bounded(mode).at(n=number(start))
     else:
-        bounds = chain(mode, first_bound(mode, before, start))
-        bounded = first_bounded(mode, before, start).at()
+        bounds = chain(mode, first_bound(mode, before, start, End()))
+        bounded = first_bounded(xens(mode), before, start).at()
     counts = (raised(mode, v_start, vpt_start, raises, start) for raises in range(len(bounds) + 1))
     steps = [number(start), *counts]
     # n_0 ≤ n_1 ≤ ..., each raise within its bound, the last but one small: so the last count is a fixed point.
@@ -296,8 +359,8 @@ def static_is_exact(mode: PagingMode, before: int | None = None, start: int = 0)
     for index, bound in enumerate(bounds):
         low, high = steps[index], steps[index + 1]
         rising.append(region.count_grows(mode).wherever(n=low, m=high))
-        rising.append(count_moves(mode).wherever(n=low, m=high, frames=number(bound)))
-    rising.append(settles(mode).at(n=steps[-3], m=steps[-2], l=steps[-1]))
+        rising.append(count_moves(xens(mode)).wherever(n=low, m=high, frames=number(bound)))
+    rising.append(settles(xens(mode)).at(n=steps[-3], m=steps[-2], l=steps[-1]))
     # The search stops no higher than this fixed point, and each n_k is no higher than what it stops at.
     rising.append(search.stops_least(mode).at(m=steps[-1], first=number(FIRST_TRIED)))
     least = [region.count_at_least(mode).at()] if start else []

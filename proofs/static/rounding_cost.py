@@ -1,334 +1,470 @@
-"""Lemmas on what rounding the region's end to 4 MiB, 512 KiB above the stack, costs against rounding it to a page.
+"""Lemmas on what one way of ending a region costs against another: Xen's, say, against one that rounds to a page.
 
-Notation of DOMAIN.md section 1; m is what the search finds when the region ends right above the stack, at
-e = E(m), rounded up to a page and not padded; n is what Xen's finds. ``up`` is e rounded up to 4 MiB.
+Notation of DOMAIN.md section 1; n is what the search finds where the region ends in the one way, ``more``, and m where it
+ends in the other, ``less``; e = E(m) is where the stack then ends, and v where the region does.
 
-The argument. Up to ``up`` the region takes the same tables, or one L1 more where 2 MiB lie between. If 512 KiB lie
-between, Xen's region ends there too; if not, it ends at the next line, for which there are at most two more L1 and
-one more of each higher level. In each case that many more frames are enough, and Xen's search finds the least.
+The argument. With k frames more than m the other region ends at some place above v, and takes a table more for each block
+that begins in between: which is decided by e alone. Whatever e is, one of a few k is enough for what it takes, and then its region
+isn't longer than so much (`some_are_enough`). And the search finds the least number that is enough. Which k are to be looked at, and
+what is costliest, is found by trying each page of a rounding, near each border (`costliest`); the proof doesn't rest on that.
 """
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, reduce
+from itertools import accumulate
+from operator import add, or_
 from typing import Final
 
+from attrs import frozen
+
+from ...encodings.dom0_arrangement import count
 from ...encodings.dom0_count import FIRST_TRIED, search_rounded, tables, tables_by_level
-from ...encodings.dom0_layout import PADDING, ROUNDING_SHIFT, padded_end, rounded_end, stack_end, v_end
+from ...encodings.dom0_layout import PADDING, ROUNDING_SHIFT, rounded_end, stack_end
 from ...encodings.spans import round_up, spanned
 from ...formal.layouts.layout import ADDRESS_LIMIT, Layout
-from ...formal.layouts.paging import PAGE_SIZE, PagingMode
+from ...formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
+from ...formal.layouts.what_if import WhatIf
+from ...formal.logic.claim import Part
 from ...formal.logic.theorem import Assumption, Lemma, Run, Statement, Steps
 from ...formal.machine.arrange import region_end, touched
-from ...formal.words.word import Truth, Word, choose, number
+from ...formal.words.word import TRUE, Truth, Word, all_of, number, word
 from ..shared import arithmetic, region, replays, search
-from ..shared.region import m, n, v_start, vpt_start
+from ..shared.region import far, m, n, near, v_start, vpt_start
 from ..shared.replays import Values
-from . import any_rounding, raises
-
-LINE: Final = 1 << ROUNDING_SHIFT
-MOST_BYTES: Final = LINE + PADDING - PAGE_SIZE
-"""The most that Xen's region is longer by, in bytes: 4 MiB + 508 KiB."""
-BLOCK: Final = 2 << 20
-
-end = arithmetic.far
-UP: Final = round_up(end, ROUNDING_SHIFT)
-PAGE_MASK: Final = number(PAGE_SIZE - 1)
+from . import any_rounding
 
 
-def most_frames(mode: PagingMode) -> int:
-    """The most table frames that Xen's region needs more: 4 for a 64-bit guest, 2 for a 32-bit one."""
-    return sum(
-        int(arithmetic.blocks_in(level.shift, number(LINE)))
-        for level in mode.counted_levels
-        if level.fixed is None and not _is_one(mode, level.shift)
+@frozen
+class Ends:
+    """How a region ends: log2 of what its end is rounded up to, and the padding in bytes, whole pages and no more than that."""
+
+    rounding_shift: int
+    padding: int
+
+    @property
+    def rounding(self) -> int:
+        """What the end is rounded up to, in bytes."""
+        return 1 << self.rounding_shift
+
+    @property
+    def what_if(self) -> WhatIf:
+        """The same, as a configuration has it."""
+        return WhatIf(rounding=self.rounding, padding=self.padding)
+
+    @property
+    def slug(self) -> str:
+        """The figures, for the name of a lemma."""
+        return f"{self.rounding:#x}+{self.padding:#x}"
+
+
+XENS: Final = Ends(ROUNDING_SHIFT, PADDING)
+PAGE: Final = Ends(PAGE_SHIFT, 0)
+TWO_MIB: Final = Ends(21, 64 << 10)
+"""What one L1 maps, and as much padding as a small guest may want."""
+
+
+def end(ends: Ends, frames: Word) -> Word:
+    """V of so many frames."""
+    return _ended(ends, stack_end(vpt_start, frames))
+
+
+def _ended(ends: Ends, stack: Word) -> Word:
+    return rounded_end(stack, number(ends.rounding - 1), number(ends.padding))
+
+
+def needed(mode: PagingMode, ends: Ends, frames: Word) -> Word:
+    """f(S, V) of so many frames."""
+    return tables(mode, v_start, end(ends, frames))
+
+
+def run(mode: PagingMode, ends: Ends, result: Word) -> Run:
+    """The search stops at ``result`` where the region ends so."""
+    if ends == XENS:
+        return search.found(mode, result)
+    figures = number(ends.rounding - 1), number(ends.padding)
+    return Run(search_rounded(mode, FIRST_TRIED), (v_start, vpt_start, *figures), (result,))
+
+
+@frozen
+class Cost:
+    """The most table frames, and the most bytes, that a region has more; with S and T of a region that has.
+
+    ``steps`` are all the numbers of frames more that were met.
+    """
+
+    frames: int
+    bytes: int
+    steps: tuple[int, ...]
+    frames_at: tuple[int, int]
+    bytes_at: tuple[int, int]
+
+
+@cache
+def costliest(mode: PagingMode, more: Ends, less: Ends) -> Cost:
+    """The regions that cost most, of those that end on any page of a rounding, at 0 and across borders."""
+    widest = max(more.rounding, less.rounding)
+    borders = [1 << level.shift for level in mode.counted_levels if level.fixed is None]
+    starts = [0, *(border - widest for border in borders if widest < border < 1 << mode.bits)]
+    found = []
+    for start in starts:
+        for tables_at in range(start + PAGE_SIZE, start + 2 * widest, PAGE_SIZE):
+            (frames, ends_at), (fewer, ends_before) = (
+                count(mode, start, tables_at, each.what_if) for each in (more, less)
+            )
+            found.append((frames - fewer, ends_at - ends_before, (start, tables_at)))
+    frames, _, frames_at = max(found, key=lambda each: each[0])
+    _, longest, bytes_at = max(found, key=lambda each: each[1])
+    steps = tuple(sorted({max(0, each[0]) for each in found}))
+    return Cost(max(0, frames), max(0, longest), steps, frames_at, bytes_at)
+
+
+def _between(shift: int, low: Word, high: Word) -> Word:
+    """How many blocks begin from ``low`` on below ``high``, which is no lower."""
+    return (round_up(high, shift) - round_up(low, shift)) >> shift
+
+
+@cache
+def spanned_between(shift: int) -> Lemma:
+    """Up to a place further on a range touches the blocks that begin in between, too."""
+    low = arithmetic.low
+    return Lemma(
+        f"spanned-between[{shift}]",
+        "N(low, far) = N(low, near) + (⌈far⌉ - ⌈near⌉) / 2^s for near ≤ far, counted from low",
+        Statement(
+            assumptions=(arithmetic.in_order(low, near, far), arithmetic.short(shift)),
+            goal=spanned(low, far, shift) == spanned(low, near, shift) + _between(shift, near, far),
+        ),
     )
 
 
-def _is_one(mode: PagingMode, shift: int) -> bool:
-    """Whether a level has one table in all of the mode's addresses: a 32-bit guest's L3."""
-    return shift >= mode.bits
-
-
-def _below(mode: PagingMode, at: Word) -> tuple[Assumption, ...]:
-    """The assumption that a 32-bit guest's region, which ends at ``at``, lies in its address space."""
-    if mode.bits != 32:
-        return ()
-    limit = (1 << 32) - 2 * LINE
-    return (
-        Assumption("below", (v_start < at) & (at <= limit), "the region ends 8 MiB below 4 GiB or lower"),
+def _tables_more(mode: PagingMode, low: Word, high: Word) -> tuple[Word, ...]:
+    """How many tables more [S, high) takes than [S, low), by level, the root's first."""
+    return tuple(
+        _between(level.shift, low, high) if level.fixed is None else number(0)
+        for level in reversed(mode.counted_levels)
     )
 
 
 @cache
-def up_spans(shift: int) -> Lemma:
-    """Rounding the end up to 4 MiB touches no more blocks, but for one of 2 MiB where that much lies between."""
-    low = arithmetic.low
-    more = choose(UP - end >= BLOCK, number(1), number(0)) if shift < ROUNDING_SHIFT else number(0)
+def tables_between(mode: PagingMode) -> Lemma:
+    """A region that ends further up takes a table more for each block that begins in between."""
+    levels = mode.counted_levels[::-1]
+    rows = [
+        tables_by_level(mode, v_start, far),
+        tables_by_level(mode, v_start, near),
+        _tables_more(mode, near, far),
+    ]
+    sums = [list(accumulate(each, add)) for each in rows]
+    uses = [spanned_between(level.shift).at(low=v_start) for level in levels if level.fixed is None]
+    uses += [
+        arithmetic.sums_move().at(
+            **{name: each[index - 1] for name, each in zip("eab", sums, strict=True)},
+            **{name: each[index] for name, each in zip("fcd", rows, strict=True)},
+        )
+        for index in range(1, len(levels))
+    ]
     return Lemma(
-        f"up-spans[{shift}]",
-        "N(low, ⌈e⌉) ≤ N(low, e) + 1 where 2 MiB lie between, else N(low, e)",
+        f"tables-between[{mode.name}]",
+        "near ≤ far ⇒ f(S, far) = f(S, near) + Σ (⌈far⌉ - ⌈near⌉) / 2^s, counted from S",
         Statement(
             assumptions=(
-                Assumption("short", end - low <= (1 << 64) - (4 << 39), "not around the address space"),
+                arithmetic.in_order(v_start, near, far),
+                Assumption(
+                    "short",
+                    far - v_start <= region.region_limit(mode),
+                    "the region does not come full circle",
+                ),
             ),
-            goal=spanned(low, UP, shift) == spanned(low, end, shift) + more,
+            goal=sums[0][-1] == sums[1][-1] + sums[2][-1],
         ),
+        Steps(uses=tuple(uses), generalise=region.terms(*(each for row in rows for each in row))),
     )
 
 
-@cache
-def one_l3(shift: int) -> Lemma:
-    """A region below 4 GiB touches one block of a level that maps that much."""
-    low = arithmetic.low
-    return Lemma(
-        f"one-block[{shift}]",
-        "low < e ≤ 4 GiB ⇒ N(low, e) = 1",
-        Statement(
-            assumptions=(Assumption("below", (low < end) & (end <= 1 << 32), "low < e ≤ 4 GiB"),),
-            goal=spanned(low, end, shift) == 1,
-        ),
-    )
+def _more(mode: PagingMode, low: Word, high: Word) -> Word:
+    """How many tables more, all levels together."""
+    return reduce(add, _tables_more(mode, low, high))
+
+
+def _point(step: int) -> Word:
+    """Where the stack ends with so many frames more."""
+    return word(f"e{step}")
+
+
+def _below(mode: PagingMode, more: Ends, less: Ends, stack: Word) -> tuple[Assumption, ...]:
+    """The assumption that a 32-bit guest's stack ends two roundings below 4 GiB or lower."""
+    if mode.bits != 32:
+        return ()
+    limit = (1 << 32) - 2 * max(more.rounding, less.rounding)
+    return (Assumption("below", (stack > 0) & (stack <= limit), f"the stack ends at {limit:#x} or lower"),)
+
+
+def _is_enough(mode: PagingMode, more: Ends, less: Ends, step: int, before: Word, after: Word) -> Truth:
+    """So many frames more, with which the stack ends ``after`` and not ``before``, are enough, and the region isn't too long."""
+    low, high = _ended(less, before), _ended(more, after)
+    fits = (high - low <= costliest(mode, more, less).bytes) & (_more(mode, low, high) <= step)
+    return fits if step else fits | (low - high <= 2 * less.rounding)
 
 
 @cache
-def tables_up(mode: PagingMode) -> Lemma:
-    """What the region takes up to the next 4 MiB line: what it takes anyway, or an L1 more."""
-    spans = [each for at in (end, UP) for each in tables_by_level(mode, v_start, at)]
-    more = choose(UP - end >= BLOCK, number(1), number(0))
+def some_are_enough(mode: PagingMode, more: Ends, less: Ends) -> Lemma:
+    """Wherever the stack ends, some of a few numbers of frames more are enough for the region that they make."""
+    steps = costliest(mode, more, less).steps
+    points = all_of(_point(step) == _point(0) + step * PAGE_SIZE for step in steps if step)
     return Lemma(
-        f"tables-up[{mode.name}]",
-        "f(S, ⌈e⌉) = f(S, e) + (1 where 2 MiB lie between)",
+        f"some-are-enough[{mode.name},{more.slug},{less.slug}]",
+        "for some k: V - v ≤ B, Σ (⌈V⌉ - ⌈v⌉) / 2^s ≤ k; or V ≤ v",
         Statement(
-            assumptions=(_within_half(),),
-            goal=tables(mode, v_start, UP) == tables(mode, v_start, end) + more,
-        ),
-        Steps(
-            uses=tuple(
-                up_spans(level.shift).at(low=v_start) for level in mode.counted_levels if level.fixed is None
+            assumptions=(
+                Assumption("points", points, "the stack ends a page further up for each frame more"),
+                *_below(mode, more, less, _point(0)),
             ),
-            generalise=region.terms(*spans, more),
-        ),
-    )
-
-
-def _within_half() -> Assumption:
-    return Assumption("short", end - v_start <= any_rounding.LONGEST, "the region is less than 2^63 long")
-
-
-@cache
-def tables_above(mode: PagingMode) -> Lemma:
-    """What the region takes up to the line after the next: so many tables more at most."""
-    far = UP + LINE
-    if mode.bits == 32:
-        spans = [each for at in (UP, far) for each in tables_by_level(mode, v_start, at)]
-        uses = [
-            use
-            for level in mode.counted_levels
-            if level.fixed is None
-            for use in (
-                [one_l3(level.shift).at(low=v_start, far=at) for at in (UP, far)]
-                if _is_one(mode, level.shift)
-                else [
-                    arithmetic.spanned_moves(level.shift).at(
-                        low=v_start, near=UP, far=far, most=number(LINE)
-                    ),
-                    arithmetic.spanned_bounded(level.shift).at(low=v_start, far=UP),
-                ]
-            )
-        ]
-    else:
-        spans = [tables(mode, v_start, at) for at in (UP, far)]
-        uses = [raises.tables_move(mode).at(near=UP, far=far, most=number(LINE))]
-    return Lemma(
-        f"tables-above[{mode.name}]",
-        f"f(S, ⌈e⌉ + 4 MiB) ≤ f(S, ⌈e⌉) + {most_frames(mode)}",
-        Statement(
-            assumptions=(_within_half(), *_below(mode, end)),
-            goal=tables(mode, v_start, far) <= tables(mode, v_start, UP) + most_frames(mode),
-        ),
-        Steps(uses=(_up_within().at(), *uses), generalise=region.terms(*spans, UP)),
-    )
-
-
-@cache
-def _up_within() -> Lemma:
-    """⌈e⌉ is less than 4 MiB above e."""
-    return Lemma("up-within", "⌈e⌉ - e < 4 MiB", Statement(goal=UP - end < LINE))
-
-
-@cache
-def lines_above() -> Lemma:
-    """Where e, moved up by what lies above the tables and some pages, is rounded to, by what lies between."""
-    few, many = UP - end >= PADDING, UP - end >= BLOCK
-    goal = UP - end < LINE
-    goal &= ~few | (round_up(end + PADDING, ROUNDING_SHIFT) == UP)
-    goal &= ~many | (round_up(end + PADDING + PAGE_SIZE, ROUNDING_SHIFT) == UP)
-    for frames in (2, 4):
-        goal &= few | (round_up(end + PADDING + frames * PAGE_SIZE, ROUNDING_SHIFT) == UP + LINE)
-    return Lemma(
-        "lines-above",
-        "⌈e + 512 KiB⌉ = ⌈e⌉ where 512 KiB lie between, with a page more where 2 MiB do, else ⌈e⌉ + 4 MiB",
-        Statement(goal=goal),
-    )
-
-
-@cache
-def ends_on_lines() -> Lemma:
-    """Where Xen's region ends when m, m + 1, m + 2 or m + 4 frames are set aside, by what lies above e."""
-    e = stack_end(vpt_start, m)
-    up = round_up(e, ROUNDING_SHIFT)
-    few, many = up - e >= PADDING, up - e >= BLOCK
-    goal = (~few | (padded_end(vpt_start, m) == up)) & (~many | (padded_end(vpt_start, m + 1) == up))
-    for frames in (2, 4):
-        goal &= few | (padded_end(vpt_start, m + frames) == up + LINE)
-    padded = [stack_end(vpt_start, m + frames) + PADDING for frames in (0, 1, 2, 4)]
-    return Lemma(
-        "ends-on-lines",
-        "V(m) = ⌈e⌉ where 512 KiB lie between, V(m + 1) = ⌈e⌉ where 2 MiB do, else V(m + 2) = V(m + 4) = ⌈e⌉ + 4 MiB",
-        Statement(goal=goal & (up - e < LINE)),
-        Steps(
-            uses=(
-                lines_above().at(far=e),
-                *(_frames_further(frames).at() for frames in (1, 2, 4)),
-            ),
-            generalise=(*padded[1:], e),
+            goal=reduce(or_, (_is_enough(mode, more, less, step, _point(0), _point(step)) for step in steps)),
         ),
     )
 
 
 @cache
-def _frames_further(frames: int) -> Lemma:
+def frames_further(frames: int) -> Lemma:
     """E(m + k) = E(m) + 4096 k."""
     return Lemma(
         f"frames-further[{frames}]",
-        f"E(m + {frames}) + 512 KiB = E(m) + 512 KiB + {frames} pages",
-        Statement(
-            goal=stack_end(vpt_start, m + frames) + PADDING
-            == stack_end(vpt_start, m) + PADDING + frames * PAGE_SIZE
-        ),
+        f"E(m + {frames}) = E(m) + {frames} pages",
+        Statement(goal=stack_end(vpt_start, m + frames) == stack_end(vpt_start, m) + frames * PAGE_SIZE),
     )
 
 
 @cache
-def page_end() -> Lemma:
-    """Rounded to a page and not padded, the region ends with the stack."""
-    e = stack_end(vpt_start, m)
+def further_up(limit: int) -> Lemma:
+    """What lies within some bytes of an address comes no earlier, counted from low, and not much later."""
+    low, most = arithmetic.low, arithmetic.most
     return Lemma(
-        "page-end",
-        "T on a page ⇒ ⌈e⌉ to a page = e",
+        f"further-up[{limit:#x}]",
+        "near - low ≤ limit, far - near ≤ W ⇒ near - low ≤ far - low ≤ near - low + W",
         Statement(
-            assumptions=(_on_page(),),
-            goal=(rounded_end(e, PAGE_MASK, number(0)) == e) & (e & (PAGE_SIZE - 1) == 0),
+            assumptions=(
+                Assumption("short", near - low <= limit, "near is within the limit"),
+                Assumption("close", (far - near <= most) & (most < 1 << 48), "far - near ≤ W < 2^48"),
+            ),
+            goal=(near - low <= far - low) & (far - low <= (near - low) + most),
         ),
     )
 
 
-def _on_page() -> Assumption:
-    return Assumption("on-page", vpt_start & (PAGE_SIZE - 1) == 0, "the page tables start on a page")
-
-
-def page_search(mode: PagingMode) -> Run:
-    """The search that rounds to a page and doesn't pad stops at m."""
-    return Run(search_rounded(mode), (v_start, vpt_start, PAGE_MASK, number(0)), (m,))
-
-
-def page_needed(mode: PagingMode) -> Word:
-    """f(S, V(m)) when the end is rounded to a page and not padded."""
-    return tables(mode, v_start, rounded_end(stack_end(vpt_start, m), PAGE_MASK, number(0)))
-
-
-def _room(mode: PagingMode) -> Assumption:
+def _room(mode: PagingMode, more: Ends, less: Ends) -> Assumption:
     """The assumption that neither region wraps: a 32-bit guest's lies in its address space."""
+    most = costliest(mode, more, less).frames
     if mode.bits != 32:
         return Assumption(
-            "room", region.half_room(m + 4) & (m < 1 << 52), "the region is less than 2^63 - 2^50 long"
+            "room", region.half_room(m + most) & (m < 1 << 52), "the region is less than 2^63 - 2^50 long"
         )
-    (ends,) = _below(mode, stack_end(vpt_start, m))
+    (below,) = _below(mode, more, less, stack_end(vpt_start, m))
     up = (v_start <= vpt_start) & (vpt_start < 1 << 32) & (m < 1 << 20)
-    return Assumption("below", up & ends.condition, "S ≤ T, and the region ends 8 MiB below 4 GiB or lower")
+    return Assumption("below", up & below.condition, f"S ≤ T, and {below.meaning}")
 
 
-def statement(mode: PagingMode, goal: Truth) -> Statement:
+def statement(mode: PagingMode, more: Ends, less: Ends, goal: Truth, *assumptions: Assumption) -> Statement:
     """A statement on what the two searches, for the same S and T, find."""
     return Statement(
-        assumptions=(_on_page(), _room(mode)),
-        runs=(search.found(mode), page_search(mode)),
+        assumptions=(_room(mode, more, less), *assumptions),
+        runs=(run(mode, more, n), run(mode, less, m)),
         goal=goal,
     )
 
 
-def costs_at_most(mode: PagingMode) -> Truth:
-    """Xen's region takes no more frames, and is no longer, than the bounds say."""
-    e = stack_end(vpt_start, m)
-    return (n <= m + most_frames(mode)) & (v_end(vpt_start, n) - v_start <= (e - v_start) + MOST_BYTES)
+def longer(more: Ends, less: Ends) -> tuple[Word, Word]:
+    """How long the one region is, and the other, in bytes."""
+    return end(more, n) - v_start, end(less, m) - v_start
+
+
+def _stack(step: int) -> Word:
+    """E(m + k)."""
+    return stack_end(vpt_start, m + step if step else m)
 
 
 @cache
-def cost(mode: PagingMode) -> Lemma:
-    """n ≤ m + 4 (64-bit) or m + 2 (32-bit), and V(n) ≤ E(m) + 4 MiB + 508 KiB."""
-    e = stack_end(vpt_start, m)
-    up = round_up(e, ROUNDING_SHIFT)
-    most = most_frames(mode)
-    candidates = [m, m + 1, m + most]
-    ends = [padded_end(vpt_start, each) for each in candidates]
-    lines = [up, up, up + LINE]
-    page = rounded_end(e, PAGE_MASK, number(0))
-    uses = [
-        any_rounding.exact(mode).at(n=m, mask=PAGE_MASK, padding=number(0)),
-        page_end().at(),
-        region.same_tables(mode).wherever(near=page, far=e),
-        ends_on_lines().at(),
-        any_rounding.stack_grows().at(n=m),
-        tables_up(mode).at(far=e),
-        tables_above(mode).at(far=e),
-        any_rounding.count_grows(mode).at(n=m, mask=PAGE_MASK, padding=number(0)),
-        region.v_end_closed().at(),
-        region.room_from_half(mode).at(n=m + most),
-    ]
-    for candidate, found, line in zip(candidates, ends, lines, strict=True):
-        uses += [
-            region.count_as_padded(mode).at(n=candidate),
-            region.same_tables(mode).wherever(near=found, far=line),
-            search.stops_least(mode).wherever(m=candidate, first=number(FIRST_TRIED)),
-            region.v_end_grows(mode).wherever(m=candidate),
-        ]
-    counts = [search.needed(mode, each) for each in candidates]
-    at_ends = [tables(mode, v_start, each) for each in (page, e, up, up + LINE, *ends)]
+def costs_by(mode: PagingMode, more: Ends, less: Ends, step: int) -> Lemma:
+    """Where so many frames more are enough, the search finds no more, and the region is no longer than theirs."""
+    most = costliest(mode, more, less)
+    e, v, candidate, stack = _stack(0), end(less, m), m + step if step else m, _stack(step)
+    high = _ended(more, stack)
+    limit = any_rounding.LONGEST + 4 * max(more.rounding, less.rounding)
+    figures = {"mask": number(less.rounding - 1), "padding": number(less.padding)}
+    theirs = {"mask": number(more.rounding - 1), "padding": number(more.padding)}
+    exact = (
+        (region.room_from_half(mode).at(n=m), search.exact(mode).at(n=m))
+        if less == XENS
+        else (any_rounding.exact(mode, FIRST_TRIED).at(n=m, **figures),)
+    )
+    least = (
+        search.stops_least(mode).wherever(m=candidate, first=number(FIRST_TRIED))
+        if more == XENS
+        else any_rounding.stops_least(mode).wherever(m=candidate, **theirs)
+    )
     return Lemma(
-        f"rounding-cost[{mode.name}]",
-        f"n ≤ m + {most}, V(n) ≤ E(m) + {MOST_BYTES:#x}",
-        statement(mode, costs_at_most(mode)),
+        f"costs-by[{mode.name},{more.slug},{less.slug},{step}]",
+        f"{step} frames more are enough ⇒ n ≤ m + {step}, V(n) ≤ v + {most.bytes:#x}, counted from S",
+        statement(
+            mode,
+            more,
+            less,
+            costs_at_most(mode, more, less),
+            Assumption(
+                "enough", _is_enough(mode, more, less, step, e, stack), f"{step} frames more are enough"
+            ),
+        ),
         Steps(
-            uses=tuple(uses),
+            uses=(
+                *exact,
+                any_rounding.count_grows(mode).at(n=m, **figures),
+                any_rounding.stack_grows().at(n=m),
+                any_rounding.end_is_gap_above().at(low=v_start, near=e, **figures),
+                any_rounding.end_grows(mode).at(near=e, far=e, **figures),
+                any_rounding.stack_grows().at(n=candidate, m=candidate),
+                any_rounding.end_grows(mode).at(near=stack, far=stack, **theirs),
+                region.tables_grow(mode).wherever(near=high, far=v),
+                further_up(limit).wherever(low=v_start, near=v, far=high, most=number(most.bytes)),
+                tables_between(mode).wherever(near=v, far=high),
+                least,
+                any_rounding.stack_grows().wherever(m=candidate),
+                any_rounding.end_grows(mode).wherever(near=stack_end(vpt_start, n), far=stack, **theirs),
+            ),
             generalise=region.terms(
-                *counts, *at_ends, page, padded_end(vpt_start, n), v_end(vpt_start, n), *ends, e
+                needed(mode, more, candidate),
+                needed(mode, less, m),
+                _more(mode, v, high),
+                high,
+                v,
+                end(more, n),
+                stack,
+                e,
+                stack_end(vpt_start, n),
             ),
         ),
     )
 
 
-def page_count(mode: PagingMode, values: Values) -> int:
-    """What the machine's search finds when it rounds to a page and doesn't pad."""
-    tried = FIRST_TRIED
-    while touched(mode, values["v_start"], _page_end(values, tried)) > tried:
-        tried += 1
-    return tried
+@cache
+def cost(mode: PagingMode, more: Ends, less: Ends) -> Lemma:
+    """n ≤ m + A and V(n) ≤ v + B, counted from S."""
+    most = costliest(mode, more, less)
+    v, stacks = end(less, m), [_stack(step) for step in most.steps]
+    highs = [_ended(more, each) for each in stacks]
+    return Lemma(
+        f"rounding-cost[{mode.name},{more.slug},{less.slug}]",
+        f"n ≤ m + {most.frames}, V(n) ≤ v + {most.bytes:#x}, counted from S",
+        statement(mode, more, less, costs_at_most(mode, more, less)),
+        Steps(
+            uses=(
+                *(frames_further(step).at() for step in most.steps if step),
+                some_are_enough(mode, more, less).at(
+                    **{f"e{step}": stack for step, stack in zip(most.steps, stacks, strict=True)}
+                ),
+                *(costs_by(mode, more, less, step).wherever() for step in most.steps),
+            ),
+            generalise=region.terms(
+                *(_more(mode, v, each) for each in highs), *highs, v, end(more, n), *stacks
+            ),
+        ),
+    )
 
 
-def _page_end(values: Values, frames: int) -> int:
-    """Where the boot stack ends, going up from S to the next page: not wrapped."""
-    before = (values["vpt_start"] - values["v_start"]) % ADDRESS_LIMIT
-    return region_end(values["v_start"] + before + (frames + 1) * PAGE_SIZE, PAGE_SIZE, 0)
+def costs_at_most(mode: PagingMode, more: Ends, less: Ends) -> Truth:
+    """The one takes no more frames, and is no longer, than the costliest."""
+    most = costliest(mode, more, less)
+    one, other = longer(more, less)
+    return (n <= m + most.frames) & (one <= other + most.bytes)
 
 
-def judge(mode: PagingMode, holds: Callable[[int, int], bool]) -> replays.Judge:
+def judge(mode: PagingMode, more: Ends, less: Ends, holds: Callable[[int, int], bool]) -> replays.Judge:
     """Judges by ``holds(frames more, bytes more)`` what the machine's two searches find."""
 
     def judged(values: Values, layout: Layout) -> tuple[bool, str]:
-        fewer = page_count(mode, values)
+        (frames, ends_at), (fewer, ends_before) = (
+            searched(mode, each, values, layout) for each in (more, less)
+        )
+        replays.agreed("n", values["n"], frames)
         replays.agreed("m", values["m"], fewer)
-        longer = layout.v_start + layout.total.size - _page_end(values, fewer)
-        more = layout.nr_pt_pages - fewer
-        return holds(more, longer), f"Xen's region takes {more} frames more and is {longer:#x} bytes longer"
+        says = f"the region takes {frames - fewer} frames more and is {ends_at - ends_before:#x} bytes longer"
+        return holds(frames - fewer, ends_at - ends_before), says
 
-    return replays.region_case(mode, judged)
+    return replays.region_case(mode, judged, count=None)
+
+
+def searched(
+    mode: PagingMode, ends: Ends, values: Values, layout: Layout, first: int = FIRST_TRIED
+) -> tuple[int, int]:
+    """What the machine's search finds, and where the region then ends: not wrapped."""
+    if (ends, first) == (XENS, FIRST_TRIED):
+        return layout.nr_pt_pages, layout.v_start + layout.total.size
+    before = (values["vpt_start"] - values["v_start"]) % ADDRESS_LIMIT
+    tried = first
+    while True:
+        stack = values["v_start"] + before + (tried + 1) * PAGE_SIZE
+        ends_at = region_end(stack, ends.rounding, ends.padding)
+        if touched(mode, values["v_start"], ends_at) <= tried:
+            return tried, ends_at
+        tried += 1
+
+
+def parts(mode: PagingMode, more: Ends, less: Ends, name: str) -> tuple[Part, ...]:
+    """That the one costs no more than the costliest, and that this is reached, in frames and in bytes."""
+    most = costliest(mode, more, less)
+    reached = {
+        f"{most.frames} more frames": (
+            n == m + most.frames,
+            most.frames_at,
+            lambda frames, _: frames == most.frames,
+        ),
+        f"{most.bytes:#x} more bytes": (
+            reduce(Word.__sub__, longer(more, less)) == most.bytes,
+            most.bytes_at,
+            lambda _, longer: longer == most.bytes,
+        ),
+    }
+    bound = Part(
+        name=f"at most, {name}",
+        lemma=cost(mode, more, less),
+        least=(v_start, vpt_start),
+        shape=_at(mode, more, less, (0, 4 * PAGE_SIZE)),
+        without={_room(mode, more, less).name: _without_room(mode, more, less)},
+        replay=judge(mode, more, less, lambda frames, longer: frames <= most.frames and longer <= most.bytes),
+    )
+    return bound, *(
+        Part(
+            name=f"{title} are reached, {name}",
+            reached=True,
+            lemma=Lemma(
+                f"reached: {title} [{mode.name},{more.slug},{less.slug}]",
+                f"{title} for some region",
+                statement(mode, more, less, goal),
+            ),
+            least=(v_start, vpt_start),
+            shape=_at(mode, more, less, where),
+            replay=judge(mode, more, less, holds),
+        )
+        for title, (goal, where, holds) in reached.items()
+        if not title.startswith(("0 ", "0x0 "))
+    )
+
+
+def _at(mode: PagingMode, more: Ends, less: Ends, where: tuple[int, int]) -> Truth:
+    """Where to look for a case: one region, with what the searches find."""
+    start, tables_at = where
+    (frames, _), (fewer, _) = (count(mode, *where, each.what_if) for each in (more, less))
+    return (v_start == start) & (vpt_start == tables_at) & (n == frames) & (m == fewer)
+
+
+def _without_room(mode: PagingMode, more: Ends, less: Ends) -> Truth:
+    """Where to look for a costlier region, where none should be: above 4 GiB, or all around the address space."""
+    most, widest = costliest(mode, more, less), max(more.rounding, less.rounding)
+    start = (1 << 39) - widest if mode.bits == 32 else PAGE_SIZE
+    low = start if mode.bits == 32 else ADDRESS_LIMIT - 2 * widest
+    for tables_at in range(low + PAGE_SIZE, low + 2 * widest, PAGE_SIZE):
+        (frames, ends_at), (fewer, ends_before) = (
+            count(mode, start, tables_at, each.what_if) for each in (more, less)
+        )
+        longest = ((ends_before - start) % ADDRESS_LIMIT + most.bytes) % ADDRESS_LIMIT
+        if frames > fewer + most.frames or (ends_at - start) % ADDRESS_LIMIT > longest:
+            return _at(mode, more, less, (start, tables_at))
+    return TRUE

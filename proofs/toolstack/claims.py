@@ -43,7 +43,7 @@ def domu_equals_dom0() -> tuple[Part, ...]:
     """64-bit, S ≤ T, the region across no multiple of 2^48, V ≤ 2^64 - 4 MiB: libxenguest's n and V are the search's.
 
     A region that ends at 2^64 itself is the hypervisor's last one. With T in the last 4 MiB, and room above it, the
-    toolstack's iteration never stops: for every k, after k steps it goes on.
+    toolstack's iteration never stops: for every k, it continues after k steps.
     """
     small = _small(X86_64)
     return (
@@ -92,7 +92,8 @@ def domu_equals_dom0() -> tuple[Part, ...]:
 def domu_pae_equals() -> tuple[Part, ...]:
     """PAE, S ≤ T, V ≤ 4 GiB: libxenguest's n and V are the search's.
 
-    Refuted: it gives no L2 to what lies below the region, and 4 - S / 1 GiB are left. Proved for S < 1 GiB.
+    Refuted: the toolstack gives no L2 to the addresses below the region, so 4 - S / 1 GiB are left. Proved for S <
+    1 GiB.
     """
     statement = agree(COMPAT).statement
     return (
@@ -125,9 +126,9 @@ def domu_pae_equals() -> tuple[Part, ...]:
 
 @claim(family=FAMILY, sentence=SENTENCE, source=SOURCE)
 def domu_p2m_tables() -> tuple[Part, ...]:
-    """64-bit, a p2m [P, P'] of its own below S: its mapping gets at each level the tables that the region hasn't.
+    """64-bit, a p2m [P, P'] of its own below S: its mapping gets at each level the tables that the region lacks.
 
-    These are the blocks from ⌊P⌋ to ⌊P'⌋, less one where ⌊P'⌋ = ⌊S⌋: the region can share its first block only.
+    These are the blocks from ⌊P⌋ to ⌊P'⌋, less one if ⌊P'⌋ = ⌊S⌋: the region can share only its first block.
     """
     shared = (v_start == 0x201000) & (p2m == 0x200000) & (p2m_last == 0x200FFF) & (last == 0x1FFFFF)
     above = (v_start == 0) & (last == (3 << 20) - 1) & (p2m == 3 << 20) & (p2m_last == (4 << 20) - 1)
@@ -156,7 +157,7 @@ def domu_p2m_tables() -> tuple[Part, ...]:
 def domu_pae_before_4_7() -> tuple[Part, ...]:
     """PAE, S ≤ last < 4 GiB: the L2 that libxc counted before 4.7 are those that libxenguest has counted since.
 
-    Refuted: it filled the last GiB only, not what lies between. Proved for regions that end above 2 GiB.
+    Refuted: before 4.7 it filled only the last GiB, not what lies between. Proved for regions that end above 2 GiB.
     """
     statement = mappings.same_l2().statement
     low = (v_start == 0) & (last == LINE - 1)
@@ -196,7 +197,7 @@ def _goes_round(values: Values) -> Replay:
         return Replay(None, replays.TOO_LARGE)
     if counted is None:
         return Replay(
-            holds=True, says="the iteration comes to a region that it has tried before, and goes on"
+            holds=True, says="the iteration reaches a region that it has tried before, and continues"
         )
     return Replay(
         holds=False,
@@ -273,7 +274,7 @@ def _second(values: Values) -> Replay:
     wanted = sum(len(alone[each]) for each in below) - shared
     return Replay(
         taken == wanted,
-        f"a walk over the p2m comes to {sum(len(alone[each]) for each in below)} tables below the L4, the last of "
+        f"a walk over the p2m touches {sum(len(alone[each]) for each in below)} tables below the L4, the last of "
         f"{shared} of the levels is the region's first, and the p2m's mapping gets {taken}",
     )
 

@@ -389,7 +389,7 @@ def agree(mode: PagingMode) -> Lemma:
                 region.count_as_padded(mode).at(n=counted),
                 region.count_at_least(mode).wherever(n=counted),
                 search.stops_least(mode).at(m=counted, first=number(FIRST_TRIED)),
-                raises.same_end().wherever(n=counted, m=n),
+                raises.same_end(raises.End()).wherever(n=counted, m=n),
                 region.v_end_closed().at(),
             ),
             generalise=(

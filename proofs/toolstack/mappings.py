@@ -1,7 +1,7 @@
 """Lemmas about the tables that libxenguest counts for a domU's mappings, each of which is given by its ends.
 
 The region: that the toolstack counts what the hypervisor would. A second mapping, for the p2m: that it gets just the
-tables which the region hasn't. And what a PAE domain got before 4.7. Ends are inclusive here, as there.
+tables which the region lacks. And what a PAE domain got before 4.7. Ends are inclusive here, as there.
 """
 
 from functools import cache
@@ -133,7 +133,7 @@ def second_mapping() -> Lemma:
         wanted.append(((high - low) >> shift) + 1 - choose(high == start, number(1), number(0)))
     return Lemma(
         "second-mapping",
-        "P ≤ P' < S ≤ last ⇒ the p2m gets, level by level, the tables that map it and that the region hasn't",
+        "P ≤ P' < S ≤ last ⇒ the p2m gets, level by level, the tables that map it and that the region lacks",
         Statement(
             assumptions=(p2m_below(), region_in_order()),
             goal=domu.second_tables(p2m, p2m_last, v_start, last) == wanted[0] + wanted[1] + wanted[2],

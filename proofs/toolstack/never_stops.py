@@ -32,7 +32,7 @@ def room_at_the_end() -> Assumption:
     space = number((1 << 64) - PAGE_SIZE) - vpt_start
     few = (full_tables() < 512) & ((full_tables() + domu.EXTRA) * PAGE_SIZE <= space)
     few &= vpt_start <= (1 << 64) - PAGE_SIZE
-    return Assumption("fits", few, "the tables, stack and 512 KiB fit above T, and a page more")
+    return Assumption("fits", few, "the tables, the stack, 512 KiB and one more page fit above T")
 
 
 def as_tried() -> Truth:

@@ -122,3 +122,12 @@ def test_a_formula_that_is_not_proved_says_so() -> None:
     assert "ptproof proves closed-form" in written(X86_64, *XENS, "closed", "c")
     for sizes in SIZES[1:]:
         assert "on samples, not proved" in written(X86_64, *sizes, "closed", "c")
+
+
+@pytest.mark.parametrize("mode", [*PAGING_MODES.values(), *OTHER_MODES.values()], ids=lambda mode: mode.name)
+def test_no_line_is_wider_than_sources_have_them(mode: PagingMode) -> None:
+    """80 columns, for every style that the mode has, in both languages."""
+    styles = ("closed", "search", "raises") if mode in {X86_64, COMPAT} else ("closed", "search")
+    for style, language in product(styles, ("c", "python")):
+        lines = written(mode, *XENS, style, language).splitlines()
+        assert [line for line in lines if len(line) > 80] == []

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ..arguments import add_json, add_limit, no_dash, number, set_files
+from ..arguments import add_examples, add_json, add_limit, no_dash, number, set_files
 from .list_claims import add_names
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_limit(parser)
     add_json(parser, "what came of each obligation")
     set_files(parser, writes=("json", "manifest"), folders=("check",), made=("out",))
+    add_examples(parser, "ptproof certify v-end-closed", "ptproof certify min-2level --out proofs")
     parser.set_defaults(run=run)
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from ..arguments import add_json, no_dash, set_files
+from ..arguments import add_examples, add_json, no_dash, set_files
 from .list_claims import add_names
 
 
@@ -25,6 +25,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_names(parser)
     add_json(parser, "the index")
     set_files(parser, made=("folder",))
+    add_examples(parser, "ptproof export obligations exact", "ptproof export layout Layout --json index.json")
     parser.set_defaults(run=run)
 
 

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, Final
 
-from ..arguments import add_json, set_files
+from ..arguments import add_examples, add_json, set_files
 from .list_claims import add_names
 from .prove import add_limits
 
@@ -31,6 +31,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     add_json(parser, "the document's data")
     set_files(parser)
+    add_examples(
+        parser,
+        "ptproof invariants Layout > layout.md",
+        "ptproof invariants --format html Layout > layout.html",
+    )
     parser.set_defaults(run=run)
 
 

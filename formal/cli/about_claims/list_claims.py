@@ -2,20 +2,29 @@
 
 import argparse
 
-from ..arguments import add_json, set_files
+from ..arguments import add_examples, add_json, set_files
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command's arguments."""
     parser = subparsers.add_parser(
         "list",
-        help="list the claims, one a line",
-        description="Lists claims, one a line: id, family, the verdict that is expected, the statement.",
+        help="list the claims, by family",
+        description="Lists claims, one a line: id, family, the verdict that is expected, the statement. On a terminal "
+        "they stand under their family, and what of a statement doesn't fit is left out.",
         allow_abbrev=False,
     )
-    add_names(parser)
+    parser.add_argument(
+        "names",
+        metavar="ID|FAMILY|TEXT",
+        nargs="*",
+        help="a claim's id, a family, or a text in a claim's line or in its meaning (default: all). Status 5 when no name finds "
+        "a claim; 2 when some do and others don't",
+    )
+    parser.add_argument("--refuted", action="store_true", help="only claims that are expected to be refuted")
     add_json(parser, "the claims")
     set_files(parser)
+    add_examples(parser, "ptproof list --refuted", "ptproof list precise")
     parser.set_defaults(run=run)
 
 
@@ -32,16 +41,33 @@ def add_names(parser: argparse.ArgumentParser, *, some: bool = False) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """List them."""
+    import sys
+
+    from ...edge.errors import NothingSelected
     from ...edge.exit_status import Status
     from ...edge.files import write_json
     from ...edge.outside import say
-    from ...logic.claim import claims
-    from ...logic.selection import select
-    from ...reports.proof_report import listing, listing_as_dict
+    from ...edge.terminal import cut, width_of
+    from ...layouts.notation import legend
+    from ...logic.claim import Expected, claims
+    from ...logic.selection import search
+    from ...reports.invariants import meanings
+    from ...reports.proof_report import by_family, listing, listing_as_dict
 
-    chosen = select(claims(), arguments.names)
+    chosen = search(claims(), arguments.names, meanings())
+    if arguments.refuted:
+        chosen = tuple(each for each in chosen if each.expected is Expected.REFUTED)
+        if not chosen:
+            raise NothingSelected("none of these claims is expected to be refuted")
     if arguments.json is not None:
         write_json(arguments.json, listing_as_dict(chosen))
-    if arguments.json != "-":
+    if arguments.json == "-":
+        return Status.AS_EXPECTED
+    width = width_of(sys.stdout)
+    if width is None:
         say(listing(chosen))
+    else:
+        say(cut(line, width) for line in by_family(chosen))
+        used = legend(" ".join(each.statement for each in chosen))
+        say(["", f"({used})"] if used else [])
     return Status.AS_EXPECTED

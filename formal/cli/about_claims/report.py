@@ -2,7 +2,7 @@
 
 import argparse
 
-from ..arguments import add_json, set_files
+from ..arguments import add_examples, add_json, set_files
 from .list_claims import add_names
 from .prove import add_limits, proved
 
@@ -25,6 +25,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_limits(parser)
     add_json(parser, "all that was found, as 'ptproof prove --json' does,")
     set_files(parser, writes=("json", "output"))
+    add_examples(parser, "ptproof report Layout -o report.html", "ptproof report unique > unique.html")
     parser.set_defaults(run=run)
 
 

@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..arguments import add_json, number, set_files
+from ..arguments import add_examples, add_json, number, set_files
+from ..what_if import OPTIONS, changed, refuse_what_if, what_if_of
 from .image import warn_of
 from .layout import (
     ADDRESSES,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 NOT_RANDOM = (
     *(name for name in ADDRESSES if name != "bits"),
-    *("image", "nr_pages", "dom0_mem", "host_mem", "initrd", "initrd_len", "record"),
+    *("image", "nr_pages", "dom0_mem", "host_mem", "initrd", "initrd_len", "record", *OPTIONS),
 )
 """The arguments that say which layout to boot, or that are for one boot."""
 
@@ -42,7 +43,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Boots an image, or one made for the addresses, on a real Xen under QEMU. An image is booted as it "
         "is first, and then a copy of it that loops at its entry. Compares what Xen "
         "printed, and every entry of every page-table frame in the machine's memory, with the frame machine. Also "
-        "tells whether Xen refuses the layout, or dies of it, as foretold. Status 0 when all is as the model has "
+        "tells whether Xen refuses the layout, or dies of it, as foretold. What if is for a Xen that was changed so. Status 0 when all is as the model has "
         "it, 1 when something differs. docs/fidelity.md says what is compared. Numbers are decimal or 0x..., and "
         "may end in K, M, G or T.",
         allow_abbrev=False,
@@ -56,7 +57,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--seed", metavar="S", type=number(0, 1 << 64), help="the random layouts' seed (default: 0)"
     )
     many.add_argument(
-        "--jobs", metavar="J", type=number(1, 256), help="boots at the same time (default: one a processor)"
+        "--jobs", metavar="N", type=number(1, 256), help="boots at the same time (default: one a processor)"
     )
     parser.add_argument(
         "--counterexample", metavar="ID", help="boot the layouts that refute the claim, instead of one"
@@ -69,6 +70,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--record", metavar="FILE", help="keep what one boot left, to be compared again")
     add_json(parser, "what was compared, and all differences,")
     set_files(parser, reads=("image", "initrd", "xen", "qemu"), writes=("json", "record"))
+    add_examples(parser, "ptproof boot vmlinuz --dom0-mem 512M", "ptproof boot --random 3 --seed 1")
     parser.set_defaults(run=run)
 
 
@@ -98,6 +100,8 @@ def _check(arguments: argparse.Namespace) -> None:
         _refuse(arguments, "counterexample", (*NOT_RANDOM, "seed", "jobs"))
     elif arguments.seed is not None or arguments.jobs is not None:
         raise InputError("arguments --seed and --jobs: not allowed without --random")
+    elif arguments.record is not None:
+        refuse_what_if(arguments, "--record")
 
 
 def _refuse(arguments: argparse.Namespace, chosen: str, names: "Sequence[str]") -> None:
@@ -135,7 +139,7 @@ def boot_each(
 ) -> "list[Booted | NotBooted]":
     """Boot layouts one after the other, and print what real Xen made of each, unless ``quiet``.
 
-    A 32-bit guest's needs a Xen that runs these: on another one it is left out, and that is said.
+    A 32-bit guest's needs a Xen that runs these: on another one it is left out, and the output says so.
     """
     from ...edge.children import interruptible
     from ...edge.errors import InputError
@@ -191,14 +195,23 @@ def _one_of(arguments: argparse.Namespace) -> "Callable[[argparse.Namespace, Pro
             data=read_input(arguments.image, READ_LIMIT),
             source=title(arguments.image),
         )
-    configuration = evolve(from_addresses(arguments)[0], nr_pages=_pages(arguments))
+    configuration = _asked(arguments, evolve(from_addresses(arguments)[0], nr_pages=_pages(arguments)))
     return partial(_one, configuration=configuration, kernel=kernel_of(configuration))
+
+
+def _asked(arguments: argparse.Namespace, configuration: "Configuration") -> "Configuration":
+    """The configuration as a Xen takes it that was changed as the options say."""
+    from attrs import evolve
+
+    return evolve(configuration, what_if=what_if_of(arguments, configuration.mode))
 
 
 def _file(
     arguments: argparse.Namespace, found: "Programs", *, nr_pages: int, data: bytes, source: str
 ) -> int:
     """Boot a file as it is, and then a copy with a loop at its entry, whose tables can be compared."""
+    from functools import partial
+
     from ...edge.errors import InputError
     from ...edge.exit_status import Status
     from ...edge.files import write_json
@@ -208,7 +221,9 @@ def _file(
     from ...xen.booting import spinning_kernel
 
     length = initrd_len(arguments)
-    first, image = boot_as_it_is(found, data, source, nr_pages=nr_pages, initrd_len=length)
+    asked = partial(_asked, arguments)
+    booted = partial(boot_as_it_is, asked=asked) if changed(arguments) else boot_as_it_is
+    first, image = booted(found, data, source, nr_pages=nr_pages, initrd_len=length)
     if arguments.json != "-":
         say(file_lines(first))
     if image is not None:
@@ -216,9 +231,8 @@ def _file(
         _, kernel = spinning_kernel(data, source)
         if arguments.json != "-":
             print("A copy of it, unpacked, with a loop at its entry:")
-        return _one(
-            arguments, found, configuration=image.configuration(nr_pages, length), kernel=kernel, first=first
-        )
+        given = asked(image.configuration(nr_pages, length))
+        return _one(arguments, found, configuration=given, kernel=kernel, first=first)
     if arguments.record is not None:
         raise InputError(f"argument --record: expected a file that Xen takes: {first.refusal}")
     if arguments.json is not None:
@@ -227,7 +241,7 @@ def _file(
 
 
 def _pages(arguments: argparse.Namespace) -> int:
-    """Dom0's memory in pages; what Xen doesn't read of dom0_mem is told."""
+    """Dom0's memory in pages; reports what Xen doesn't read of dom0_mem."""
     from ...layouts.dom0_mem import what_is_dropped
 
     option = memory_option(arguments)
@@ -245,7 +259,7 @@ def _one(
     kernel: "Kernel",
     first: "AsItIs | None" = None,
 ) -> int:
-    """Boot one; ``first`` is what came of the file as it is."""
+    """Boot one; ``first`` is the outcome of the file as it is."""
     from ...edge.exit_status import Status
     from ...edge.files import write_json
     from ...edge.outside import say

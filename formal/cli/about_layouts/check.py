@@ -2,7 +2,7 @@
 
 import argparse
 
-from ..arguments import add_host_map, add_json, number, set_files
+from ..arguments import add_examples, add_host_map, add_json, number, set_files
 from .image import warn_of
 
 SECONDS = 120
@@ -48,6 +48,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     add_json(parser, "all answers")
     set_files(parser, reads=("image", "host_map"))
+    add_examples(parser, "ptproof check vmlinuz", "ptproof check vmlinuz --max-memory 64G --json check.json")
     parser.set_defaults(run=run)
 
 

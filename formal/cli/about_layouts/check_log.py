@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from ..arguments import add_json, add_limit, set_files
+from ..arguments import add_examples, add_json, add_limit, set_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,11 +37,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_limit(parser)
     add_json(parser, "the judgements")
     set_files(parser, reads=("files",))
+    add_examples(parser, "ptproof check-log xen.log", "ptproof check-log --quiet - < xen.log")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Judge every boot in every file; a file that can't be used is told of, and the rest go on."""
+    """Judge every boot in every file; reports a file that can't be used, and continues with the rest."""
     import sys
 
     from ...edge.errors import InputError

@@ -2,7 +2,7 @@
 
 import argparse
 
-from ..arguments import add_json, set_files
+from ..arguments import add_examples, add_json, set_files
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -19,6 +19,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     add_json(parser, "what was found")
     set_files(parser)
+    add_examples(
+        parser,
+        "ptproof explain 'Not enough RAM for domain 0 allocation'",
+        "ptproof explain 'Decoding failed'",
+    )
     parser.set_defaults(run=run)
 
 

@@ -1,9 +1,10 @@
-"""``ptproof formula``: the count as C for Xen's source, or as Python, with what is proved of it."""
+"""``ptproof formula``: the count as C for Xen's source, or as Python, with what is proved about it."""
 
 import argparse
 from typing import Final
 
-from ..arguments import add_json, number, set_files
+from ..arguments import add_examples, add_json, set_files
+from ..what_if import add_what_if, what_if_of
 
 MODES: Final = (
     "64",
@@ -30,20 +31,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "what is proved of it and under which assumption. Numbers are decimal or 0x..., and may end in K, M, G or T.",
         allow_abbrev=False,
     )
-    parser.add_argument("--mode", choices=MODES, default="64", help="the paging mode (default: 64)")
     parser.add_argument(
-        "--rounding",
-        metavar="BYTES",
-        type=number(1, 1 << 40),
-        default=4 << 20,
-        help="what the region's end is rounded up to (default: 4M)",
-    )
-    parser.add_argument(
-        "--padding",
-        metavar="BYTES",
-        type=number(0, 1 << 40),
-        default=512 << 10,
-        help="how much is left above the boot stack at least (default: 512K)",
+        "--mode",
+        metavar="MODE",
+        choices=MODES,
+        default="64",
+        help=f"the paging mode: {', '.join(MODES[:-1])} or {MODES[-1]} (default: 64)",
     )
     parser.add_argument(
         "--style",
@@ -52,8 +45,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="by divisions, by counts in a row, or Xen's search (default: closed)",
     )
     parser.add_argument("--lang", choices=LANGUAGES, default="c", help="the language (default: c)")
+    add_what_if(parser)
     add_json(parser, "the text and what it is of")
     set_files(parser)
+    add_examples(parser, "ptproof formula", "ptproof formula --mode compat --lang python")
     parser.set_defaults(run=run)
 
 
@@ -65,17 +60,22 @@ def run(arguments: argparse.Namespace) -> int:
     from ...edge.files import write_json
     from ...layouts.formula import formula
     from ...layouts.paging import OTHER_MODES, PAGING_MODES
+    from ...machine.arrange import FIRST_TRIED, padding_of, rounding_of
 
     mode = (PAGING_MODES | OTHER_MODES)[arguments.mode]
-    text = formula()(mode, arguments.rounding, arguments.padding, arguments.style, arguments.lang)
+    asked = what_if_of(arguments, mode)
+    rounding, padding = rounding_of(asked), padding_of(asked)
+    first = FIRST_TRIED if asked is None or asked.first_tried is None else asked.first_tried
+    text = formula()(mode, rounding, padding, arguments.style, arguments.lang, first)
     if arguments.json is not None:
         write_json(
             arguments.json,
             {
                 "schema": "ptproof-formula/1",
                 "mode": mode.name,
-                "rounding": arguments.rounding,
-                "padding": arguments.padding,
+                "rounding": rounding,
+                "padding": padding,
+                "start": first,
                 "style": arguments.style,
                 "lang": arguments.lang,
                 "text": text,

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from ..arguments import add_json, set_files
+from ..arguments import add_examples, add_json, set_files
 
 if TYPE_CHECKING:
     from ...images.image import Image
@@ -20,17 +20,21 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         allow_abbrev=False,
     )
     parser.add_argument(
-        "file", metavar="FILE", help="an ELF, packed or not, or a bzImage (vmlinuz); - is standard input"
+        "file", metavar="IMAGE", help="an ELF, packed or not, or a bzImage (vmlinuz); - is standard input"
     )
-    parser.add_argument(
-        "--for",
+    reader = parser.add_mutually_exclusive_group()
+    reader.add_argument(
+        "--domU",
         dest="reader",
-        choices=("dom0", "domU"),
+        action="store_const",
+        const="domU",
         default="dom0",
-        help="who unpacks it: Xen for a dom0 (the default), or libxenguest for a domU",
+        help="as libxenguest unpacks it for a domU, not Xen for a dom0",
     )
+    reader.add_argument("--for", dest="reader", choices=("dom0", "domU"), help=argparse.SUPPRESS)
     add_json(parser, "what was found")
     set_files(parser, reads=("file",))
+    add_examples(parser, "ptproof image vmlinuz", "ptproof image vmlinuz --domU")
     parser.set_defaults(run=run)
 
 
@@ -46,9 +50,13 @@ def warn_of(image: "Image") -> "Image":
 
 def run(arguments: argparse.Namespace) -> int:
     """Read one image and show it."""
+    import sys
+
     from ...edge.errors import InputError
     from ...edge.exit_status import Status
     from ...edge.files import write_json
+    from ...edge.outside import say
+    from ...edge.terminal import width_of
     from ...images.image import read_image
     from ...images.packing_rules import Reader
     from ...reports.image_report import as_dict, report
@@ -59,5 +67,5 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json is not None:
         write_json(arguments.json, as_dict(image))
     if arguments.json != "-":
-        print(report(image), end="")
+        say(report(image, width_of(sys.stdout)).splitlines())
     return Status.AS_EXPECTED

@@ -3,7 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..arguments import add_host_map, add_json, add_version, address, number, set_files
+from ..arguments import add_examples, add_host_map, add_json, add_version, address, number, set_files
+from ..what_if import add_what_if, refuse_what_if, what_if_of
 from .image import warn_of
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="print dom0's memory arrangement as Xen's boot log would",
         description="Lays dom0 out as Xen's builder does and prints the arrangement in the form of Xen's boot "
         "log: by the frame machine and by the formulas, which must agree. What Xen would refuse, or get wrong, "
-        "is told on standard error; status 1 when Xen refuses the boot, or libxenguest the domU. Numbers are decimal or 0x..., and may end in K, M, G or T.",
+        "is told on standard error. On a terminal a line below has n, the tables by level and the region's size. Status 1 when Xen refuses the boot, or libxenguest the domU. Numbers are decimal or 0x..., and may end in K, M, G or T.",
         allow_abbrev=False,
     )
     add_options(parser)
@@ -45,6 +46,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_host_map(parser, "warn of what")
     add_json(parser, "the layout, for 'ptproof replay',")
     set_files(parser, reads=("image", "initrd", "host_map"))
+    add_examples(
+        parser,
+        "ptproof layout vmlinuz --dom0-mem 4G --initrd initrd.img",
+        "ptproof layout --kernel 0x100000 0x300000 --nr-pages 16384",
+    )
     parser.set_defaults(run=run)
 
 
@@ -92,6 +98,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     initrd.add_argument("--initrd", metavar="FILE", help="the initrd, for its length")
     initrd.add_argument("--initrd-len", metavar="SIZE", type=address, help="its length in bytes (default: 0)")
     options.add_argument("--shim", action="store_true", help="for the PV shim, which adds two pages")
+    add_what_if(parser)
 
 
 class LaidOut(NamedTuple):
@@ -137,9 +144,12 @@ def _dom0(arguments: argparse.Namespace, laid: LaidOut) -> int:
     from ...edge.exit_status import Status
     from ...edge.files import write_json
     from ...edge.outside import say
+    from ...edge.terminal import width_of
     from ...layouts.arrangement import arrangement
     from ...layouts.layout_json import as_dict
     from ...machine.refusals import foreseen
+    from ...machine.what_if import against_xen
+    from ...pictures.picture_text import answer, tables_by_level
 
     layout = laid.found.layout
     report = _seen(layout, laid.version)
@@ -151,15 +161,17 @@ def _dom0(arguments: argparse.Namespace, laid: LaidOut) -> int:
     if arguments.json is not None:
         write_json(arguments.json, as_dict(layout, laid.entry))
     if arguments.json != "-":
-        print(arrangement(layout, laid.entry), end="")
+        say(arrangement(layout, laid.entry).splitlines())
+        if width_of(sys.stdout) is not None:
+            say([answer(layout.nr_pt_pages, tables_by_level(layout, report), layout.total.size)])
+        say(against_xen(laid.configuration, layout))
         draw_on_terminal(layout, report)
     say(laid.notes, sys.stderr)
     if laid.configuration.nr_pages != laid.asked:
-        print(f"note: Xen clips dom0's memory to {laid.configuration.nr_pages} pages", file=sys.stderr)
+        say([f"note: Xen clips dom0's memory to {laid.configuration.nr_pages} pages"], sys.stderr)
     if not laid.found.executed:
-        print(
-            "note: the region is too large for the frame machine: this is by the formulas alone",
-            file=sys.stderr,
+        say(
+            ["note: the region is too large for the frame machine: this is by the formulas alone"], sys.stderr
         )
     say((f"warning: {warning}" for warning in [*warnings, *refused]), sys.stderr)
     return Status.DIFFERS if refused else Status.AS_EXPECTED
@@ -200,14 +212,18 @@ def _domu(arguments: argparse.Namespace) -> int:
     from ...edge.errors import InputError
     from ...edge.exit_status import Status
     from ...edge.outside import say
+    from ...edge.terminal import width_of
+    from ...layouts.layout import ADDRESS_LIMIT
     from ...machine.arrange import TooLarge
     from ...machine.domu_layout import MIB_SHIFT, lay_out_domu, least_memory, overlooked, printed
+    from ...pictures.picture_text import answer
 
     for name in NOT_OF_DOMUS:
         if getattr(arguments, name) is not None:
             raise InputError(f"argument --domU: not allowed with argument --{name.replace('_', '-')}")
     if arguments.shim:
         raise InputError("argument --domU: not allowed with argument --shim")
+    refuse_what_if(arguments, "--domU")
     if arguments.memory is None:
         raise InputError("argument --domU: expected --memory beside it")
     configuration = _domus_image(arguments) if arguments.image else from_addresses(arguments)[0]
@@ -218,6 +234,10 @@ def _domu(arguments: argparse.Namespace) -> int:
     except TooLarge as error:
         raise InputError(str(error)) from error
     say(printed(layout))
+    if layout.counted is not None and width_of(sys.stdout) is not None:
+        by_level = {level.name: len(starts) for level, starts in layout.counted.mappings[0].items()}
+        size = (layout.counted.v_end - configuration.virt_base) % ADDRESS_LIMIT
+        say([answer(layout.counted.tables(), by_level, size)])
     wrong = overlooked(layout)
     if wrong is not None:
         say([f"warning: {wrong}"], sys.stderr)
@@ -277,6 +297,9 @@ def lay_out(arguments: argparse.Namespace) -> LaidOut:
     configuration, entry, wrong = (
         _from_image(arguments) if arguments.image else (*from_addresses(arguments), ())
     )
+    if arguments.version is not None:
+        refuse_what_if(arguments, "--version")
+    configuration = evolve(configuration, what_if=what_if_of(arguments, configuration.mode))
     version = _version(arguments, configuration)
     notes = [f"warning: {each}" for each in wrong]
     if version is not None:
@@ -296,6 +319,7 @@ def lay_out(arguments: argparse.Namespace) -> LaidOut:
 def draw_on_terminal(layout: "Layout", report: "Report | None", heading: str = "") -> None:
     """Draw the layout on a terminal that is wide enough; nowhere else, so that what is piped stays the same."""
     from ...edge.errors import InputError
+    from ...edge.outside import say
     from ...pictures.picture import picture_of
     from ...pictures.picture_text import picture_text, terminal_width
 
@@ -308,7 +332,7 @@ def draw_on_terminal(layout: "Layout", report: "Report | None", heading: str = "
         return
     print()
     if heading:
-        print(heading)
+        say([heading])
     print("\n".join(picture_text(picture, width)))
 
 
@@ -338,7 +362,7 @@ def _version(arguments: argparse.Namespace, configuration: "Configuration") -> "
 
 
 def _unknown_notes(version: "XenVersion", configuration: "Configuration") -> "Iterator[str]":
-    """What is to be said of the image's notes that an older Xen doesn't know."""
+    """What to report about the image's notes that an older Xen doesn't know."""
     from ...layouts.xen_version import KNOWN_SINCE
 
     given = {
@@ -369,7 +393,7 @@ def refuse_addresses(arguments: argparse.Namespace) -> None:
 
 
 def _from_image(arguments: argparse.Namespace) -> "tuple[Configuration, int, tuple[str, ...]]":
-    """What an image decides, its entry, and what is to be said of it: by the notes that the version asked for knows."""
+    """What an image decides, its entry, and what to report about it: by the notes that the version asked for knows."""
     from ...edge.errors import InputError
     from ...images.image import read_image
 

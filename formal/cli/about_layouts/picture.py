@@ -3,7 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from ..arguments import add_host_map, add_json, add_limit, add_version, number, set_files
+from ..arguments import add_examples, add_host_map, add_json, add_limit, add_version, number, set_files
+from ..what_if import OPTIONS
 from .layout import ADDRESSES, add_options, lay_out
 
 if TYPE_CHECKING:
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from ...layouts.layout import Layout
     from ...layouts.xen_version import XenVersion
 
-_OPTIONS = (*ADDRESSES, "nr_pages", "dom0_mem", "host_mem", "initrd", "initrd_len")
+_OPTIONS = (*ADDRESSES, "nr_pages", "dom0_mem", "host_mem", "initrd", "initrd_len", *OPTIONS)
 """What says which layout it is, beside an image."""
 
 
@@ -50,6 +51,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     add_json(parser, "what is drawn")
     set_files(parser, reads=("image", "initrd", "layout", "log", "host_map"), writes=("json", "output"))
+    add_examples(
+        parser,
+        "ptproof picture vmlinuz --dom0-mem 4G -o layout.svg",
+        "ptproof picture --log xen.log > boot.svg",
+    )
     parser.set_defaults(run=run)
 
 

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from ..arguments import add_json, add_limit, add_version, number, set_files
+from ..arguments import add_examples, add_json, add_limit, add_version, number, set_files
 
 ONE_MORE = 1000
 """What each layout takes besides its pages, in pages that would take as much."""
@@ -39,6 +39,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_limit(parser)
     add_json(parser, "the layout and what the machine saw")
     set_files(parser, reads=("file",))
+    add_examples(
+        parser,
+        "ptproof replay layout.json",
+        "ptproof layout vmlinuz --dom0-mem 4G --json - | ptproof replay -",
+    )
     parser.set_defaults(run=run)
 
 
@@ -46,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Replay one layout, or all of a counterexample."""
     from ...edge.exit_status import Status
     from ...edge.files import write_json
-    from ...edge.outside import one_line
+    from ...edge.outside import say
     from ...layouts.arrangement import arrangement
     from ...layouts.layout_json import as_dict
 
@@ -58,13 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
         ]
         write_json(arguments.json, {"schema": "ptproof-replay/1", "runs": runs})
     if arguments.json != "-":
-        texts = (
-            (f"{one_line(name)}:\n" if name else "")
-            + arrangement(layout, entry)
-            + "".join(f"{sentence}\n" for sentence in report.sentences())
-            for name, layout, entry, report in replayed
-        )
-        print("\n".join(texts), end="")
+        for index, (name, layout, entry, report) in enumerate(replayed):
+            shown = arrangement(layout, entry).splitlines()
+            say([*([""] if index else []), *([f"{name}:"] if name else []), *shown, *report.sentences()])
     exact = all(report.exact for *_, report in replayed)
     return Status.AS_EXPECTED if exact else Status.DIFFERS
 

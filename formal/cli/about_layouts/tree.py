@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from ..about_claims.prove import add_limits
-from ..arguments import add_json, set_files
+from ..arguments import add_examples, add_json, set_files
 
 if TYPE_CHECKING:
     from ...source.check_tree import TreeCheck
@@ -42,6 +42,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--quiet", action="store_true", help="print the verdicts only")
     add_limits(parser)
     set_files(parser, writes=("json", "sarif"))
+    add_examples(parser, "ptproof tree xen", "ptproof tree xen --quiet --sarif found.sarif")
     parser.set_defaults(run=run)
 
 

@@ -122,7 +122,7 @@ def test_what_an_ordinary_host_runs_into(
     assert len(heading) == bool(beyond)
     below = ran.lines[heading[0] :] if heading else []
     assert {line.split()[1] for line in below if line.startswith("breaks")} == beyond
-    assert "the status is of up to " in ran.lines[-1]
+    assert "the status covers up to " in ran.lines[-1]
     plain = json.loads(run(capsys, "check", kernel, *options, "--json", "-").out)
     assert (plain["status"], {each["id"] for each in plain["answers"] if each["beyond"]}) == (status, beyond)
 
@@ -132,7 +132,7 @@ def test_the_limits_are_printed(
 ) -> None:
     """Those of a large host of today, by the kernel's width."""
     ask(monkeypatch, tiny.ALL)
-    said = "; the status is of up to 256G of memory and 256M of initrd (--max-memory, --max-initrd)"
+    said = "; the status covers up to 256G of memory and 256M of initrd (--max-memory, --max-initrd)"
     assert run(capsys, "check", kernel).lines[-1].endswith(said)
     small = tmp_path / "small"
     small.write_bytes(image_of(evolve(ADDRESSES, mode=COMPAT)))

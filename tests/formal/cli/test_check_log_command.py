@@ -33,6 +33,7 @@ def test_older_counts_are_named(capsys: Capture) -> None:
     ran = run(capsys, "check-log", "--quiet", str(LOGS / "032.log"), str(LOGS / "033.log"))
     assert "OLDER: n = 17 by the rule 'i386 PAE Xen' (Xen 3.0 to 4.2)" in ran.lines[0]
     assert "OLDER: n = 12 by the rule 'compat, L4 counted' (Xen 3.1 to 4.1.6.1 and 4.2.0)" in ran.lines[1]
+    assert ran.lines[1].endswith("; 32 bits; --version compat-l4-counted lays out so")
 
 
 def test_every_finding_has_its_line(capsys: Capture) -> None:

@@ -288,7 +288,7 @@ def test_refused(capsys: Capture, argv: tuple[str, ...], told: str) -> None:
             ("--bits", "32", "--virt-base", "6G", "--kernel", "6G", "0x180010000", "--nr-pages", "65536"),
             [
                 "prints this layout and then refuses it",
-                "Outside of the frames set aside lies a table at frame 7.",
+                "Table frame 7 lies outside the reserved frames.",
             ],
         ),
         (

@@ -44,7 +44,7 @@ def test_an_exact_layout(capsys: Capture, layout_file: Path) -> None:
     ("count", "told"),
     [
         ("6", "No walk from the root reaches frame 5."),
-        ("4", "Outside of the frames set aside lies a table at frame 4."),
+        ("4", "Table frame 4 lies outside the reserved frames."),
         ("0", "0 frames are set aside and 5 taken"),
         ("0x10", "16 frames are set aside and 5 taken"),
     ],

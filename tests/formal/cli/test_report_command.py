@@ -99,13 +99,13 @@ def test_a_page_for_every_claim(capsys: Capture) -> None:
 def test_assumptions_and_why_they_are_needed(capsys: Capture) -> None:
     """An assumption has its meaning and the case that dropping it lets in; one that isn't needed is said to be so."""
     words = Page(run(capsys, "report", "proved", "needless").out).words
-    assert "small it is small Without it fails x = 255" in words.replace("\N{NO-BREAK SPACE}", " ")
-    assert "NOT NEEDED : the statement holds without it." in words
+    assert "small it is small Needed: x = 255" in words.replace("\N{NO-BREAK SPACE}", " ")
+    assert "NOT NEEDED: the statement holds without it." in words
 
 
 @pytest.mark.usefixtures("install")
 def test_proofs_are_graphs(capsys: Capture) -> None:
-    """A proof has a row for each lemma, an arc for each use, and what it cost; lemmas are told of once."""
+    """A proof has a row for each lemma, a line to its first user, and what it cost; lemmas are told of once."""
     text = run(capsys, "report", "proved").out
     rows = re.findall(r'<g class="lemma" data-name="([^"]+)" data-spent="(\d+)">', text)
     assert [name for name, _ in rows] == ["least-of-two", "helper"]

@@ -92,7 +92,7 @@ def test_without_a_script(page: Browser, report: Path) -> None:
 
 
 def test_a_proof_opens(page: Browser) -> None:
-    """A click shows the graph of lemmas: a row for each, an arc for each use, and bars as wide as the work is much."""
+    """A click shows the graph of lemmas: a row for each, a line to its first user, and bars as wide as the work is much."""
     selector = "#claim-least .graph"
     assert not page.run(f"return document.querySelector('{selector} svg').checkVisibility()")
     page.click(f"{selector} summary")

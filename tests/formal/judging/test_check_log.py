@@ -122,7 +122,7 @@ def test_no_start_can_be_inferred() -> None:
     text = "\n".join(line for line in TEXTS["026.log"].splitlines() if "TOTAL" not in line)
     judgement = judged(text)
     assert judgement.outcome is Outcome.INCOMPLETE
-    assert any("doesn't tell where the region starts" in each.message for each in judgement.findings)
+    assert any("doesn't say where the region starts" in each.message for each in judgement.findings)
 
 
 def test_nothing_to_check() -> None:

@@ -124,6 +124,9 @@ def test_names() -> None:
         "4-level compat 4-level-3.0 compat-l4-counted i386-pae i386-pae-3.0 2-level 2-level-3.0 first-4-level"
     )
     assert [version.name for version in XEN_VERSIONS if version.current] == ["4-level", "compat"]
+    for version in XEN_VERSIONS:
+        assert xen_version(version.name) == version
+        assert xen_version(version.rule) == version_of_rule(version.rule)
     with pytest.raises(InputError, match=r"expected one of 4-level, .*, found '3\.4'"):
         xen_version("3.4")
 

@@ -122,7 +122,7 @@ def test_a_machine_that_cannot_execute(solver: Solver) -> None:
     assert isinstance(decided(solver, part(lemma("below", x < 17), holds=None)), Unknown)
     found = decided(solver, part(lemma("and", (x & y) <= x), holds=None))
     assert isinstance(found, Proved)
-    assert in_one_line(found.example).endswith(": not executed (it was seen that holds is None)")
+    assert in_one_line(found.example).endswith(": not replayed: it was seen that holds is None")
 
 
 def test_a_claim_without_parts() -> None:

@@ -690,7 +690,7 @@ class TestReport:
     def test_an_under_count_in_sentences(self) -> None:
         """A stray table is named by its frame."""
         sentences = replay(with_frames(small(), -1)).sentences()
-        assert sentences[1:] == ["Outside of the frames set aside lies a table at frame 4."]
+        assert sentences[1:] == ["Table frame 4 lies outside the reserved frames."]
 
     def test_asserts_in_sentences(self) -> None:
         """An assert that fired is told with its generation, condition, frame and type_info."""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 from picture_cases import CASES, LINUX, MIB, TINY
+from ptproof.formal.edge.amounts import amount
 from ptproof.formal.edge.errors import InputError
 from ptproof.formal.layouts.layout import Layout, Segment
 from ptproof.formal.machine.replay import TooLarge, replay, with_frames
@@ -15,7 +16,6 @@ from ptproof.formal.pictures.picture import (
     OUT_OF_REACH,
     STRAY,
     TABLE,
-    amount,
     as_dict,
     ends,
     picture_of,

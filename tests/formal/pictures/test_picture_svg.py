@@ -3,14 +3,15 @@
 import re
 from collections.abc import Iterator
 from itertools import combinations, pairwise
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from picture_cases import CASES, TINY
+from picture_cases import CASES, TINY, laid_out
 from ptproof.formal.layouts.layout import Layout
 from ptproof.formal.pictures.picture import picture_of
 from ptproof.formal.pictures.picture_style import definitions, style
-from ptproof.formal.pictures.picture_svg import picture_svg
+from ptproof.formal.pictures.picture_svg import leader_levels, picture_svg
 from ptproof.formal.pictures.svg import CHARACTER, element, number, spread
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -234,3 +235,57 @@ def test_labels_are_spread(wanted: list[float], starts: list[float]) -> None:
     assert found[-1] <= 80
     if wanted != [50, 60, 70]:
         assert found == starts
+
+
+Line = tuple[float, float, float, float]
+
+
+def leaders(root: ET.Element) -> list[list[Line]]:
+    """The straight pieces of each leader line: left, top, right, bottom."""
+    found = []
+    for each in root.iter(f"{SVG}path"):
+        if each.get("class") == "lead":
+            points = [[float(at) for at in point.split()] for point in each.get("d", "")[1:].split("L")]
+            found.append(
+                [(min(x, u), min(y, v), max(x, u), max(y, v)) for (x, y), (u, v) in pairwise(points)]
+            )
+    return found
+
+
+def cross(one: Line, other: Line) -> bool:
+    """Whether two upright or level pieces meet."""
+    return (
+        min(one[2], other[2]) - max(one[0], other[0]) >= 0
+        and min(one[3], other[3]) - max(one[1], other[1]) >= 0
+    )
+
+
+@ALL
+def test_leader_lines_do_not_cross(layout: Layout) -> None:
+    """No leader line of a bar meets another one, or runs through a label."""
+    root = drawn(layout)
+    upright = [each for each in leaders(root) if all(x == u or y == v for x, y, u, v in each)]
+    for one, other in combinations(upright, 2):
+        assert not any(cross(here, there) for here in one for there in other)
+    labels = [each[:4] for each in boxes(root)]
+    assert not any(cross(piece, each) for line in upright for piece in line for each in labels)
+
+
+def test_leader_lines_turn_at_levels_of_their_own() -> None:
+    """Labels that are moved to the right turn one below the other, those that are moved to the left the other way round."""
+    assert leader_levels([10, 20, 30], [1, 2, 3]) == [0, 1, 2]
+    assert leader_levels([1, 2, 3], [10, 20, 30]) == [2, 1, 0]
+    assert leader_levels([5, 9, 20], [5, 12, 18]) == [0, 0, 0]
+
+
+def test_the_picture_in_the_documentation_is_of_now() -> None:
+    """docs/picture.svg is what docs/pictures.md has the command for."""
+    page = Path(__file__).parents[3] / "docs"
+    (command,) = re.findall(
+        r"^ptproof picture --kernel (\S+) (\S+) --nr-pages (\d+) -o docs/picture.svg$",
+        (page / "pictures.md").read_text(),
+        re.MULTILINE,
+    )
+    start, end, pages = (int(each, 0) for each in command)
+    layout = laid_out(start, end, nr_pages=pages)
+    assert (page / "picture.svg").read_text(encoding="utf-8") == picture_svg(picture_of(layout))

@@ -3,10 +3,12 @@
 import sys
 
 import pytest
+from attrs import evolve
 from picture_cases import CASES, TINY
-from ptproof.formal.layouts.layout import Layout
+from ptproof.formal.layouts.layout import Layout, Segment
+from ptproof.formal.machine.replay import replay, with_frames
 from ptproof.formal.pictures.picture import picture_of
-from ptproof.formal.pictures.picture_text import picture_text, terminal_width
+from ptproof.formal.pictures.picture_text import picture_text, tables_by_level, terminal_width
 from run_cli import run
 
 ALL = pytest.mark.parametrize("layout", CASES.values(), ids=list(CASES))
@@ -18,7 +20,7 @@ def test_a_small_region() -> None:
     assert list(picture_text(picture_of(TINY), 80)) == [
         "The region, 4 MiB, a character for 52.51 KiB:",
         "|...................KKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKMMT----------------|",
-        "^                                                             [=========]      ^",
+        "^                                                     512 KiB [=========]      ^",
         "0x0                                                                     0x400000",
         "v_end is the next 4 MiB line above the boot stack: 868 KiB are left, 512 KiB at",
         "least.",
@@ -124,14 +126,26 @@ def test_only_on_a_wide_terminal(
 def test_layout_draws_on_a_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], columns: str
 ) -> None:
-    """What ``layout`` prints on a terminal is what it prints in a pipe, and then the picture if there is room."""
+    """What ``layout`` prints on a terminal is what it prints in a pipe, n and its tables, and the picture if there is room."""
     piped = run(capsys, *DRAWN).out
     assert "The region" not in piped
     monkeypatch.setenv("COLUMNS", columns)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     shown = run(capsys, *DRAWN).out
     picture = "".join(f"{each}\n" for each in ["", *picture_text(picture_of(TINY), 80)])
-    assert shown == piped + (picture if columns == "80" else "")
+    answered = "n = 5 (L4 1, L3 1, L2 1, L1 2); the region is 4 MiB.\n"
+    assert shown == piped + answered + (picture if columns == "80" else "")
+
+
+def test_tables_by_level() -> None:
+    """As the machine took them, or by a walk; not where the walk finds others than are set aside, or is too long."""
+    report = replay(TINY)
+    assert (
+        tables_by_level(TINY, report) == tables_by_level(TINY, None) == {"L4": 1, "L3": 1, "L2": 1, "L1": 2}
+    )
+    assert tables_by_level(with_frames(TINY, 6), None) == {}
+    long = evolve(TINY, total=Segment(0, 1 << 47))
+    assert tables_by_level(long, None) == {}
 
 
 def test_counterexample_draws_on_a_terminal(

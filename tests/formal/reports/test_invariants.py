@@ -2,16 +2,18 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 import tiny_claims as tiny
+from attrs import evolve
 from ptproof.formal.logic import claim as claim_module
 from ptproof.formal.logic.claim import Claim, claims
 from ptproof.formal.reports import invariants
 from ptproof.formal.reports import source_comments as places
+from ptproof.formal.reports.invariants import Assumed, Entry
 from ptproof.formal.reports.source_comments import Place, Remark, proved, refuted
 from run_cli import assert_refused, run
 
@@ -24,6 +26,22 @@ PLACE = Place(
     indent=4,
     remarks=(Remark("It is least.", (proved("proved"),)), Remark("It does NOT grow.", (refuted("refuted"),))),
 )
+ENTRY = Entry(
+    id="x",
+    family="Tiny",
+    verdict="proved",
+    as_expected=True,
+    meaning=None,
+    question=None,
+    statement="x",
+    sentence="x",
+    source="x",
+    assumptions=(),
+    parts=(),
+    failures=(),
+    cure=None,
+    places=(),
+)
 SAID = {"proved": "The <least> of `two` is the *least*.", "refuted": "It grows."}
 
 
@@ -32,6 +50,7 @@ def install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Install:
     """Puts claims, their meanings and one place in the place of those installed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(invariants, "meanings", lambda: SAID)
+    monkeypatch.setattr(invariants, "questions", lambda: {"proved": "What is least?"})
     monkeypatch.setattr(places, "places", lambda: (PLACE,))
 
     def put(*these: Claim) -> None:
@@ -48,26 +67,29 @@ def test_markdown(capsys: Capture) -> None:
     assert (ran.status, ran.err) == (0, "")
     assert ran.lines[0] == "# Invariants"
     assert ran.lines[2].startswith(
-        "5 claims: 3 proved, 2 refuted, 0 neither; from 3 lemmas and 3 obligations, "
+        "5 claims: 3 proved, 2 refuted. They rest on 3 lemmas and 3 obligations, discharged by Z3"
     )
+    assert "| What is least? | yes, given small | [proved](#proved-proved) |" in ran.lines
+    assert "| Does it hold that refuted? | no | [refuted](#refuted-refuted) |" in ran.lines
     one = ran.out[ran.out.index("### proved: proved") : ran.out.index("### needless")]
     for told in (
-        "The \\<least> of \\`two\\` is the \\*least\\*. Proved under small: see below.",
+        "The \\<least> of \\`two\\` is the \\*least\\*.",
         "```text\nFor all x, y: proved.\n\nMore about it.\n```",
-        "Decides: “Somebody said that proved.” (nowhere)",
-        "Assumes: small: it is small; without it fails x = 255",
-        "Verdicts: 8 bits: least-of-two holds: proved, by instances of lemmas: 2 lemmas, ",
-        "the last steps: helper",
-        "Belongs to: some/file.c: above the loop",
+        "**Source:** “Somebody said that proved.” (nowhere)",
+        "**Assumes:** small: it is small. Needed: x = 255",
+        "**Verdict:** 8 bits: least-of-two holds: proved, from 2 lemmas and ",
+        "**Belongs to:** some/file.c: above the loop",
     ):
         assert told in one
+    assert max(map(len, ran.lines)) <= 100
     other = ran.out[ran.out.index("### refuted: refuted") :]
-    assert "Fails at: 8 bits: x = 255: it was seen that holds is False" in other
-    assert "What makes it true: x is less than 255" in other
+    assert "**Fails at:** 8 bits: x = 255: it was seen that holds is False" in other
+    assert "**What makes it true:** x is less than 255" in other
     assert "NOT NEEDED: the statement holds without it" in ran.out
-    assert "by an example that the frame machine replayed: " in ran.out
-    assert "refuted, by values that the frame machine confirmed" in ran.out
-    assert "refuted, nothing reaches it, by the solver at once" in ran.out
+    told = " ".join(each.strip() for each in ran.lines)
+    assert "by an example that the frame machine replayed: " in told
+    assert "refuted, by values that the frame machine confirmed" in told
+    assert "refuted, for the solver finds no such values" in told
 
 
 class Balanced(HTMLParser):
@@ -99,7 +121,7 @@ def test_html(capsys: Capture) -> None:
     assert page.open == []
     assert "The <least> of `two` is the *least*." in page.text
     assert "8 bits: x = 255: it was seen that holds is False" in page.text
-    assert not re.search(r"(src|href)=", ran.out)
+    assert not re.search(r'(src|href)="(?!#)', ran.out)
 
 
 @pytest.mark.usefixtures("install")
@@ -155,9 +177,22 @@ def test_wrong_usage(capsys: Capture) -> None:
     assert run(capsys, "invariants", "provd").status == 5
 
 
-def test_every_installed_claim_has_a_meaning() -> None:
-    """Each claim is explained in plain English, once, and nothing else is."""
-    said = invariants.meanings()
+@pytest.mark.parametrize("said", [invariants.meanings(), invariants.questions()], ids=["meaning", "question"])
+def test_every_installed_claim_has_a_meaning_and_a_question(said: Mapping[str, str]) -> None:
+    """Each claim is explained in plain English, and answers a question: one of its own, and nothing else has any."""
     assert invariants.without_meaning(claims(), said) == []
     assert set(said) <= {each.id for each in claims()}
     assert len(set(said.values())) == len(said)
+
+
+def test_assumptions_that_differ_in_a_figure_are_told_once() -> None:
+    """Another figure in the meaning is told alone; another meaning, or another need, in full."""
+    one = Assumed(name="room", meaning="8 bytes short", parts=("a",), why="Needed: x.")
+    alike = evolve(one, meaning="9 bytes short", parts=("b", "c"))
+    other = evolve(one, meaning="9 bytes short", why="Needed: y.")
+    entry = evolve(ENTRY, assumptions=(one, alike, other))
+    assert list(invariants.told_assumptions(entry)) == [
+        "room: 8 bytes short. Needed: x.",
+        "room, b and c: the same with 9 instead of 8.",
+        "room: 9 bytes short. Needed: y.",
+    ]

@@ -96,15 +96,15 @@ def test_an_honest_bundle_is_certified(honest: Path) -> None:
     assert (told.status, told.err) == (0, "")
     assert told.out.splitlines() == [
         "obligations certified by a solver open  theorem: assumptions",
-        "          2         2           0    0  proved 8 bits proved: small",
-        "          0         0           0    0  reached 8 bits proved: by example",
-        "          0         0           0    0  unreached 8 bits refuted: by search",
-        "          2         2           0    0  never 8 bits refuted: by proof",
-        "          3         3           0    0  small 8 bits proved: low",
-        "          1         1           0    0  cut 8 bits proved: by proof",
-        "          5         5           0    0  after 8 bits proved: by proof",
-        "          3         3           0    0  after 8 bits proved: is-even",
-        "          0         0           0    0  refuted 8 bits refuted: by example",
+        '          2         2           0    0  "proved" "8 bits" proved by "least-of-two": "small"',
+        '          0         0           0    0  "reached" "8 bits" proved by example',
+        '          0         0           0    0  "unreached" "8 bits" refuted by search',
+        '          2         2           0    0  "never" "8 bits" refuted by "never:beyond":',
+        '          3         3           0    0  "small" "8 bits" proved by "small": "low"',
+        '          1         1           0    0  "cut" "8 bits" proved by "cut":',
+        '          5         5           0    0  "after" "8 bits" proved by "after":',
+        '          3         3           0    0  "after" "8 bits" proved by "even": "is-even"',
+        '          0         0           0    0  "refuted" "8 bits" refuted by example',
     ]
 
 
@@ -113,7 +113,7 @@ def test_without_certificates_all_is_open(bundle: Path) -> None:
     shutil.rmtree(bundle / "certificates")
     told = checked(bundle)
     assert told.status == 3
-    assert "          2         0           0    2  proved 8 bits proved: small" in told.out
+    assert '          2         0           0    2  "proved" "8 bits" proved by "least' in told.out
     assert list((bundle / "certificates").glob("*.cnf"))
 
 
@@ -136,7 +136,7 @@ def test_a_solvers_word_is_counted_apart(bundle: Path, says: str, status: int, c
     shutil.rmtree(bundle / "certificates")
     told = checked(bundle, sys.executable, "-c", f"print({says!r})")
     assert told.status == status
-    assert f"          2         0           {columns}  proved 8 bits proved: small" in told.out
+    assert f'          2         0           {columns}  "proved" "8 bits" proved by "least' in told.out
 
 
 def test_a_real_solver(bundle: Path) -> None:
@@ -185,7 +185,8 @@ PROOFS: Final = {
     "nothing is generalised": ("(generalise t4)", "(generalise)", "asks something else"),
     "another invariant": ("(invariant (bvule |x| |y|))\n  (rank", "(invariant true)\n  (rank", "asks something else"),
     "another rank": ("(rank (bvsub |y| |x|))", "(rank |y|)", "asks something else"),
-    "no rank": ("  (rank (bvsub |y| |x|))\n", "", "needs an induction with a rank"),
+    "no rank": ("  (rank (bvsub |y| |x|))\n", "", "has an induction with a rank"),
+    "that a loop stops isn't said any more": ("  (stops)\n", "", "has an induction with a rank"),
     "a loop stops without induction": ("  (goal (= (bvadd |x| #x01)", "  (stops)\n  (goal (= (bvadd |x| #x01)", "with a rank"),
     "another loop": ("(goes-on (bvult |x| |y|))", "(goes-on (bvule |x| |y|))", "asks something else"),
     "another start": ("(start #x00)", "(start #x01)", "asks something else"),
@@ -220,6 +221,11 @@ PROOFS: Final = {
     "a word cut from the middle": ("((_ extract 3 0) |x|)", "((_ extract 3 1) |x|)", "not a term"),
     "an operation that isn't one": ("(goal (= |x| |y|))", "(goal (bvsle |x| |y|))", "not a term"),
     "something that isn't understood": ("(goal (= |x| |y|))", "(goal (= |x| |y|)) (admitted)", "expected one of"),
+    "a claim that a search proves": ("refuted (search", "proved (search", "is proved by search"),
+    "a claim with another verdict": ('refuted (example "grows")', 'certain (example "grows")', "is certain by example"),
+    "a claim by no lemma": ('(proof "least-of-two")', "(proof)", "is proved by proof"),
+    "a word that is called as a constant": ("(variables (|y| 8))", "(variables (|#x05| 8) (|y| 8))", "has a meaning already"),
+    "an end of a line that isn't seen": ("(ptproof-proofs 1)", "(ptproof-proofs 1) ; \r", "printed tokens alone"),
     "a claim by word of mouth": ('proved (proof "least-of-two")', 'proved (trust "least-of-two")', "proved by trust"),
     "a claim by a conjecture": ('refuted (example "grows")', 'proved (proof "grows")', "is proved by proof"),
     "a claim by what isn't there": ('(proof "least-of-two")', '(proof "most-of-two")', "is proved by proof"),
@@ -263,6 +269,18 @@ QUESTIONS: Final = {
     "another logic": ("(set-logic QF_BV)", "(set-logic ALL)"),
     "a function": ("(check-sat)", "(define-fun f ((a (_ BitVec 8))) Bool true)\n(check-sat)"),
     "what is no text of terms": ("(check-sat)", "(check-sat) \\"),
+    "a word that is called as a constant": (
+        "(declare-const |y| (_ BitVec 8))",
+        "(declare-const |y| (_ BitVec 8))\n(declare-const |#x09| (_ BitVec 8))",
+    ),
+    "a comment that some end at a return": ("(assert (bvult |y| #x09))", "; \r(assert (bvult |y| #x09))"),
+    "a condition that some end at a return": ("(bvult |y| #x09)", "(bvult |y| ; \r #x09) ; \n"),
+    "a condition in a string for some": (
+        "(check-sat)",
+        '(set-info :notes "\\")(assert false)(set-info :notes "\\"")\n(check-sat)',
+    ),
+    "a space that is none for some": ("(bvult |y| #x09)", "(bvult |y|\u00a0#x09)"),
+    "a text from right to left": ("(check-sat)", "; \u202e\n(check-sat)"),
 }
 
 
@@ -272,6 +290,40 @@ def test_bogus_questions(bundle: Path, what: str) -> None:
     old, new = QUESTIONS[what]
     complaint = spoiled(bundle, old, new, "obligations/small-proof.smt2")
     assert complaint.startswith('refused: lemma "small": ')
+
+
+def test_a_word_in_the_place_of_a_constant(bundle: Path) -> None:
+    """A word of a constant's name would be the constant for a solver, and any value for who compares."""
+    file = bundle / "obligations/small-proof.smt2"
+    file.write_text(file.read_text().replace("|y|", "#x05").replace("const #x05", "const |#x05|"))
+    told = checked(bundle, sys.executable, "-c", "print('unsat')")
+    assert told.err.endswith("|#x05| has a meaning already\n")
+
+
+def test_a_bundle_without_a_theorem(bundle: Path) -> None:
+    """Nothing is not accepted as all proved."""
+    file = bundle / "proofs.sexp"
+    text = file.read_text()
+    file.write_text(text[: text.index("(claim")])
+    assert "no theorem" in checked(bundle).err
+
+
+def test_the_table_says_what_a_claim_rests_on(bundle: Path) -> None:
+    """A claim that leans on another lemma, or an assumption without a name, can be seen; no line is forged."""
+    file = bundle / "proofs.sexp"
+    forged = '"8 bits\n          9         9           0    0  all'
+    for old, new in (
+        ('(proof "small"', '(proof "cut"'),
+        ('(assumption "is-even"', '(assumption ""'),
+        ('(part "8 bits" refuted (proof', f'(part {forged}" refuted (proof'),
+    ):
+        assert file.read_text().count(old) == 1
+        file.write_text(file.read_text().replace(old, new))
+    lines = checked(bundle).out.splitlines()
+    assert len(lines) == 10
+    assert lines[4].endswith('"never" "8 bits 9 9 0 0 all" refuted by "never:beyond":')
+    assert lines[5].endswith('"small" "8 bits" proved by "cut":')
+    assert lines[8].endswith('"after" "8 bits" proved by "even": ""')
 
 
 def test_names_and_shared_terms_are_for_the_question_to_choose(bundle: Path) -> None:

@@ -1,0 +1,81 @@
+"""What is done to memory behind pointers: each store with its address, in the order executed, and what a load then gives.
+
+Addresses are terms. What memory holds before the first store is not known: each load of it gives an input of its own.
+A store that isn't understood makes all that is loaded after it not understood, too.
+"""
+
+from typing import Final
+
+from attrs import define, field, frozen
+
+from ..words.word import Truth, Word, choose, number, word
+from .values import ULONG, Any, Unknown, Value
+
+PAGE: Final = 4096
+CLEARED: Final = "a page of zeros"
+"""What stands for the member where a whole page is cleared."""
+
+
+@frozen(eq=False)
+class Store:
+    """A write of ``value`` to ``member`` of what lies at ``address`` (to all of it, if empty), if ``path`` is taken."""
+
+    where: str
+    path: Truth
+    address: Word
+    member: str
+    value: Any
+
+
+@frozen(eq=False)
+class Load:
+    """A read of what memory had at ``address`` before the first store: ``given`` is the input that stands for it."""
+
+    where: str
+    text: str
+    address: Word
+    given: Word
+
+
+@define(eq=False)
+class Memory:
+    """What was done, in order; ``vague`` is the first thing that was done which isn't understood."""
+
+    stores: list[Store] = field(factory=list)
+    loads: list[Load] = field(factory=list)
+    vague: Unknown | None = None
+
+    def copy(self) -> "Memory":
+        """As it is now."""
+        return Memory(list(self.stores), list(self.loads), self.vague)
+
+    def store(self, where: str, path: Truth, address: Word, member: str, value: Any) -> None:
+        """Note a write."""
+        self.stores.append(Store(where, path, address, member, value))
+
+    def stir(self, why: Unknown) -> None:
+        """Note that something was written, it isn't known where."""
+        self.vague = self.vague or why
+
+    def load(self, where: str, text: str, address: Word) -> Any:
+        """What is at an address, as an unsigned number of 64 bits."""
+        if self.vague is not None:
+            return Unknown(where, f"memory is read ({text[:60]}), which was written before: {self.vague}")
+        given = word(f"{text}#{len(self.loads)}", 64)
+        self.loads.append(Load(where, text, address, given))
+        found = holds(self.stores, address, given)
+        return found if isinstance(found, Unknown) else Value(found, ULONG)
+
+
+def holds(stores: list[Store], address: Word, before: Word) -> Word | Unknown:
+    """What is at an address after some stores, if ``before`` was there."""
+    found = before
+    for each in stores:
+        if each.member == CLEARED:
+            same_page = each.address & -PAGE == address & -PAGE
+            found = choose(each.path & same_page, number(0), found)
+        elif not each.member:
+            if isinstance(each.value, Unknown):
+                return each.value
+            found = choose(each.path & (each.address == address), each.value.term, found)
+    return found

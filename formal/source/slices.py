@@ -1,0 +1,110 @@
+"""Slices of a tree's sources: some statements of a function, executed over words.
+
+A slice begins where nothing is known: each variable is an input. What functions do that aren't read, `SUMMARIES` says, and
+what is written behind pointers is noted.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from attrs import frozen
+
+from ..c.expressions import Evaluator, Meaning, named, written
+from ..c.memory import Memory
+from ..c.state import State
+from ..c.statements import Executor, SourceLoop
+from ..c.types import Node, part, text_of, within
+from ..c.values import Any, Unknown, Value
+from ..words.word import Truth
+from .dom0_source import File
+from .summaries import SUMMARIES
+
+
+@frozen(eq=False, kw_only=True)
+class Slice:
+    """Statements that were executed, from ``where`` on; ``leaves`` are the conditions under which they leave the function.
+
+    ``memory`` is what was done to it, outside of ``loops``. ``vague`` is why it hangs on what isn't understood whether
+    statements are reached.
+    """
+
+    where: str
+    executor: Executor
+    state: State
+    leaves: Sequence[tuple[str, Truth]]
+    memory: Memory
+    loops: Sequence[SourceLoop]
+    vague: Unknown | None
+
+    def value(self, name: str) -> Any:
+        """A variable at the end."""
+        if name not in self.executor.type_of:
+            return Unknown(self.where, f"there is no variable {name}")
+        return self.state.read(name, self.executor.type_of[name], self.where)
+
+
+def execute(
+    file: File,
+    function: Node,
+    statements: Sequence[Node],
+    *,
+    loops: Callable[[Node], bool] = lambda _: False,
+    given: Mapping[str, Value] | None = None,
+    answers: Mapping[str, Value] | None = None,
+) -> Slice:
+    """Execute some statements of a function.
+
+    ``loops`` tells which loops are wanted, ``given`` is what is known before of variables, ``answers`` what is of functions:
+    they give that.
+    """
+    memory = Memory()
+    executor = Executor(file.source, function, file.typeofs, loops, SUMMARIES, memory)
+    executor.meanings |= {name: _answer(value) for name, value in (answers or {}).items()}
+    where = executor.where(statements[0])
+    try:
+        state = executor.run_all(statements, given)
+        vague = state.vague
+    except RecursionError:
+        vague = Unknown(where, "nesting too deep to be read")
+        state = State(executor.outer, iter(()))
+    return Slice(
+        where=where,
+        executor=executor,
+        state=state,
+        leaves=executor.leaves,
+        memory=executor.memory or memory,
+        loops=executor.loops,
+        vague=vague,
+    )
+
+
+def _answer(value: Value) -> Meaning:
+    def meaning(self: Evaluator, _node: Node, arguments: list[Node], state: State) -> Any:
+        self.evaluate_all(arguments, state)
+        return value
+
+    return meaning
+
+
+def block(function: Node) -> list[Node]:
+    """The statements of a function's outermost block."""
+    body = part(function, "body")
+    return [] if body is None else [each for each in body.named_children if each.type != "comment"]
+
+
+def writes(node: Node, names: Iterable[str]) -> bool:
+    """Whether a node may change one of the variables."""
+    return bool(written(node) & set(names))
+
+
+def mentions(node: Node, *names: str) -> bool:
+    """Whether all of the words are in a node."""
+    return set(names) <= named(node)
+
+
+def leaves(node: Node) -> bool:
+    """Whether something in a node leaves the function, or is a call that doesn't come back."""
+    return any(
+        each.type in ("return_statement", "goto_statement")
+        or (each.type == "call_expression" and text_of(part(each, "function") or each) in ("panic", "BUG"))
+        for each in within(node)
+    )

@@ -1,0 +1,1 @@
+"""The family *Source*, of what the builder does beside layout and count: whether it is what is encoded."""

@@ -1,0 +1,104 @@
+"""What the builder's pieces have in common: each is compared with its encoding, and told with what it takes for granted."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from ....formal.c.expressions import QUESTIONS
+from ....formal.c.types import Node
+from ....formal.c.values import BOOL, Any, Unknown, Value, constant
+from ....formal.layouts.paging import PagingMode
+from ....formal.logic.claim import Part
+from ....formal.logic.theorem import Lemma, Statement
+from ....formal.logic.verdict import Replay
+from ....formal.source.dom0_source import Dom0Source, File
+from ....formal.source.questions import Piece
+from ....formal.source.slices import Slice, execute
+from ....formal.words.word import TRUE, AnyTerm, Truth, Word, compiled, inputs, number, replaced
+from ...shared.replays import Judge, Values
+
+
+class NotRead(Exception):
+    """A piece that isn't understood: ``why`` says where and what."""
+
+    def __init__(self, why: Unknown) -> None:
+        super().__init__(str(why))
+        self.why = why
+
+
+def made(mode: PagingMode, name: str, says: str, make: Callable[[], Piece]) -> Piece:
+    """The piece, or why it isn't understood."""
+    try:
+        return make()
+    except NotRead as error:
+        return Piece(name=name, mode=mode, where=error.why.where, says=says, asked=error.why, same_as=name)
+
+
+def not_found(where: str, what: str) -> NotRead:
+    """That something isn't found that the encoding has."""
+    return NotRead(Unknown(where, f"{what} isn't found, so what is proved of it isn't known to hold"))
+
+
+def known(value: Any) -> Value:
+    """A value that is understood. Raises NotRead."""
+    if isinstance(value, Unknown):
+        raise NotRead(value)
+    return value
+
+
+def executed(
+    source: Dom0Source,
+    mode: PagingMode,
+    file: File,
+    function: Node,
+    statements: Sequence[Node],
+    *,
+    loops: Callable[[Node], bool] = lambda _: False,
+    given: Mapping[str, Value] | None = None,
+) -> Slice:
+    """Statements executed for one sort of guest, of which it is known what is reached. Raises NotRead."""
+    narrow = int(mode.bits == 32)
+    sort = {name: Value(number(narrow, BOOL.bits), BOOL) for name in source.mode}
+    answers = {name: constant(int(narrow and name != "is_pvh_domain")) for name in QUESTIONS}
+    answers["is_pv_domain"] = constant(1)
+    found = execute(file, function, statements, loops=loops, given={**sort, **(given or {})}, answers=answers)
+    if found.vague is not None:
+        raise NotRead(found.vague)
+    return found
+
+
+def renamed(term: AnyTerm, names: Mapping[str, Word], where: str) -> AnyTerm:
+    """The term over the words that encodings speak of. Raises NotRead for an input of another name, or another width."""
+    put: dict[Word, Word] = {}
+    for each in inputs([term]):
+        name = str(each.value)
+        if name not in names or names[name].width != each.width:
+            raise NotRead(Unknown(where, f"it hangs on {name}, which the encoding doesn't know"))
+        put[each] = names[name]
+    return replaced(term, put)
+
+
+def part_of(name: str, mode: PagingMode, goal: Truth, judge: Judge, shape: Truth = TRUE) -> Part:
+    """That a piece is the encoding's, whatever the inputs."""
+    lemma = Lemma(f"tree:{name}[{mode.name}]", f"the tree's {name} is the encoding's", Statement(goal=goal))
+    return Part(name=lemma.name, lemma=lemma, shape=shape, replay=judge)
+
+
+def read(term: AnyTerm, values: Values) -> int:
+    """A term's value on numbers; what isn't given is 0."""
+    over = inputs([term])
+    return compiled([term], over)(*(values.get(str(each.value), 0) for each in over))[0]
+
+
+def judged(what: str, theirs: AnyTerm, expected: Callable[[Values], int]) -> Judge:
+    """Whether the tree's term is what the machine comes to."""
+
+    def judge(values: Values) -> Replay:
+        found, ours = read(theirs, values), expected(values)
+        return Replay(
+            int(found) == int(ours), f"{what} is {_shown(found)} by the tree, {_shown(ours)} by the machine"
+        )
+
+    return judge
+
+
+def _shown(value: int) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else hex(value)

@@ -1,0 +1,29 @@
+"""What a tree is asked, all of it: an entry point of the tool."""
+
+import re
+from typing import Final
+
+from attrs import evolve
+
+from ....formal.c.types import text_of
+from ....formal.source.dom0_source import Dom0Source
+from ....formal.source.questions import Inquiry
+from ..questions import inquiry as count_and_layout
+from . import before_mapping
+from .pieces import made
+
+MAPS: Final = r"\bl[1-4]_pgentry_t\b"
+"""What a builder has variables of that maps pages: one that only lays out is asked nothing else."""
+
+
+def inquiry(source: Dom0Source) -> Inquiry:
+    """Whether count, layout and the rest of the builder are the encodings'."""
+    asked = count_and_layout(source)
+    if not re.search(MAPS, text_of(source.builder)):
+        return asked
+    return evolve(
+        asked,
+        builder=tuple(
+            made(mode, *each) for mode in asked.modes for each in before_mapping.pieces(source, mode)
+        ),
+    )

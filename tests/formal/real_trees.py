@@ -1,0 +1,44 @@
+"""Real trees of Xen, as Debian has them, and edits of them: what an edit replaces is named by a pattern, and no text of Xen is here."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from ptproof.formal.c.tree_files import Tree, opened
+
+TREES = Path(__file__).parents[2] / "build/trees"
+BUILDER = "xen/arch/x86/pv/dom0_build.c"
+MEMORY = "xen/arch/x86/dom0_build.c"
+Edit = tuple[str, str, str]
+"""A file, a pattern that matches in one place of it, and what comes there."""
+
+
+def trees() -> list[Path]:
+    """What ``make trees`` has fetched; where nothing is the test fails in CI, and is skipped elsewhere."""
+    found = sorted(path for path in TREES.glob("*") if (path / BUILDER).exists())
+    if not found:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"no tree of Xen in {TREES}: make trees")
+    return found
+
+
+def edited(*edits: Edit) -> Tree:
+    """The first of the trees, edited."""
+    return edited_at(trees()[0], *edits)
+
+
+def edited_at(path: Path, *edits: Edit) -> Tree:
+    """A tree in a folder, edited."""
+    texts: dict[str, str] = {}
+    with opened(str(path)) as tree:
+        for name, pattern, replacement in edits:
+            text = texts.get(name) or tree.read(name)
+            assert text is not None, name
+            texts[name], places = re.subn(pattern, replacement, text)
+            assert places == 1, f"{places} places of {pattern}"
+        return _with(tree, texts)
+
+
+def _with(tree: Tree, texts: Mapping[str, str]) -> Tree:
+    return Tree("edited", lambda name: texts[name] if name in texts else tree.read(name))

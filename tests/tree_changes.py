@@ -1,0 +1,243 @@
+"""Changes to the loop that counts page tables, as people would make them to Xen's own file; and what is to be said of each.
+
+An edit names what it replaces by a pattern: nothing of Xen's text stands here. Each change comes with its verdict: ``equal`` (to
+the encoding, for both sorts of guest), ``proved`` (every property, of a count that differs), or the property that is refuted.
+Source: TREE.md, "The generic proof"; the thread's proposals; CLOSED_FORM.md.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from attrs import frozen
+
+LOOP: Final = r"for \( *nr_pt_pages = 2; ; nr_pt_pages\+\+ *\)\s*\{.*?\n    \}\n"
+"""The whole loop."""
+HEAD: Final = r"for \( *nr_pt_pages = 2; ; nr_pt_pages\+\+ *\)"
+ROUNDED: Final = r"(v_end\s*= \(vstack_end [^;]*?)22(\)[^;]*?)22([^;]*;)"
+TOO_LITTLE: Final = r"\(v_end - vstack_end\) < \(512UL << 10\)"
+MORE: Final = r"v_end \+= 1UL *<< *22;"
+ENOUGH: Final = r"<= nr_pt_pages *\)\s*break;\n"
+BLOCKS: Final = (
+    "#define BLOCKS(from, to, log2) "
+    "((((to) + (1UL << (log2)) - 1) & -(1UL << (log2))) - ((from) & -(1UL << (log2))) >> (log2))\n"
+)
+NEEDED: Final = (
+    "(!compat + BLOCKS(v_start, v_end, L4_PAGETABLE_SHIFT) + (compat ? 4 : BLOCKS(v_start, v_end, L3_PAGETABLE_SHIFT))"
+    " + BLOCKS(v_start, v_end, L2_PAGETABLE_SHIFT))"
+)
+
+
+@frozen
+class Edit:
+    """What stands at the one place that the pattern matches is replaced."""
+
+    pattern: str
+    put: str
+
+    def __call__(self, text: str) -> str:
+        """The text, edited. Raises ValueError where there isn't one such place."""
+        changed, places = re.subn(self.pattern, lambda match: match.expand(self.put), text, flags=re.DOTALL)
+        if places != 1:
+            raise ValueError(f"{places} places match {self.pattern}")
+        return changed
+
+
+@frozen
+class TreeChange:
+    """A change, by its edits, and the verdict."""
+
+    name: str
+    verdict: str
+    edits: Sequence[Edit]
+
+    def __call__(self, text: str) -> str:
+        """The text, changed."""
+        for each in self.edits:
+            text = each(text)
+        return text
+
+
+def literal(text: str) -> str:
+    """The text as the replacement of a pattern, in which a backslash would mean something."""
+    return text.replace("\\", "\\\\")
+
+
+def instead(text: str) -> Edit:
+    """Something else in place of the whole loop."""
+    return Edit(LOOP, literal(text))
+
+
+def tried(shift: int = 22, padding: str = "512UL << 10") -> str:
+    """The statements that lay out the region for a count."""
+    return (
+        "vpt_end = vpt_start + nr_pt_pages * PAGE_SIZE; vstack_start = vpt_end; vstack_end = vstack_start + PAGE_SIZE; "
+        f"v_end = (vstack_end + ({padding}) + (1UL << {shift}) - 1) & -(1UL << {shift});\n"
+    )
+
+
+def rounded(shift: int, padding: str) -> list[Edit]:
+    """Another rounding, and another padding."""
+    return [
+        Edit(ROUNDED, rf"\g<1>{shift}\g<2>{shift}\g<3>"),
+        Edit(MORE, f"v_end += 1UL << {shift};"),
+        Edit(TOO_LITTLE, f"v_end - vstack_end < ({padding})"),
+    ]
+
+
+def block(text: str) -> Edit:
+    """Another count of the blocks that a region touches."""
+    return Edit(r"#define NR\(_l,_h,_s\) \\\n.*?\n.*?\n", f"#define NR(low, high, log2) ({text})\n")
+
+
+def applied(times: int, first: str = "0", **how: object) -> Edit:
+    """The rule so many times, one after the other, and no loop."""
+    rule = f"{tried(**how)}nr_pt_pages = {NEEDED};\n"  # type: ignore[arg-type]
+    return instead(f"{BLOCKS}nr_pt_pages = {first};\n{rule * times}{tried(**how)}")  # type: ignore[arg-type]
+
+
+def bounded(times: str, first: str, **how: object) -> Edit:
+    """Raised to what is needed, so many times at most; left when it is enough."""
+    return instead(
+        f"{BLOCKS}{{ unsigned int raises; nr_pt_pages = {first};\n"
+        f"for ( raises = 0; raises < {times}; raises++ )\n{{\n{tried(**how)}"  # type: ignore[arg-type]
+        f"if ( {NEEDED} <= nr_pt_pages ) break;\nnr_pt_pages = {NEEDED};\n}} }}\n"
+    )
+
+
+DIVIDED: Final = instead(
+    "{ unsigned long first, wanted, lines;\n"
+    "wanted = (vpt_start + PAGE_SIZE + (512UL << 10) + PAGE_SIZE - 1) >> PAGE_SHIFT;\n"
+    "first = (compat ? 4 : 1 - (v_start >> L3_PAGETABLE_SHIFT)) - (v_start >> L2_PAGETABLE_SHIFT)"
+    " - (v_start >> L4_PAGETABLE_SHIFT);\n"
+    "wanted += first;\n"
+    "if ( compat )\n{\nwanted = wanted > 1021 ? wanted - 1021 : 0;\n"
+    "lines = 1 + 131072 * (wanted / 133955583) + (wanted % 133955583 + 1021) / 1022;\n"
+    "nr_pt_pages = first + 2 * lines + (lines + 131071) / 131072;\n}\nelse\n{\n"
+    "wanted = wanted > 1020 ? wanted - 1020 : 0;\n"
+    "lines = 1 + 131072 * (wanted / 133955071) + 256 * (wanted % 133955071 / 261631)"
+    " + (wanted % 133955071 % 261631 + 1021) / 1022;\n"
+    "nr_pt_pages = first + 2 * lines + (lines + 255) / 256 + (lines + 131071) / 131072;\n}\n"
+    f"{tried()}}}\n"
+)
+CHANGES: Final = (
+    TreeChange(
+        "starts at the fewest tables",
+        "proved",
+        [Edit(HEAD, "for ( nr_pt_pages = compat ? 6 : 4; ; nr_pt_pages++ )")],
+    ),
+    TreeChange("starts at 3", "proved", [Edit(HEAD, "for ( nr_pt_pages = 3; ; nr_pt_pages++ )")]),
+    TreeChange("starts at 1", "proved", [Edit(HEAD, "for ( nr_pt_pages = 1; ; nr_pt_pages++ )")]),
+    TreeChange(
+        "starts above the fewest",
+        "exact",
+        [Edit(HEAD, "for ( nr_pt_pages = compat ? 7 : 5; ; nr_pt_pages++ )")],
+    ),
+    TreeChange("goes up by two", "exact", [Edit(HEAD, "for ( nr_pt_pages = 2; ; nr_pt_pages += 2 )")]),
+    TreeChange("rounds to 2 MiB", "proved", rounded(21, "512UL << 10")),
+    TreeChange("rounds to 16 MiB, pads with 1 MiB", "proved", rounded(24, "1UL << 20")),
+    TreeChange("rounds to 1 GiB, pads with 3 MiB", "proved", rounded(30, "3UL << 20")),
+    TreeChange("rounds to 64 KiB", "proved", rounded(16, "512UL << 10")),
+    TreeChange("pads with 1 MiB", "proved", rounded(22, "1UL << 20")),
+    TreeChange("pads with 256 KiB", "fits", rounded(22, "256UL << 10")),
+    TreeChange("rounds to 2 MiB, adds 4", "exact", [Edit(ROUNDED, r"\g<1>21\g<2>21\g<3>")]),
+    TreeChange(
+        "doesn't round",
+        "proved",
+        [
+            Edit(r"v_end\s*= \(vstack_end [^;]*;", "v_end = vstack_end + (512UL << 10);"),
+            Edit(TOO_LITTLE, "0"),
+        ],
+    ),
+    TreeChange(
+        "ends before the stack",
+        "fits",
+        [
+            Edit(r"v_end\s*= \(vstack_end", "v_end = (vpt_end"),
+            Edit(TOO_LITTLE, "v_end - vpt_end < (512UL << 10)"),
+        ],
+    ),
+    TreeChange(
+        "rounds up by its macro",
+        "equal",
+        [
+            Edit(
+                r"v_end\s*= \(vstack_end [^;]*;\s*if \([^;]*;\s*",
+                "v_end = ROUNDUP(vstack_end + (512UL << 10), 1UL << 22); ",
+            )
+        ],
+    ),
+    TreeChange("counts by length", "exact", [block("((high) - (low) + (1UL << (log2)) - 1) >> (log2)")]),
+    TreeChange("counts whole blocks only", "exact", [block("((high) >> (log2)) - ((low) >> (log2))")]),
+    TreeChange("counts one block too many", "exact", [block("((high) >> (log2)) - ((low) >> (log2)) + 1")]),
+    TreeChange(
+        "counts the last block", "proved", [block("(((high) - 1) >> (log2)) - ((low) >> (log2)) + 1")]
+    ),
+    TreeChange(
+        "counts blocks by their numbers",
+        "proved",
+        [block("(((high) + (1UL << (log2)) - 1) >> (log2)) - ((low) >> (log2))")],
+    ),
+    TreeChange("forgets the L4", "exact", [Edit(r"if \( \(!compat \+", "if ( (0 +")]),
+    TreeChange(
+        "forgets the L3 of 32-bit guests",
+        "exact",
+        [
+            Edit(
+                r"NR\(v_start, v_end, L4_PAGETABLE_SHIFT\)",
+                "(compat ? 0 : NR(v_start, v_end, L4_PAGETABLE_SHIFT))",
+            )
+        ],
+    ),
+    TreeChange("has three L2 for 32-bit guests", "exact", [Edit(r":([^:]*?)\b4\) \+", r":\g<1>3) +")]),
+    TreeChange(
+        "takes L3 for L2",
+        "exact",
+        [Edit(r"NR\(v_start, v_end, L2_PAGETABLE_SHIFT\)", "NR(v_start, v_end, L3_PAGETABLE_SHIFT)")],
+    ),
+    TreeChange("goes on when it is enough", "exact", [Edit(ENOUGH, "< nr_pt_pages ) break;\n")]),
+    TreeChange("one more in the end", "exact", [Edit(LOOP, r"\g<0>nr_pt_pages++;\n")]),
+    TreeChange(
+        "counts before it tries",
+        "proved",
+        [
+            instead(
+                f"{BLOCKS}nr_pt_pages = 1;\ndo {{\nnr_pt_pages++;\n{tried()}}} while ( {NEEDED} > nr_pt_pages );\n"
+            )
+        ],
+    ),
+    TreeChange(
+        "searches while it isn't enough",
+        "proved",
+        [
+            instead(
+                f"{BLOCKS}nr_pt_pages = 2;\n{tried()}while ( {NEEDED} > nr_pt_pages )\n{{\nnr_pt_pages++;\n{tried()}}}\n"
+            )
+        ],
+    ),
+    TreeChange(
+        "raises without a bound",
+        "proved",
+        [
+            instead(
+                f"{BLOCKS}for ( nr_pt_pages = compat ? 6 : 4; ; nr_pt_pages = {NEEDED} )\n{{\n{tried()}if ( {NEEDED} <= nr_pt_pages ) break;\n}}\n"
+            )
+        ],
+    ),
+    TreeChange("applies the rule six times", "proved", [applied(6)]),
+    TreeChange("applies the rule six times, from the fewest", "proved", [applied(6, "compat ? 6 : 4")]),
+    TreeChange("applies the rule three times", "exact", [applied(3)]),
+    TreeChange("applies the rule once", "exact", [applied(1)]),
+    TreeChange(
+        "applies the rule six times, rounds to 2 MiB", "proved", [applied(6, shift=21, padding="1UL << 20")]
+    ),
+    TreeChange(
+        "raises three times at most, or once", "exact", [bounded("(compat ? 1 : 3)", "compat ? 6 : 4")]
+    ),
+    TreeChange(
+        "raises four times at most, or twice", "exact", [bounded("(compat ? 2 : 4)", "compat ? 6 : 4")]
+    ),
+    TreeChange("raises six times at most", "proved", [bounded("6", "compat ? 6 : 4")]),
+    TreeChange("raises six times at most, rounds to 16 MiB", "proved", [bounded("6", "2", shift=24)]),
+    TreeChange("divides three times", "open", [DIVIDED]),
+)
