@@ -1,6 +1,7 @@
 """The count as text to paste: in C for Xen's source, or in Python; closed, by raises, or as the search.
 
-The figures are those of `closed_form`; `tests/encodings/test_formula_text.py` compiles what is printed here. In C a word is an
+The figures are those of `closed_form`; `tests/encodings/test_formula_text.py` reads back what is printed here, proves it equal to
+the encodings, and compiles it. In C a word is an
 ``unsigned long`` of 64 bits, and PAGE_SHIFT, PAGE_SIZE and DIV_ROUND_UP are the tree's. The region's end is ⌈E + padding⌉,
 E being where the boot stack ends: that is what Xen's two steps come to, as long as the padding is no more than the rounding.
 """

@@ -112,10 +112,10 @@ MEANINGS: Final[Mapping[str, str]] = {
     "netbsd-least": "NetBSD's search for the tables that it makes for itself ends. It finds the least number, from the first one tried on, that passes its test.",
     "netbsd-exact": "NetBSD makes exactly the last-level tables that map its kernel and these tables.",
     "netbsd-temporary": "The temporary tables that NetBSD makes on its way to its own lie in the memory that Xen has mapped for it.",
-    "mini-os-exact": "Mini-OS takes just the page tables that the memory which it maps needs beyond what Xen has given it.",
+    "mini-os-exact": "Mini-OS takes exactly the page tables that its memory needs beyond those that Xen has given it.",
     "mini-os-mapped": "Mini-OS never takes a page for a table before that page is mapped.",
-    "arm64-early": "Linux for arm64 sets just the pages aside in its image that the image's first tables take.",
-    "arm64-early-moved": "What Linux for arm64 sets aside for its first tables is enough wherever the image is moved to before it starts.",
+    "arm64-early": "Linux for arm64 sets aside exactly the pages of its image that the image's first tables take.",
+    "arm64-early-moved": "The first tables that Linux for arm64 counts for an image where it is linked are enough wherever the image is moved, with none added. (Linux adds one at each level, and these are enough.)",
 }
 
 QUESTIONS: Final[Mapping[str, str]] = {
@@ -182,4 +182,8 @@ QUESTIONS: Final[Mapping[str, str]] = {
     "netbsd-least": "Does NetBSD find the least number of tables that passes its test?",
     "netbsd-exact": "Does NetBSD make exactly the last-level tables that it needs?",
     "netbsd-temporary": "Do NetBSD's temporary tables lie in mapped memory?",
+    "mini-os-exact": "Does Mini-OS take exactly the tables that its memory needs?",
+    "mini-os-mapped": "Is a frame mapped before Mini-OS takes it for a table?",
+    "arm64-early": "Does Linux for arm64 set aside exactly the pages of its first tables?",
+    "arm64-early-moved": "Are the pages that Linux for arm64 sets aside enough for a moved image, with nothing added?",
 }

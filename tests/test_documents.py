@@ -24,6 +24,7 @@ import pytest
 from builder_mutants import MUTANTS as BUILDER_FAULTS
 from deciding import check_needs, check_verdicts
 from ptproof.formal.images.image_writer import image_of
+from ptproof.formal.layouts.formula import formula
 from ptproof.formal.layouts.layout import Configuration, Segment
 from ptproof.formal.layouts.paging import COMPAT, X86_64, PagingMode
 from ptproof.formal.logic.claim import Expected, claims
@@ -266,6 +267,19 @@ def test_the_proof_has_the_figures_that_are_proved(mode: PagingMode) -> None:
     text = PROOF.read_text(encoding="utf-8")
     bounds = raises.chain(mode, region.most_tables(mode))
     assert [each for each in bounds if f"{each:,}" not in text] == []
+
+
+def test_the_picture_of_the_closed_form_has_its_figures() -> None:
+    """docs/closed-form.svg says of each block what the printed formula divides by."""
+    text = formula()(X86_64, 4 << 20, 512 << 10, "closed", "c", 2)
+    divisors = [int(found) for found in re.findall(r"(?:left / |DIV_ROUND_UP\(left, )(\d+)", text)]
+    picture = (ROOT / "docs/closed-form.svg").read_text(encoding="utf-8")
+    assert len(divisors) == 3
+    assert [
+        each
+        for each in divisors
+        if f"= {each if each < 10000 else f'{each:,}'} pages are left" not in picture
+    ] == []
 
 
 def write_transcripts() -> None:

@@ -582,6 +582,8 @@ class Evaluator:
         "subscript_expression": read,
         "call_expression": _call,
     }
+    KNOWN: ClassVar = frozenset(_EVALUATED)
+    """The sorts of syntax that are understood."""
 
 
 Meaning = Callable[[Evaluator, Node, list[Node], State], Any]

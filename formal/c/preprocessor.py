@@ -32,6 +32,8 @@ _ENABLED: Final = "IS_ENABLED"
 class Source:
     """A file as it is compiled: its ``text``, and for each header (by path) the lines that count.
 
+    ``unexpanded`` has the file's own lines that count, its macros as they are defined and used.
+
     ``reasons`` has why each word of `UNKNOWN` isn't known; ``doubtful`` the words, by header and line, that stand under
     a condition that isn't. ``missing`` are headers that the tree lacks, with where they are asked for.
     """
@@ -43,6 +45,7 @@ class Source:
     reasons: Sequence[str]
     doubtful: Mapping[str, Mapping[int, str]]
     missing: Sequence[tuple[str, str]]
+    unexpanded: str = ""
 
 
 @define
@@ -184,6 +187,8 @@ class _Reading:
                     self._condition(open_, name, rest, where)
                 elif live:
                     self._directive(name, rest, where, path, why, depth)
+                    if out is not None and name in ("define", "undef") and why is None:
+                        counted = "#" + " ".join(found.split("\n"))
             elif live and line.text.strip():
                 if why is None:
                     counted, told = line.text, None
@@ -323,7 +328,7 @@ def preprocessed(
         if tree.read(each) is not None:
             reading.header(each, None, 0)
     out: list[Token] = []
-    reading.read(path, None, 0, out)
+    unexpanded = reading.read(path, None, 0, out)
     return Source(
         path,
         _written(out),
@@ -332,6 +337,7 @@ def preprocessed(
         reading.reasons,
         reading.doubtful,
         tuple((name, where) for where, name in reading.missing),
+        unexpanded,
     )
 
 

@@ -36,7 +36,8 @@ class State:
     """Values by place, the condition ``path`` of being here, and ``vague``, where that hangs on what isn't understood.
 
     ``epochs`` tells, by root, since when a place is as it is. ``outer`` are roots that live outside of the function, or
-    whose address is known there; ``fresh`` numbers what is read again.
+    whose address is known there; ``fresh`` numbers what is read again. ``asked`` has the types of the inputs, by
+    their names.
     """
 
     outer: Callable[[str], bool]
@@ -45,6 +46,7 @@ class State:
     path: Truth = TRUE
     vague: Unknown | None = None
     epochs: dict[str, int] = field(factory=dict)
+    asked: dict[str, CType] = field(factory=dict)
 
     @property
     def left(self) -> bool:
@@ -88,6 +90,7 @@ class State:
     def _input(self, key: str, of: CType | None, where: str) -> Any:
         if not isinstance(of, Integer | Pointer):
             return Unknown(where, f"{key} is read, and what type it has isn't found")
+        self.asked[self.title(key)] = of
         return input_value(self.title(key), of)
 
     def title(self, key: str) -> str:
@@ -160,6 +163,7 @@ def merged(condition: Truth | Unknown, one: State, other: State, where: str) -> 
         if one.epochs.get(root, 0) != other.epochs.get(root, 0)
     ]
     result = State(one.outer, one.fresh, path=one.path | other.path, vague=one.vague or other.vague)
+    result.asked = one.asked
     result.epochs = one.epochs | other.epochs | {root: next(one.fresh) for root in moved}
     for key in one.places.keys() | other.places.keys():
         first, second = _as_it_was(key, one, other), _as_it_was(key, other, one)

@@ -558,6 +558,8 @@ class Executor(Evaluator):
         "comment": _nothing,
         ";": _nothing,
     }
+    KNOWN: ClassVar = frozenset(_EXECUTED)
+    """The sorts of syntax that are understood."""
 
 
 def live(loop: SourceLoop) -> tuple[str, ...]:

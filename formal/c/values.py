@@ -176,16 +176,41 @@ def bounds(  # noqa: PLR0911 - one for each operation
     if term.operation == "zero_extend":
         return inner[0]
     if term.operation == "ite":
-        return min(each[0] for each in inner), max(each[1] for each in inner)
+        left = _most_left(term)
+        return (
+            (0, left)
+            if left is not None
+            else (min(each[0] for each in inner), max(each[1] for each in inner))
+        )
     if term.operation == "bvand":
         return 0, min(each[1] for each in inner)
     if term.operation == "bvlshr" and words[1].operation == "constant":
         return inner[0][0] >> int(words[1]), inner[0][1] >> int(words[1])
     if term.operation == "bvadd" and inner[0][1] + inner[1][1] <= most:
         return inner[0][0] + inner[1][0], inner[0][1] + inner[1][1]
+    if term.operation == "bvsub" and inner[0][0] >= inner[1][1]:
+        return inner[0][0] - inner[1][1], inner[0][1] - inner[1][0]
     if term.operation == "bvmul" and inner[0][1] * inner[1][1] <= most:
         return inner[0][0] * inner[1][0], inner[0][1] * inner[1][1]
     return 0, most
+
+
+def _most_left(term: Word) -> int | None:
+    """The most that `_long_division` leaves, if a term is that; a step of it takes a number away where that is there."""
+    worths: list[int] = []
+    while term.operation == "ite":
+        condition, less, whole = term.arguments
+        worth = less.arguments[1] if less.operation == "bvsub" else whole
+        if worth.operation != "constant" or less is not whole - worth or condition is not (whole >= worth):
+            break
+        worths.append(int(worth))
+        term = whole
+    if not worths:
+        return None
+    most = bounds(term)[1]
+    for worth in reversed(worths):
+        most = max(min(most, worth - 1), most - worth)
+    return most
 
 
 def _signed_bounds(term: Word) -> tuple[int, int]:
@@ -217,13 +242,10 @@ def inverted(value: Value) -> Value:
     return Value(~value.term, value.type)
 
 
-def combined(  # noqa: PLR0911, C901 - one for each sort
+def combined(  # noqa: PLR0911 - one for each sort
     operation: str, left: Value, right: Value
 ) -> Value:
-    """What a binary operator gives, both operands being evaluated; of a choice of numbers, a choice. Raises NotUnderstood."""
-    choice = _of_choice(operation, left, right)
-    if choice is not None:
-        return choice
+    """What a binary operator gives, both of its operands being evaluated. Raises NotUnderstood."""
     if operation in ("==", "!="):
         return _equal(operation, left, right)
     if operation in ("<<", ">>"):
@@ -265,20 +287,6 @@ def _size(of: CType | None) -> int:
     if isinstance(of, Pointer):
         return 8
     raise NotUnderstood("an address is calculated with")
-
-
-def _of_choice(operation: str, left: Value, right: Value) -> Value | None:
-    """The choice of results, where one operand is a choice of two numbers and the other one a number; else ``None``."""
-    for first, second in ((left, right), (right, left)):
-        condition, *branches = first.term.arguments or (None,)
-        numbers = all(each.operation == "constant" for each in (*branches, second.term))
-        if first.term.operation == "ite" and numbers:
-            each = [Value(branch, first.type) for branch in branches]
-            then, otherwise = (
-                combined(operation, *((value, right) if first is left else (left, value))) for value in each
-            )
-            return Value(choose(condition, then.term, otherwise.term), then.type)
-    return None
 
 
 _COMPARED: Final = {"<": Word.__lt__, "<=": Word.__le__, ">": Word.__gt__, ">=": Word.__ge__}
@@ -357,7 +365,7 @@ def _divided(operation: str, first: Word, second: Word, both: Integer) -> Value:
 def _long_division(dividend: Word, by: int) -> tuple[Word, Word]:
     """The quotient by a number, and what is left over: done as at school, bit by bit, since words have no division."""
     quotient, left = number(0, dividend.width), dividend
-    for bit in reversed(range(_most(dividend).bit_length() - by.bit_length() + 1)):
+    for bit in reversed(range((_most(dividend) // by).bit_length())):
         fits = left >= by << bit
         quotient = choose(fits, quotient + (1 << bit), quotient)
         left = choose(fits, left - (by << bit), left)

@@ -37,11 +37,9 @@ def builder(boot: Boot, rule: CountRule | None, allowed: Allowance | None = None
     allowed = allowed or Allowance(BUILD_LIMIT)
     needed = work(layout)
     if needed > allowed.left:
-        takes = (
-            f"the frame machine has {allowed.left} pages left of what it executes, and this takes {needed}"
-        )
+        takes = f"the frame machine may execute {allowed.left} more pages, and this takes {needed}"
         yield note(
-            boot, "page_tables", f"what the builder takes isn't told: {takes}{allowed.raised_by(needed)}"
+            boot, "page_tables", f"what the builder takes wasn't checked: {takes}{allowed.raised_by(needed)}"
         )
         return
     allowed.take(needed)

@@ -3,7 +3,7 @@
 Facts: ``xen/include/public/xen.h`` (4.22), "Start-of-day memory layout", for what a guest is promised: an end on a line of 4 MiB,
 and 512 KiB above the last thing that is laid out. Who relies on it: Linux's ``xen_setup_kernel_pagetable()`` for 32 bits (up to 5.8,
 the last one that has it) takes 512 KiB above its tables for mapped; Mini-OS's ``build_pagetable()`` clears frames for more tables
-from the third page above its tables on, and until November 2015 took every entry of every L1 for mapped.
+from right above its first ones on, and until November 2015 took every entry of every L1 for mapped.
 """
 
 from collections.abc import Callable, Iterator

@@ -11,6 +11,7 @@ from ..edge.exit_status import Status
 from ..layouts.paging import PagingMode
 from ..logic.verdict import Refuted
 from ..source.check_tree import Answer, TreeCheck
+from ..source.second_reader import Compared
 from .proof_report import counted, in_one_line
 
 SCHEMA: Final = "ptproof-tree/1"
@@ -20,31 +21,48 @@ _LEVELS: Final = {Status.AS_EXPECTED: "none", Status.DIFFERS: "error"}
 
 def lines(found: TreeCheck, *, quiet: bool = False) -> Iterator[str]:
     """What was found where, what it is equal to, and what is proved or refuted of what differs."""
-    source = found.source
     if not quiet:
-        yield f"{found.title}: {source.function}(), from {source.first} to line {source.last.rpartition(':')[2]}"
-        if source.loop is not None:
-            yield f"the count: the loop at {source.loop.where}, to line {source.loop.last.rpartition(':')[2]}"
-        for each in source.notes:
-            yield f"taken for granted: {each}"
-        if not found.builder:
-            yield f"nothing else is asked: {source.function}() maps no page"
-        for where, name in source.later:
-            yield f"not part of the layout: {where} sets {name} after the guest was told"
+        yield from _found(found)
+    elif found.second.differs:
+        yield _second(found.second)
     for mode in found.modes:
         yield from _of_mode(found, mode)
     assumed = {
-        each.name: each.meaning
+        (each.name, each.meaning): None
         for answer in found.properties
         if answer.proved and answer.piece.name != "least" and not isinstance(answer.piece.asked, Unknown)
         for each in answer.piece.asked.lemma.statement.assumptions
     }
     for answer in found.builder:
         if answer.proved:
-            assumed |= answer.piece.assumes
-    for name, meaning in assumed.items():
+            assumed |= dict.fromkeys(answer.piece.assumes.items())
+    for name, meaning in assumed:
         yield f"assumed   {name}: {meaning}"
     yield summary(found)
+
+
+def _found(found: TreeCheck) -> Iterator[str]:
+    """What was found where, and how it was read."""
+    source = found.source
+    yield f"{found.title}: {source.function}(), from {source.first} to line {source.last.rpartition(':')[2]}"
+    if source.loop is not None:
+        yield f"the count: the loop at {source.loop.where}, to line {source.loop.last.rpartition(':')[2]}"
+    for each in source.notes:
+        yield f"taken for granted: {each}"
+    if not found.builder:
+        yield f"nothing else is asked: {source.function}() maps no page"
+    yield _second(found.second)
+    for where, name in source.later:
+        yield f"not part of the layout: {where} sets {name} after the guest was told"
+
+
+def _second(second: Compared) -> str:
+    """What the compiler makes of the same statements."""
+    if second.differs:
+        return f"READERS DISAGREE: {second.differs}"
+    if second.why:
+        return f"not read a second time by a compiler: {second.why}"
+    return f"as compiled by gcc: the same on {second.layouts} layouts"
 
 
 def _of_mode(found: TreeCheck, mode: PagingMode) -> Iterator[str]:
@@ -137,6 +155,11 @@ def as_dict(found: Sequence[tuple[str | None, TreeCheck]], errors: Iterable[str]
                 "to": each.source.last,
                 "loop": None if each.source.loop is None else each.source.loop.where,
                 "taken_for_granted": list(each.source.notes),
+                "compiled": {
+                    "layouts": each.second.layouts,
+                    "why_not": each.second.why or None,
+                    "differs": each.second.differs or None,
+                },
                 "count": {mode.name: each.count_is(mode) for mode in each.modes},
                 "layout": {mode.name: each.layout_is(mode) for mode in each.modes},
                 "pieces": [

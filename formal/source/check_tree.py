@@ -18,6 +18,7 @@ from ..solvers.answer_cache import Cache
 from ..solvers.solver_threads import Progress
 from .dom0_source import Dom0Source, dom0_source
 from .questions import Inquiry, Piece, inquiry
+from .second_reader import Compared, compared
 
 FAMILY: Final = "Source"
 
@@ -67,7 +68,7 @@ class Answer:
 
 @frozen(eq=False, kw_only=True)
 class TreeCheck:
-    """All that was decided of a tree, by paging mode."""
+    """All that was decided of a tree, by paging mode; ``second`` is what a compiler says to how it was read."""
 
     title: str
     source: Dom0Source
@@ -76,6 +77,7 @@ class TreeCheck:
     layout: tuple[Answer, ...]
     properties: tuple[Answer, ...] = field(default=())
     builder: tuple[Answer, ...] = field(default=())
+    second: Compared = field(factory=Compared)
 
     def of(self, answers: Iterable[Answer], mode: PagingMode) -> tuple[Answer, ...]:
         """The answers for one sort of guest."""
@@ -95,6 +97,8 @@ class TreeCheck:
     def status(self) -> Status:
         """0 when all is proved; 1 when a property, or a piece of the builder's, is refuted, whatever else; 3 when something stays open."""
         found = [each.status for each in (*self.properties, *self.builder)]
+        if self.second.differs:
+            return Status.FAILED
         if Status.DIFFERS in found and Status.FAILED not in found:
             return Status.DIFFERS
         for mode in self.modes:
@@ -124,6 +128,7 @@ def check_tree(
         title=tree.title,
         source=source,
         modes=asked.modes,
+        second=compared(source),
         count=answers[: len(asked.count)],
         layout=answers[len(asked.count) : layout_ends],
         builder=answers[layout_ends:],

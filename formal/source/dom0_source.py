@@ -19,7 +19,7 @@ from ..c.preprocessor import Source, preprocessed
 from ..c.statements import Executor, SourceLoop, standing
 from ..c.tree_files import Tree
 from ..c.types import Node, parsed, part, text_of, within
-from ..c.values import Any, Unknown
+from ..c.values import Any, CType, Unknown
 from ..edge.errors import InputError
 from ..words.word import Truth
 from .summaries import SUMMARIES
@@ -110,7 +110,7 @@ class Dom0Source:
     ``values`` are those of `LAYOUT` at the end, over inputs and the words of ``loop``. ``leaves`` are conditions under which
     it doesn't end (by ``panic()``, say); ``later`` has assignments after the part that is executed; ``notes`` what
     was guessed; ``mode`` the variables that say whether the guest is a 32-bit one. ``builder`` is the function, of whose
-    block ``statements`` lay out.
+    block ``statements`` lay out. ``types`` are those of its variables, and of inputs.
     """
 
     path: str
@@ -128,6 +128,7 @@ class Dom0Source:
     file: File
     builder: Node
     statements: Sequence[Node]
+    types: Mapping[str, CType]
 
     def value(self, name: str) -> Any:
         """A variable at the end, what the loop only read put back; `Unknown` where there is none."""
@@ -215,6 +216,7 @@ def _executed(tree: Tree, file: File, function: Node, statements: Sequence[Node]
         file=file,
         builder=function,
         statements=statements,
+        types={key: of for key, of in {**executor.type_of, **state.asked}.items() if of is not None},
     )
 
 

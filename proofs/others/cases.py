@@ -13,9 +13,7 @@ from ..shared import replays
 from ..shared.replays import Values
 
 FAMILY: Final = "Others"
-SENTENCE: Final = (
-    "The page tables lie in the region that they map, so whoever makes them must count them first."
-)
+SENTENCE: Final = "The page tables lie in the region that they map, so their maker must count them first."
 LINUX: Final = (1 << 64) - (2 << 30)
 """Where Linux starts, and NetBSD's half."""
 

@@ -181,7 +181,7 @@ def rises() -> Lemma:
         "grub-rises",
         f"n(p) ≤ {MOST:#x}, and a round that goes on has n(p) > p",
         Statement(
-            assumptions=(Assumption("room", room, "T + 4096 p ≤ 2^64 - 8 MiB"),),
+            assumptions=(Assumption("no-wrap", room, "T + 4096 p ≤ 2^64 - 8 MiB"),),
             goal=(needed() <= MOST) & (~goes_on | (needed() > pages)),
         ),
         Steps(

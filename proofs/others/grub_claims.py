@@ -35,8 +35,9 @@ def _around() -> Truth:
 def grub_count() -> tuple[Part, ...]:
     """64-bit, S ≤ T, the region across no multiple of 2^48: GRUB's tables end in the region, of which f(S, V) map it.
 
-    The rest maps a page beside the region, for GRUB's last steps. Each round that goes on asks for more tables than
-    the one before, and none for more than all of 48 bits take: so the rounds end, or the region comes to 2^64.
+    The rest maps a page beside the region, for GRUB's last steps. Each round that continues asks for more tables
+    than the one before, and none asks for more than all of 48 bits take. So the rounds end, or the region reaches
+    2^64.
     """
     first = ordinary() & (grub.pages == 0)
     return (
@@ -60,7 +61,7 @@ def grub_count() -> tuple[Part, ...]:
             least=(v_start, vpt_start),
             shape=small() & (grub.pages == 0),
             without={
-                "room": (v_start == 0) & (vpt_start == (1 << 64) - (1 << 20)) & (grub.pages == 1000),
+                "no-wrap": (v_start == 0) & (vpt_start == (1 << 64) - (1 << 20)) & (grub.pages == 1000),
             },
             replay=_one_round,
         ),
@@ -71,13 +72,13 @@ def grub_count() -> tuple[Part, ...]:
     family=FAMILY,
     sentence=SENTENCE,
     source=SOURCE,
-    cure="128 tables at most, as a region of less than 246 MiB has; or a stop test that counts the stack and the 512 KiB",
+    cure="at most 128 tables, as in a region of less than 246 MiB; or a stop test that counts the stack and the 512 KiB",
 )
 def grub_stack() -> tuple[Part, ...]:
     """64-bit, S ≤ T, the region across no multiple of 2^48: the boot stack that GRUB starts a kernel with ends in the region.
 
-    Refuted: the rounds are over when the tables end there, and the stack is above them. With 128 tables at most the
-    512 KiB that are left make up for them.
+    Refuted: the rounds stop when the tables end in the region, and the stack is above them. With at most 128 tables
+    the 512 KiB that are left make up for them.
     """
     return (
         _anywhere("grub-stack", rule.STACK, _first_round(), _leaves(rule.STACK, "of the stack")),
@@ -101,8 +102,8 @@ def grub_stack() -> tuple[Part, ...]:
 def grub_padding() -> tuple[Part, ...]:
     """64-bit, S ≤ T, the region across no multiple of 2^48: 512 KiB are left above the boot stack, as Xen's interface has it.
 
-    Refuted: the region is made with room for 512 KiB, but for no tables, and the test lets the tables take of it. With a
-    test that counts stack and 512 KiB they are left.
+    Refuted: the region is made with room for 512 KiB, but for no tables, and the test lets the tables take from it.
+    A test that counts stack and 512 KiB leaves them free.
     """
     return (
         _anywhere(
@@ -125,12 +126,12 @@ def grub_padding() -> tuple[Part, ...]:
     family=FAMILY,
     sentence=SENTENCE,
     source=SOURCE,
-    cure="383 tables at most, as a region of less than 754 MiB has; or a stop test that counts the stack and the 512 KiB",
+    cure="at most 383 tables, as in a region of less than 754 MiB; or a stop test that counts the stack and the 512 KiB",
 )
 def grub_last_page() -> tuple[Part, ...]:
     """64-bit, S ≤ T, the region across no multiple of 2^48: the region's last page, GRUB's way into the kernel, is no table.
 
-    Refuted: the tables may end where the region does. With 383 tables at most a page of the 1.5 MiB is left.
+    Refuted: the tables may end where the region does. With at most 383 tables a page of the 1.5 MiB is left.
     """
     return (
         _anywhere("grub-last-page", PAGE_SIZE, _first_round(), _last_page),
@@ -180,7 +181,7 @@ def _agreed(values: Values, found: machine.Loaded) -> None:
     replays.agreed("the region's end", int(rule.region_end(*words[1:])), found.end)
 
 
-ENDLESS: Final = Replay(None, "GRUB's rounds come to a region that was tried before, and go on")
+ENDLESS: Final = Replay(None, "GRUB's rounds reach a region that was tried before, and continue")
 
 
 @case
@@ -194,7 +195,7 @@ def _counted(values: Values) -> Replay:
     own = 1 + len(found.region)
     fit = found.tables * PAGE_SIZE <= (found.end - tables_start) % ADDRESS_LIMIT
     return Replay(
-        fit and own == walked, f"{found.sentence}; {own} map the region, and a walk over it comes to {walked}"
+        fit and own == walked, f"{found.sentence}; {own} map the region, and a walk over it touches {walked}"
     )
 
 

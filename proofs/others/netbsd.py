@@ -60,7 +60,9 @@ def in_room(of: Word = count) -> Truth:
 
 def room() -> Assumption:
     """The assumption that nothing comes to 2^64."""
-    return Assumption("room", in_room(), "what the tables reach, and what is mapped, ends 2 MiB below 2^64")
+    return Assumption(
+        "no-wrap", in_room(), "what the tables reach, and what is mapped, ends 2 MiB below 2^64"
+    )
 
 
 @cache

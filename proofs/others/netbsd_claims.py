@@ -41,7 +41,8 @@ def _small_pae() -> Truth:
 def netbsd_least() -> tuple[Part, ...]:
     """NetBSD's search stops, at the least n from n₀ on with K + m + 4096 (n + d) ≤ B + 2 MiB · n, if there is one.
 
-    K is where the text starts, B where the kernel's half does, m what is mapped without tables, d the directories.
+    K is the start of the text, B the start of the kernel's half, m what is mapped without tables, d the number of
+    directories.
     """
     return (
         Part(
@@ -69,10 +70,10 @@ def netbsd_least() -> tuple[Part, ...]:
     cure="a text in the first 2 MiB of the kernel's half, and a first count of m / 2 MiB, rounded up, as PAE has",
 )
 def netbsd_exact() -> tuple[Part, ...]:
-    """B ≤ K: the tables that NetBSD's search finds are just those that map K to K + m + 4096 (n + d).
+    """B ≤ K: the tables that NetBSD's search finds are exactly those that map K to K + m + 4096 (n + d).
 
-    They are always enough. Just those they are with PAE. Refuted for amd64, which starts from 49, and counts from B though its
-    text starts a table above.
+    They are always enough. With PAE they are exactly those. Refuted for amd64, which starts from 49, and counts
+    from B although its text starts a table above.
     """
     statement = netbsd.enough().statement
     half = (netbsd.base == 4 << 20) & (netbsd.directories == 0)
@@ -84,7 +85,7 @@ def netbsd_exact() -> tuple[Part, ...]:
             shape=_small_kernel(),
             without={
                 "at-base": half & (netbsd.text == 2 << 20) & (netbsd.size == 1 << 20) & (netbsd.first == 0),
-                "room": (netbsd.text == (1 << 64) - (2 << 20))
+                "no-wrap": (netbsd.text == (1 << 64) - (2 << 20))
                 & (netbsd.base == netbsd.text)
                 & (netbsd.size == 4 << 20)
                 & (netbsd.first == 0)
@@ -106,7 +107,7 @@ def netbsd_exact() -> tuple[Part, ...]:
                 & (netbsd.text == (3 << 30) + netbsd.TABLE)
                 & (netbsd.size == PAGE_SIZE)
                 & (netbsd.directories == rule.DIRECTORIES_PAE),
-                "room": (netbsd.base == 1 << 63)
+                "no-wrap": (netbsd.base == 1 << 63)
                 & (netbsd.text == netbsd.base)
                 & (netbsd.size == (1 << 63) - (1 << 40))
                 & (netbsd.directories == rule.DIRECTORIES_PAE),
@@ -136,12 +137,13 @@ def netbsd_exact() -> tuple[Part, ...]:
     family=FAMILY,
     sentence=SENTENCE,
     source=SOURCE,
-    cure="64 tables at most in each set, as a kernel has that takes no more than 110 MiB",
+    cure="at most 64 tables in each set, as for a kernel that takes no more than 110 MiB",
 )
 def netbsd_temporary() -> tuple[Part, ...]:
     """amd64: the temporary tables that NetBSD makes above the final ones, or above Xen's, lie in the region that Xen maps.
 
-    Refuted: nothing asks where that region ends. With 64 tables at most in each set they lie within the 516 KiB that Xen leaves.
+    Refuted: nothing checks where that region ends. With at most 64 tables in each set they lie within the 516 KiB
+    that Xen leaves.
     """
     runs = netbsd.both_counts()
     place = ordinary() & (v_start == LINUX) & (vpt_start - v_start >= 4 << 20)

@@ -105,9 +105,9 @@ def properties(count: Count) -> Iterator[Piece]:
         least = generic.least() if formula is None else formula.least(found)
         yield piece("least", "no smaller count would do", cases.part(least, cases.least, None))
     if found.searched:
-        yield piece(
-            "stops", "it stops, whatever the image", cases.part(generic.stops(), cases.unjudged, None)
-        )
+        stops = cases.part(generic.stops(), cases.unjudged, None)
+        late = None if cases.overdue is None else cases.late(cases.overdue)
+        yield piece("stops", "it stops, whatever the image", late or stops)
     if stack is None:
         missing = Unknown(found.where, "where the boot stack ends isn't found")
         yield piece("consistent", "tables and stack have just the frames that are counted", missing)

@@ -11,7 +11,7 @@ from ...encodings.dom0_layout import PADDING
 from ...formal.layouts.layout import ADDRESS_LIMIT, Layout, Segment
 from ...formal.layouts.paging import PAGE_SIZE
 from ...formal.logic.claim import Part
-from ...formal.logic.theorem import Lemma, Steps
+from ...formal.logic.theorem import Lemma, Statement, Steps
 from ...formal.logic.verdict import Replay
 from ...formal.machine.arrange import TooLarge, touched
 from ...formal.machine.builder import ImpossibleLayout
@@ -19,6 +19,7 @@ from ...formal.machine.replay import Report, with_frames
 from ...formal.words.word import (
     FALSE,
     compiled,
+    implies,
 )
 from ..shared import replays
 from ..shared.region import n, v_start, vpt_start
@@ -90,6 +91,44 @@ class Cases:
                 if ran is not None and (ran["v_end"] - start) % ADDRESS_LIMIT <= most:
                     found.append(ran)
         return sorted(found, key=lambda each: (each["v_start"], each["vpt_start"]))
+
+    @cached_property
+    def overdue(self) -> Numbers | None:
+        """A layout on which the loop has gone on for long, though what it tries is enough; ``None`` where none is met."""
+        found = self._generic.count
+        for place in (0, 1 << 20, ADDRESS_LIMIT - (2 << 30)) if found.searched else ():
+            start = place if self._generic.mode.bits == 64 else place % (1 << 31)
+            count = self._start(start, start + (1 << 20))[0]
+            case = self.at(start, start + (1 << 20), count)
+            for _ in range(ROUNDS):
+                case = self.at(start, start + (1 << 20), count)
+                if not case["goes_on"]:
+                    break
+                count = case["step"]
+            if case["goes_on"] and case["needed"] <= case["n"]:
+                return case
+        return None
+
+    def late(self, case: Numbers) -> Part:
+        """That it doesn't go on where it is enough, which a case breaks."""
+        generic = self._generic
+        lemma = generic.lemma(
+            "overdue",
+            "f(S, V(n)) ≤ n ⇒ it doesn't go on",
+            Statement(goal=implies(generic.needed(n) <= n, ~generic.count.goes_on)),
+        )
+        there = (v_start == case["v_start"]) & (vpt_start == case["vpt_start"]) & (n == case["n"])
+        return Part(name=lemma.name, lemma=lemma, shape=there, replay=self._late)
+
+    def _late(self, values: Values) -> Replay:
+        case = self._case(values)
+        start = case["v_start"]
+        try:
+            took = touched(self._generic.mode, start, start + (case["v_end"] - start) % ADDRESS_LIMIT)
+        except TooLarge:
+            return Replay(None, replays.TOO_LARGE)
+        says = f"with {case['n']} frames tried it goes on, and a walk touches {took} tables"
+        return Replay(took > case["n"] or not case["goes_on"], says)
 
     def part(self, lemma: Lemma, judge: replays.Judge, holds: Callable[[Numbers], bool] | None) -> Part:
         """The part for a lemma; where a case on numbers breaks it, that one is shown, and no proof is tried."""

@@ -135,7 +135,7 @@ def _exact(mode: PagingMode, ends: Ends, first: int) -> Part:
 
 
 def _takes(mode: PagingMode, ends: Ends, first: int, values: Values, layout: Layout) -> tuple[bool, str]:
-    """Whether a walk over the region comes to just the tables that the machine's search found."""
+    """Whether a walk over the region reaches just the tables that the machine's search found."""
     found, ends_at = cost.searched(mode, ends, values, layout, first)
     replays.agreed("n", values["n"], found)
     took = touched(mode, values["v_start"], ends_at)

@@ -195,6 +195,8 @@ def test_a_wrong_number_is_refused(built: Path) -> None:
     [
         ("words", "4 * MiB <= M - 2 * (512 * GiB).", "4 * MiB <= M - 1 * (512 * GiB)."),
         ("words", "else 0x80401fffffe", "else 0x80401fffffd"),
+        ("code", "Z.land low (mask k))) k", "low)) k"),
+        ("code", "(0 + NR S v_end 39) + 4)", "(0 + NR S v_end 39) + 3)"),
         ("smallest", "4 <= word_f x86_64", "5 <= word_f x86_64"),
         ("raises", "2 * GiB - 32 * MiB", "2 * GiB - 8 * MiB"),
         ("raises", "506 * TiB", "512 * TiB"),

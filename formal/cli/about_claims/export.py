@@ -11,9 +11,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "export",
         help="write the proofs' obligations as SMT-LIB, for any solver",
-        description="Writes every obligation of the claims' proofs as an SMT-LIB 2 file in QF_BV, into DIR/obligations, and "
-        "what belongs to what as DIR/index.json and DIR/index.md. DIR/proofs.sexp has the proofs themselves: all from which "
-        "the obligations can be made anew. Nothing is decided. The same claims give the same files.",
+        description="Writes every obligation of the claims' proofs as an SMT-LIB 2 file in QF_BV, into DIR/obligations, and an "
+        "index as DIR/index.json and DIR/index.md. DIR/proofs.sexp has the proofs themselves, from which the "
+        "obligations can be derived again. Nothing is decided. The same claims give the same files.",
         allow_abbrev=False,
     )
     parser.add_argument(

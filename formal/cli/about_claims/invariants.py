@@ -18,10 +18,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "invariants",
         help="write down what holds: a document, or comments for the source",
-        description="Decides claims, and writes a document of them: each with its meaning, its statement, the sentence "
-        "that it decides, what is assumed, the verdict, and how it was come by. With --format c-comment it writes "
-        "comments, ready to be pasted, for the places in Xen's PV dom0 builder that the claims are about; made only of "
-        "what this run proved, or refuted. What it can't tell then is told on standard error.",
+        description="Decides claims, and writes a document: an index by question, and for each claim its meaning, its "
+        "statement, its source, what is assumed, and the verdict with what it rests on. With --format c-comment it "
+        "writes comments to paste, for the places in Xen's PV dom0 builder that the claims are about. They contain "
+        "only what this run proved or refuted; standard error says what was left out.",
         allow_abbrev=False,
     )
     add_names(parser)

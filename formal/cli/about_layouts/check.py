@@ -17,11 +17,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "check",
         help="find the refuted claims that a kernel image can run into",
-        description="Asks of one kernel image, for every memory and every initrd at once: is the count exact, can the "
-        "region wrap, can the cap raise dom0's memory, does the region touch Xen's area, is VIRT_BASE aligned? Each is "
+        description="Asks of one kernel image, for every memory and every initrd at once: is the count exact, can the region "
+        "wrap, can the cap raise dom0's memory, does the region touch Xen's area, is VIRT_BASE aligned? Each is "
         "proved for this image, or comes with the least memory and the shortest initrd that break it. Status 1 when "
-        "something does that isn't harmless, with no more memory and initrd than --max-memory and --max-initrd: what takes "
-        "more is told below.",
+        "something does that isn't harmless, with no more memory and initrd than --max-memory and --max-initrd: the "
+        "output lists what takes more.",
         allow_abbrev=False,
     )
     parser.add_argument("image", metavar="IMAGE", help="an ELF, packed or not, or a bzImage (vmlinuz)")

@@ -23,11 +23,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "check-log",
         help="compare Xen's boot logs with the model, figure by figure",
-        description="Reads the memory arrangements of PV domains out of logs as people paste them, and says of "
-        "each figure whether the model agrees, or by how much it differs. A count of an older Xen is named as "
-        "such. What libxenguest and a domU such as Mini-OS print is compared with libxenguest's steps; so is a file of JSON "
-        "records, one a line, of what domUs printed of their start_info. HVM and PVH are out of scope. Status 0 when nothing differs, 1 when something does, 2 when a file has no boot, a figure can't "
-        "be read, or nothing can be checked.",
+        description="Reads the memory arrangements of PV domains in logs, and says for each figure whether the model agrees, or "
+        "by how much it differs. A count of an older Xen is named as such. What libxenguest and a domU such as "
+        "Mini-OS print is compared with libxenguest's steps; so is a file of JSON records, one a line, of what "
+        "domUs printed of their start_info. HVM and PVH are out of scope. Status 0 when nothing differs, 1 when "
+        "something does, 2 when a file has no boot, a figure can't be read, or nothing can be checked.",
         allow_abbrev=False,
     )
     parser.add_argument(

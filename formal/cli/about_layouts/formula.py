@@ -27,8 +27,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "formula",
         help="print the count as C to paste, or as Python",
-        description="Prints a function that gives nr_pt_pages for a region's start and that of its tables, with a comment of "
-        "what is proved of it and under which assumption. Numbers are decimal or 0x..., and may end in K, M, G or T.",
+        description="Prints a function that gives nr_pt_pages for a region's start and that of its tables, with a comment that "
+        "says what is proved about it, and under which assumption. Numbers are decimal or 0x..., and may end in K, "
+        "M, G or T.",
         allow_abbrev=False,
     )
     parser.add_argument(

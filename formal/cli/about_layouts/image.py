@@ -20,7 +20,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         allow_abbrev=False,
     )
     parser.add_argument(
-        "file", metavar="IMAGE", help="an ELF, packed or not, or a bzImage (vmlinuz); - is standard input"
+        "file", metavar="FILE", help="an ELF, packed or not, or a bzImage (vmlinuz); - is standard input"
     )
     reader = parser.add_mutually_exclusive_group()
     reader.add_argument(

@@ -26,9 +26,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "layout",
         help="print dom0's memory arrangement as Xen's boot log would",
-        description="Lays dom0 out as Xen's builder does and prints the arrangement in the form of Xen's boot "
-        "log: by the frame machine and by the formulas, which must agree. What Xen would refuse, or get wrong, "
-        "is told on standard error. On a terminal a line below has n, the tables by level and the region's size. Status 1 when Xen refuses the boot, or libxenguest the domU. Numbers are decimal or 0x..., and may end in K, M, G or T.",
+        description="Lays dom0 out as Xen's builder does and prints the arrangement in the form of Xen's boot log: by the frame "
+        "machine and by the formulas, which must agree. Standard error says what Xen would refuse, or get wrong. On "
+        "a terminal a line below has n, the tables by level and the region's size. Status 1 when Xen refuses the "
+        "boot, or libxenguest the domU. Numbers are decimal or 0x..., and may end in K, M, G or T.",
         allow_abbrev=False,
     )
     add_options(parser)

@@ -17,10 +17,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the command's arguments."""
     parser = subparsers.add_parser(
         "replay",
-        help="build a layout (JSON) on the frame machine and tell what it saw",
-        description="Builds the page tables of a layout frame by frame, as Xen's builder does, walks them "
-        "with Xen's asserts, and tells what it saw; of a counterexample, each layout in it. Status 0 when every frame set aside is a table and every "
-        "page of the region is mapped as it should be, 1 when not.",
+        help="build a layout (JSON) on the frame machine and report what it saw",
+        description="Builds the page tables of a layout frame by frame, as Xen's builder does, walks them with Xen's asserts, "
+        "and reports what it saw; for a counterexample, each layout in it. Status 0 when every frame set aside is a "
+        "table and every page of the region is mapped as it should be, 1 when not.",
         allow_abbrev=False,
     )
     parser.add_argument(

@@ -19,6 +19,9 @@ from ptproof.formal.words.word import Word, compiled, word
 UNDERSTOOD = (
     "x = a + b; y = a - b;",
     "x = a * 3; y = a / 8 + b % 16;",
+    "x = a / 3; y = b % 1022;",
+    "x = a % 133955071 / 261631; y = (a % 261631 + 1021) / 1022 << 55;",
+    "x = u / 7; y = c % 10;",
     "x = i; y = u;",
     "x = s; y = c;",
     "x = -1; y = -1U;",
@@ -129,8 +132,9 @@ NOT_UNDERSTOOD = (
     "x = a << b;",
     "x = a >> 64;",
     "x = a / b;",
-    "x = a / 3;",
+    "x = a / 0;",
     "x = a % 0;",
+    "x = i / 3;",
     "x = i / 2;",
     "x = 5.0;",
     "x = 18446744073709551616;",
@@ -199,6 +203,7 @@ def same_type_for_both(left: Value, right: Value) -> tuple[Word, Word, values.In
 
 USUAL = values.usual
 CONVERTED = values.converted
+DIVIDED = values._long_division
 EXTENDED = values._extended
 MERGED = state.merged
 CHOSEN = values.chosen
@@ -244,6 +249,8 @@ MUTANTS: dict[str, tuple[object, str, object]] = {
         lambda self, node, state: self.evaluate(node.named_children[0], state),
     ),
     "overflow is ignored": (values, "_check_overflow", lambda *_: None),
+    "a remainder for the quotient": (values, "_long_division", lambda first, by: DIVIDED(first, by)[::-1]),
+    "a remainder is thought to be small": (values, "_most_left", lambda _term: 1),
     "a shift may be too far": (values, "bounds", lambda _term, _depth=8: (0, 0)),
     "a type is always int": (types, "integer_named", lambda _words: values.INT),
     "a type is always long": (types, "integer_named", lambda _words: values.LONG),

@@ -63,7 +63,6 @@ def test_version(capsys: Capture) -> None:
 @pytest.mark.parametrize(
     ("argv", "told"),
     [
-        ((), "the following arguments are required: COMMAND"),
         (("nonsense",), "invalid choice: 'nonsense'"),
         (("--vers",), "the following arguments are required: COMMAND"),
         (("replay",), "FILE"),
