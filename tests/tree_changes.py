@@ -215,7 +215,7 @@ CHANGES: Final = (
     ),
     TreeChange(
         "searches while it isn't enough",
-        "proved",
+        "equal",
         [
             instead(
                 f"{BLOCKS}nr_pt_pages = 2;\n{tried()}while ( {NEEDED} > nr_pt_pages )\n{{\nnr_pt_pages++;\n{tried()}}}\n"
