@@ -10,6 +10,7 @@ from ptproof.formal.logic.verdict import Proved, Refuted, Verdict
 from ptproof.formal.source import check_tree
 from ptproof.formal.source.dom0_source import dom0_source
 from ptproof.proofs.source.questions import inquiry
+from ptproof.proofs.source.terms import count_of
 from small_tree import BUILDER, FILES, Change, changed, files
 from tree_changes import CHANGES
 
@@ -200,3 +201,17 @@ def test_a_tree_is_judged_as_a_whole() -> None:
     assert wrong.status == 1
     assert wrong.count_is(X86_64) == "4-level"
     assert any(each.refuted for each in wrong.properties)
+
+
+def test_a_loop_that_lays_out_before_it_asks_is_read() -> None:
+    """What a round has of the one before is what the count makes it: no state of its own."""
+    change = next(each for each in CHANGES if each.name == "searches while it isn't enough")
+    found = count_of(dom0_source(Tree("small", files(change).get)), X86_64)
+    assert not isinstance(found, Unknown)
+    assert found.plain
+    assert found.tried_end is found.v_end
+
+    def late(text: str) -> str:
+        return change(text).replace("{\nnr_pt_pages++;", "{\nnr_pt_pages += 2; v_start += 0;")
+
+    assert isinstance(count_of(dom0_source(Tree("small", files(late).get)), X86_64), Unknown)
