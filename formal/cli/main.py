@@ -118,7 +118,7 @@ def _run(argv: Sequence[str] | None) -> int:
     if stray:
         image = getattr(arguments, "image", None)
         taken = f"; {image!r} was taken for IMAGE" if image is not None else ""
-        parser.error(f"unrecognized arguments: {' '.join(stray)}{taken}")
+        parser.error(f"unrecognized arguments: {' '.join(stray)}{taken}", arguments.command)
     check_files(arguments)
     try:
         status: int = arguments.run(arguments)
@@ -146,9 +146,9 @@ class _Parser(argparse.ArgumentParser):
         """Print the help; argparse itself would keep quiet about a full disk."""
         print(self.format_help(), end="", file=file)
 
-    def error(self, message: str) -> NoReturn:
-        """Refuse the arguments."""
-        raise InputError(f"{message} (see: {self.prog} --help)")
+    def error(self, message: str, command: str = "") -> NoReturn:
+        """Refuse the arguments: those of this parser's command, or of ``command``."""
+        raise InputError(f"{message} (see: {' '.join([self.prog, *command.split()])} --help)")
 
 
 class _Program(_Parser):
@@ -188,7 +188,7 @@ def command_line() -> argparse.ArgumentParser:
     parser = _Program(prog="ptproof", description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False)
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     subparsers = parser.add_subparsers(
-        title="commands", metavar="COMMAND", required=True, parser_class=_Parser
+        title="commands", dest="command", metavar="COMMAND", required=True, parser_class=_Parser
     )
     for modules in GROUPS.values():
         for module in modules:

@@ -432,7 +432,9 @@ def from_addresses(arguments: argparse.Namespace) -> "tuple[Configuration, int |
     from ...layouts.paging import COMPAT, X86_64
 
     if arguments.kernel is None:
-        raise InputError("one of the arguments IMAGE --kernel is required (see --help)")
+        raise InputError(
+            f"one of the arguments IMAGE --kernel is required (see: ptproof {arguments.command} --help)"
+        )
     (start, end), virt_base = arguments.kernel, arguments.virt_base or 0
     if start > end:
         raise InputError(f"argument --kernel: expected END at or above START, found {start:#x} {end:#x}")
@@ -487,7 +489,10 @@ def pages_asked(arguments: argparse.Namespace, option: "Dom0Mem | None" = None) 
             "the memory isn't known here"
         )
     if arguments.dom0_mem is None and arguments.host_mem is None:
-        raise InputError("one of the arguments --nr-pages --dom0-mem is required, or --host-mem (see --help)")
+        raise InputError(
+            "one of the arguments --nr-pages --dom0-mem is required, or --host-mem: such as --dom0-mem 4G (see: ptproof "
+            f"{arguments.command} --help)"
+        )
     option = option or memory_option(arguments)
     dropped = what_is_dropped(option)
     why = f": {dropped}" if dropped else ""
