@@ -37,7 +37,7 @@ def lines(
     for each in sorted(checked.answers, key=lambda answer: answer.beyond):
         if each.beyond and not told:
             told = True
-            yield f"  beyond {_within(checked)}, so without effect on the status:"
+            yield f"  only beyond {_within(checked)}, so without effect on the status:"
         claim = f"(claim {each.question.claim})"
         yield f"{_answered(each):<8}{each.question.id:<14}{each.question.says} {claim}"
         for found in each.breaks:
@@ -55,7 +55,7 @@ def summary(checked: Checked) -> str:
     words = [_answered(each) for each in checked.answers]
     counts = ", ".join(_so_many(words.count(each), each) for each in dict.fromkeys(words))
     limits = checked.limits
-    status = f"; the status covers {_within(checked)}" if checked.within else ""
+    status = f"; the status covers up to {_within(checked)}" if checked.within else ""
     return f"{counts}, for up to {amount(limits.nr_pages << PAGE_SHIFT)} of memory and any initrd that fits{status}"
 
 
@@ -68,7 +68,7 @@ def _within(checked: Checked) -> str:
         if initrd % PAGE_SIZE == 0 and initrd
         else counted(initrd, "byte")
     )
-    return f"up to {as_dom0_mem(checked.within.nr_pages, '')} of memory and {size} of initrd (--max-memory, --max-initrd)"
+    return f"{as_dom0_mem(checked.within.nr_pages, '')} of memory and {size} of initrd (--max-memory, --max-initrd)"
 
 
 def _so_many(count: int, word: str) -> str:

@@ -64,7 +64,9 @@ def test_an_altered_figure(capsys: Capture, tmp_path: Path) -> None:
     ran = run(capsys, "check-log", str(altered))
     assert ran.status == 1
     assert "n = 34 (0x22) is 1 (0x1) too few: expected 35 (0x23)" in ran.out
-    assert ran.lines[-1].endswith("DIFFERS: Page tables; explained by the number of Page tables alone")
+    assert ran.lines[-1].endswith(
+        "DIFFERS: Page tables; all is explained if only the number of Page tables is wrong"
+    )
 
 
 def test_files_that_cannot_be_used(capsys: Capture, tmp_path: Path) -> None:
