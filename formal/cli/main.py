@@ -118,7 +118,8 @@ def _run(argv: Sequence[str] | None) -> int:
     if stray:
         image = getattr(arguments, "image", None)
         taken = f"; {image!r} was taken for IMAGE" if image is not None else ""
-        parser.error(f"unrecognized arguments: {' '.join(stray)}{taken}", arguments.command)
+        see = f"(see: {parser.prog} {arguments.command} --help)"
+        raise InputError(f"unrecognized arguments: {' '.join(stray)}{taken} {see}")
     check_files(arguments)
     try:
         status: int = arguments.run(arguments)
@@ -146,9 +147,9 @@ class _Parser(argparse.ArgumentParser):
         """Print the help; argparse itself would keep quiet about a full disk."""
         print(self.format_help(), end="", file=file)
 
-    def error(self, message: str, command: str = "") -> NoReturn:
-        """Refuse the arguments: those of this parser's command, or of ``command``."""
-        raise InputError(f"{message} (see: {' '.join([self.prog, *command.split()])} --help)")
+    def error(self, message: str) -> NoReturn:
+        """Refuse the arguments."""
+        raise InputError(f"{message} (see: {self.prog} --help)")
 
 
 class _Program(_Parser):
