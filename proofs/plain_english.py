@@ -105,11 +105,11 @@ MEANINGS: Final[Mapping[str, str]] = {
     "domu-pae-before-4-7": "For a 32-bit PAE guest the toolstack counted before Xen 4.7 as it has since.",
     "domu-pae-equals": "For a 32-bit PAE guest the toolstack's builder finds the same count and the same end as the "
     "hypervisor's.",
-    "grub-count": "GRUB's loader for Xen sets aside exactly the tables that its region takes, and those of one page beside it. They lie in the region, and its rounds end.",
+    "grub-count": "GRUB's loader for Xen sets aside exactly the tables that its region takes, and those of one page beside it. They lie in the region, and its rounds end. The region must cross no border of 256 TiB.",
     "grub-stack": "The boot stack that GRUB starts a kernel with lies in the region that it maps.",
     "grub-padding": "GRUB leaves the 512 KiB above the boot stack that Xen's interface promises to a kernel.",
     "grub-last-page": "The last page of GRUB's region, from which it enters the kernel, is not a page table.",
-    "netbsd-least": "NetBSD's search for the tables that it makes for itself ends. It finds the least number, from the first one tried on, that passes its test.",
+    "netbsd-least": "NetBSD's search for the tables that it makes for itself ends, if any number passes its test. It finds the least such number, from the first one tried on.",
     "netbsd-exact": "NetBSD makes exactly the last-level tables that map its kernel and these tables.",
     "netbsd-temporary": "The temporary tables that NetBSD makes on its way to its own lie in the memory that Xen has mapped for it.",
     "mini-os-exact": "Mini-OS takes exactly the page tables that its memory needs beyond those that Xen has given it.",

@@ -94,7 +94,9 @@ def rounded(shift: int, padding: str) -> list[Edit]:
 
 def block(text: str) -> Edit:
     """Another count of the blocks that a region touches."""
-    return Edit(r"#define NR\(_l,_h,_s\) \\\n.*?\n.*?\n", f"#define NR(low, high, log2) ({text})\n")
+    return Edit(
+        r"#define NR\(\w+, *\w+, *\w+\) *\\\n[^\n]*\n[^\n]*\n", f"#define NR(low, high, log2) ({text})\n"
+    )
 
 
 def applied(times: int, first: str = "0", **how: object) -> Edit:
@@ -215,7 +217,7 @@ CHANGES: Final = (
     ),
     TreeChange(
         "searches while it isn't enough",
-        "proved",
+        "equal",
         [
             instead(
                 f"{BLOCKS}nr_pt_pages = 2;\n{tried()}while ( {NEEDED} > nr_pt_pages )\n{{\nnr_pt_pages++;\n{tried()}}}\n"

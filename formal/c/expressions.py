@@ -39,6 +39,7 @@ from .values import (
     negated,
     of_truth,
     promoted,
+    size_of,
     truth_of,
 )
 
@@ -190,7 +191,8 @@ class Evaluator:
         whole = self.place(base, state)
         if whole is None:
             behind = _behind(self.evaluate(base, state))
-            return Place(None, None, address=behind.address, member=f".{name}") if arrow else None
+            of = behind.of.members.get(name) if isinstance(behind.of, Record) else None
+            return Place(None, of, address=behind.address, member=f".{name}") if arrow else None
         of, address, within_it = whole.of, whole.address, whole.member
         if arrow:
             if self.memory is not None:
@@ -227,9 +229,9 @@ class Evaluator:
         """The value in a place."""
         if place.key is not None:
             return state.read(place.key, place.of, self.where(node))
-        if self.memory is None or place.address is None or place.member:
+        if self.memory is None or place.address is None or not _is_wide(place):
             return self.unknown(node, f"memory is read: {text_of(node)[:60]}")
-        return self.memory.load(self.where(node), text_of(node), place.address)
+        return self.memory.load(self.where(node), text_of(node), place.address, place.member)
 
     def stirred(self, state: State, why: Unknown) -> None:
         """Memory was written, it isn't known where."""
@@ -258,7 +260,9 @@ class Evaluator:
             assert isinstance(found.of, Integer | Pointer)
             value = converted(value, found.of)
         root = root_of(found.key)
-        if found.shared or (isinstance(value, Unknown) and isinstance(found.of, Record)):
+        if found.shared and "->" in found.key:
+            pass  # memory is read anew
+        elif found.shared or (isinstance(value, Unknown) and isinstance(found.of, Record)):
             state.spoil(
                 root, self.unknown(target, f"{text_of(target)[:60]} is written, with all that overlaps it")
             )
@@ -268,11 +272,12 @@ class Evaluator:
 
     def _stored(self, target: Node, place: Place, value: Any, why: Unknown, state: State) -> None:
         """Memory is written: where it is known, what is read from it is read again all the same."""
-        if self.memory is None or place.address is None:
+        if self.memory is None or place.address is None or not (place.member or _is_wide(place)):
             self.stirred(state, why)
             return
         state.stir(why, self.exposed)
-        self.memory.store(self.where(target), state.path, place.address, place.member, value)
+        wide = value if isinstance(value, Unknown) else converted(value, ULONG)
+        self.memory.store(self.where(target), state.path, place.address, place.member, wide)
 
     def lose_all(self, state: State, why: Unknown) -> None:
         """Something happened of which nothing is understood."""
@@ -547,6 +552,10 @@ class Evaluator:
         """The values of arguments."""
         return [self.evaluate(each, state) for each in arguments]
 
+    def given_away(self, arguments: Iterable[Node], state: State, why: Unknown) -> None:
+        """What is given the address of may have been written."""
+        self._given_away(arguments, state, why)
+
     def _given_away(self, arguments: Iterable[Node], state: State, why: Unknown) -> None:
         """A call may write what it is given the address of."""
         for each in arguments:
@@ -663,6 +672,16 @@ def _child(node: Node, name: str) -> Node:
 def _as_type(name: str) -> Node:
     """A declaration by a type of that name."""
     return parsed(f"{name} x;").named_children[0]
+
+
+def _is_wide(place: Place) -> bool:
+    """Whether what is in memory has 64 bits, as an entry has."""
+    if place.member:
+        return place.of == ULONG
+    try:
+        return size_of(place.of) == 8
+    except NotUnderstood:
+        return False
 
 
 def _behind(pointer: Any) -> Place:

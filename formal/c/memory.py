@@ -29,11 +29,12 @@ class Store:
 
 @frozen(eq=False)
 class Load:
-    """A read of what memory had at ``address`` before the first store: ``given`` is the input that stands for it."""
+    """A read of what ``member`` of what lies at ``address`` was before the first store: the input ``given``."""
 
     where: str
     text: str
     address: Word
+    member: str
     given: Word
 
 
@@ -57,24 +58,24 @@ class Memory:
         """Note that something was written, it isn't known where."""
         self.vague = self.vague or why
 
-    def load(self, where: str, text: str, address: Word) -> Any:
-        """What is at an address, as an unsigned number of 64 bits."""
+    def load(self, where: str, text: str, address: Word, member: str = "") -> Any:
+        """What is at an address, or a member of it, as an unsigned number of 64 bits."""
         if self.vague is not None:
             return Unknown(where, f"memory is read ({text[:60]}), which was written before: {self.vague}")
         given = word(f"{text}#{len(self.loads)}", 64)
-        self.loads.append(Load(where, text, address, given))
-        found = holds(self.stores, address, given)
+        self.loads.append(Load(where, text, address, member, given))
+        found = holds(self.stores, address, given, member)
         return found if isinstance(found, Unknown) else Value(found, ULONG)
 
 
-def holds(stores: list[Store], address: Word, before: Word) -> Word | Unknown:
-    """What is at an address after some stores, if ``before`` was there."""
+def holds(stores: list[Store], address: Word, before: Word, member: str = "") -> Word | Unknown:
+    """What is at an address, or in a member of what is, after some stores, if ``before`` was there."""
     found = before
     for each in stores:
-        if each.member == CLEARED:
+        if each.member == CLEARED and not member:
             same_page = each.address & -PAGE == address & -PAGE
             found = choose(each.path & same_page, number(0), found)
-        elif not each.member:
+        elif each.member == member:
             if isinstance(each.value, Unknown):
                 return each.value
             found = choose(each.path & (each.address == address), each.value.term, found)

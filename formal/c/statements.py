@@ -9,12 +9,12 @@ Source: ISO C11, 6.8.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import count
+from itertools import count, product
 from typing import ClassVar, Final
 
 from attrs import define, field, frozen
 
-from ..words.word import TRUE, Term, Truth, Word, all_of, inputs, replaced, word
+from ..words.word import TRUE, Term, Truth, Word, all_of, compiled, inputs, replaced, word
 from .expressions import TYPEOF, Evaluator, Meaning, named, written
 from .memory import Memory
 from .preprocessor import Source
@@ -398,18 +398,21 @@ class Executor(Evaluator):
         )
         noted = None if self.memory is None else self.memory.copy()
         out: list[State] = []
+        flags = TRUE
         for turn in range(ROUNDS + 1):
             asked: Truth | Unknown = TRUE
             if turn or node.type != "do_statement":
                 asked = self.condition(condition, here)
             if isinstance(asked, Unknown):
                 break
-            if asked.operation != "constant":
-                if any(each.width != BOOL.bits for each in inputs([asked])):
-                    break
+            met = _by_flags(flags & asked)
+            if met is None:
+                break
+            if asked.operation != "constant" and met:
                 out.append(here.fork(~asked))
                 here.path &= asked
-            elif not asked:
+                flags &= asked
+            elif not met:
                 state.become(self._together([*out, here], self.where(node)))
                 return True
             onward = self._one_round(node, body, here, out)
@@ -560,6 +563,15 @@ class Executor(Evaluator):
     }
     KNOWN: ClassVar = frozenset(_EXECUTED)
     """The sorts of syntax that are understood."""
+
+
+def _by_flags(condition: Truth) -> bool | None:
+    """Whether a condition can hold that hangs on a flag or two; ``None`` for one that hangs on more, or on else."""
+    over = inputs([condition])
+    if len(over) > 2 or any(each.width != BOOL.bits for each in over):
+        return None
+    reading = compiled([condition], over)
+    return any(reading(*values)[0] for values in product(range(1 << BOOL.bits), repeat=len(over)))
 
 
 def live(loop: SourceLoop) -> tuple[str, ...]:

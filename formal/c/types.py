@@ -155,6 +155,10 @@ class Types:
         """Whether a name is that of a type."""
         return self._typedef(name) is not None or integer_named(name) is not None
 
+    def record(self, title: str) -> CType | None:
+        """A struct by its name."""
+        return self._record(title)
+
     def variable(self, name: str) -> CType | None:
         """The type of a variable outside of functions."""
         if name not in self._globals:
@@ -182,7 +186,7 @@ class Types:
                 clear = macro.parameters is None and macro.doubt is None
                 self._typedefs[name] = integer_named(macro.body) if clear else None
                 return self._typedefs[name]
-            pattern = re.compile(rf"\btypedef\b[^;{{}}]*\b{re.escape(name)}\s*;")
+            pattern = re.compile(rf"\btypedef\b[^;{{}}]*(?:\{{[^{{}}]*\}}\s*)?\b{re.escape(name)}\s*;")
             self._typedefs[name] = self._declared_by(pattern, name)
         return self._typedefs[name]
 

@@ -274,11 +274,11 @@ def _moved(operation: str, left: Value, right: Value) -> Value:
     pointer, by = (left, right) if isinstance(left.type, Pointer) else (right, left)
     if not isinstance(pointer.type, Pointer) or (operation == "-" and by is left):
         raise NotUnderstood("an address is taken from a number")
-    length = converted(by, ULONG).term * _size(pointer.type.to)
+    length = converted(by, ULONG).term * size_of(pointer.type.to)
     return Value(pointer.term + length if operation == "+" else pointer.term - length, pointer.type)
 
 
-def _size(of: CType | None) -> int:
+def size_of(of: CType | None) -> int:
     """The bytes of what is pointed to. Raises NotUnderstood for a struct, but for one of an integer alone."""
     if isinstance(of, Record) and not of.union and len(of.members) == 1:
         (of,) = of.members.values()

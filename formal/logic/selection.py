@@ -9,6 +9,9 @@ from difflib import get_close_matches
 from ..edge.errors import InputError, NothingSelected
 from .claim import Claim
 
+FEW = 3
+"""So few claims are named where none of them was meant."""
+
 
 def select(claims: Iterable[Claim], names: Sequence[str]) -> tuple[Claim, ...]:
     """The claims named, each once, in the order of the catalogue; all, when nothing is named.
@@ -72,10 +75,12 @@ def _key(name: str) -> str:
     return name.lower().replace("_", "-").replace(" ", "-")
 
 
-def _nearest(claims: Iterable[Claim], names: Iterable[str]) -> str:
+def _nearest(claims: Sequence[Claim], names: Iterable[str]) -> str:
     """What there is that comes near the names."""
     there = {_key(name): name for each in claims for name in (each.id, each.family)}
     near = [each for name in names for each in get_close_matches(_key(name), there)]
     if near:
         return f"did you mean {' or '.join(there[each] for each in dict.fromkeys(near))}?"
+    if len({each.id for each in claims}) <= FEW:
+        return f"there are {' and '.join(each.id for each in claims)}"
     return "'ptproof list' shows all"

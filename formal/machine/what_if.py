@@ -42,7 +42,7 @@ def _than(layout: Layout, xens: Layout) -> str:
 
 
 def _less(ours: int, xens: int, told: Callable[[int], str] = str) -> str:
-    return "as many" if ours == xens else f"{told(abs(xens - ours))} {'less' if ours < xens else 'more'}"
+    return "the same" if ours == xens else f"{told(abs(xens - ours))} {'less' if ours < xens else 'more'}"
 
 
 def _losses(what_if: WhatIf, full: int) -> Iterator[str]:

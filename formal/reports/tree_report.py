@@ -76,9 +76,9 @@ def _of_mode(found: TreeCheck, mode: PagingMode) -> Iterator[str]:
             continue
         for each in answers:
             if not each.proved:
-                yield f"{_differs(each):<10}{mode.title}: {title}: {_told(each)}"
+                yield f"{_differs(each):<10}{mode.title}: {title}: {described(each)}"
     for each in properties:
-        yield f"{_word(each):<10}{mode.title}: {_told(each)}"
+        yield f"{_word(each):<10}{mode.title}: {described(each)}"
     builder = found.of(found.builder, mode)
     equal_ones = [each.piece for each in builder if each.proved]
     if equal_ones:
@@ -86,7 +86,7 @@ def _of_mode(found: TreeCheck, mode: PagingMode) -> Iterator[str]:
         yield f"equal     {mode.title}: what the builder does beside, {counted(len(equal_ones), 'piece')} proved: {names}"
     for each in builder:
         if not each.proved:
-            yield f"{_differs(each):<10}{mode.title}: {_told(each)}"
+            yield f"{_differs(each):<10}{mode.title}: {described(each)}"
 
 
 def _differs(answer: Answer) -> str:
@@ -101,7 +101,7 @@ def _word(answer: Answer) -> str:
     return "ERROR" if answer.status is Status.FAILED else "UNKNOWN"
 
 
-def _told(answer: Answer) -> str:
+def described(answer: Answer) -> str:
     """The piece, where it stands, and what speaks against it."""
     piece = answer.piece
     says = f"{piece.name} ({piece.where}): {piece.says}"
@@ -123,6 +123,22 @@ def summary(found: TreeCheck) -> str:
     if found.properties:
         return f"in the code that differs: {proved} proved, {refuted} refuted, {open_} open"
     return "nothing is proved about code that isn't understood, or differs"
+
+
+def unlike(found: TreeCheck) -> tuple[list[str], Status]:
+    """In what a tree isn't what is encoded of today's Xen, and the status that says so; nothing where it is all of it."""
+    why = [f"READERS DISAGREE: {found.second.differs}"] if found.second.differs else []
+    for mode in found.modes:
+        for title, answers, equal in (
+            ("count", found.of(found.count, mode), found.count_is(mode)),
+            ("layout", found.of(found.layout, mode), found.layout_is(mode)),
+        ):
+            if equal is None:
+                why += [f"{mode.title}: {title}: {described(each)}" for each in answers if not each.proved]
+            elif not all(each.piece.today for each in answers):
+                why.append(f"{mode.title}: the {title} is that of {equal}, not today's")
+    why += [f"{each.piece.mode.title}: {described(each)}" for each in found.builder if not each.proved]
+    return why, max(found.status, Status.DIFFERS)
 
 
 def row(title: str, found: TreeCheck) -> str:
@@ -225,7 +241,7 @@ def as_sarif(found: Sequence[TreeCheck]) -> dict[str, Any]:
                     {
                         "ruleId": each.piece.name,
                         "level": _LEVELS.get(each.status, "warning"),
-                        "message": {"text": f"{each.piece.mode.title}: {_told(each)}"},
+                        "message": {"text": f"{each.piece.mode.title}: {described(each)}"},
                         "locations": [_location(each.piece.where)],
                     }
                     for each in told

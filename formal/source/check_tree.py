@@ -95,8 +95,11 @@ class TreeCheck:
 
     @property
     def status(self) -> Status:
-        """0 when all is proved; 1 when a property, or a piece of the builder's, is refuted, whatever else; 3 when something stays open."""
-        found = [each.status for each in (*self.properties, *self.builder)]
+        """0 when all is proved; 1 when a property is refuted, whatever else; 3 when something stays open.
+
+        Of a piece of the builder that differs nothing is proved, so that stays open.
+        """
+        found = [each.status for each in self.properties]
         if self.second.differs:
             return Status.FAILED
         if Status.DIFFERS in found and Status.FAILED not in found:
@@ -106,7 +109,9 @@ class TreeCheck:
                 found.append(Status.UNKNOWN)
             if self.layout_is(mode) is None:
                 found.append(Status.UNKNOWN)
-        found += [each.status for each in (*self.count, *self.layout) if each.status is Status.FAILED]
+        answers = (*self.count, *self.layout, *self.builder)
+        found += [each.status for each in answers if each.status is Status.FAILED]
+        found += [Status.UNKNOWN for each in self.builder if not each.proved]
         return max(found, default=Status.AS_EXPECTED)
 
 

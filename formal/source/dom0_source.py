@@ -43,6 +43,10 @@ COMPILER: Final = {
     "__GNUC_MINOR__": "2",
     "__STDC__": "1",
     "__XEN__": "1",
+    "__CHAR_BIT__": "8",
+    "__SIZEOF_INT__": "4",
+    "__SIZEOF_LONG__": "8",
+    "__SIZEOF_POINTER__": "8",
 }
 """What gcc and Xen's makefiles define."""
 GUESSED: Final[Mapping[str, str | None]] = {

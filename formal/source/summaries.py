@@ -6,10 +6,11 @@ Facts: ``asm/page.h``, ``asm/mm.h``, ``xen/mm.h``, ``xen/domain_page.h`` and ``x
 these names mean; the layout of page-table entries is the processor's (Intel SDM, volume 3, 4.5).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from ..c.expressions import Evaluator, Meaning
+from ..c.memory import CLEARED
 from ..c.state import State, input_value
 from ..c.types import Node, part, text_of
 from ..c.values import (
@@ -20,18 +21,30 @@ from ..c.values import (
     Any,
     Integer,
     NotUnderstood,
+    Pointer,
     Unknown,
     Value,
+    constant,
     converted,
 )
-from ..words.word import Word, choose, number, truncated
+from ..words.word import Word, choose, number, truncated, word
 
 ASSUMED: Final = {
     "order": "get_order_from_bytes() gives the least order of which 2^order pages hold so many bytes",
     "amounts": "get_memsize() gives what dom0_mem says of the memory that is there, and memsize_gt_zero() whether it is a "
     "positive amount",
+    "direct-map": "__va() adds a multiple of a page to a machine address, the same for all, and __pa() takes it off; no table comes to lie at 0",
+    "entries": "l1e_from_pfn() and its like make an entry of a frame and of flags, l1e_get_pfn() and its like take it apart",
+    "clears": "clear_page() clears the page, and nothing else",
+    "types": "get_page_and_type() and calls for the IOMMU change nothing of a table, nor its type",
 }
 """What is taken for granted, by name."""
+FRAME_BITS: Final = 40
+"""How many bits the number of a frame has."""
+FLAGS: Final = 0xFFF
+DIRECT_MAP_FRAME: Final = word("direct_map")
+DIRECT_MAP: Final = DIRECT_MAP_FRAME << 12
+"""What is added to a machine address, a multiple of a page."""
 HOLE: Final = "HYPERVISOR_COMPAT_VIRT_START"
 """Where Xen's part of a 32-bit guest's addresses begins: a field of the domain, of 32 bits."""
 
@@ -80,7 +93,142 @@ def _asked(of: Integer) -> Meaning:
     return meaning
 
 
+def _va(self: Evaluator, _node: Node, arguments: list[Node], state: State) -> Any:
+    (address,) = values(self, arguments, state, 1)
+    return Value(converted(address, ULONG).term + DIRECT_MAP, Pointer(None))
+
+
+def _pa(self: Evaluator, _node: Node, arguments: list[Node], state: State) -> Any:
+    (address,) = values(self, arguments, state, 1)
+    return Value(converted(address, ULONG).term - DIRECT_MAP, ULONG)
+
+
+def _as_it_is(of: Integer | None) -> Meaning:
+    """What is given, as a number or as a pointer to what Xen notes of the frame of that number."""
+
+    def meaning(self: Evaluator, _node: Node, arguments: list[Node], state: State) -> Any:
+        (value,) = values(self, arguments, state, 1)
+        return converted(value, of or _frames(self))
+
+    return meaning
+
+
+def _frames(self: Evaluator) -> Pointer:
+    return Pointer(self.types.record("struct page_info"))
+
+
+def _frame_of_address(self: Evaluator, _node: Node, arguments: list[Node], state: State) -> Any:
+    (address,) = values(self, arguments, state, 1)
+    return Value(converted(address, ULONG).term >> 12, _frames(self))
+
+
+def _clear(self: Evaluator, node: Node, arguments: list[Node], state: State) -> Any:
+    (page,) = values(self, arguments, state, 1)
+    why = self.unknown(node, "a page that is cleared")
+    state.stir(why, self.exposed)
+    if self.memory is not None:
+        self.memory.store(self.where(node), state.path, page.term, CLEARED, constant(0, ULONG))
+    return why
+
+
+def _entry(shift: int) -> Meaning:
+    """An entry that leads to a frame, given as a number (shifted left by so many), with flags."""
+
+    def meaning(self: Evaluator, _node: Node, arguments: list[Node], state: State) -> Any:
+        frame, flags = (converted(each, ULONG).term for each in values(self, arguments, state, 2))
+        return Value(entry_for(frame >> shift, flags), ULONG)
+
+    return meaning
+
+
+def entry_for(frame: Word, flags: Word) -> Word:
+    """The entry that leads to a frame."""
+    return (frame << 12) + (flags & FLAGS)
+
+
+def frame_in(entry: Word) -> Word:
+    """The frame that an entry leads to."""
+    return (entry >> 12) & ((1 << FRAME_BITS) - 1)
+
+
+def _taken_apart(made: Callable[[Word], Word], of: Callable[[Evaluator], Integer | Pointer]) -> Meaning:
+    def meaning(self: Evaluator, _node: Node, arguments: list[Node], state: State) -> Any:
+        (entry,) = values(self, arguments, state, 1)
+        return Value(made(entry.term), of(self))
+
+    return meaning
+
+
+def _any(of: Integer) -> Meaning:
+    """A function that may give anything, and changes nothing that matters but what it is given the address of."""
+
+    def meaning(self: Evaluator, node: Node, arguments: list[Node], state: State) -> Any:
+        self.evaluate_all(arguments, state)
+        self.given_away(arguments, state, self.unknown(node, "it is given away"))
+        return input_value(f"{text_of(part(node, 'function') or node)}@{next(state.fresh)}", of)
+
+    return meaning
+
+
+def _root(_self: Evaluator, _node: Node, _arguments: list[Node], _state: State) -> Any:
+    return Value(word("root_frame") << 12, ULONG)
+
+
+def _root_page(self: Evaluator, _node: Node, _arguments: list[Node], _state: State) -> Any:
+    """A page of its own: before tables are mapped, that is a 32-bit guest's root."""
+    return Value(word("root_frame"), _frames(self))
+
+
+def _number(_: Evaluator) -> Integer:
+    return ULONG
+
+
+def _behind(entry: Word) -> Word:
+    return (frame_in(entry) << 12) + DIRECT_MAP
+
+
+_TABLES: Final = {
+    **{f"l{level}e_from_paddr": _entry(12) for level in (1, 2, 3, 4)},
+    **{f"l{level}e_from_{of}": _entry(0) for level in (1, 2, 3, 4) for of in ("pfn", "mfn", "page")},
+    **{
+        f"l{level}e_get_{of}": _taken_apart(frame_in, _number)
+        for level in (1, 2, 3, 4)
+        for of in ("pfn", "mfn")
+    },
+    **{f"l{level}e_get_page": _taken_apart(frame_in, _frames) for level in (1, 2, 3, 4)},
+    **{f"l{level}e_get_intpte": _as_it_is(ULONG) for level in (1, 2, 3, 4)},
+    **{
+        name: _taken_apart(_behind, lambda _: Pointer(None))
+        for level in (1, 2, 3)
+        for name in (f"map_l{level}t_from_l{level + 1}e", f"l{level + 1}e_to_l{level}e")
+    },
+}
 SUMMARIES: Final[Mapping[str, Meaning]] = {
+    **_TABLES,
+    "__va": _va,
+    "__pa": _pa,
+    "_mfn": _as_it_is(ULONG),
+    "mfn_x": _as_it_is(ULONG),
+    "mfn_to_page": _as_it_is(None),
+    "page_to_mfn": _as_it_is(ULONG),
+    "maddr_to_page": _frame_of_address,
+    "page_to_virt": _taken_apart(lambda frame: (frame << 12) + DIRECT_MAP, lambda _: Pointer(None)),
+    "pagetable_get_paddr": _root,
+    "alloc_domheap_page": _root_page,
+    "virt_to_mfn": _taken_apart(lambda address: (address - DIRECT_MAP) >> 12, _number),
+    "clear_page": _clear,
+    **dict.fromkeys(
+        (
+            "get_page_and_type",
+            "need_iommu_pt_sync",
+            "iommu_unmap",
+            "paging_mode_translate",
+            "unmap_domain_page",
+            "pagetable_from_paddr",
+            "pagetable_from_mfn",
+        ),
+        _any(BOOL),
+    ),
     "get_order_from_bytes": _order,
     "get_memsize": _asked(ULONG),
     "memsize_gt_zero": _asked(BOOL),

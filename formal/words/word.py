@@ -340,12 +340,13 @@ def replaced(term: AnyTerm, replacements: Mapping[Word, Word]) -> AnyTerm:
         if waiting:
             stack.extend(waiting)
         else:
-            done[each] = _rebuilt(each, tuple(done[argument] for argument in each.arguments))
+            done[each] = rebuilt(each, tuple(done[argument] for argument in each.arguments))
             stack.pop()
     return cast(AnyTerm, done.get(term, term))
 
 
-def _rebuilt(term: Term, arguments: tuple[Term, ...]) -> Term:
+def rebuilt(term: Term, arguments: tuple[Term, ...]) -> Term:
+    """The same operation on other arguments."""
     if all(map(operator.is_, arguments, term.arguments)):
         return term
     if term.operation == "ite":

@@ -65,7 +65,7 @@ def stops_exactly(mode: PagingMode) -> Lemma:
 @cache
 def same_end() -> Lemma:
     """Equal counts set aside end the region at the same place."""
-    return arithmetic.same("same-end", "n = m ⇒ V(n) = V(m)", partial(v_end, vpt_start), n, m)
+    return arithmetic.same("same-v-end", "n = m ⇒ V(n) = V(m)", partial(v_end, vpt_start), n, m)
 
 
 @cache

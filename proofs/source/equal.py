@@ -58,7 +58,7 @@ def count_pieces(found: Count) -> Iterator[Piece]:
         )
         return
     version, case = rule_of(found)
-    piece = partial(Piece, mode=found.mode, where=found.where, same_as=version.name)
+    piece = partial(Piece, mode=found.mode, where=found.where, same_as=version.name, today=version.current)
     mode = found.mode.name
     yield piece(
         name="start",
@@ -306,6 +306,7 @@ def layout_pieces(source: Dom0Source, mode: PagingMode) -> Iterator[Piece]:
                 replay=_layout_judge(source, name, variables, mode, choices, generation),
             ),
             same_as=generation.name,
+            today=generation is GENERATIONS[0],
         )
 
 

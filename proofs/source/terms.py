@@ -95,9 +95,11 @@ def count_of(source: Dom0Source, mode: PagingMode) -> Count | Unknown:
     for what, each in reads.items():
         if each is None or isinstance(each, Unknown):
             return each or Unknown(loop.where, f"{what} of {COUNT} isn't found in the loop")
-    others = [name for name in live(loop) if name != COUNT]
+    of_count = {name: _of_count(loop, name) for name in live(loop) if name != COUNT}
+    others = [name for name, each in of_count.items() if each is None]
     if others:
         return Unknown(loop.where, f"the loop hangs on {', '.join(others)} of the round before")
+    carried = {loop.state[name]: each for name, each in of_count.items() if each is not None}
     low, tables = (loop.head.get(name) for name in ("v_start", "vpt_start"))
     names: dict[Word, Word] = {loop.state[COUNT]: n}
     for name, each, ours in (("v_start", low, v_start), ("vpt_start", tables, vpt_start)):
@@ -108,7 +110,31 @@ def count_of(source: Dom0Source, mode: PagingMode) -> Count | Unknown:
                 else Unknown(loop.where, f"{name} isn't set before the loop")
             )
         names[each.term] = ours
-    return _over_words(source, mode, loop, names)
+    return _over_words(source, mode, loop, names, carried)
+
+
+def _of_count(loop: SourceLoop, name: str) -> Word | None:
+    """What a variable is at the beginning of any round, if that is the same term of the count each time; else ``None``.
+
+    It is so at first, and after a round of the next count: so a loop that lays out before it asks is one that asks first.
+    """
+    count = loop.state[COUNT]
+    values = [part.get(each) for part in (loop.start, loop.step) for each in (COUNT, name)]
+    if not all(isinstance(each, Value) for each in values):
+        return None
+    first, started, after, stepped = (each.term for each in values if isinstance(each, Value))
+    term = replaced(stepped, {after: count})
+    theirs = {id(each) for each in loop.state.values()}
+    if any(id(each) in theirs and each is not count for each in inputs([term])):
+        return None
+    if after.operation == "input" or _has(replaced(stepped, {after: word("the next count")}), count):
+        return None
+    put_back = replaced(replaced(term, {count: first}), loop.given)
+    return term if put_back is started else None
+
+
+def _has(term: Word, wanted: Word) -> bool:
+    return any(each is wanted for each in inputs([term]))
 
 
 def _formula(source: Dom0Source, mode: PagingMode) -> Count | Unknown:
@@ -146,10 +172,14 @@ def _formula(source: Dom0Source, mode: PagingMode) -> Count | Unknown:
 
 
 def _over_words(
-    source: Dom0Source, mode: PagingMode, loop: SourceLoop, names: dict[Word, Word]
+    source: Dom0Source,
+    mode: PagingMode,
+    loop: SourceLoop,
+    names: dict[Word, Word],
+    carried: Mapping[Word, Word],
 ) -> Count | Unknown:
     def over(term: AnyTerm) -> AnyTerm:
-        return replaced(for_mode(term, source, mode), names)
+        return replaced(for_mode(replaced(term, carried), source, mode), names)
 
     def word_of(value: Any) -> Word:
         assert isinstance(value, Value)

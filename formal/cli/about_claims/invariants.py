@@ -29,6 +29,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--format", choices=FORMATS, default="md", help="what is written to standard output (default: md)"
     )
+    parser.add_argument(
+        "--tree",
+        metavar="TREE",
+        help="with c-comment: a tree of Xen's sources that they must hold of; else none is written",
+    )
     add_json(parser, "the document's data")
     set_files(parser)
     add_examples(
@@ -41,7 +46,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Decide and write."""
-    from ...edge.errors import NothingSelected
+    from ...edge.errors import InputError, NothingSelected
     from ...edge.files import write_json
     from ...edge.outside import say
     from ...logic.claim import claims
@@ -52,6 +57,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     chosen, installed = select(claims(), arguments.names), places()
     comments = arguments.format == "c-comment" and arguments.json != "-"
+    if arguments.tree is not None:
+        if not comments:
+            raise InputError("argument --tree: expected --format c-comment with it")
+        held = _held_by(arguments)
+        if held is not None:
+            return held
     if comments and not any(about(each, chosen) for each in installed):
         raise NothingSelected("no comment rests on these claims alone: without names, all are written")
     found, _ = proved(chosen, arguments)
@@ -79,3 +90,18 @@ def _write_comments(found: "ProofRun") -> None:
     print("\n\n".join(comments(places(), found.decisions)))
     for place, remark in withheld(places(), found.decisions):
         print(f"ptproof: not written for {place.name}: {remark.says}", file=sys.stderr)
+
+
+def _held_by(arguments: argparse.Namespace) -> int | None:
+    """The status where a tree isn't what is encoded of today's Xen, and why, on standard error; nothing where it is."""
+    import sys
+
+    from ...edge.outside import say
+    from ...reports.tree_report import unlike
+    from ..about_layouts.tree import checked
+
+    why, status = unlike(checked(arguments, arguments.tree))
+    if not why:
+        return None
+    say([f"ptproof: no comments are written: {each}" for each in why], sys.stderr)
+    return status

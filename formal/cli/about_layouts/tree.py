@@ -39,54 +39,68 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="FILE",
         help="write what is refuted or open as SARIF, for code hosts and CI systems",
     )
+    parser.add_argument("--junit", metavar="FILE", help="write each piece as a case of JUnit's XML")
     parser.add_argument("--quiet", action="store_true", help="print the verdicts only")
     add_limits(parser)
-    set_files(parser, writes=("json", "sarif"))
+    set_files(parser, writes=("json", "sarif", "junit"))
     add_examples(parser, "ptproof tree xen", "ptproof tree xen --quiet --sarif found.sarif")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Read, decide, tell."""
-    from importlib.util import find_spec
-
-    from ...edge.errors import InputError
-    from ...edge.files import write_json
+    from ...edge.files import write_bytes, write_json
     from ...edge.outside import say
 
-    missing = [each for each in ("tree_sitter", "tree_sitter_c") if find_spec(each) is None]
-    if missing:
-        raise InputError(f"{' and '.join(missing)} not installed: pip install 'ptproof[tree]'")
+    _need_the_extra()
     from ...reports.tree_report import as_dict, as_sarif, lines
 
     if arguments.revs is not None:
         found, errors, status = _sweep(arguments)
     else:
-        check = _checked(arguments, arguments.rev)
+        check = checked(arguments, arguments.path, arguments.rev)
         found, errors, status = [(arguments.rev, check)], [], int(check.status)
-        if "-" not in (arguments.json, arguments.sarif):
+        if "-" not in (arguments.json, arguments.sarif, arguments.junit):
             say(lines(check, quiet=arguments.quiet))
     if arguments.json is not None:
         write_json(arguments.json, as_dict(found, errors))
     if arguments.sarif is not None:
         write_json(arguments.sarif, as_sarif([check for _, check in found]))
+    if arguments.junit is not None:
+        from ...reports.junit import tree_as_junit
+
+        write_bytes(arguments.junit, tree_as_junit([check for _, check in found]))
     return status
 
 
-def _checked(arguments: argparse.Namespace, revision: str | None) -> "TreeCheck":
+def _need_the_extra() -> None:
+    from importlib.util import find_spec
+
+    from ...edge.errors import InputError
+
+    missing = [each for each in ("tree_sitter", "tree_sitter_c") if find_spec(each) is None]
+    if missing:
+        raise InputError(f"{' and '.join(missing)} not installed: pip install 'ptproof[tree]'")
+
+
+def checked(
+    arguments: argparse.Namespace, path: str, revision: str | None = None, *, tell: bool = True
+) -> "TreeCheck":
+    """Read a tree and decide what it is asked, within the limits of the arguments. Raises `InputError`."""
     import os
 
+    _need_the_extra()
     from ...c.tree_files import opened
     from ...edge.progress import on_terminal
     from ...solvers.answer_cache import users_cache
     from ...source.check_tree import check_tree
 
-    with opened(arguments.path, revision) as tree:
+    with opened(path, revision) as tree:
         return check_tree(
             tree,
             seconds=arguments.timeout,
             jobs=arguments.jobs or len(os.sched_getaffinity(0)),
-            progress=on_terminal() if arguments.revs is None else None,
+            progress=on_terminal() if tell else None,
             cache=None if arguments.no_cache else users_cache(),
         )
 
@@ -107,7 +121,7 @@ def _sweep(arguments: argparse.Namespace) -> "tuple[list[tuple[str | None, TreeC
     before = None
     for revision in revisions(arguments.path, arguments.revs):
         try:
-            check = _checked(arguments, revision)
+            check = checked(arguments, arguments.path, revision, tell=False)
         except InputError as error:
             errors.append(str(error))
             statuses.append(Status.BAD_INPUT)
@@ -116,7 +130,7 @@ def _sweep(arguments: argparse.Namespace) -> "tuple[list[tuple[str | None, TreeC
         found.append((revision, check))
         statuses.append(check.status)
         told = row("", check)
-        if "-" not in (arguments.json, arguments.sarif):
+        if "-" not in (arguments.json, arguments.sarif, arguments.junit):
             say([row(revision, check) + ("" if before in (None, told) else "  <- changed")])
         before = told
     return found, errors, max(statuses)

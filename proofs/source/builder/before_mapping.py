@@ -4,14 +4,15 @@ Facts: where dom0's memory is computed (``MEMORY``: 4.10 on, and before), and wh
 to today. Notation of DOMAIN.md sections 5 and 6.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
 from ....encodings.allocation import initrd_pages, order_pages, own_length
 from ....encodings.memory import nr_pages_capped, nr_pages_clamped, nr_pages_unasked
 from ....encodings.overlap import overlaps, overlaps_compat
-from ....formal.c.types import Node, part, within
+from ....formal.c.types import Node, part, text_of, within
 from ....formal.c.values import BOOL, Value
 from ....formal.edge.errors import InputError
 from ....formal.layouts.dom0_mem import Amount, Dom0Mem, capped
@@ -37,7 +38,7 @@ from ....formal.words.word import (
 )
 from ...shared.replays import Judge, Values
 from ..terms import UNMAPPED, UNSET
-from .pieces import executed, judged, known, not_found, part_of, read, renamed
+from .pieces import Made, executed, judged, known, not_found, part_of, read, renamed
 
 MEMORY: Final = ("xen/arch/x86/dom0_build.c", "xen/arch/x86/domain_build.c")
 _COMPUTES: Final = "(?:dom0_)?compute_(?:dom0_)?nr_pages"
@@ -53,7 +54,6 @@ nr_pages, min_pages, max_pages, avail = word("nr_pages"), word("min_pages"), wor
 v_start, v_end, vinitrd_start = word("v_start"), word("v_end"), word("vinitrd_start")
 initrd_len, virt_base, kernel_end = word("initrd_len"), word("virt_base"), word("kernel_end")
 init_p2m, hole = word("init_p2m"), word("hole", 32)
-Made = tuple[str, str, Callable[[], Piece]]
 
 
 def pieces(source: Dom0Source, mode: PagingMode) -> Iterator[Made]:
@@ -121,6 +121,14 @@ def _clamping(file: File, function: Node) -> tuple[list[Node], range]:
     while last + 1 < len(nodes[-1]) and _assigns(nodes[-1][last + 1], "nr_pages"):
         last += 1
     first = _after(nodes[-1][: last + 1], ("min_pages", "max_pages", "avail"))
+    while (
+        first < last
+        and _assigns(nodes[-1][first])
+        and len(re.findall(r"\bnr_pages\b", text_of(nodes[-1][first]))) == 1
+    ):
+        first += 1  # it is set anew
+    whole = [place for place in range(first, last) if nodes[-1][place].type != "expression_statement"]
+    first = max([first, *(place + 1 for place in whole if writes(nodes[-1][place], ["nr_pages"]))])
     return nodes[-1], range(first, last + 1)
 
 
@@ -298,7 +306,7 @@ def _allocation(source: Dom0Source, mode: PagingMode) -> Piece:
     )
     if end is None or any(mentions(each, TOLD) for each in nodes[begin:end]):
         raise not_found(source.last, "a check of dom0's memory against the region's allocation")
-    found = executed(source, mode, source.file, source.builder, nodes[begin : end + 1])
+    found = executed(source, mode, source.file, source.builder, nodes[begin : end + 1], leaving=True)
     names = {str(each.value): each for each in (v_start, v_end, vinitrd_start, initrd_len, nr_pages)}
     where = f"{source.path}:{nodes[end].start_point[0] + 1}"
     refuses = renamed(_refusals(found.leaves), names, where)
@@ -373,7 +381,7 @@ def _overlap(source: Dom0Source, mode: PagingMode) -> Piece:
     ]
     if not checks:
         raise not_found(source.last, "a check of the region against Xen's own addresses")
-    found = executed(source, mode, source.file, source.builder, checks)
+    found = executed(source, mode, source.file, source.builder, checks, leaving=True)
     refuses = _refusals(found.leaves)
     names = {"v_start": v_start, "v_end": v_end}
     holes = [str(each.value) for each in inputs([refuses]) if str(each.value).startswith(f"{HOLE}(")]

@@ -3,17 +3,20 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from ....formal.c.expressions import QUESTIONS
-from ....formal.c.types import Node
+from ....formal.c.types import Node, text_of, within
 from ....formal.c.values import BOOL, Any, Unknown, Value, constant
 from ....formal.layouts.paging import PagingMode
 from ....formal.logic.claim import Part
-from ....formal.logic.theorem import Lemma, Statement
+from ....formal.logic.theorem import Lemma, Statement, Steps, Use
 from ....formal.logic.verdict import Replay
 from ....formal.source.dom0_source import Dom0Source, File
 from ....formal.source.questions import Piece
 from ....formal.source.slices import Slice, execute
-from ....formal.words.word import TRUE, AnyTerm, Truth, Word, compiled, inputs, number, replaced
+from ....formal.words.word import TRUE, AnyTerm, Truth, Word, all_of, compiled, inputs, number, replaced
 from ...shared.replays import Judge, Values
+
+Made = tuple[str, str, Callable[[], Piece]]
+"""A piece to be made: its name, what it says, and how."""
 
 
 class NotRead(Exception):
@@ -53,8 +56,16 @@ def executed(
     *,
     loops: Callable[[Node], bool] = lambda _: False,
     given: Mapping[str, Value] | None = None,
+    leaving: bool = False,
 ) -> Slice:
-    """Statements executed for one sort of guest, of which it is known what is reached. Raises NotRead."""
+    """Statements executed for one sort of guest, of which it is known what is reached. Raises NotRead.
+
+    They may leave the function where ``leaving`` says that the piece asks for that.
+    """
+    for each in (inner for statement in statements for inner in within(statement)):
+        if not leaving and each.type in ("return_statement", "goto_statement"):
+            where = f"{file.source.path}:{each.start_point[0] + 1}"
+            raise NotRead(Unknown(where, f"a way out, {text_of(each)[:60]}"))
     narrow = int(mode.bits == 32)
     sort = {name: Value(number(narrow, BOOL.bits), BOOL) for name in source.mode}
     answers = {name: constant(int(narrow and name != "is_pvh_domain")) for name in QUESTIONS}
@@ -76,9 +87,18 @@ def renamed(term: AnyTerm, names: Mapping[str, Word], where: str) -> AnyTerm:
     return replaced(term, put)
 
 
-def part_of(name: str, mode: PagingMode, goal: Truth, judge: Judge, shape: Truth = TRUE) -> Part:
-    """That a piece is the encoding's, whatever the inputs."""
-    lemma = Lemma(f"tree:{name}[{mode.name}]", f"the tree's {name} is the encoding's", Statement(goal=goal))
+def part_of(
+    name: str, mode: PagingMode, goal: Truth | Sequence[Truth], judge: Judge, shape: Truth = TRUE
+) -> Part:
+    """That a piece is the encoding's, whatever the inputs; several goals are proved one by one."""
+    title, meaning = f"tree:{name}[{mode.name}]", f"the tree's {name} is the encoding's"
+    goals = [goal] if isinstance(goal, Truth) else list(goal)
+    uses = [
+        Use(Lemma(f"{title}/{place}", meaning, Statement(goal=each)))
+        for place, each in enumerate(goals)
+        if len(goals) > 1
+    ]
+    lemma = Lemma(title, meaning, Statement(goal=all_of(goals)), Steps(uses=uses))
     return Part(name=lemma.name, lemma=lemma, shape=shape, replay=judge)
 
 
@@ -102,3 +122,30 @@ def judged(what: str, theirs: AnyTerm, expected: Callable[[Values], int]) -> Jud
 
 def _shown(value: int) -> str:
     return ("yes" if value else "no") if isinstance(value, bool) else hex(value)
+
+
+def judged_pairs(
+    pairs: Sequence[tuple[str, Word | Truth, Word | Truth]],
+    goal: Truth,
+    scenes: Sequence[tuple[Mapping[str, Word], Truth]] = (({}, TRUE),),
+) -> Judge:
+    """Whether a goal holds on numbers; if not, the first term that isn't what it is held against is told.
+
+    ``scenes`` are cases: terms of their own for inputs, and what is known in each.
+    """
+
+    def judge(values: Values) -> Replay:
+        if read(goal, values):
+            return Replay(holds=True, says="they are the same")
+        for scene, known_there in scenes:
+            there = {**values, **{name: read(put, values) for name, put in scene.items()}}
+            if not read(known_there, there):
+                continue
+            for what, theirs, ours in pairs:
+                found, expected = read(theirs, there), read(ours, there)
+                if found != expected:
+                    says = f"{what} is {_shown(found)} by the tree, {_shown(expected)} by the encoding"
+                    return Replay(holds=False, says=says)
+        return Replay(None, "no term differs")
+
+    return judge

@@ -9,7 +9,7 @@ from ....formal.c.types import text_of
 from ....formal.source.dom0_source import Dom0Source
 from ....formal.source.questions import Inquiry
 from ..questions import inquiry as count_and_layout
-from . import before_mapping
+from . import before_mapping, mapping
 from .pieces import made
 
 MAPS: Final = r"\bl[1-4]_pgentry_t\b"
@@ -24,6 +24,9 @@ def inquiry(source: Dom0Source) -> Inquiry:
     return evolve(
         asked,
         builder=tuple(
-            made(mode, *each) for mode in asked.modes for each in before_mapping.pieces(source, mode)
+            made(mode, *each)
+            for mode in asked.modes
+            for pieces in (before_mapping.pieces, mapping.pieces)
+            for each in pieces(source, mode)
         ),
     )

@@ -19,6 +19,9 @@ from ptproof.formal.words.word import Word, compiled, word
 UNDERSTOOD = (
     "x = a + b; y = a - b;",
     "x = a * 3; y = a / 8 + b % 16;",
+    "x = (t ? 6 : 4) + 1; y = 3 < (t ? 1 : 5) ? a : b;",
+    "for ( unsigned int n = 0; n < (t ? 1 : 3); n++ ) { if ( a == n ) break; x += a; } y = x;",
+    "unsigned int n = t ? 2 : 3; while ( n-- ) x = x * 3 + b; y = n;",
     "x = a / 3; y = b % 1022;",
     "x = a % 133955071 / 261631; y = (a % 261631 + 1021) / 1022 << 55;",
     "x = u / 7; y = c % 10;",

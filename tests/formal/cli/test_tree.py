@@ -5,8 +5,12 @@ import os
 import subprocess
 from importlib import util
 from pathlib import Path
+from xml.etree.ElementTree import fromstring
 
 import pytest
+from ptproof.formal.c.tree_files import opened
+from ptproof.formal.reports.tree_report import unlike
+from ptproof.formal.source.check_tree import check_tree
 from run_cli import assert_refused, run
 from small_tree import BUILDER, changed, written
 
@@ -113,3 +117,25 @@ def test_without_the_extra_it_says_so(
     found = util.find_spec
     monkeypatch.setattr(util, "find_spec", lambda name: None if name == "tree_sitter_c" else found(name))
     assert_refused(run(capsys, "tree", str(tmp_path)), "tree_sitter_c", "ptproof[tree]")
+
+
+def test_what_is_refuted_is_a_failure_in_junit(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """With the case that refutes it; and no comments are written of such a tree."""
+    wrong = written(tmp_path, changed(" : 4)", " : 3)"))
+    assert run(capsys, "tree", str(wrong), "--junit", str(tmp_path / "found.xml")).status == 1
+    root = fromstring((tmp_path / "found.xml").read_bytes())  # noqa: S314 - our own text
+    (failure,) = root.iter("failure")
+    assert root.get("failures") == "1"
+    assert root.get("errors") == "0"
+    assert "7 tables" in str(failure.get("message"))
+    ran = run(capsys, "invariants", "--format", "c-comment", "--tree", str(wrong))
+    assert ran.status == 1
+    assert ran.out == ""
+    assert "no comments are written: 32-bit" in ran.err
+    assert_refused(run(capsys, "invariants", "exact", "--tree", str(wrong)), "expected --format c-comment")
+
+
+def test_what_is_encoded_may_have_its_comments(tmp_path: Path) -> None:
+    """A tree that is equal is like today's; one that is another generation's isn't."""
+    with opened(str(written(tmp_path))) as tree:
+        assert unlike(check_tree(tree, seconds=60))[0] == []

@@ -40,7 +40,7 @@ def test_the_start_is_that_of_the_guest(capsys: pytest.CaptureFixture[str]) -> N
 def test_too_high_a_start_is_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
     ran = run(capsys, "layout", *SMALL, "--rounding", "2M", "--padding", "0", "--start", "5")
     assert "warning: " in ran.err
-    assert "5 tables, Xen's 5: as many" in ran.out
+    assert "5 tables, Xen's 5: the same" in ran.out
 
 
 def test_a_file_keeps_what_if_for_whoever_reads_it(
@@ -132,4 +132,7 @@ def test_prove_makes_claims_of_the_figures(capsys: pytest.CaptureFixture[str]) -
     assert_refused(
         run(capsys, "prove", "--rounding", "64M"), "--rounding: expected at most 0x1000000 for a proof"
     )
+    ran = run(capsys, "prove", "exact", *TWO)
+    assert ran.status == 5
+    assert "there are what-if-exact and what-if-cost" in ran.err
     assert "what if" not in run(capsys, "prove", "min-2level", "--rounding", "4M").out

@@ -1,9 +1,11 @@
 """Real trees of Xen, as Debian has them: unchanged they are the encodings, and a change is seen in them, too."""
 
+import pytest
 from ptproof.formal.c.tree_files import opened
 from ptproof.formal.layouts.paging import COMPAT, X86_64
 from ptproof.formal.source.check_tree import check_tree
 from real_trees import BUILDER, edited_at, trees
+from tree_changes import CHANGES, changed, verdict
 
 
 def test_debians_xen_is_the_encoding() -> None:
@@ -24,3 +26,18 @@ def test_a_change_to_debians_xen_is_seen() -> None:
         found = check_tree(changed, seconds=60)
         assert found.status == 1
         assert any(each.refuted and each.piece.name == "exact" for each in found.properties)
+
+
+def test_every_change_has_its_place() -> None:
+    """What each of the changes replaces stands once in Debian's file."""
+    for path in trees():
+        text = (path / BUILDER).read_text()
+        assert all(each(text) != text for each in CHANGES)
+
+
+@pytest.mark.parametrize("name", ["raises six times at most", "raises three times at most, or once"])
+def test_changes_are_decided(name: str) -> None:
+    """As they say; ``python tests/tree_changes.py`` decides them all."""
+    change = next(each for each in CHANGES if each.name == name)
+    with opened(str(trees()[0])) as tree:
+        assert verdict(check_tree(changed(tree, change), seconds=60)) == change.verdict

@@ -10,7 +10,9 @@ from ptproof.formal.logic.verdict import Proved, Refuted, Verdict
 from ptproof.formal.source import check_tree
 from ptproof.formal.source.dom0_source import dom0_source
 from ptproof.proofs.source.questions import inquiry
+from ptproof.proofs.source.terms import count_of
 from small_tree import BUILDER, FILES, Change, changed, files
+from tree_changes import CHANGES
 
 END = "v_end = (vstack_end + (1UL << 22) - 1) & ~((1UL << 22) - 1);"
 MORE = "v_end += 1UL << 22;"
@@ -118,7 +120,14 @@ REFUTED: dict[str, tuple[str, PagingMode, tuple[Change, ...]]] = {
     "three raises at most": ("consistent", X86_64, raised(3)),
     "one raise at most": ("consistent", COMPAT, raised(1)),
 }
-OPEN: dict[str, tuple[Change, ...]] = {"six raises at most": raised(6)}
+FORMULAS: dict[str, tuple[Change, ...]] = {
+    "six raises at most": raised(6),
+    **{
+        each.name: (each,)
+        for each in CHANGES
+        if each.name in ("applies the rule six times", "raises six times at most, rounds to 16 MiB")
+    },
+}
 
 
 def decided(asked: Mapping[str, tuple[str, PagingMode, tuple[Change, ...]]]) -> dict[str, Verdict]:
@@ -148,10 +157,38 @@ def test_changes_that_are_wrong_are_refuted() -> None:
     assert all(each.holds is False for each in replays)
 
 
-def test_what_is_not_decided_stays_open() -> None:
-    """And is not called right."""
-    (verdict,) = decided({name: ("exact", X86_64, changes) for name, changes in OPEN.items()}).values()
-    assert not isinstance(verdict, Proved | Refuted)
+def test_rules_that_are_applied_often_enough_are_proved() -> None:
+    """One after the other, or until it is enough; with the tree's own rounding and padding, too."""
+    wanted = {
+        f"{name} {what}": (what, COMPAT, changes)
+        for name, changes in FORMULAS.items()
+        for what in ("exact", "fits")
+    }
+    found = decided(wanted)
+    assert {name: verdict for name, verdict in found.items() if not isinstance(verdict, Proved)} == {}
+
+
+def test_a_formula_that_no_proof_is_known_of_stays_open() -> None:
+    """It is tried on numbers only, which is told; where these break it, it is refuted."""
+    divided = next(each for each in CHANGES if each.name == "divides three times")
+    source = dom0_source(Tree("small", files(divided).get))
+    (exact,) = [each for each in inquiry(source).properties(X86_64) if each.name == "exact"]
+    assert isinstance(exact.asked, Unknown)
+    assert "is exact on" in str(exact.asked)
+
+    def wrong(text: str) -> str:
+        return divided(text).replace("261631", "261630")
+
+    (verdict,) = decided({"one block less": ("exact", X86_64, (wrong,))}).values()
+    assert isinstance(verdict, Refuted)
+
+
+def test_a_loop_that_goes_on_for_ever_is_refuted() -> None:
+    """For a kernel in the last 512 GiB a block's number is taken off from 0."""
+    change = next(each for each in CHANGES if each.name == "counts blocks by their numbers")
+    (verdict,) = decided({change.name: ("stops", X86_64, (change,))}).values()
+    assert isinstance(verdict, Refuted)
+    assert verdict.witness.values["v_start"] == (1 << 64) - (2 << 30)
 
 
 def test_a_tree_is_judged_as_a_whole() -> None:
@@ -164,3 +201,17 @@ def test_a_tree_is_judged_as_a_whole() -> None:
     assert wrong.status == 1
     assert wrong.count_is(X86_64) == "4-level"
     assert any(each.refuted for each in wrong.properties)
+
+
+def test_a_loop_that_lays_out_before_it_asks_is_read() -> None:
+    """What a round has of the one before is what the count makes it: no state of its own."""
+    change = next(each for each in CHANGES if each.name == "searches while it isn't enough")
+    found = count_of(dom0_source(Tree("small", files(change).get)), X86_64)
+    assert not isinstance(found, Unknown)
+    assert found.plain
+    assert found.tried_end is found.v_end
+
+    def late(text: str) -> str:
+        return change(text).replace("{\nnr_pt_pages++;", "{\nnr_pt_pages += 2; v_start += 0;")
+
+    assert isinstance(count_of(dom0_source(Tree("small", files(late).get)), X86_64), Unknown)

@@ -98,6 +98,10 @@ NOT_UNDERSTOOD: dict[str, tuple[str, Edit]] = {
         "memory-clamp",
         (MEMORY, r"(?<=\n)    nr_pages = max\(nr_pages, min_pages\);", "nr_pages = odd(nr_pages);"),
     ),
+    "a way out": (
+        "memory-cap",
+        (MEMORY, r"if \( end > vstart \)", "if ( end == 7 ) return 5; if ( end > vstart )"),
+    ),
     "a jump": ("memory-cap", (MEMORY, r"if \( end > vstart \)", "again: if ( end > vstart )")),
     "assembly": (
         "allocation",

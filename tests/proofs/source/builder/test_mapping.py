@@ -1,0 +1,121 @@
+"""The mapping loop of a real tree, and of edits of it: each is seen in the pieces that it changes."""
+
+from functools import cache
+
+import pytest
+from ptproof.formal.c.values import Unknown
+from ptproof.formal.layouts.paging import COMPAT, X86_64, PagingMode
+from ptproof.formal.logic.prover import prove
+from ptproof.formal.logic.verdict import Proved, Refuted, Verdict
+from ptproof.formal.source import check_tree
+from ptproof.formal.source.dom0_source import dom0_source
+from ptproof.formal.source.questions import Piece
+from ptproof.proofs.source.builder import mapping
+from ptproof.proofs.source.builder.pieces import made
+from real_trees import BUILDER, Edit, edited
+
+NAMES = (
+    "mapping-start",
+    "mapping-guard",
+    "mapping-cursors",
+    "mapping-frames",
+    "mapping-entries",
+    "mapping-types",
+)
+QUICK = ("mapping-start", "mapping-guard", "mapping-cursors", "mapping-frames")
+
+
+@cache
+def asked(mode: PagingMode, *edits: Edit) -> dict[str, Piece]:
+    source = dom0_source(edited(*edits))
+    return {name: made(mode, name, says, make) for name, says, make in mapping.pieces(source, mode)}
+
+
+def verdict(piece: Piece) -> Verdict:
+    assert not isinstance(piece.asked, Unknown), str(piece.asked)
+    return prove([check_tree._claim(piece)], jobs=1).decisions[0].parts[0].verdict
+
+
+@pytest.mark.parametrize("mode", [X86_64, COMPAT], ids=lambda mode: mode.name)
+@pytest.mark.parametrize("name", QUICK)
+def test_a_real_tree_is_the_encoding(name: str, mode: PagingMode) -> None:
+    assert tuple(asked(mode)) == NAMES
+    assert isinstance(verdict(asked(mode)[name]), Proved)
+
+
+EDITED: dict[str, tuple[str, PagingMode, Edit]] = {
+    "the first table off the layout": (
+        "mapping-start",
+        X86_64,
+        (
+            BUILDER,
+            r"mpt_alloc = \(vpt_start - v_start\) \+",
+            "mpt_alloc = (vpt_start - v_start) + PAGE_SIZE +",
+        ),
+    ),
+    "the initrd's pages counted in": (
+        "mapping-start",
+        COMPAT,
+        (BUILDER, r"mpt_alloc -= PAGE_ALIGN\(initrd_len\);", "mpt_alloc -= initrd_len;"),
+    ),
+    "one page more": (
+        "mapping-guard",
+        X86_64,
+        (BUILDER, r"count < \(\(v_end-v_start\) >> PAGE_SHIFT\)", "count <= ((v_end-v_start) >> PAGE_SHIFT)"),
+    ),
+    "the first L2 from its first entry on": (
+        "mapping-cursors",
+        X86_64,
+        (BUILDER, r"l2tab \+= l2_table_offset\(v_start\);", ";"),
+    ),
+    "an L3 for each L2": (
+        "mapping-cursors",
+        COMPAT,
+        (BUILDER, r"if \( !\(\(unsigned long\)l3tab & \(PAGE_SIZE-1\)\) \)", "if ( 1 )"),
+    ),
+    "the initrd's frames turned round": (
+        "mapping-frames",
+        X86_64,
+        (BUILDER, r"mfn = initrd_mfn\+\+;", "mfn = initrd_mfn--;"),
+    ),
+    "the page after": (
+        "mapping-entries",
+        X86_64,
+        (BUILDER, r"\*l1tab = l1e_from_pfn\(mfn, ", "*l1tab = l1e_from_pfn(mfn + 1, "),
+    ),
+    "an L1 called an L2": (
+        "mapping-types",
+        X86_64,
+        (BUILDER, r"type_info = PGT_l1_page_table;(?=\s*l1start)", "type_info = PGT_l2_page_table;"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(EDITED))
+def test_an_edit_is_refuted(name: str) -> None:
+    piece, mode, edit = EDITED[name]
+    found = verdict(asked(mode, edit)[piece])
+    assert isinstance(found, Refuted)
+    assert found.witness.replay.holds is False
+
+
+NOT_UNDERSTOOD: dict[str, Edit] = {
+    "a call": (BUILDER, r"mfn = initrd_mfn\+\+;", "mfn = odd(&initrd_mfn);"),
+    "a store through what isn't known": (
+        BUILDER,
+        r"l1tab\+\+;(?=\s*page =)",
+        "l1tab++; *(unsigned long *)d->next = 1;",
+    ),
+    "a store of half an entry": (BUILDER, r"l1tab\+\+;(?=\s*page =)", "*(unsigned int *)l1tab = 5; l1tab++;"),
+    "a switch": (BUILDER, r"mfn = initrd_mfn\+\+;", "switch ( pfn ) { default: mfn = 0; }"),
+    "a way out": (BUILDER, r"mfn = initrd_mfn\+\+;", "{ mfn = initrd_mfn++; if ( mfn == 7 ) goto out; }"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(NOT_UNDERSTOOD))
+def test_what_is_not_understood_is_told(name: str) -> None:
+    """Of the loop, with its line, and not of what is before it."""
+    found = asked(X86_64, NOT_UNDERSTOOD[name])
+    told = [each.asked for each in found.values() if isinstance(each.asked, Unknown)]
+    assert told
+    assert all(each.where.startswith(f"{BUILDER}:") for each in told)
