@@ -199,9 +199,9 @@ def test_a_packed_file_that_is_cut_short(capsys: Capture, tmp_path: Path) -> Non
     file = tmp_path / "log.gz"
     file.write_bytes(packed[:-4])
     ran = run(capsys, "check-log", "--quiet", str(file))
-    assert (ran.status, ran.stderr) == (
+    assert (ran.status, ran.err) == (
         0,
         f"{file}: this gzip file is cut short: what there is of it is read\n",
     )
     file.write_bytes(packed)
-    assert run(capsys, "check-log", "--quiet", str(file)).stderr == ""
+    assert run(capsys, "check-log", "--quiet", str(file)).err == ""
