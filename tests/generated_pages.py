@@ -121,7 +121,7 @@ def commands_page() -> str:
         lines += folded(_plain(each.description))
         described = [argument for argument in each.arguments if "--help" not in argument.names]
         for group in dict.fromkeys(argument.group for argument in described):
-            lines += ["", f"{group.capitalize()}:", ""]
+            lines += ["", f"{group[:1].upper()}{group[1:]}:", ""]
             for argument in described:
                 lines += folded(_item(argument), "  ") if argument.group == group else []
         lines += ["", "Examples:", "", "```text", *each.examples, "```"]

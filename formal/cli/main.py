@@ -118,7 +118,8 @@ def _run(argv: Sequence[str] | None) -> int:
     if stray:
         image = getattr(arguments, "image", None)
         taken = f"; {image!r} was taken for IMAGE" if image is not None else ""
-        parser.error(f"unrecognized arguments: {' '.join(stray)}{taken}")
+        see = f"(see: {parser.prog} {arguments.command} --help)"
+        raise InputError(f"unrecognized arguments: {' '.join(stray)}{taken} {see}")
     check_files(arguments)
     try:
         status: int = arguments.run(arguments)
@@ -188,7 +189,7 @@ def command_line() -> argparse.ArgumentParser:
     parser = _Program(prog="ptproof", description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False)
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     subparsers = parser.add_subparsers(
-        title="commands", metavar="COMMAND", required=True, parser_class=_Parser
+        title="commands", dest="command", metavar="COMMAND", required=True, parser_class=_Parser
     )
     for modules in GROUPS.values():
         for module in modules:

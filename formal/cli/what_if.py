@@ -85,8 +85,8 @@ def _rounding_of(arguments: argparse.Namespace, mode: "PagingMode") -> int | Non
     rounding: int | None = page if arguments.rounding == PAGE else arguments.rounding
     if rounding is not None and (rounding < page or rounding & (rounding - 1)):
         raise InputError(
-            f"argument --rounding: expected a power of two from {page:#x}, a page, to {MOST_BYTES:#x}, since an end is "
-            f"rounded by a mask and maps whole pages; found {rounding:#x}"
+            f"argument --rounding: expected a power of two from {page >> 10}K, a page, to {MOST_BYTES >> 40}T, such as 2M, "
+            f"since an end is rounded by a mask and maps whole pages; found {rounding:#x}"
         )
     return rounding
 

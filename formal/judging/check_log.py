@@ -136,13 +136,14 @@ class Judgement:
                 checked = sum(each.kind is Kind.AGREES for each in self.findings)
                 malformed = sum(each.kind is Kind.MALFORMED for each in self.findings)
                 lacks = [f"{missing} couldn't be made"] * (missing > 0)
-                lacks += [f"{malformed} in the log couldn't be read"] * (malformed > 0)
-                return f"INCOMPLETE: {count}{by}; {checked} checks agree, {', '.join(lacks) or 'no rule gives the count'}"
+                lacks += [f"{malformed} of the log's lines couldn't be read"] * (malformed > 0)
+                agree = "1 check agrees" if checked == 1 else f"{checked} checks agree"
+                return f"INCOMPLETE: {count}{by}; {agree}, {', '.join(lacks) or 'no rule gives the count'}"
             case Outcome.DIFFERS:
                 wrong = [each for each in self.findings if each.kind is Kind.DIFFERS]
                 names = dict.fromkeys(title(each.figure) for each in wrong)
                 suspects = " or ".join(map(_end_title, self.suspects))
-                cause = f"; explained by {suspects} alone" if suspects else ""
+                cause = f"; all is explained if only {suspects} is wrong" if suspects else ""
                 return f"DIFFERS: {', '.join(names)}{cause}"
 
 

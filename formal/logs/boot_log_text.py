@@ -84,10 +84,14 @@ BLOCK: Final = 1 << 20
 
 @frozen
 class LogText:
-    """A text to read; ``joints`` are the places in it where line breaks were taken out."""
+    """A text to read; ``joints`` are the places in it where line breaks were taken out.
+
+    ``cut`` names the packer of a file that is cut short, where this is the last of it.
+    """
 
     text: str
     joints: Sequence[int]
+    cut: str = ""
 
     def line(self, at: int) -> int:
         """The number of the original line, counted from 1, that has the character ``at``."""
@@ -185,16 +189,16 @@ _PACKERS: Final[Sequence[tuple[bytes, str, Callable[[], _Unpacker]]]] = (
 )
 
 
-def unpacked(data: bytes, limit: int) -> bytes:
+def unpacked(data: bytes, limit: int) -> tuple[bytes, str]:
     """What a file holds that is packed by one of the usual packers; any other as it is.
 
-    Raises `InputError` for one that is damaged, or that holds more than ``limit`` bytes. One that is cut short gives
-    what there is of it.
+    One that is cut short gives what there is of it, and the packer's name comes with it. Raises `InputError` for one
+    that is damaged, or that holds more than ``limit`` bytes.
     """
     for magic, name, unpacker in _PACKERS:
         if not data.startswith(magic):
             continue
-        found, at = bytearray(), 0
+        found, at, cut = bytearray(), 0, ""
         for _ in range(MEMBERS_LIMIT):
             if not data.startswith(magic, at) or len(found) > limit:
                 break
@@ -206,13 +210,14 @@ def unpacked(data: bytes, limit: int) -> bytes:
             except (zlib.error, lzma.LZMAError, OSError) as error:
                 raise InputError(f"expected a log, found a damaged {name} file: {error}") from error
             at -= len(each.unused_data)
+            cut = "" if each.eof else name
         else:
             if data.startswith(magic, at):
                 raise InputError(f"expected at most {MEMBERS_LIMIT} {name} files in one, found more")
         if len(found) > limit:
             raise InputError(f"expected at most {limit >> 20} MiB in a {name} file, found more{RAISED}")
-        return bytes(found)
-    return data
+        return bytes(found), cut
+    return data, ""
 
 
 def _in_plain_characters(text: str) -> str:

@@ -19,14 +19,15 @@ BEHIND: Final = 240
 
 
 def log_text(data: bytes | str | Blocks, source: str, times: int = 1) -> Blocks:
-    """The text of a log, once for all who read it.
+    """The text of a log, once for all who read it; its last block tells whether it was packed, and cut short.
 
     Raises `InputError` when it is packed and can't be unpacked, or holds more than ``times`` `LIMIT`.
     """
     if isinstance(data, tuple):
         return data
     try:
-        return tuple(plain_blocks(unpacked(data, times * LIMIT) if isinstance(data, bytes) else data))
+        plain, cut = unpacked(data, times * LIMIT) if isinstance(data, bytes) else (data, "")
+        return (*plain_blocks(plain), *([LogText("", (), cut)] if cut else ()))
     except InputError as error:
         raise InputError(f"{source}: {error}") from error
 

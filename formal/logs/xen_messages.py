@@ -74,7 +74,7 @@ MESSAGES: Final = (
     Message(
         "Domain 0 allocation is too small for kernel image",
         _since("3.0"),
-        "The region, as one piece of 2^order pages (less a mapped initrd, whose own pages are added), is more than dom0's memory.",
+        "Dom0 has less memory than this takes: the region, as one piece of 2^order pages (less a mapped initrd), and the initrd's own pages.",
         "TOTAL, rounded up to a power of two, and dom0_mem",
         f"{_LAYOUT}; {_CHECK} gives the least memory",
     ),

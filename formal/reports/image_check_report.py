@@ -18,7 +18,9 @@ from ..layouts.layout import Configuration
 from ..layouts.layout_json import as_dict as layout_as_dict
 from ..layouts.paging import PAGE_SHIFT, PAGE_SIZE
 from ..logic.verdict import Error, Proved, Refuted, Unknown, Vacuous, Verdict
+from ..machine.arrange import TooLarge, arrange
 from ..machine.host_memory import Memories
+from ..machine.preflight import least_pages, refusal
 from .proof_report import counted
 
 SCHEMA: Final = "ptproof-check/1"
@@ -33,11 +35,14 @@ def lines(
     ``met`` is what can lie over what isn't RAM on the host, if a host was asked of.
     """
     yield from _boots(checked)
+    refused = _Refused.of(checked, configuration)
+    if refused is not None:
+        yield f"    {refused}"
     told = False
     for each in sorted(checked.answers, key=lambda answer: answer.beyond):
         if each.beyond and not told:
             told = True
-            yield f"  beyond {_within(checked)}, so without effect on the status:"
+            yield f"  only beyond {_within(checked)}, so without effect on the status:"
         claim = f"(claim {each.question.claim})"
         yield f"{_answered(each):<8}{each.question.id:<14}{each.question.says} {claim}"
         for found in each.breaks:
@@ -55,7 +60,7 @@ def summary(checked: Checked) -> str:
     words = [_answered(each) for each in checked.answers]
     counts = ", ".join(_so_many(words.count(each), each) for each in dict.fromkeys(words))
     limits = checked.limits
-    status = f"; the status covers {_within(checked)}" if checked.within else ""
+    status = f"; the status covers up to {_within(checked)}" if checked.within else ""
     return f"{counts}, for up to {amount(limits.nr_pages << PAGE_SHIFT)} of memory and any initrd that fits{status}"
 
 
@@ -68,7 +73,7 @@ def _within(checked: Checked) -> str:
         if initrd % PAGE_SIZE == 0 and initrd
         else counted(initrd, "byte")
     )
-    return f"up to {as_dom0_mem(checked.within.nr_pages, '')} of memory and {size} of initrd (--max-memory, --max-initrd)"
+    return f"{as_dom0_mem(checked.within.nr_pages, '')} of memory and {size} of initrd (--max-memory, --max-initrd)"
 
 
 def _so_many(count: int, word: str) -> str:
@@ -86,6 +91,7 @@ def as_dict(
     checked: Checked, configuration: Configuration, image: str, met: Sequence[Memories] | None = None
 ) -> dict[str, Any]:
     """The same as plain data."""
+    refused = _Refused.of(checked, configuration)
     return {
         "schema": SCHEMA,
         "file": image,
@@ -103,6 +109,8 @@ def as_dict(
             "nr_pages": _least(checked.boots, "nr_pages"),
             "initrd_len": _least(checked.boots, "initrd_len"),
             "least_proved": checked.least,
+            "refused": None if refused is None else refused.says,
+            "works_with": None if refused is None or refused.works_with is None else hex(refused.works_with),
         },
         "host": None if met is None else [_met_as_dict(each) for each in met],
         "answers": [
@@ -160,6 +168,33 @@ def _boots(checked: Checked) -> Iterator[str]:
             yield f"Xen never builds this image, whatever its memory: {witness.replay.says}"
         case other:
             yield f"Whether Xen builds this image with any memory is not settled: {_why(other)}"
+
+
+@frozen
+class _Refused:
+    """What Xen says of a separate p2m once it has built the region, and with how many pages it wouldn't, if with any."""
+
+    says: str
+    works_with: int | None
+
+    @classmethod
+    def of(cls, checked: Checked, configuration: Configuration) -> Self | None:
+        """Of the boot with the least memory, if Xen refuses that; ``None`` also where the machine has no time for it."""
+        if not isinstance(checked.boots, Proved) or not configuration.has_own_p2m:
+            return None
+        values = checked.boots.example.values
+        given = evolve(configuration, nr_pages=values["nr_pages"], initrd_len=values["initrd_len"])
+        try:
+            says = refusal(given, arrange(given))
+        except TooLarge:
+            return None
+        return None if says is None else cls(says, least_pages(given))
+
+    def __str__(self) -> str:
+        if self.works_with is None:
+            return f"Xen then refuses this boot with any dom0_mem: {self.says}"
+        least = as_dom0_mem(self.works_with, "dom0_mem=")
+        return f"Xen then refuses this boot: {self.says} (the least that works: {least})"
 
 
 @frozen

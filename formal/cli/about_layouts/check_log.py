@@ -113,10 +113,12 @@ def _status(judgements: "Sequence[Judgement]", domus: "Sequence[DomuJudgement]")
 
 def _read(name: str, rules: "Sequence[CountRule]", limit: int) -> "tuple[Sequence[Said], Judge]":
     """What Xen says in a file, and what judges each boot and each domU in it. Both raise `InputError`."""
+    import sys
     from functools import partial
 
     from ...edge.files import read_input, title
     from ...edge.limits import RAISED
+    from ...edge.outside import say
     from ...judging.domu_log import judge_log
     from ...judging.domu_records import judge_all, looks_like_records, read_records
     from ...logs.boot_log_reader import all_boots
@@ -125,6 +127,8 @@ def _read(name: str, rules: "Sequence[CountRule]", limit: int) -> "tuple[Sequenc
 
     source, data = title(name), read_input(name, LIMIT * limit, RAISED)
     text = log_text(data, source, limit)
+    if text and text[-1].cut:
+        say([f"{source}: this {text[-1].cut} file is cut short: what there is of it is read"], sys.stderr)
     domus, boots = judge_log(text, source, limit), all_boots(text, source, limit)
     if not domus and not boots and looks_like_records(data):
         records = read_records(data, source, limit)

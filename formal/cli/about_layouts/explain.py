@@ -15,7 +15,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         allow_abbrev=False,
     )
     parser.add_argument(
-        "text", metavar="TEXT", help="a line of a log, or some words of one; - is standard input"
+        "text", metavar="TEXT", nargs="+", help="a line of a log, or some words of one; - is standard input"
     )
     add_json(parser, "what was found")
     set_files(parser)
@@ -35,7 +35,9 @@ def run(arguments: argparse.Namespace) -> int:
     from ...logs.log_window import LIMIT
     from ...logs.xen_messages import explained
 
-    text = read_input("-", LIMIT).decode("utf-8", "replace") if arguments.text == "-" else arguments.text
+    text = " ".join(arguments.text)
+    if text == "-":
+        text = read_input("-", LIMIT).decode("utf-8", "replace")
     found = explained(text)
     if arguments.json is not None:
         messages = [each.as_dict() for each in found]

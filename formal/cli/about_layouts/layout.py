@@ -28,7 +28,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="print dom0's memory arrangement as Xen's boot log would",
         description="Lays dom0 out as Xen's builder does and prints the arrangement in the form of Xen's boot log: by the frame "
         "machine and by the formulas, which must agree. Standard error says what Xen would refuse, or get wrong. On "
-        "a terminal a line below has n, the tables by level and the region's size. Status 1 when Xen refuses the "
+        "a terminal lines below have n, the tables by level, the region's size and the least memory that works. Status 1 when Xen refuses the "
         "boot, or libxenguest the domU. Numbers are decimal or 0x..., and may end in K, M, G or T.",
         allow_abbrev=False,
     )
@@ -165,6 +165,7 @@ def _dom0(arguments: argparse.Namespace, laid: LaidOut) -> int:
         say(arrangement(layout, laid.entry).splitlines())
         if width_of(sys.stdout) is not None:
             say([answer(layout.nr_pt_pages, tables_by_level(layout, report), layout.total.size)])
+            say(_least(laid) if not refused else ())
         say(against_xen(laid.configuration, layout))
         draw_on_terminal(layout, report)
     say(laid.notes, sys.stderr)
@@ -198,6 +199,19 @@ def _refused(arguments: argparse.Namespace, laid: LaidOut) -> list[str]:
     if pages is None:
         return [f"Xen refuses this boot with any dom0_mem: {says}"]
     return [f"Xen refuses this boot: {says} (the least that works: {as_dom0_mem(pages, 'dom0_mem=')})"]
+
+
+def _least(laid: LaidOut) -> "Iterator[str]":
+    """With how little memory, and the same initrd, Xen wouldn't refuse the boot; the PV shim's memory isn't dom0_mem's."""
+    from ...edge.amounts import amount
+    from ...machine.preflight import least_pages
+    from ...reports.image_check_report import as_dom0_mem
+
+    given = laid.configuration
+    pages = None if given.shim else least_pages(given, laid.version)
+    if pages is not None:
+        initrd = f"an initrd of {amount(given.initrd_len)}" if given.initrd_len else "no initrd"
+        yield f"The least memory that works with {initrd}: {as_dom0_mem(pages, 'dom0_mem=')}."
 
 
 NOT_OF_DOMUS = ("nr_pages", "dom0_mem", "host_mem", "version", "json")
@@ -432,7 +446,9 @@ def from_addresses(arguments: argparse.Namespace) -> "tuple[Configuration, int |
     from ...layouts.paging import COMPAT, X86_64
 
     if arguments.kernel is None:
-        raise InputError("one of the arguments IMAGE --kernel is required (see --help)")
+        raise InputError(
+            f"one of the arguments IMAGE --kernel is required (see: ptproof {arguments.command} --help)"
+        )
     (start, end), virt_base = arguments.kernel, arguments.virt_base or 0
     if start > end:
         raise InputError(f"argument --kernel: expected END at or above START, found {start:#x} {end:#x}")
@@ -487,7 +503,10 @@ def pages_asked(arguments: argparse.Namespace, option: "Dom0Mem | None" = None) 
             "the memory isn't known here"
         )
     if arguments.dom0_mem is None and arguments.host_mem is None:
-        raise InputError("one of the arguments --nr-pages --dom0-mem is required, or --host-mem (see --help)")
+        raise InputError(
+            "one of the arguments --nr-pages --dom0-mem is required, or --host-mem: such as --dom0-mem 4G (see: ptproof "
+            f"{arguments.command} --help)"
+        )
     option = option or memory_option(arguments)
     dropped = what_is_dropped(option)
     why = f": {dropped}" if dropped else ""

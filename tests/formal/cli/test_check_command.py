@@ -118,7 +118,7 @@ def test_what_an_ordinary_host_runs_into(
     ask(monkeypatch, tiny.ALL)
     ran = run(capsys, "check", kernel, *options)
     assert ran.status == status
-    heading = [at for at, line in enumerate(ran.lines) if line.startswith("  beyond up to ")]
+    heading = [at for at, line in enumerate(ran.lines) if line.startswith("  only beyond ")]
     assert len(heading) == bool(beyond)
     below = ran.lines[heading[0] :] if heading else []
     assert {line.split()[1] for line in below if line.startswith("breaks")} == beyond

@@ -1,5 +1,6 @@
 """``ptproof check-log``: what it prints, its statuses, and what it refuses."""
 
+import gzip
 import io
 import json
 import sys
@@ -64,7 +65,9 @@ def test_an_altered_figure(capsys: Capture, tmp_path: Path) -> None:
     ran = run(capsys, "check-log", str(altered))
     assert ran.status == 1
     assert "n = 34 (0x22) is 1 (0x1) too few: expected 35 (0x23)" in ran.out
-    assert ran.lines[-1].endswith("DIFFERS: Page tables; explained by the number of Page tables alone")
+    assert ran.lines[-1].endswith(
+        "DIFFERS: Page tables; all is explained if only the number of Page tables is wrong"
+    )
 
 
 def test_files_that_cannot_be_used(capsys: Capture, tmp_path: Path) -> None:
@@ -188,3 +191,17 @@ def test_a_log_with_the_hosts_map(capsys: Capture) -> None:
     ran = run(capsys, "check-log", str(file))
     assert ran.status == 0
     assert f"{file}:11: host: note: EFI: nothing of dom0 lies over what isn't RAM on the host" in ran.lines
+
+
+def test_a_packed_file_that_is_cut_short(capsys: Capture, tmp_path: Path) -> None:
+    """What there is of it is judged, and it is said that it is cut."""
+    packed = gzip.compress((LOGS / "001.log").read_bytes())
+    file = tmp_path / "log.gz"
+    file.write_bytes(packed[:-4])
+    ran = run(capsys, "check-log", "--quiet", str(file))
+    assert (ran.status, ran.err) == (
+        0,
+        f"{file}: this gzip file is cut short: what there is of it is read\n",
+    )
+    file.write_bytes(packed)
+    assert run(capsys, "check-log", "--quiet", str(file)).err == ""

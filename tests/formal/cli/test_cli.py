@@ -84,6 +84,21 @@ def test_wrong_usage(capsys: Capture, argv: tuple[str, ...], told: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "argv",
+    [
+        ("check", "vmlinuz", "--dom0-mem", "4G"),
+        ("layout", "--kernel", "1M", "2M"),
+        ("picture",),
+        ("--nonsense", "boot"),
+    ],
+)
+def test_the_help_is_the_commands(capsys: Capture, argv: tuple[str, ...]) -> None:
+    """A command's arguments are refused with where its own help is, wherever that is found out."""
+    command = next(each for each in argv if not each.startswith("-"))
+    assert_refused(run(capsys, *argv), f"(see: ptproof {command} --help)")
+
+
+@pytest.mark.parametrize(
     ("raised", "status", "line"),
     [
         (InputError("x.log: bad\nline"), 2, r"ptproof: x.log: bad\nline"),
@@ -258,7 +273,7 @@ def test_without_a_solver(
     ("argv", "status", "out"),
     [
         (["check-log", "-"], 2, ""),
-        (["list", "nothing"], 5, ""),
+        (["list", "no-such-claim"], 5, ""),
         (["layout", "--kernel", "0", "1", "--nr-pages", "1"], 1, "VIRTUAL MEMORY ARRANGEMENT"),
         (["prove", "v-end-closed", "--json", "x"], 0, "proved"),
     ],

@@ -30,6 +30,7 @@ def test_a_part_of_a_line(capsys: Capture) -> None:
     ran = run(capsys, "explain", "overlaps with xen private")
     assert ran.lines[0] == '"DOM0 image overlaps with Xen private area"'
     assert run(capsys, "explain", "not enough ram").out.count("means:") == 6
+    assert run(capsys, "explain", "not", "enough", "ram").out.count("means:") == 6
 
 
 def test_what_is_not_known(capsys: Capture) -> None:

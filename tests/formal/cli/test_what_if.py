@@ -71,9 +71,9 @@ def test_a_picture_says_what_if(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        (("--rounding", "3M"), "--rounding: expected a power of two from 0x1000, a page, to 0x10000000000"),
-        (("--rounding", "2K"), "--rounding: expected a power of two from 0x1000, a page"),
-        (("--rounding", "0"), "--rounding: expected a power of two from 0x1000, a page"),
+        (("--rounding", "3M"), "--rounding: expected a power of two from 4K, a page, to 1T"),
+        (("--rounding", "2K"), "--rounding: expected a power of two from 4K, a page"),
+        (("--rounding", "0"), "--rounding: expected a power of two from 4K, a page"),
         (("--rounding", "2T"), "--rounding: expected 0 to 0x10000000000, found '2T'"),
         (("--rounding", "pages"), "--rounding: expected a number such as"),
         (("--padding", "2T"), "--padding: expected 0 to 0x10000000000, found '2T'"),
@@ -119,7 +119,7 @@ def test_formula_takes_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     assert_refused(run(capsys, "formula", "--start", "5"), "--start: expected at most 4, the fewest tables")
     arm = ("formula", "--mode", "arm64-16k", "--style", "search", "--rounding")
     assert "multiple of 0x4000," in run(capsys, *arm, "page").out
-    assert_refused(run(capsys, *arm, "4K"), "--rounding: expected a power of two from 0x4000, a page")
+    assert_refused(run(capsys, *arm, "4K"), "--rounding: expected a power of two from 16K, a page")
 
 
 def test_prove_makes_claims_of_the_figures(capsys: pytest.CaptureFixture[str]) -> None:

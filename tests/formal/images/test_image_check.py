@@ -16,6 +16,8 @@ from ptproof.formal.logic.prover import LemmaResult
 from ptproof.formal.logic.prover import judge as judged
 from ptproof.formal.logic.theorem import Lemma
 from ptproof.formal.logic.verdict import Error, Proved, Refuted, Unknown, Verdict
+from ptproof.formal.machine.arrange import arrange
+from ptproof.formal.machine.preflight import refusal
 from ptproof.formal.reports.image_check_report import as_dict, as_dom0_mem, lines
 from ptproof.formal.solvers.solver import Solver
 
@@ -166,9 +168,29 @@ def test_what_is_printed() -> None:
         "        ptproof layout vmlinuz --dom0-mem=max:400K --host-mem 0x8064000 --initrd-len 0x19c"
     )
     assert "and no initrd: the least memory without an initrd (proved)" in "\n".join(printed)
-    assert printed[-1].startswith("1 proved, 3 break: for 1 to 0x3e8 pages")
+    assert printed[-1].startswith("1 proved, 3 break, for up to 3.91 MiB of memory")
     *_, last = lines(check(tiny.asked(tiny.HOLDS, tiny.BY_INITRD)), IMAGE, "vmlinuz")
-    assert last.startswith("1 proved, 1 breaks: for 1 to 0x3e8 pages")
+    assert last.startswith("1 proved, 1 breaks, for up to 3.91 MiB of memory")
+
+
+def test_a_separate_p2m_takes_more() -> None:
+    """What Xen builds with the least memory it may refuse then: the p2m has to fit, too."""
+    checked = check(tiny.asked(tiny.HOLDS))
+    assert isinstance(checked.boots, Proved)
+    example = evolve(checked.boots.example, values={**checked.boots.example.values, "nr_pages": 1024})
+    checked = evolve(checked, boots=evolve(checked.boots, example=example))
+    assert len(list(lines(checked, IMAGE, "vmlinuz"))) == 3
+    image = evolve(IMAGE, init_p2m=0x8000000000)
+    *_, refused = list(lines(checked, image, "vmlinuz"))[:2]
+    plain = as_dict(checked, image, "vmlinuz")["boots"]
+    assert plain["refused"] == "Dom0 allocation too small for initial P->M table"
+    least = int(plain["works_with"], 16)
+    assert refused == (
+        f"    Xen then refuses this boot: {plain['refused']} (the least that works: dom0_mem={4 * least}K)"
+    )
+    for nr_pages, says in ((least, None), (least - 1, plain["refused"])):
+        given = evolve(image, nr_pages=nr_pages)
+        assert refusal(given, arrange(given)) == says
 
 
 def test_memory_that_the_cap_raises() -> None:
@@ -205,6 +227,8 @@ def test_as_data() -> None:
         "nr_pages": "0x10",
         "initrd_len": "0x0",
         "least_proved": True,
+        "refused": None,
+        "works_with": None,
     }
     by_both = plain["answers"][3]
     assert [each["nr_pages"] for each in by_both["breaks"]] == ["0x64", "0x200"]

@@ -521,4 +521,4 @@ def test_what_is_incomplete_says_why(name: str) -> None:
     verdict = judged(damaged).verdict
     assert " 0 couldn't be made" not in verdict
     if damaged != TEXTS[name]:
-        assert "1 in the log couldn't be read" in verdict
+        assert "1 of the log's lines couldn't be read" in verdict

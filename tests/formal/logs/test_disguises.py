@@ -129,8 +129,12 @@ def test_a_packed_file_that_holds_too_much() -> None:
     with pytest.raises(InputError, match="found a damaged gzip file"):
         unpacked(packed[:20] + b"x" * 100, 1 << 20)
     whole = gzip.compress(LOG.read_bytes())
-    assert LOG.read_bytes().startswith(unpacked(whole[:-400], 1 << 20))
-    assert unpacked(b"", 1) == b""
+    assert unpacked(whole, 1 << 20) == (LOG.read_bytes(), "")
+    for gone in (1, 8, len(whole) // 2):
+        found, cut = unpacked(whole[:-gone], 1 << 20)
+        assert LOG.read_bytes().startswith(found)
+        assert cut == "gzip"
+    assert unpacked(b"", 1) == (b"", "")
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,7 @@ def test_layout_draws_on_a_terminal(
     shown = run(capsys, *DRAWN).out
     picture = "".join(f"{each}\n" for each in ["", *picture_text(picture_of(TINY), 80)])
     answered = "n = 5 (L4 1, L3 1, L2 1, L1 2); the region is 4 MiB.\n"
+    answered += "The least memory that works with no initrd: dom0_mem=4M.\n"
     assert shown == piped + answered + (picture if columns == "80" else "")
 
 
