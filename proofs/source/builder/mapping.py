@@ -48,6 +48,12 @@ CURSORS: Final = {1: "l1tab", 2: "l2tab", 3: "l3tab", 4: "l4tab"}
 POINTERS: Final = (*CURSORS.values(), "l1start", "l2start", "l3start", "l4start")
 KEPT: Final = (*POINTERS, "mpt_alloc", "pfn")
 """The variables that the loop begins with."""
+FIXED: Final = ("alloc_spfn", "initrd_pfn", "initrd_mfn")
+"""What the first table's address hangs on, and the loop: it mustn't change in between."""
+ALLOCATED: Final = {
+    "allocated": "alloc_spfn is the first frame of the allocation, initrd_mfn that of the initrd, and initrd_pfn the page "
+    "of the region that the initrd begins with"
+}
 TYPE: Final = ".u.inuse.type_info"
 ALIGNED: Final = {"aligned": "the first table lies on a page of its own"}
 ROW: Final = {
@@ -150,6 +156,13 @@ def mapping_loop(source: Dom0Source, mode: PagingMode) -> Found:
         raise NotRead(
             Unknown(
                 f"{source.path}:{between[0].start_point[0] + 1}", "the layout changes before it is mapped"
+            )
+        )
+    fixed = [each for each in nodes[begin:loop] if each not in wanted and writes(each, FIXED)]
+    if fixed:
+        raise NotRead(
+            Unknown(
+                f"{source.path}:{fixed[0].start_point[0] + 1}", "a frame changes that the mapping begins with"
             )
         )
     found = executed(
@@ -530,7 +543,9 @@ def _start(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
         **{CURSORS[level]: number(0) for level in LEVELS},
     }
     pairs = [(variable, over(variable), wanted) for variable, wanted in ours.items()]
-    return _at_once(name, says, mode, found.slice.where, pairs, {"direct-map": ASSUMED["direct-map"]})
+    return _at_once(
+        name, says, mode, found.slice.where, pairs, {"direct-map": ASSUMED["direct-map"], **ALLOCATED}
+    )
 
 
 def _guard(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
@@ -559,7 +574,7 @@ def _frames(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece
         (variable, its.over(its.found.of_round(variable)), then[variable])
         for variable in ("pfn", "initrd_mfn")
     ]
-    return _in_rounds(name, says, its, pairs, {})
+    return _in_rounds(name, says, its, pairs, ALLOCATED)
 
 
 def _entries(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:

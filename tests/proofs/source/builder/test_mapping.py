@@ -101,6 +101,11 @@ NOT_UNDERSTOOD: dict[str, Edit] = {
         r"l1tab\+\+;(?=\s*page =)",
         "l1tab++; *(unsigned long *)d->next = 1;",
     ),
+    "the allocation's frames from another one on": (
+        BUILDER,
+        r"(?=l4tab \+= l4_table_offset\(v_start\);)",
+        "alloc_spfn++; ",
+    ),
     "a switch": (BUILDER, r"mfn = initrd_mfn\+\+;", "switch ( pfn ) { default: mfn = 0; }"),
     "a way out": (BUILDER, r"mfn = initrd_mfn\+\+;", "{ mfn = initrd_mfn++; if ( mfn == 7 ) goto out; }"),
 }
