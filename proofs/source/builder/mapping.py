@@ -19,7 +19,7 @@ from ....encodings.builder_loop import LEVELS, ROOT_LEVEL, building, root_of, wo
 from ....encodings.dom0_builder import ENTRIES, ENTRY_BITS, entry_of, first_table, pages_of
 from ....formal.c.memory import CLEARED, Store, holds
 from ....formal.c.statements import SourceLoop, standing
-from ....formal.c.types import Node, part, text_of
+from ....formal.c.types import Node, part, text_of, within
 from ....formal.c.values import Unknown, Value
 from ....formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
 from ....formal.source.dom0_source import LAYOUT, Dom0Source
@@ -158,6 +158,7 @@ def mapping_loop(source: Dom0Source, mode: PagingMode) -> Found:
                 f"{source.path}:{between[0].start_point[0] + 1}", "the layout changes before it is mapped"
             )
         )
+    _no_way_round(source, nodes, after, loop)
     fixed = [each for each in nodes[begin:loop] if each not in wanted and writes(each, FIXED)]
     if fixed:
         raise NotRead(
@@ -181,6 +182,27 @@ def mapping_loop(source: Dom0Source, mode: PagingMode) -> Found:
     if isinstance(read.goes_on, Unknown):
         raise NotRead(read.goes_on)
     return Found(read, found, nodes, loop)
+
+
+def _no_way_round(source: Dom0Source, nodes: Sequence[Node], first: int, loop: int) -> None:
+    """That no jump from before the loop leads to where its tables are used. Raises NotRead."""
+    jumps = [inner for each in nodes[first:loop] for inner in within(each) if inner.type == "goto_statement"]
+    for jump in jumps:
+        label = part(jump, "label")
+        places = [
+            place
+            for place, each in enumerate(nodes)
+            if label is not None
+            and any(
+                inner.type == "labeled_statement" and text_of(part(inner, "label") or inner) == text_of(label)
+                for inner in within(each)
+            )
+        ]
+        if not places or any(
+            mentions(each, one) for each in nodes[places[0] :] for one in (*POINTERS, "vpt_start")
+        ):
+            where = f"{source.path}:{jump.start_point[0] + 1}"
+            raise NotRead(Unknown(where, f"a way round the mapping loop, {text_of(jump)[:60]}"))
 
 
 def _sets(node: Node, name: str) -> bool:
