@@ -259,21 +259,24 @@ def _modes(executor: Executor, function: Node, first: Node) -> list[str]:
     """The inputs that tell a 32-bit guest: answers, and variables that hold one."""
     answers = re.compile(rf"(?:{'|'.join(QUESTIONS - {'is_pvh_domain'})})\s*\(\s*\w+\s*\)")
     held: dict[str, list[str]] = {}
+    anew: set[str] = set()
     for each in within(function):
+        if each.type not in ("assignment_expression", "update_expression", "init_declarator"):
+            continue
         if each.start_point[0] >= first.start_point[0]:
-            break
-        if each.type in ("assignment_expression", "init_declarator"):
-            target = part(each, "left") or part(each, "declarator")
-            given = part(each, "right") or part(each, "value")
-            if target is not None and given is not None:
-                held.setdefault(text_of(target), []).append(text_of(given))
+            anew |= written(each)  # it might tell another sort from there on
+            continue
+        target = part(each, "left") or part(each, "declarator") or part(each, "argument")
+        given = part(each, "right") or part(each, "value")
+        if target is not None:
+            held.setdefault(text_of(target), []).append("" if given is None else text_of(given))
     given_away = {
         text_of(each).lstrip("& (").rstrip(") ")
         for each in within(function)
         if each.type == "pointer_expression" and text_of(each).startswith("&")
     }
     names = [name for name, given in held.items() if all(answers.fullmatch(each) for each in given)]
-    return [name for name in names if name in executor.type_of and name not in given_away]
+    return [name for name in names if name in executor.type_of and name not in given_away | anew]
 
 
 def without_typeof(text: str) -> tuple[str, list[str]]:

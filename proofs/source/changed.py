@@ -115,6 +115,7 @@ def properties(count: Count) -> Iterator[Piece]:
     tables_end = found.ends.get("vpt_end", stack - PAGE_SIZE)
     aside = found.count * PAGE_SIZE
     fits = (stack == vpt_start + aside + PAGE_SIZE) & (tables_end == vpt_start + aside)
+    fits &= found.ends.get("vstack_start", tables_end) == tables_end
     yield piece(
         "consistent",
         "tables and stack have just the frames that are counted",

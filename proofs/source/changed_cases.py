@@ -53,16 +53,37 @@ class Cases:
         found = generic.count
         stack = found.ends.get("vstack_end", vpt_start)
         tables_end = found.ends.get("vpt_end", vpt_start)
+        stack_start = found.ends.get("vstack_start", tables_end)
         needed = generic.needed(n)
         self._read = compiled(
-            [found.goes_on, found.step, found.v_end, stack, tables_end, needed, found.count, found.leaves],
+            [
+                found.goes_on,
+                found.step,
+                found.v_end,
+                stack,
+                tables_end,
+                needed,
+                found.count,
+                found.leaves,
+                stack_start,
+            ],
             [v_start, vpt_start, n],
         )
         self._start = compiled([found.start], [v_start, vpt_start])
 
     def at(self, start: int, tables_start: int, count: int) -> Numbers:
         """What the tree's code makes of S, T and a count."""
-        names = ("goes_on", "step", "v_end", "stack", "tables_end", "needed", "count", "leaves")
+        names = (
+            "goes_on",
+            "step",
+            "v_end",
+            "stack",
+            "tables_end",
+            "needed",
+            "count",
+            "leaves",
+            "stack_start",
+        )
         found = dict(zip(names, self._read(start, tables_start, count), strict=True))
         return {"v_start": start, "vpt_start": tables_start, "n": count} | found
 
@@ -152,9 +173,11 @@ class Cases:
 
     def is_consistent(self, case: Numbers) -> bool:
         """Whether tables and stack lie one behind the other, with room for the count."""
-        return (case["tables_end"] - case["vpt_start"]) % ADDRESS_LIMIT == case["count"] * PAGE_SIZE and case[
-            "stack"
-        ] == (case["tables_end"] + PAGE_SIZE) % ADDRESS_LIMIT
+        return (
+            (case["tables_end"] - case["vpt_start"]) % ADDRESS_LIMIT == case["count"] * PAGE_SIZE
+            and case["stack_start"] == case["tables_end"]
+            and case["stack"] == (case["tables_end"] + PAGE_SIZE) % ADDRESS_LIMIT
+        )
 
     def is_fit(self, case: Numbers) -> bool:
         """Whether the region ends above the stack by the padding at least."""

@@ -79,10 +79,8 @@ def count_pieces(found: Count) -> Iterator[Piece]:
     )
     yield piece(
         name="set-aside",
-        says="as many frames are set aside as were tried last",
-        asked=_part(
-            "set-aside", mode, found.count == n, _arithmetic("the count", found.count, lambda case: case["n"])
-        ),
+        says="as many frames are set aside as were tried last, and the boot stack lies right above them",
+        asked=_set_aside(found),
     )
     ours = v_end(vpt_start, n)
     for name, says, theirs in (
@@ -110,6 +108,33 @@ def count_pieces(found: Count) -> Iterator[Piece]:
             says="nothing leaves the loop but its end",
             asked=_part("ways-out", mode, ~found.leaves, _unjudged),
         )
+
+
+def _set_aside(found: Count) -> Part | Unknown:
+    """That the count is n, the tables end n pages above where they start, and the stack is the page above."""
+    missing = [each for each in ("vpt_end", "vstack_end") if each not in found.ends]
+    if missing:
+        return Unknown(found.where, f"what {' and '.join(missing)} are in the end isn't understood")
+    tables_end = vpt_start + n * PAGE_SIZE
+    ends = {"vpt_end": tables_end, "vstack_start": tables_end, "vstack_end": tables_end + PAGE_SIZE}
+    pairs = [(each, found.ends[each], ends[each]) for each in ends if each in found.ends]
+    goal = (found.count == n) & all_of(theirs == ours for _, theirs, ours in pairs)
+
+    def judge(values: Values) -> Replay:
+        case = _case(values)
+        above = {"vpt_end": 0, "vstack_start": 0, "vstack_end": 1}
+        wanted = [("the count", found.count, case["n"])]
+        wanted += [
+            (each, theirs, case["vpt_start"] + (case["n"] + above[each]) * PAGE_SIZE)
+            for each, theirs, _ in pairs
+        ]
+        for what, theirs, ours in wanted:
+            replay = _arithmetic(what, theirs, lambda _, ours=ours: ours)(values)  # type: ignore[misc]
+            if not replay.holds:
+                return replay
+        return Replay(holds=True, says="tables and stack lie there on the machine, too")
+
+    return _part("set-aside", found.mode.name, goal, judge)
 
 
 def rule_of(found: Count) -> tuple[Version, dict[str, int] | None]:

@@ -13,7 +13,7 @@ from ....encodings.allocation import initrd_pages, order_pages, own_length
 from ....encodings.memory import nr_pages_capped, nr_pages_clamped, nr_pages_unasked
 from ....encodings.overlap import overlaps, overlaps_compat
 from ....formal.c.types import Node, part, text_of, within
-from ....formal.c.values import BOOL, Value
+from ....formal.c.values import BOOL, Unknown, Value
 from ....formal.edge.errors import InputError
 from ....formal.layouts.dom0_mem import Amount, Dom0Mem, capped
 from ....formal.layouts.layout import ADDRESS_LIMIT, Configuration, Segment
@@ -38,7 +38,7 @@ from ....formal.words.word import (
 )
 from ...shared.replays import Judge, Values
 from ..terms import UNMAPPED, UNSET
-from .pieces import Made, executed, judged, known, not_found, part_of, read, renamed
+from .pieces import Made, NotRead, executed, judged, known, not_found, part_of, read, renamed
 
 MEMORY: Final = ("xen/arch/x86/dom0_build.c", "xen/arch/x86/domain_build.c")
 _COMPUTES: Final = "(?:dom0_)?compute_(?:dom0_)?nr_pages"
@@ -50,6 +50,7 @@ _LEAST: Final = ("memsize_gt_zero(&dom0_min_size)", "dom0_min_nrpages")
 _MINIMUM: Final = {
     "minimum": "where a positive minimum is asked for, that is what min_pages is, and it isn't 0"
 }
+_LIMITS: Final = {"limits": "min_pages and max_pages are what dom0_mem's min: and max: come to"}
 nr_pages, min_pages, max_pages, avail = word("nr_pages"), word("min_pages"), word("max_pages"), word("avail")
 v_start, v_end, vinitrd_start = word("v_start"), word("v_end"), word("vinitrd_start")
 initrd_len, virt_base, kernel_end = word("initrd_len"), word("virt_base"), word("kernel_end")
@@ -199,6 +200,7 @@ def _clamp(source: Dom0Source, mode: PagingMode, file: File, function: Node) -> 
             judged("the memory", term, expected),
         ),
         same_as="encodings/memory.py",
+        assumes=_LIMITS,
     )
 
 
@@ -215,6 +217,7 @@ def _cap(source: Dom0Source, mode: PagingMode, file: File, function: Node) -> Pi
     last = _after(nodes, ["nr_pages"]) - 1
     if last < 0 or nodes[last].type != "if_statement" or not mentions(nodes[last], "parms"):
         raise not_found(_where(file, function), "the cap on memory for kernels without INIT_P2M")
+    _nothing_beside(file, function, nodes, last)
     found = executed(source, mode, file, function, [nodes[last]])
     term = known(found.value("nr_pages")).term
     names = {str(each.value): each for each in inputs([term])}
@@ -254,6 +257,20 @@ def _cap(source: Dom0Source, mode: PagingMode, file: File, function: Node) -> Pi
         same_as="encodings/memory.py",
         assumes=_MINIMUM,
     )
+
+
+def _nothing_beside(file: File, function: Node, nodes: Sequence[Node], cap: int) -> None:
+    """That nothing changes the memory between clamp and cap, and that it is what the function gives. Raises NotRead."""
+    block_of, clamp = _clamping(file, function)
+    clamped = block_of[clamp.stop - 1].end_byte
+    for each in (*block_of[clamp.stop :], *nodes):
+        if clamped <= each.start_byte < nodes[cap].start_byte and writes(each, ["nr_pages", "min_pages"]):
+            raise NotRead(Unknown(_where(file, each), "memory changes between its clamp and its cap"))
+    for each in within(function):
+        if each.type == "return_statement" and each.start_byte >= clamped:
+            given = [inner for inner in each.named_children if inner.type != "comment"]
+            if [text_of(inner) for inner in given] != ["nr_pages"]:
+                raise NotRead(Unknown(_where(file, each), f"it gives {text_of(each)[:60]}"))
 
 
 def _unmapped(names: Iterable[str]) -> list[str]:
@@ -309,6 +326,7 @@ def _allocation(source: Dom0Source, mode: PagingMode) -> Piece:
     found = executed(source, mode, source.file, source.builder, nodes[begin : end + 1], leaving=True)
     names = {str(each.value): each for each in (v_start, v_end, vinitrd_start, initrd_len, nr_pages)}
     where = f"{source.path}:{nodes[end].start_point[0] + 1}"
+    _taken_of_that_order(source, nodes[end:])
     refuses = renamed(_refusals(found.leaves), names, where)
     order = renamed(known(found.value("order")).term, names, where)
     order = zero_extended(order, 64)
@@ -336,6 +354,20 @@ def _allocation(source: Dom0Source, mode: PagingMode) -> Piece:
         same_as="encodings/allocation.py",
         assumes={"order": ASSUMED["order"]},
     )
+
+
+def _taken_of_that_order(source: Dom0Source, nodes: Sequence[Node]) -> None:
+    """That what is allocated first is of the order that was checked. Raises NotRead."""
+    for each in nodes:
+        for call in within(each):
+            arguments = part(call, "arguments") if call.type == "call_expression" else None
+            if arguments is not None and text_of(part(call, "function") or call) == "alloc_domheap_pages":
+                given = [text_of(one) for one in arguments.named_children if one.type != "comment"]
+                if given[1:2] != ["order"]:
+                    raise NotRead(Unknown(_where(source.file, call), f"allocated is {text_of(call)[:60]}"))
+                return
+        if writes(each, ["order"]):
+            raise NotRead(Unknown(_where(source.file, each), "the order changes before it is allocated"))
 
 
 def _refusals(leaves_by: Iterable[tuple[str, Truth]]) -> Truth:

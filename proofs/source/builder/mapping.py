@@ -19,7 +19,7 @@ from ....encodings.builder_loop import LEVELS, ROOT_LEVEL, building, root_of, wo
 from ....encodings.dom0_builder import ENTRIES, ENTRY_BITS, entry_of, first_table, pages_of
 from ....formal.c.memory import CLEARED, Store, holds
 from ....formal.c.statements import SourceLoop, standing
-from ....formal.c.types import Node, part, text_of
+from ....formal.c.types import Node, part, text_of, within
 from ....formal.c.values import Unknown, Value
 from ....formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
 from ....formal.source.dom0_source import LAYOUT, Dom0Source
@@ -48,6 +48,12 @@ CURSORS: Final = {1: "l1tab", 2: "l2tab", 3: "l3tab", 4: "l4tab"}
 POINTERS: Final = (*CURSORS.values(), "l1start", "l2start", "l3start", "l4start")
 KEPT: Final = (*POINTERS, "mpt_alloc", "pfn")
 """The variables that the loop begins with."""
+FIXED: Final = ("alloc_spfn", "initrd_pfn", "initrd_mfn")
+"""What the first table's address hangs on, and the loop: it mustn't change in between."""
+ALLOCATED: Final = {
+    "allocated": "alloc_spfn is the first frame of the allocation, initrd_mfn that of the initrd, and initrd_pfn the page "
+    "of the region that the initrd begins with"
+}
 TYPE: Final = ".u.inuse.type_info"
 ALIGNED: Final = {"aligned": "the first table lies on a page of its own"}
 ROW: Final = {
@@ -151,6 +157,14 @@ def mapping_loop(source: Dom0Source, mode: PagingMode) -> Found:
                 f"{source.path}:{between[0].start_point[0] + 1}", "the layout changes before it is mapped"
             )
         )
+    _no_way_round(source, nodes, after, loop)
+    fixed = [each for each in nodes[begin:loop] if each not in wanted and writes(each, FIXED)]
+    if fixed:
+        raise NotRead(
+            Unknown(
+                f"{source.path}:{fixed[0].start_point[0] + 1}", "a frame changes that the mapping begins with"
+            )
+        )
     found = executed(
         source,
         mode,
@@ -167,6 +181,27 @@ def mapping_loop(source: Dom0Source, mode: PagingMode) -> Found:
     if isinstance(read.goes_on, Unknown):
         raise NotRead(read.goes_on)
     return Found(read, found, f"{source.path}:{nodes[begin].start_point[0] + 1}")
+
+
+def _no_way_round(source: Dom0Source, nodes: Sequence[Node], first: int, loop: int) -> None:
+    """That no jump from before the loop leads to where its tables are used. Raises NotRead."""
+    jumps = [inner for each in nodes[first:loop] for inner in within(each) if inner.type == "goto_statement"]
+    for jump in jumps:
+        label = part(jump, "label")
+        places = [
+            place
+            for place, each in enumerate(nodes)
+            if label is not None
+            and any(
+                inner.type == "labeled_statement" and text_of(part(inner, "label") or inner) == text_of(label)
+                for inner in within(each)
+            )
+        ]
+        if not places or any(
+            mentions(each, one) for each in nodes[places[0] :] for one in (*POINTERS, "vpt_start")
+        ):
+            where = f"{source.path}:{jump.start_point[0] + 1}"
+            raise NotRead(Unknown(where, f"a way round the mapping loop, {text_of(jump)[:60]}"))
 
 
 def _sets(node: Node, name: str) -> bool:
@@ -529,7 +564,7 @@ def _start(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
         **{CURSORS[level]: number(0) for level in LEVELS},
     }
     pairs = [(variable, over(variable), wanted) for variable, wanted in ours.items()]
-    return _at_once(name, says, mode, found.begins, pairs, {"direct-map": ASSUMED["direct-map"]})
+    return _at_once(name, says, mode, found.begins, pairs, {"direct-map": ASSUMED["direct-map"], **ALLOCATED})
 
 
 def _guard(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
@@ -558,7 +593,7 @@ def _frames(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece
         (variable, its.over(its.found.of_round(variable)), then[variable])
         for variable in ("pfn", "initrd_mfn")
     ]
-    return _in_rounds(name, says, its, pairs, {})
+    return _in_rounds(name, says, its, pairs, ALLOCATED)
 
 
 def _entries(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:

@@ -117,6 +117,11 @@ REFUTED: dict[str, tuple[str, PagingMode, tuple[Change, ...]]] = {
         COMPAT,
         (changed(STACK, STACK.replace("PAGE_SIZE", "2 * PAGE_SIZE")),),
     ),
+    "the stack on the tables": (
+        "consistent",
+        X86_64,
+        (changed("tell(v_end);", "vstack_start = vpt_start; tell(v_end);"),),
+    ),
     "three raises at most": ("consistent", X86_64, raised(3)),
     "one raise at most": ("consistent", COMPAT, raised(1)),
 }

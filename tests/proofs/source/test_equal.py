@@ -60,6 +60,12 @@ DIFFERING = {
     "first count": (changed("nr_pt_pages = 2;", "nr_pt_pages = 3;"), {"start"}),
     "step": (changed("nr_pt_pages++ )", "nr_pt_pages += 2 )"), {"step"}),
     "set aside": (changed("tell(v_end);", "nr_pt_pages++; tell(v_end);"), {"set-aside"}),
+    "the stack lowered": (changed("tell(v_end);", "vstack_end -= PAGE_SIZE; tell(v_end);"), {"set-aside"}),
+    "the stack on the tables": (
+        changed("tell(v_end);", "vstack_start = vpt_start; tell(v_end);"),
+        {"set-aside"},
+    ),
+    "the tables' end": (changed("tell(v_end);", "vpt_end = vpt_start; tell(v_end);"), {"set-aside"}),
     "rounding": (changed(END, END.replace("22", "21")), {"v_end"}),
     "padding": (changed("512UL << 10", "256UL << 10"), {"v_end"}),
     "no padding": (changed("v_end += 1UL << 22;", ";"), {"v_end"}),
@@ -122,6 +128,7 @@ NOT_UNDERSTOOD = {
     "an unknown option": changed(
         "v_end += 1UL << 22;", "v_end += 1UL << 22;\n#ifdef CONFIG_MORE\nv_end += PAGE_SIZE;\n#endif\n"
     ),
+    "the sort of guest set anew": changed("tell(v_end);", "compat = 0; tell(v_end);"),
     "an unknown call": changed("v_end += 1UL << 22;", "v_end = raised(v_end);"),
     "a macro that is lacking": changed("v_end += 1UL << 22;", "RAISE(v_end);"),
     "a switch": changed("v_end += 1UL << 22;", "switch ( nr_pt_pages ) { case 3: v_end = 0; }"),

@@ -115,6 +115,35 @@ NOT_UNDERSTOOD: dict[str, tuple[str, Edit]] = {
         "overlap",
         (BUILDER, r"DOM0 image overlaps with Xen private area(?s:.*?)return -EINVAL;", '");'),
     ),
+    "a page less in between": (
+        "memory-cap",
+        (
+            MEMORY,
+            r"(?=    if \( is_pv_domain\(d\) &&\n         \(parms->p2m_base)",
+            "if ( initrd_len ) nr_pages--;\n",
+        ),
+    ),
+    "no minimum in between": (
+        "memory-cap",
+        (MEMORY, r"(?=    if \( is_pv_domain\(d\) &&\n         \(parms->p2m_base)", "min_pages = 0;\n"),
+    ),
+    "half of it in the end": ("memory-cap", (MEMORY, r"return nr_pages;", "return nr_pages / 2;")),
+    "another order": (
+        "allocation",
+        (
+            BUILDER,
+            r"alloc_domheap_pages\(d, order, (?=MEMF_no_scrub\);\s*if \( page == NULL)",
+            "alloc_domheap_pages(d, order - 1, ",
+        ),
+    ),
+    "the order changed": (
+        "allocation",
+        (
+            BUILDER,
+            r"(?=    page = alloc_domheap_pages\(d, order, MEMF_no_scrub\);\s*if \( page == NULL)",
+            "order--;\n",
+        ),
+    ),
     "another name": ("memory-cap", (MEMORY, r"dom0_compute_nr_pages\(\n", "dom0_memory(\n")),
 }
 

@@ -107,6 +107,16 @@ NOT_UNDERSTOOD: dict[str, Edit] = {
         "l1tab++; *(unsigned long *)d->next = 1;",
     ),
     "a store of half an entry": (BUILDER, r"l1tab\+\+;(?=\s*page =)", "*(unsigned int *)l1tab = 5; l1tab++;"),
+    "the allocation's frames from another one on": (
+        BUILDER,
+        r"(?=l4tab \+= l4_table_offset\(v_start\);)",
+        "alloc_spfn++; ",
+    ),
+    "a way round": (
+        BUILDER,
+        r"(l4tab \+= l4_table_offset\(v_start\);(?s:.*?))(    if \( compat \)\s*\{\s*l2_pgentry_t)",
+        r"if ( d->max_pages > 5 ) goto mapped; \1 mapped:\n\2",
+    ),
     "a switch": (BUILDER, r"mfn = initrd_mfn\+\+;", "switch ( pfn ) { default: mfn = 0; }"),
     "a way out": (BUILDER, r"mfn = initrd_mfn\+\+;", "{ mfn = initrd_mfn++; if ( mfn == 7 ) goto out; }"),
 }
