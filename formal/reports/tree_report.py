@@ -116,7 +116,7 @@ def summary(found: TreeCheck) -> str:
     if all(each is not None for each in equal):
         other = sum(not each.proved for each in found.builder)
         beside = f", but for {counted(other, 'piece')} of what the builder does beside" if other else ""
-        return f"everything proved about these encodings holds for this tree{beside}"
+        return f"everything proved about these pieces holds for this tree{beside}"
     refuted = sum(each.refuted for each in found.properties)
     open_ = sum(not each.proved and not each.refuted for each in found.properties)
     proved = sum(each.proved for each in found.properties)

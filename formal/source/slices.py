@@ -4,6 +4,7 @@ A slice begins where nothing is known: each variable is an input. What functions
 what is written behind pointers is noted.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from attrs import frozen
@@ -57,7 +58,7 @@ def execute(
     they give that.
     """
     memory = Memory()
-    executor = Executor(file.source, function, file.typeofs, loops, SUMMARIES, memory)
+    executor = Executor(file.source, function, file.typeofs, loops, _as_everywhere(file), memory)
     executor.meanings |= {name: _answer(value) for name, value in (answers or {}).items()}
     where = executor.where(statements[0])
     try:
@@ -75,6 +76,16 @@ def execute(
         loops=executor.loops,
         vague=vague,
     )
+
+
+def _as_everywhere(file: File) -> dict[str, Meaning]:
+    """The summaries, but of what the file itself makes a macro of its own: what that does isn't known.
+
+    One that wraps its namesake, as ``_mfn(__page_to_mfn(pg))``, changes a type, and no value.
+    """
+    defined = re.findall(r"^[ \t]*#[ \t]*define[ \t]+(\w+)(.*)", file.source.unexpanded, re.MULTILINE)
+    own = {name for name, body in defined if f"__{name}(" not in body}
+    return {name: meaning for name, meaning in SUMMARIES.items() if name not in own}
 
 
 def _answer(value: Value) -> Meaning:

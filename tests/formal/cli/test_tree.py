@@ -26,7 +26,7 @@ def test_an_unchanged_tree_is_all_equal(capsys: pytest.CaptureFixture[str], tmp_
         "equal     32-bit PAE guest on 64-bit Xen",
         "equal     32-bit PAE guest on 64-bit Xen",
     ]
-    assert ran.lines[-1] == "everything proved about these encodings holds for this tree"
+    assert ran.lines[-1] == "everything proved about these pieces holds for this tree"
     quiet = run(capsys, "tree", str(tmp_path), "--quiet")
     assert quiet.lines == ran.lines[-5:]
 

@@ -117,6 +117,11 @@ NOT_UNDERSTOOD: dict[str, Edit] = {
         r"(l4tab \+= l4_table_offset\(v_start\);(?s:.*?))(    if \( compat \)\s*\{\s*l2_pgentry_t)",
         r"if ( d->max_pages > 5 ) goto mapped; \1 mapped:\n\2",
     ),
+    "a macro of its own": (
+        BUILDER,
+        r"(?=#define L1_PROT )",
+        "#undef clear_page\n#define clear_page(page) ((void)(page))\n",
+    ),
     "a switch": (BUILDER, r"mfn = initrd_mfn\+\+;", "switch ( pfn ) { default: mfn = 0; }"),
     "a way out": (BUILDER, r"mfn = initrd_mfn\+\+;", "{ mfn = initrd_mfn++; if ( mfn == 7 ) goto out; }"),
 }
