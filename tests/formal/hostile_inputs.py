@@ -484,7 +484,9 @@ def check_command_line(argv: list[str]) -> bool:
     assert status in (0, 1, 2, 5), (status, said)
     for each in (*out.getvalue().split("\n"), *said.split("\n")):
         assert each.isprintable(), each
-    if status in (2, 5):
+    if not argv:
+        assert (status, said) == (2, ""), said
+    elif status in (2, 5):
         assert said.startswith("ptproof: "), said
         assert said.count("\n") == 1 or argv[0] == "check-log", said
     for name, content in _contents().items():
