@@ -285,7 +285,10 @@ class TestRunning:
     def test_a_closed_line(self, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
         """A QEMU that says it is at its end and goes on isn't waited for."""
         monkeypatch.setattr(real_xen, "GOODBYE", 0.5)
-        with start("close") as machine, pytest.raises(InputError, match="closed its connection and is still running"):
+        with (
+            start("close") as machine,
+            pytest.raises(InputError, match="closed its connection and is still running"),
+        ):
             machine.run_to_the_end()
 
     @pytest.mark.parametrize(("does", "found"), [("short", 4095), ("nothing", 0)])
