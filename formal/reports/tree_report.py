@@ -111,7 +111,9 @@ def described(answer: Answer) -> str:
 
 
 def summary(found: TreeCheck) -> str:
-    """What may be relied on, in a line."""
+    """What may be relied on, in a line; also what the status is for, if it isn't 0."""
+    if found.second.differs:
+        return "nothing above may be relied on: the readers disagree, which is a fault of ptproof"
     equal = [found.count_is(mode) for mode in found.modes] + [found.layout_is(mode) for mode in found.modes]
     if all(each is not None for each in equal):
         other = sum(not each.proved for each in found.builder)
@@ -121,8 +123,19 @@ def summary(found: TreeCheck) -> str:
     open_ = sum(not each.proved and not each.refuted for each in found.properties)
     proved = sum(each.proved for each in found.properties)
     if found.properties:
-        return f"in the code that differs: {proved} proved, {refuted} refuted, {open_} open"
+        unproved = _unproved_beside_the_count(found)
+        rest = f"; nothing is proved of {counted(unproved, 'other piece')}" if unproved else ""
+        return f"properties of the count that differs: {proved} proved, {refuted} refuted, {open_} open{rest}"
     return "nothing is proved about code that isn't understood, or differs"
+
+
+def _unproved_beside_the_count(found: TreeCheck) -> int:
+    """Of how many pieces that are no property of the count nothing is proved."""
+    unproved = sum(not each.proved for each in (*found.layout, *found.builder))
+    for mode in found.modes:
+        unproved += found.count_is(mode) is None and not found.of(found.properties, mode)
+        unproved += not found.of(found.layout, mode)
+    return unproved
 
 
 def unlike(found: TreeCheck) -> tuple[list[str], Status]:

@@ -212,7 +212,7 @@ def _arithmetic(what: str, term: Word, expected: Callable[[Mapping[str, int]], i
     def judge(values: Values) -> Replay:
         case = _case(values)
         theirs, ours = _read(term, case), expected(case) % ADDRESS_LIMIT
-        return Replay(theirs == ours, f"{what} is {theirs:#x} by the tree, {ours:#x} by the machine")
+        return Replay(theirs == ours, f"{what} is {theirs:#x} by the tree, {ours:#x} by the frame machine")
 
     return judge
 
@@ -457,7 +457,8 @@ def _layout_judge(
                 read = _read(theirs, case)
                 if read != address:
                     return Replay(
-                        holds=False, says=f"{variable} is {read:#x} by the tree, {address:#x} on the machine"
+                        holds=False,
+                        says=f"{variable} is {read:#x} by the tree, {address:#x} by the frame machine",
                     )
         return Replay(holds=True, says=f"{name} lies there on the machine, too")
 

@@ -40,7 +40,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="write what is refuted or open as SARIF, for code hosts and CI systems",
     )
     parser.add_argument("--junit", metavar="FILE", help="write each piece as a case of JUnit's XML")
-    parser.add_argument("--quiet", action="store_true", help="print the verdicts only")
+    parser.add_argument(
+        "--quiet", action="store_true", help="print the verdicts, what they assume and the last line only"
+    )
     add_limits(parser)
     set_files(parser, writes=("json", "sarif", "junit"))
     add_examples(parser, "ptproof tree xen", "ptproof tree xen --quiet --sarif found.sarif")

@@ -300,7 +300,7 @@ def _cap_judge(mode: PagingMode, terms: dict[bool, Word], asked: Truth, least: T
             ours, theirs = capped(given, memory, None), read(term, case)
             if ours != theirs:
                 return Replay(
-                    holds=False, says=f"the memory is {theirs:#x} by the tree, {ours:#x} by the machine"
+                    holds=False, says=f"the memory is {theirs:#x} by the tree, {ours:#x} by the frame machine"
                 )
         return Replay(holds=True, says="the memory is the same on the machine")
 
@@ -387,7 +387,7 @@ def _allocation_judge(refuses: Truth, pages: Word, *, initrd: bool) -> Judge:
             allocation *= 2
         theirs, ours = bool(read(refuses, case)), allocation + beside > case.get("nr_pages", 0)
         allocated = read(pages, case)
-        says = f"{allocated:#x} pages are allocated by the tree, {allocation:#x} by the machine"
+        says = f"{allocated:#x} pages are allocated by the tree, {allocation:#x} by the frame machine"
         return Replay(
             allocated == allocation and theirs == ours,
             f"{says}; the tree {'refuses' if theirs else 'goes on'}",

@@ -114,7 +114,8 @@ def judged(what: str, theirs: AnyTerm, expected: Callable[[Values], int]) -> Jud
     def judge(values: Values) -> Replay:
         found, ours = read(theirs, values), expected(values)
         return Replay(
-            int(found) == int(ours), f"{what} is {_shown(found)} by the tree, {_shown(ours)} by the machine"
+            int(found) == int(ours),
+            f"{what} is {_shown(found)} by the tree, {_shown(ours)} by the frame machine",
         )
 
     return judge

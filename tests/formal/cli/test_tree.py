@@ -10,7 +10,9 @@ from xml.etree.ElementTree import fromstring
 import pytest
 from ptproof.formal.c.tree_files import opened
 from ptproof.formal.reports.tree_report import unlike
+from ptproof.formal.source import check_tree as check_tree_module
 from ptproof.formal.source.check_tree import check_tree
+from ptproof.formal.source.second_reader import Compared
 from run_cli import assert_refused, run
 from small_tree import BUILDER, changed, written
 
@@ -29,6 +31,24 @@ def test_an_unchanged_tree_is_all_equal(capsys: pytest.CaptureFixture[str], tmp_
     assert ran.lines[-1] == "everything proved about these pieces holds for this tree"
     quiet = run(capsys, "tree", str(tmp_path), "--quiet")
     assert quiet.lines == ran.lines[-5:]
+
+
+def test_the_last_line_has_what_keeps_the_status_from_0(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The count's properties are proved, the layout differs; and of what the readers disagree on nothing is promised."""
+    console = ("vconsole_end = vconsole_start + PAGE_SIZE", "vconsole_end = vconsole_start + 2 * PAGE_SIZE")
+    odd = written(tmp_path, changed("nr_pt_pages = 2;", "nr_pt_pages = 3;"), changed(*console))
+    ran = run(capsys, "tree", str(odd))
+    assert ran.status == 3
+    assert (
+        ran.lines[-1]
+        == "properties of the count that differs: 10 proved, 0 refuted, 0 open; nothing is proved of 4 other pieces"
+    )
+    monkeypatch.setattr(check_tree_module, "compared", lambda _: Compared(5, differs="v_end is 0x1"))
+    disagreed = run(capsys, "tree", str(written(tmp_path / "same")))
+    assert disagreed.status == 70
+    assert disagreed.lines[-1].startswith("nothing above may be relied on")
 
 
 def test_what_is_not_understood_is_status_3(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
