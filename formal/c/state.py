@@ -127,7 +127,7 @@ class State:
 
     def lose(self, why: Unknown, also: Iterable[str]) -> None:
         """Nothing is known any more of any place."""
-        roots = {root_of(each) for each in self.places} | set(also)
+        roots = dict.fromkeys((*map(root_of, self.places), *sorted(also)))
         self.places = {}
         self.epochs = {each: next(self.fresh) for each in (*roots, MEMORY)}
         self.places = dict.fromkeys((each for each in roots if not self.outer(each)), why)
@@ -159,13 +159,13 @@ def merged(condition: Truth | Unknown, one: State, other: State, where: str) -> 
         return stays
     moved = [
         root
-        for root in one.epochs.keys() | other.epochs.keys()
+        for root in dict.fromkeys((*one.epochs, *other.epochs))
         if one.epochs.get(root, 0) != other.epochs.get(root, 0)
     ]
     result = State(one.outer, one.fresh, path=one.path | other.path, vague=one.vague or other.vague)
     result.asked = one.asked
     result.epochs = one.epochs | other.epochs | {root: next(one.fresh) for root in moved}
-    for key in one.places.keys() | other.places.keys():
+    for key in dict.fromkeys((*one.places, *other.places)):
         first, second = _as_it_was(key, one, other), _as_it_was(key, other, one)
         result.places[key] = _either(condition, first, second, key, where)
     return result

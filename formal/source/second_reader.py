@@ -182,7 +182,7 @@ class _Reading:
             return random.getrandbits(1)
         value = (
             random.choice(EDGES)
-            if turn < LAYOUTS
+            if turn < LAYOUTS // 2
             else random.getrandbits(random.choice((12, 22, 28, 31, 40)))
         )
         if turn % 3:
