@@ -4,7 +4,8 @@ Facts: ``xen_locore()`` and ``xen_bootstrap_tables()`` in NetBSD's ``sys/arch/xe
 Addresses are modulo 2**64, counts in tables.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 from attrs import frozen
@@ -32,9 +33,14 @@ class Kernel:
 
 def search(kernel: Kernel) -> int:
     """The first count that reaches the end of everything, by trying them. Raises `TooLarge` after `MOST_TRIED`."""
-    for count in range(kernel.first, kernel.first + MOST_TRIED):
-        if map_end(kernel, count) <= (kernel.base + count * TABLE) % ADDRESS_LIMIT:
-            return count % ADDRESS_LIMIT
+    return _tried(kernel.first, kernel.base, partial(map_end, kernel)) % ADDRESS_LIMIT
+
+
+def _tried(first: int, base: int, end: Callable[[int], int]) -> int:
+    """The first count whose tables, from ``base`` on, reach the end that there is with so many."""
+    for count in range(first, first + MOST_TRIED):
+        if end(count) <= (base + count * TABLE) % ADDRESS_LIMIT:
+            return count
     raise TooLarge(MOST_TRIED * TABLE // PAGE_SIZE, MOST_TRIED)
 
 
@@ -61,9 +67,10 @@ def filled(start: int, end: int, count: int) -> Iterator[int]:
 
 
 def temporary(base: int, directories: int, start: int, final: int) -> int:
-    """The count of temporary tables: as many as reach the end of these, from the final count on."""
-    for count in range(final, final + MOST_TRIED):
+    """The count of temporary tables: as many as reach the end of these, from the final count on. Raises `TooLarge`."""
+
+    def end(count: int) -> int:
         own_end = start + (count + directories) * PAGE_SIZE
-        if own_end % ADDRESS_LIMIT <= (base + count * TABLE) % ADDRESS_LIMIT:
-            return count
-    raise TooLarge(MOST_TRIED * TABLE // PAGE_SIZE, MOST_TRIED)
+        return own_end % ADDRESS_LIMIT
+
+    return _tried(final, base, end)
