@@ -108,9 +108,14 @@ class Decision:
         return min((each.solvers for each in self.parts if each.solvers), default=0)
 
     @property
+    def worst(self) -> PartDecision:
+        """The first of the parts with the worst verdict: a claim is refuted when a part is."""
+        return max(self.parts, key=lambda each: each.verdict.severity)
+
+    @property
     def severity(self) -> Severity:
-        """The worst of the parts: a claim is refuted when a part is."""
-        return max(each.verdict.severity for each in self.parts)
+        """That of the worst part."""
+        return self.worst.verdict.severity
 
     @property
     def status(self) -> int:

@@ -58,7 +58,7 @@ def first_screen(decision: Decision, entry: Entry, queries: Queries) -> Iterator
     for each in assumed:
         yield from _wrapped(each, 2, hanging=2)
     yield ""
-    worst = max(decision.parts, key=lambda each: each.verdict.severity)
+    worst = decision.worst
     if worst.verdict.severity <= Severity.REFUTED:
         yield "Why:"
         yield from _wrapped(" ".join(_reasons(decision, worst)), 2)
@@ -132,8 +132,8 @@ def _without_needs(entry: Entry) -> Entry:
 
 def _title(decision: Decision) -> Iterator[str]:
     claim = decision.claim
-    worst = max(decision.parts, key=lambda each: each.verdict.severity).verdict
-    yield f"{claim.id} ({claim.family}) is {word_of(worst)}, {_expected(decision.as_expected, claim.expected.value)}."
+    word = word_of(decision.worst.verdict)
+    yield f"{claim.id} ({claim.family}) is {word}, {_expected(decision.as_expected, claim.expected.value)}."
 
 
 def _reasons(decision: Decision, worst: PartDecision) -> Iterator[str]:
@@ -216,7 +216,8 @@ def counterexample_letter(
     What would have saved it comes last, and which ``others`` are refuted, too. ``image`` is a file that holds an image of the
     first layout; ``meaning`` is what the claim means in plain English.
     """
-    parts = "" if len(refuted) + len(others) == 1 else f", in {len(refuted) + len(others)} of its parts"
+    alone = len(refuted) + len(others) == 1
+    parts = "" if alone else f", in {len(refuted) + len(others)} of its parts"
     yield f"{claim.id} is refuted{parts}."
     yield ""
     yield from _sentence_decided(claim)
@@ -226,7 +227,6 @@ def counterexample_letter(
         yield from _wrapped(meaning, 2)
         yield ""
     yield from _statement(claim)
-    alone = len(refuted) + len(others) == 1
     for index, (part, witness) in enumerate(refuted):
         yield ""
         yield from _case(claim, part, witness, image if index == 0 else None, alone=alone)

@@ -88,7 +88,7 @@ def claim_lines(decision: Decision, queries: Queries, widths: tuple[int, int] = 
 
 def verdict_word(decision: Decision) -> str:
     """The word of a claim's verdict: in capitals when it isn't the expected one."""
-    word = word_of(max(decision.parts, key=lambda each: each.verdict.severity).verdict)
+    word = word_of(decision.worst.verdict)
     return word if decision.as_expected else word.upper()
 
 
