@@ -15,7 +15,7 @@ from ..words.word import TRUE, Truth, Word, number
 from .memory import Memory
 from .preprocessor import UNKNOWN, Source
 from .state import MEMORY, State, input_value, rejoined, root_of
-from .types import Node, parsed, part, text_of, types_of, within
+from .types import Node, parsed, part, text_of, types_of, where, within
 from .values import (
     BOOL,
     INT,
@@ -142,7 +142,7 @@ class Evaluator:
 
     def where(self, node: Node) -> str:
         """The node's file and line."""
-        return f"{self.source.path}:{node.start_point[0] + 1}"
+        return where(self.source, node)
 
     def unknown(self, node: Node, why: str) -> Unknown:
         """That something isn't understood."""

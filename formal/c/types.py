@@ -276,6 +276,11 @@ types_of: Final = lru_cache(4)(Types)
 """The types of a source, looked for once."""
 
 
+def where(source: Source, node: Node) -> str:
+    """The node's file and line."""
+    return f"{source.path}:{node.start_point[0] + 1}"
+
+
 def _plain(text: str) -> str:
     """A declaration without Xen's marks for where a variable is put, which say nothing of its type."""
     return re.sub(r"\b__(?:read_mostly|ro_after_init|initdata|init|cacheline_aligned)\b", " ", text)

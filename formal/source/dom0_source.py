@@ -18,7 +18,7 @@ from ..c.expressions import KEPT, QUESTIONS, TYPEOF, written
 from ..c.preprocessor import Source, preprocessed
 from ..c.statements import Executor, SourceLoop, standing
 from ..c.tree_files import Tree
-from ..c.types import Node, parsed, part, text_of, within
+from ..c.types import Node, parsed, part, text_of, where, within
 from ..c.values import Any, CType, Unknown
 from ..edge.errors import InputError
 from ..words.word import Truth
@@ -99,6 +99,10 @@ class File:
     root: Node
     typeofs: list[str]
     notes: Sequence[str]
+
+    def where(self, node: Node) -> str:
+        """The node's file and line."""
+        return where(self.source, node)
 
     def function(self, name: str) -> Node | None:
         """The function whose name a pattern matches, if there is just one."""

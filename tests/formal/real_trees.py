@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 from ptproof.formal.c.tree_files import Tree, opened
+from ptproof.formal.c.values import Unknown
+from ptproof.formal.logic.prover import prove
+from ptproof.formal.logic.verdict import Refuted, Verdict
+from ptproof.formal.source import check_tree
+from ptproof.formal.source.questions import Piece
 
 TREES = Path(__file__).parents[2] / "build/trees"
 BUILDER = "xen/arch/x86/pv/dom0_build.c"
@@ -38,6 +43,19 @@ def edited_at(path: Path, *edits: Edit) -> Tree:
             texts[name], places = re.subn(pattern, replacement, text)
             assert places == 1, f"{places} places of {pattern}"
         return _with(tree, texts)
+
+
+def verdict_of(piece: Piece) -> Verdict:
+    """What comes of a piece that is understood."""
+    assert not isinstance(piece.asked, Unknown), str(piece.asked)
+    return prove([check_tree._claim(piece)], jobs=1).decisions[0].parts[0].verdict
+
+
+def assert_refuted(piece: Piece) -> None:
+    """It is, by numbers on which the tree and the encoding really differ."""
+    found = verdict_of(piece)
+    assert isinstance(found, Refuted)
+    assert found.witness.replay.holds is False
 
 
 def _with(tree: Tree, texts: Mapping[str, str]) -> Tree:

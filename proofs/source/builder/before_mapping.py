@@ -5,7 +5,7 @@ to today. Notation of DOMAIN.md sections 5 and 6.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -13,7 +13,7 @@ from ....encodings.allocation import initrd_pages, order_pages, own_length
 from ....encodings.memory import nr_pages_capped, nr_pages_clamped, nr_pages_unasked
 from ....encodings.overlap import overlaps, overlaps_compat
 from ....formal.c.types import Node, part, text_of, within
-from ....formal.c.values import BOOL, Unknown, Value
+from ....formal.c.values import BOOL, Value
 from ....formal.edge.errors import InputError
 from ....formal.layouts.dom0_mem import Amount, Dom0Mem, capped
 from ....formal.layouts.layout import ADDRESS_LIMIT, Configuration, Segment
@@ -38,10 +38,11 @@ from ....formal.words.word import (
 )
 from ...shared.replays import Judge, Values
 from ..terms import UNMAPPED, UNSET
-from .pieces import Made, NotRead, executed, judged, known, not_found, part_of, read, renamed
+from .pieces import Pieces, compared, executed, judged, known, not_found, not_read, read, renamed, unchanged
 
 MEMORY: Final = ("xen/arch/x86/dom0_build.c", "xen/arch/x86/domain_build.c")
 _COMPUTES: Final = "(?:dom0_)?compute_(?:dom0_)?nr_pages"
+_COMPUTES_IN: Final = "nr_pages("
 _AMOUNTS: Final = ("get_memsize(&dom0_size, avail)", "dom0_nrpages", "nr_pages")
 """What the amount is that dom0 asks for: 4.12 on, 4.6 on, and before."""
 _ASKED: Final = ("memsize_gt_zero(&dom0_size)", "dom0_nrpages")
@@ -55,35 +56,6 @@ nr_pages, min_pages, max_pages, avail = word("nr_pages"), word("min_pages"), wor
 v_start, v_end, vinitrd_start = word("v_start"), word("v_end"), word("vinitrd_start")
 initrd_len, virt_base, kernel_end = word("initrd_len"), word("virt_base"), word("kernel_end")
 init_p2m, hole = word("init_p2m"), word("hole", 32)
-
-
-def pieces(source: Dom0Source, mode: PagingMode) -> Iterator[Made]:
-    """The pieces: the name of each, what it says, and how it is made."""
-    yield (
-        "memory-unasked",
-        "without an amount dom0 gets the memory that is there, less a 16th, or less 128 MiB",
-        lambda: _unasked(source, mode, *_memory(source)),
-    )
-    yield (
-        "memory-clamp",
-        "dom0's memory is raised to its minimum, then lowered to its maximum and to what is there",
-        lambda: _clamp(source, mode, *_memory(source)),
-    )
-    yield (
-        "memory-cap",
-        "without INIT_P2M and an amount, it is so little that twice the p2m fits above kernel and initrd",
-        lambda: _cap(source, mode, *_memory(source)),
-    )
-    yield (
-        "allocation",
-        "the region is allocated at once, and refused where that and the initrd are more than the memory",
-        lambda: _allocation(source, mode),
-    )
-    yield (
-        "overlap",
-        "the region is refused where it overlaps Xen's own addresses",
-        lambda: _overlap(source, mode),
-    )
 
 
 # Memory
@@ -101,9 +73,6 @@ def _memory(source: Dom0Source) -> tuple[File, Node]:
     raise not_found(source.first, "the function that computes dom0's memory")
 
 
-_COMPUTES_IN: Final = "nr_pages("
-
-
 def _assigns(node: Node, *names: str) -> bool:
     return node.type == "expression_statement" and writes(node, ["nr_pages"]) and mentions(node, *names)
 
@@ -117,7 +86,7 @@ def _clamping(file: File, function: Node) -> tuple[list[Node], range]:
     )
     nodes = [each for each in blocks if any(_assigns(one, "nr_pages", "max_pages") for one in each)]
     if not nodes:
-        raise not_found(_where(file, function), "where nr_pages is lowered to max_pages")
+        raise not_found(file.where(function), "where nr_pages is lowered to max_pages")
     last = max(place for place, each in enumerate(nodes[-1]) if _assigns(each, "nr_pages", "max_pages"))
     while last + 1 < len(nodes[-1]) and _assigns(nodes[-1][last + 1], "nr_pages"):
         last += 1
@@ -139,15 +108,12 @@ def _after(nodes: Sequence[Node], names: Iterable[str]) -> int:
     return max((place for place, each in enumerate(nodes) if writes(each, names)), default=-1) + 1
 
 
-def _where(file: File, node: Node) -> str:
-    return f"{file.source.path}:{node.start_point[0] + 1}"
-
-
-def _unasked(source: Dom0Source, mode: PagingMode, file: File, function: Node) -> Piece:
+def _unasked(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
+    file, function = _memory(source)
     nodes, clamp = _clamping(file, function)
     begin = _after(nodes[: clamp.start], ["avail"])
     if begin == clamp.start:
-        raise not_found(_where(file, nodes[begin]), "where it is settled what dom0 asks for")
+        raise not_found(file.where(nodes[begin]), "where it is settled what dom0 asks for")
     given = {"pv_shim": Value(number(0, BOOL.bits), BOOL)}
     found = executed(source, mode, file, function, nodes[begin : clamp.start], given=given)
     term = known(found.value("nr_pages")).term
@@ -159,26 +125,21 @@ def _unasked(source: Dom0Source, mode: PagingMode, file: File, function: Node) -
     some = (
         read(term, {"avail": 8}) != 8
     )  # before 4.12 a 16th that comes to nothing isn't taken off, and gives nothing
-    return Piece(
-        name="memory-unasked",
-        mode=mode,
-        where=found.where,
-        says="without an amount dom0 gets the memory that is there, less a 16th, or less 128 MiB"
-        + (", where it is 16 pages at least" if some else ""),
-        asked=part_of(
-            "memory-unasked",
-            mode,
-            implies(avail >= 16, term == nr_pages_unasked(avail))
-            if some
-            else term == nr_pages_unasked(avail),
-            judged("the memory", term, lambda case: Dom0Mem().nr_pages(case.get("avail", 0))),
-        ),
-        same_as="encodings/memory.py",
+    goal = term == nr_pages_unasked(avail)
+    return compared(
+        name,
+        f"{says}, where it is 16 pages at least" if some else says,
+        mode,
+        found.where,
+        implies(avail >= 16, goal) if some else goal,
+        judged("the memory", term, lambda case: Dom0Mem().nr_pages(case.get("avail", 0))),
+        "encodings/memory.py",
         assumes={"amounts": ASSUMED["amounts"]},
     )
 
 
-def _clamp(source: Dom0Source, mode: PagingMode, file: File, function: Node) -> Piece:
+def _clamp(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
+    file, function = _memory(source)
     nodes, clamp = _clamping(file, function)
     found = executed(source, mode, file, function, nodes[clamp.start : clamp.stop])
     names = {str(each.value): each for each in (nr_pages, min_pages, max_pages, avail)}
@@ -188,18 +149,14 @@ def _clamp(source: Dom0Source, mode: PagingMode, file: File, function: Node) -> 
         asked, least, most, there = (case.get(each, 0) for each in names)
         return min(max(asked, least), most, there)
 
-    return Piece(
-        name="memory-clamp",
-        mode=mode,
-        where=found.where,
-        says="dom0's memory is raised to its minimum, then lowered to its maximum and to what is there",
-        asked=part_of(
-            "memory-clamp",
-            mode,
-            term == nr_pages_clamped(nr_pages, min_pages, max_pages, avail),
-            judged("the memory", term, expected),
-        ),
-        same_as="encodings/memory.py",
+    return compared(
+        name,
+        says,
+        mode,
+        found.where,
+        term == nr_pages_clamped(nr_pages, min_pages, max_pages, avail),
+        judged("the memory", term, expected),
+        "encodings/memory.py",
         assumes=_LIMITS,
     )
 
@@ -212,11 +169,12 @@ def _positive(names: dict[str, Word], of: tuple[str, str]) -> Truth:
     return (word(of[0], 8) if yes is None else yes) != 0
 
 
-def _cap(source: Dom0Source, mode: PagingMode, file: File, function: Node) -> Piece:
+def _cap(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
+    file, function = _memory(source)
     nodes = block(function)
     last = _after(nodes, ["nr_pages"]) - 1
     if last < 0 or nodes[last].type != "if_statement" or not mentions(nodes[last], "parms"):
-        raise not_found(_where(file, function), "the cap on memory for kernels without INIT_P2M")
+        raise not_found(file.where(function), "the cap on memory for kernels without INIT_P2M")
     _nothing_beside(file, function, nodes, last)
     found = executed(source, mode, file, function, [nodes[last]])
     term = known(found.value("nr_pages")).term
@@ -242,20 +200,16 @@ def _cap(source: Dom0Source, mode: PagingMode, file: File, function: Node) -> Pi
         )
         capped_too = (init_p2m == UNSET) & ~asked
         goals.append(terms[mapped] == choose(capped_too, clipped, nr_pages))
-    return Piece(
-        name="memory-cap",
-        mode=mode,
-        where=found.where,
-        says="without INIT_P2M and an amount, it is so little that twice the p2m fits above kernel and initrd",
-        asked=part_of(
-            "memory-cap",
-            mode,
-            implies(~least | (min_pages > 0), all_of(goals)),
-            _cap_judge(mode, terms, asked, least),
-            shape=(virt_base < 1 << 31) & (kernel_end >= virt_base) & (kernel_end - virt_base < 1 << 28),
-        ),
-        same_as="encodings/memory.py",
+    return compared(
+        name,
+        says,
+        mode,
+        found.where,
+        implies(~least | (min_pages > 0), all_of(goals)),
+        _cap_judge(mode, terms, asked, least),
+        "encodings/memory.py",
         assumes=_MINIMUM,
+        shape=(virt_base < 1 << 31) & (kernel_end >= virt_base) & (kernel_end - virt_base < 1 << 28),
     )
 
 
@@ -263,14 +217,17 @@ def _nothing_beside(file: File, function: Node, nodes: Sequence[Node], cap: int)
     """That nothing changes the memory between clamp and cap, and that it is what the function gives. Raises NotRead."""
     block_of, clamp = _clamping(file, function)
     clamped = block_of[clamp.stop - 1].end_byte
-    for each in (*block_of[clamp.stop :], *nodes):
-        if clamped <= each.start_byte < nodes[cap].start_byte and writes(each, ["nr_pages", "min_pages"]):
-            raise NotRead(Unknown(_where(file, each), "memory changes between its clamp and its cap"))
+    between = [
+        each
+        for each in (*block_of[clamp.stop :], *nodes)
+        if clamped <= each.start_byte < nodes[cap].start_byte
+    ]
+    unchanged(file, between, ["nr_pages", "min_pages"], "memory changes between its clamp and its cap")
     for each in within(function):
         if each.type == "return_statement" and each.start_byte >= clamped:
             given = [inner for inner in each.named_children if inner.type != "comment"]
             if [text_of(inner) for inner in given] != ["nr_pages"]:
-                raise NotRead(Unknown(_where(file, each), f"it gives {text_of(each)[:60]}"))
+                raise not_read(file, each, f"it gives {text_of(each)[:60]}")
 
 
 def _unmapped(names: Iterable[str]) -> list[str]:
@@ -310,7 +267,7 @@ def _cap_judge(mode: PagingMode, terms: dict[bool, Word], asked: Truth, least: T
 # The allocation
 
 
-def _allocation(source: Dom0Source, mode: PagingMode) -> Piece:
+def _allocation(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
     nodes = block(source.builder)
     begin = nodes.index(source.statements[0]) + _after(source.statements, [COUNT, "v_end"])
     end = next(
@@ -325,7 +282,7 @@ def _allocation(source: Dom0Source, mode: PagingMode) -> Piece:
         raise not_found(source.last, "a check of dom0's memory against the region's allocation")
     found = executed(source, mode, source.file, source.builder, nodes[begin : end + 1], leaving=True)
     names = {str(each.value): each for each in (v_start, v_end, vinitrd_start, initrd_len, nr_pages)}
-    where = f"{source.path}:{nodes[end].start_point[0] + 1}"
+    where = source.file.where(nodes[end])
     _taken_of_that_order(source, nodes[end:])
     refuses = renamed(_refusals(found.leaves), names, where)
     order = renamed(known(found.value("order")).term, names, where)
@@ -339,20 +296,16 @@ def _allocation(source: Dom0Source, mode: PagingMode) -> Piece:
     else:
         own, beside = own_length(v_start, v_end, None), number(0)
     goal = refuses == (order_pages(own) + beside > nr_pages)
-    return Piece(
-        name="allocation",
-        mode=mode,
-        where=where,
-        says="the region is allocated at once, and refused where that and the initrd are more than the memory",
-        asked=part_of(
-            "allocation",
-            mode,
-            goal & (number(1) << order == order_pages(own)),
-            _allocation_judge(refuses, number(1) << order, initrd="initrd_len" in used),
-            shape=(v_end - v_start < 1 << 30) & (v_start < v_end) & (initrd_len < 1 << 28),
-        ),
-        same_as="encodings/allocation.py",
+    return compared(
+        name,
+        says,
+        mode,
+        where,
+        goal & (number(1) << order == order_pages(own)),
+        _allocation_judge(refuses, number(1) << order, initrd="initrd_len" in used),
+        "encodings/allocation.py",
         assumes={"order": ASSUMED["order"]},
+        shape=(v_end - v_start < 1 << 30) & (v_start < v_end) & (initrd_len < 1 << 28),
     )
 
 
@@ -364,10 +317,9 @@ def _taken_of_that_order(source: Dom0Source, nodes: Sequence[Node]) -> None:
             if arguments is not None and text_of(part(call, "function") or call) == "alloc_domheap_pages":
                 given = [text_of(one) for one in arguments.named_children if one.type != "comment"]
                 if given[1:2] != ["order"]:
-                    raise NotRead(Unknown(_where(source.file, call), f"allocated is {text_of(call)[:60]}"))
+                    raise not_read(source.file, call, f"allocated is {text_of(call)[:60]}")
                 return
-        if writes(each, ["order"]):
-            raise NotRead(Unknown(_where(source.file, each), "the order changes before it is allocated"))
+        unchanged(source.file, [each], ["order"], "the order changes before it is allocated")
 
 
 def _refusals(leaves_by: Iterable[tuple[str, Truth]]) -> Truth:
@@ -399,7 +351,7 @@ def _allocation_judge(refuses: Truth, pages: Word, *, initrd: bool) -> Judge:
 # The overlap check
 
 
-def _overlap(source: Dom0Source, mode: PagingMode) -> Piece:
+def _overlap(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
     nodes = block(source.builder)
     after = nodes[nodes.index(source.statements[-1]) + 1 :]
     told = next((place for place, each in enumerate(after) if mentions(each, TOLD)), len(after))
@@ -429,11 +381,26 @@ def _overlap(source: Dom0Source, mode: PagingMode) -> Piece:
             return high > case.get("hole", 0)
         return low < area.end and high > area.start
 
-    return Piece(
-        name="overlap",
-        mode=mode,
-        where=found.where,
-        says="the region is refused where it overlaps Xen's own addresses",
-        asked=part_of("overlap", mode, refuses == ours, judged("whether it is refused", refuses, expected)),
-        same_as="encodings/overlap.py",
-    )
+    judge = judged("whether it is refused", refuses, expected)
+    return compared(name, says, mode, found.where, refuses == ours, judge, "encodings/overlap.py")
+
+
+PIECES: Final[Pieces] = {
+    "memory-unasked": (
+        "without an amount dom0 gets the memory that is there, less a 16th, or less 128 MiB",
+        _unasked,
+    ),
+    "memory-clamp": (
+        "dom0's memory is raised to its minimum, then lowered to its maximum and to what is there",
+        _clamp,
+    ),
+    "memory-cap": (
+        "without INIT_P2M and an amount, it is so little that twice the p2m fits above kernel and initrd",
+        _cap,
+    ),
+    "allocation": (
+        "the region is allocated at once, and refused where that and the initrd are more than the memory",
+        _allocation,
+    ),
+    "overlap": ("the region is refused where it overlaps Xen's own addresses", _overlap),
+}

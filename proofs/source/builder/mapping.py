@@ -8,7 +8,7 @@ Facts: what the builder's variables are called, 4.0 to today; which assumption i
 Notation of DOMAIN.md section 4.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from random import Random
 from typing import Final
@@ -40,9 +40,19 @@ from ....formal.words.word import (
     replaced,
     word,
 )
-from ...shared.replays import Judge
 from .cases import SAMPLES, Case, by_cases
-from .pieces import Made, NotRead, executed, judged_pairs, known, not_found, part_of, renamed
+from .pieces import (
+    NotRead,
+    Pieces,
+    compared,
+    executed,
+    judged_pairs,
+    known,
+    not_found,
+    not_read,
+    renamed,
+    unchanged,
+)
 
 CURSORS: Final = {1: "l1tab", 2: "l2tab", 3: "l3tab", 4: "l4tab"}
 POINTERS: Final = (*CURSORS.values(), "l1start", "l2start", "l3start", "l4start")
@@ -84,12 +94,6 @@ _NAMES: Final = {
         DIRECT_MAP_FRAME,
     )
 }
-
-
-def pieces(source: Dom0Source, mode: PagingMode) -> Iterator[Made]:
-    """The pieces: the name of each, what it says, and how it is made."""
-    for name, (says, make) in _PIECES.items():
-        yield name, says, lambda name=name, says=says, make=make: make(name, says, source, mode)  # type: ignore[misc]
 
 
 # The source
@@ -134,37 +138,16 @@ def mapping_loop(source: Dom0Source, mode: PagingMode) -> Found:
     begin = max((at for at in range(after, loop) if _sets(nodes[at], "mpt_alloc")), default=None)
     if begin is None:
         raise not_found(source.last, "where mpt_alloc is set before the mapping loop")
-    where = f"{source.path}:{nodes[loop].start_point[0] + 1}"
-    early = [each for each in nodes[:begin] if each.type != "declaration" and writes(each, POINTERS)]
-    if early:
-        raise NotRead(
-            Unknown(
-                f"{source.path}:{early[0].start_point[0] + 1}", "a table's cursor is set before mpt_alloc is"
-            )
-        )
-    declared = [
-        each
-        for each in nodes[:begin]
-        if each.type == "declaration" and any(mentions(each, one) for one in POINTERS)
-    ]
+    declarations = [each for each in nodes[:begin] if each.type == "declaration"]
+    others = [each for each in nodes[:begin] if each.type != "declaration"]
     wanted = [each for each in nodes[begin:loop] if writes(each, KEPT)]
-    between = [
-        each for each in nodes[after:loop] if each not in wanted and writes(each, (*LAYOUT, "initrd_len"))
-    ]
-    if between:
-        raise NotRead(
-            Unknown(
-                f"{source.path}:{between[0].start_point[0] + 1}", "the layout changes before it is mapped"
-            )
-        )
+    beside = [each for each in nodes[after:loop] if each not in wanted]
+    from_here = [each for each in nodes[begin:loop] if each not in wanted]
+    unchanged(source.file, others, POINTERS, "a table's cursor is set before mpt_alloc is")
+    unchanged(source.file, beside, (*LAYOUT, "initrd_len"), "the layout changes before it is mapped")
     _no_way_round(source, nodes, after, loop)
-    fixed = [each for each in nodes[begin:loop] if each not in wanted and writes(each, FIXED)]
-    if fixed:
-        raise NotRead(
-            Unknown(
-                f"{source.path}:{fixed[0].start_point[0] + 1}", "a frame changes that the mapping begins with"
-            )
-        )
+    unchanged(source.file, from_here, FIXED, "a frame changes that the mapping begins with")
+    declared = [each for each in declarations if any(mentions(each, one) for one in POINTERS)]
     found = executed(
         source,
         mode,
@@ -174,13 +157,13 @@ def mapping_loop(source: Dom0Source, mode: PagingMode) -> Found:
         loops=lambda each: writes(each, ["l1tab"]),
     )
     if len(found.loops) != 1:
-        raise NotRead(Unknown(where, "the mapping loop isn't understood as a loop"))
+        raise not_read(source.file, nodes[loop], "the mapping loop isn't understood as a loop")
     read = found.loops[0]
     if read.memory.vague is not None:
         raise NotRead(read.memory.vague)
     if isinstance(read.goes_on, Unknown):
         raise NotRead(read.goes_on)
-    return Found(read, found, f"{source.path}:{nodes[begin].start_point[0] + 1}")
+    return Found(read, found, source.file.where(nodes[begin]))
 
 
 def _no_way_round(source: Dom0Source, nodes: Sequence[Node], first: int, loop: int) -> None:
@@ -200,8 +183,7 @@ def _no_way_round(source: Dom0Source, nodes: Sequence[Node], first: int, loop: i
         if not places or any(
             mentions(each, one) for each in nodes[places[0] :] for one in (*POINTERS, "vpt_start")
         ):
-            where = f"{source.path}:{jump.start_point[0] + 1}"
-            raise NotRead(Unknown(where, f"a way round the mapping loop, {text_of(jump)[:60]}"))
+            raise not_read(source.file, jump, f"a way round the mapping loop, {text_of(jump)[:60]}")
 
 
 def _sets(node: Node, name: str) -> bool:
@@ -346,16 +328,10 @@ class Round:
 
     def over(self, term: AnyTerm) -> AnyTerm:
         """A term of the source's over the encoding's words. Raises NotRead where it hangs on something else."""
-        said = replaced(replaced(term, self.names), {root_frame: root_frame})
-        any_of_it = {each: each for each in inputs([said]) if "@" in str(each.value)}
-        ours = {str(each.value): each for each in (*inputs([self._all_words()]), *any_of_it)}
-        return renamed(said, _NAMES | ours | {"first_frame": first_frame}, self.where)
-
-    def _all_words(self) -> Word:
-        total = number(0)
-        for each in (*building().state, *self.put, first_frame):
-            total += each
-        return total
+        said = replaced(term, self.names)
+        any_of_it = [each for each in inputs([said]) if "@" in str(each.value)]
+        ours = (*inputs([*building().state, *self.put]), *any_of_it, first_frame)
+        return renamed(said, _NAMES | {str(each.value): each for each in ours}, self.where)
 
     @property
     def row(self) -> Truth:
@@ -489,28 +465,7 @@ class Round:
 
 
 Pairs = Sequence[tuple[str, Word | Truth, Word | Truth]]
-
-
-def _piece(
-    name: str,
-    says: str,
-    mode: PagingMode,
-    where: str,
-    pairs: Pairs,
-    assumes: Mapping[str, str],
-    goal: Truth | Sequence[Truth],
-    judge: Judge,
-) -> Piece:
-    assert pairs
-    return Piece(
-        name=name,
-        mode=mode,
-        where=where,
-        says=says,
-        asked=part_of(name, mode, goal, judge),
-        same_as="encodings/builder_loop.py",
-        assumes=assumes,
-    )
+ENCODING: Final = "encodings/builder_loop.py"
 
 
 def _at_once(
@@ -518,7 +473,7 @@ def _at_once(
 ) -> Piece:
     """That terms of the source are the encoding's."""
     goal = all_of(theirs == ours for _, theirs, ours in pairs)
-    return _piece(name, says, mode, where, pairs, assumes, goal, judged_pairs(pairs, goal))
+    return compared(name, says, mode, where, goal, judged_pairs(pairs, goal), ENCODING, assumes=assumes)
 
 
 def _in_rounds(
@@ -543,7 +498,7 @@ def _in_rounds(
         for each in cases
     ]
     judge = judged_pairs(pairs, all_of(goals), scenes)
-    return _piece(name, says, its.mode, its.where, pairs, assumes, goals, judge)
+    return compared(name, says, its.mode, its.where, goals, judge, ENCODING, assumes=assumes)
 
 
 def _start(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
@@ -619,9 +574,8 @@ def _entries(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piec
             after = choose_truth(
                 path & (there if place is None else place), alike(value.term, level, said), after
             )
-    looked_at = (words.entry < ENTRIES) & (words.entries[4] < ENTRIES) & (words.table == root_of(mode)) | (
-        (words.entry < ENTRIES) & (words.entries[4] < ENTRIES) & (words.table < rows)
-    )
+    looked_at = (words.entry < ENTRIES) & (words.entries[4] < ENTRIES)
+    looked_at &= (words.table == root_of(mode)) | (words.table < rows)
     frames = (
         (words.next_frame < 1 << FRAME_BITS) & (alloc_spfn < 1 << FRAME_BITS) & (initrd_mfn < 1 << FRAME_BITS)
     )
@@ -699,7 +653,7 @@ def choose_truth(condition: Truth, then: Truth, otherwise: Truth) -> Truth:
     return (condition & then) | (~condition & otherwise)
 
 
-_PIECES: Final[dict[str, tuple[str, Callable[[str, str, Dom0Source, PagingMode], Piece]]]] = {
+PIECES: Final[Pieces] = {
     "mapping-start": ("the first table lies where the layout has it, and the cursors begin so", _start),
     "mapping-guard": ("as many pages are mapped as the region has", _guard),
     "mapping-cursors": ("each round takes and leaves tables in the encoding's order", _cursors),

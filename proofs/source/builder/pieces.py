@@ -1,6 +1,6 @@
 """What the builder's pieces have in common: each is compared with its encoding, and told with what it takes for granted."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from ....formal.c.expressions import QUESTIONS
 from ....formal.c.types import Node, text_of, within
@@ -11,12 +11,12 @@ from ....formal.logic.theorem import Lemma, Statement, Steps, Use
 from ....formal.logic.verdict import Replay
 from ....formal.source.dom0_source import Dom0Source, File
 from ....formal.source.questions import Piece
-from ....formal.source.slices import Slice, execute
+from ....formal.source.slices import Slice, execute, writes
 from ....formal.words.word import TRUE, AnyTerm, Truth, Word, all_of, compiled, inputs, number, replaced
 from ...shared.replays import Judge, Values
 
-Made = tuple[str, str, Callable[[], Piece]]
-"""A piece to be made: its name, what it says, and how."""
+Pieces = Mapping[str, tuple[str, Callable[[str, str, Dom0Source, PagingMode], Piece]]]
+"""Pieces to be made: by name, what each says and how it is made, for a source and a sort of guest."""
 
 
 class NotRead(Exception):
@@ -27,17 +27,32 @@ class NotRead(Exception):
         self.why = why
 
 
-def made(mode: PagingMode, name: str, says: str, make: Callable[[], Piece]) -> Piece:
-    """The piece, or why it isn't understood."""
-    try:
-        return make()
-    except NotRead as error:
-        return Piece(name=name, mode=mode, where=error.why.where, says=says, asked=error.why, same_as=name)
+def made(pieces: Pieces, source: Dom0Source, mode: PagingMode) -> Iterator[Piece]:
+    """Each of the pieces, or why it isn't understood."""
+    for name, (says, make) in pieces.items():
+        try:
+            piece = make(name, says, source, mode)
+        except NotRead as error:
+            where = error.why.where
+            piece = Piece(name=name, mode=mode, where=where, says=says, asked=error.why, same_as=name)
+        yield piece
 
 
 def not_found(where: str, what: str) -> NotRead:
     """That something isn't found that the encoding has."""
     return NotRead(Unknown(where, f"{what} isn't found, so what is proved of it isn't known to hold"))
+
+
+def not_read(file: File, node: Node, why: str) -> NotRead:
+    """That something in a node isn't understood, or isn't as it is encoded."""
+    return NotRead(Unknown(file.where(node), why))
+
+
+def unchanged(file: File, nodes: Iterable[Node], names: Sequence[str], why: str) -> None:
+    """That no statement changes one of the variables; ``why`` says what that would be. Raises NotRead."""
+    for each in nodes:
+        if writes(each, names):
+            raise not_read(file, each, why)
 
 
 def known(value: Any) -> Value:
@@ -64,8 +79,7 @@ def executed(
     """
     for each in (inner for statement in statements for inner in within(statement)):
         if not leaving and each.type in ("return_statement", "goto_statement"):
-            where = f"{file.source.path}:{each.start_point[0] + 1}"
-            raise NotRead(Unknown(where, f"a way out, {text_of(each)[:60]}"))
+            raise not_read(file, each, f"a way out, {text_of(each)[:60]}")
     narrow = int(mode.bits == 32)
     sort = {name: Value(number(narrow, BOOL.bits), BOOL) for name in source.mode}
     answers = {name: constant(int(narrow and name != "is_pvh_domain")) for name in QUESTIONS}
@@ -87,10 +101,19 @@ def renamed(term: AnyTerm, names: Mapping[str, Word], where: str) -> AnyTerm:
     return replaced(term, put)
 
 
-def part_of(
-    name: str, mode: PagingMode, goal: Truth | Sequence[Truth], judge: Judge, shape: Truth = TRUE
-) -> Part:
-    """That a piece is the encoding's, whatever the inputs; several goals are proved one by one."""
+def compared(
+    name: str,
+    says: str,
+    mode: PagingMode,
+    where: str,
+    goal: Truth | Sequence[Truth],
+    judge: Judge,
+    same_as: str,
+    *,
+    assumes: Mapping[str, str] | None = None,
+    shape: Truth = TRUE,
+) -> Piece:
+    """A piece that is the encoding's if the goal holds, whatever the inputs; several goals are proved one by one."""
     title, meaning = f"tree:{name}[{mode.name}]", f"the tree's {name} is the encoding's"
     goals = [goal] if isinstance(goal, Truth) else list(goal)
     uses = [
@@ -99,7 +122,15 @@ def part_of(
         if len(goals) > 1
     ]
     lemma = Lemma(title, meaning, Statement(goal=all_of(goals)), Steps(uses=uses))
-    return Part(name=lemma.name, lemma=lemma, shape=shape, replay=judge)
+    return Piece(
+        name=name,
+        mode=mode,
+        where=where,
+        says=says,
+        asked=Part(name=lemma.name, lemma=lemma, shape=shape, replay=judge),
+        same_as=same_as,
+        assumes=assumes or {},
+    )
 
 
 def read(term: AnyTerm, values: Values) -> int:

@@ -24,9 +24,9 @@ def inquiry(source: Dom0Source) -> Inquiry:
     return evolve(
         asked,
         builder=tuple(
-            made(mode, *each)
+            each
             for mode in asked.modes
-            for pieces in (before_mapping.pieces, mapping.pieces)
-            for each in pieces(source, mode)
+            for pieces in (before_mapping.PIECES, mapping.PIECES)
+            for each in made(pieces, source, mode)
         ),
     )

@@ -5,13 +5,11 @@ from functools import cache
 import pytest
 from ptproof.formal.c.values import Unknown
 from ptproof.formal.layouts.paging import COMPAT, X86_64, PagingMode
-from ptproof.formal.logic.prover import prove
-from ptproof.formal.logic.verdict import Proved, Refuted, Verdict
-from ptproof.formal.source import check_tree
+from ptproof.formal.logic.verdict import Proved
 from ptproof.formal.source.dom0_source import dom0_source
 from ptproof.formal.source.questions import Piece
 from ptproof.proofs.source.builder import before_mapping, pieces, questions
-from real_trees import BUILDER, MEMORY, Edit, edited
+from real_trees import BUILDER, MEMORY, Edit, assert_refuted, edited, verdict_of
 
 NAMES = ("memory-unasked", "memory-clamp", "memory-cap", "allocation", "overlap")
 
@@ -26,16 +24,10 @@ def piece_of(name: str, mode: PagingMode, *edits: Edit) -> Piece:
     return found
 
 
-def verdict(name: str, mode: PagingMode, *edits: Edit) -> Verdict:
-    piece = piece_of(name, mode, *edits)
-    assert not isinstance(piece.asked, Unknown), str(piece.asked)
-    return prove([check_tree._claim(piece)], jobs=1).decisions[0].parts[0].verdict
-
-
 @pytest.mark.parametrize("mode", [X86_64, COMPAT], ids=lambda mode: mode.name)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_real_tree_is_the_encoding(name: str, mode: PagingMode) -> None:
-    assert isinstance(verdict(name, mode), Proved)
+    assert isinstance(verdict_of(piece_of(name, mode)), Proved)
     assert piece_of(name, mode).where.startswith("xen/arch/x86/")
 
 
@@ -88,9 +80,7 @@ EDITED: dict[str, tuple[str, PagingMode, Edit]] = {
 @pytest.mark.parametrize("name", sorted(EDITED))
 def test_an_edit_is_refuted(name: str) -> None:
     piece, mode, edit = EDITED[name]
-    found = verdict(piece, mode, edit)
-    assert isinstance(found, Refuted)
-    assert found.witness.replay.holds is False
+    assert_refuted(piece_of(piece, mode, edit))
 
 
 NOT_UNDERSTOOD: dict[str, tuple[str, Edit]] = {

@@ -5,14 +5,12 @@ from functools import cache
 import pytest
 from ptproof.formal.c.values import Unknown
 from ptproof.formal.layouts.paging import COMPAT, X86_64, PagingMode
-from ptproof.formal.logic.prover import prove
-from ptproof.formal.logic.verdict import Proved, Refuted, Verdict
-from ptproof.formal.source import check_tree
+from ptproof.formal.logic.verdict import Proved
 from ptproof.formal.source.dom0_source import dom0_source
 from ptproof.formal.source.questions import Piece
 from ptproof.proofs.source.builder import mapping
 from ptproof.proofs.source.builder.pieces import made
-from real_trees import BUILDER, Edit, edited
+from real_trees import BUILDER, Edit, assert_refuted, edited, verdict_of
 
 NAMES = (
     "mapping-start",
@@ -28,19 +26,14 @@ QUICK = ("mapping-start", "mapping-guard", "mapping-cursors", "mapping-frames")
 @cache
 def asked(mode: PagingMode, *edits: Edit) -> dict[str, Piece]:
     source = dom0_source(edited(*edits))
-    return {name: made(mode, name, says, make) for name, says, make in mapping.pieces(source, mode)}
-
-
-def verdict(piece: Piece) -> Verdict:
-    assert not isinstance(piece.asked, Unknown), str(piece.asked)
-    return prove([check_tree._claim(piece)], jobs=1).decisions[0].parts[0].verdict
+    return {each.name: each for each in made(mapping.PIECES, source, mode)}
 
 
 @pytest.mark.parametrize("mode", [X86_64, COMPAT], ids=lambda mode: mode.name)
 @pytest.mark.parametrize("name", QUICK)
 def test_a_real_tree_is_the_encoding(name: str, mode: PagingMode) -> None:
     assert tuple(asked(mode)) == NAMES
-    assert isinstance(verdict(asked(mode)[name]), Proved)
+    assert isinstance(verdict_of(asked(mode)[name]), Proved)
 
 
 EDITED: dict[str, tuple[str, PagingMode, Edit]] = {
@@ -94,9 +87,7 @@ EDITED: dict[str, tuple[str, PagingMode, Edit]] = {
 @pytest.mark.parametrize("name", sorted(EDITED))
 def test_an_edit_is_refuted(name: str) -> None:
     piece, mode, edit = EDITED[name]
-    found = verdict(asked(mode, edit)[piece])
-    assert isinstance(found, Refuted)
-    assert found.witness.replay.holds is False
+    assert_refuted(asked(mode, edit)[piece])
 
 
 NOT_UNDERSTOOD: dict[str, Edit] = {
