@@ -15,7 +15,7 @@ from ..words.word import TRUE, Truth, Word, number
 from .memory import Memory
 from .preprocessor import UNKNOWN, Source
 from .state import MEMORY, State, input_value, rejoined, root_of
-from .types import Node, parsed, part, text_of, types_of, where, within
+from .types import Node, is_address, parsed, part, text_of, types_of, where, within
 from .values import (
     BOOL,
     INT,
@@ -57,26 +57,34 @@ TYPEOF: Final = "__ptproof_typeof_"
 _INTEGER: Final = re.compile(r"(0[xX][0-9a-fA-F]+|[0-9]+)([uUlL]*)")
 _NAME: Final = re.compile(r"[A-Za-z_]\w*")
 _DEEPEST: Final = 60
+CHANGES: Final = ("assignment_expression", "update_expression")
+"""The expressions that change their target."""
 
 
 def written(node: Node) -> set[str]:
     """The words that something within the node may change: targets, what has its address taken, what isn't clear."""
     found: set[str] = set()
     for each in within(node):
-        if each.type in ("assignment_expression", "update_expression"):
+        if each.type in CHANGES:
             target = part(each, "left") or part(each, "argument")
             assert target is not None
-            found.update(_NAME.findall(text_of(target))[:1] or [MEMORY])
+            found.add(first_name(target) or MEMORY)
             if target.type not in ("identifier", "field_expression"):
                 found.add(MEMORY)
         elif each.type == "call_expression":
             if text_of(part(each, "function") or each) not in MEANINGS:
                 found.add(MEMORY)
-        elif each.type == "pointer_expression" and text_of(each).startswith("&"):
-            found.update(_NAME.findall(text_of(each))[:1])
+        elif is_address(each):
+            found.update(filter(None, [first_name(each)]))
         elif each.type in ("gnu_asm_expression", "ERROR"):
             found.update([MEMORY, *_NAME.findall(text_of(each))])
     return found
+
+
+def first_name(node: Node) -> str | None:
+    """The first word of a node; what follows isn't looked at, however much it is."""
+    found = _NAME.search((node.text or b"").decode("latin-1"))
+    return found and found[0]
 
 
 def named(node: Node) -> set[str]:
@@ -178,7 +186,7 @@ class Evaluator:
             return self._element(node, state)
         if node.type == "pointer_expression" and text_of(node).startswith("*"):
             inner = bare(_argument(node))
-            if inner.type == "pointer_expression" and text_of(inner).startswith("&"):
+            if is_address(inner):
                 return self.place(_argument(inner), state)
             return _behind(self.evaluate(inner, state))
         return None
@@ -186,7 +194,7 @@ class Evaluator:
     def _member(self, node: Node, state: State) -> Place | None:
         base, name = bare(_child(node, "argument")), text_of(_child(node, "field"))
         arrow = text_of(_child(node, "operator")) == "->"
-        if arrow and base.type == "pointer_expression" and text_of(base).startswith("&"):
+        if arrow and is_address(base):
             base, arrow = _argument(base), False
         whole = self.place(base, state)
         if whole is None:
@@ -560,9 +568,9 @@ class Evaluator:
         """A call may write what it is given the address of."""
         for each in arguments:
             for inner in within(each):
-                if inner.type == "pointer_expression" and text_of(inner).startswith("&"):
-                    key = self.key_of((_NAME.findall(text_of(inner)) or [""])[0])
-                    if key is not None and "->" not in text_of(inner):
+                if is_address(inner):
+                    key = self.key_of(first_name(inner) or "")
+                    if key is not None and b"->" not in (inner.text or b""):
                         state.spoil(key, why)
             whole = bare(each)
             key = self.key_of(text_of(whole)) if whole.type == "identifier" else None

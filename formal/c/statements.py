@@ -19,7 +19,7 @@ from .expressions import TYPEOF, Evaluator, Meaning, named, written
 from .memory import Memory
 from .preprocessor import Source
 from .state import MEMORY, State, input_value, merged, rejoined, root_of
-from .types import Node, declared_name, parsed, part, text_of, within
+from .types import Node, declared_name, is_address, parsed, part, text_of, within
 from .values import BOOL, Any, CType, Integer, NotUnderstood, Pointer, Unknown, Value, converted
 
 DEEPEST_CALL: Final = 20
@@ -133,11 +133,7 @@ class Executor(Evaluator):
         """Variables whose address is kept somewhere, other than by a call that is given it."""
         found = set()
         for each in within(self.function):
-            if (
-                each.type == "pointer_expression"
-                and text_of(each).startswith("&")
-                and "->" not in text_of(each)
-            ):
+            if is_address(each) and b"->" not in (each.text or b""):
                 above = each.parent
                 while above is not None and above.type in ("parenthesized_expression", "cast_expression"):
                     above = above.parent

@@ -8,7 +8,7 @@ Facts: ISO C11, 6.7; the System V ABI for x86-64 for the widths.
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property, lru_cache
 from typing import Final
 
@@ -72,6 +72,28 @@ def within(node: Node) -> Iterator[Node]:
         each = stack.pop()
         yield each
         stack.extend(reversed(each.named_children))
+
+
+def is_address(node: Node) -> bool:
+    """Whether it takes the address of something, which is no address itself; its text may be long, and isn't asked."""
+    given = part(node, "argument")
+    return _has_operator(node, b"&") and given is not None and not _has_operator(given, b"&")
+
+
+def _has_operator(node: Node, operator: bytes) -> bool:
+    found = part(node, "operator")
+    return node.type == "pointer_expression" and found is not None and found.text == operator
+
+
+def outermost(node: Node, wanted: Callable[[Node], bool]) -> Iterator[Node]:
+    """Of what is in the node, and itself, those that are wanted, in order; not what is within another such."""
+    stack = [node]
+    while stack:
+        each = stack.pop()
+        if wanted(each):
+            yield each
+        else:
+            stack.extend(reversed(each.named_children))
 
 
 def declared_name(declarator: Node | None) -> str | None:

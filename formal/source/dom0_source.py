@@ -14,11 +14,11 @@ from typing import Final
 
 from attrs import frozen
 
-from ..c.expressions import KEPT, QUESTIONS, TYPEOF, written
+from ..c.expressions import CHANGES, KEPT, QUESTIONS, TYPEOF, first_name, written
 from ..c.preprocessor import Source, preprocessed
 from ..c.statements import Executor, SourceLoop, standing
 from ..c.tree_files import Tree
-from ..c.types import Node, parsed, part, text_of, where, within
+from ..c.types import Node, is_address, outermost, parsed, part, text_of, where, within
 from ..c.values import Any, CType, Unknown
 from ..edge.errors import InputError
 from ..words.word import Truth
@@ -253,8 +253,7 @@ def _later(executor: Executor, function: Node, last: int) -> list[tuple[str, str
     """Assignments to the layout's variables after it is done: where, and to which."""
     return [
         (executor.where(each), name)
-        for each in within(function)
-        if each.type in ("assignment_expression", "update_expression") and each.start_point[0] + 1 > last
+        for each in outermost(function, lambda node: node.type in CHANGES and node.start_point[0] + 1 > last)
         for name in sorted(written(each) & set(LAYOUT))
     ]
 
@@ -263,22 +262,19 @@ def _modes(executor: Executor, function: Node, first: Node) -> list[str]:
     """The inputs that tell a 32-bit guest: answers, and variables that hold one."""
     answers = re.compile(rf"(?:{'|'.join(QUESTIONS - {'is_pvh_domain'})})\s*\(\s*\w+\s*\)")
     held: dict[str, list[str]] = {}
-    anew: set[str] = set()
+    sets = (*CHANGES, "init_declarator")
+    row = first.start_point[0]
     for each in within(function):
-        if each.type not in ("assignment_expression", "update_expression", "init_declarator"):
-            continue
-        if each.start_point[0] >= first.start_point[0]:
-            anew |= written(each)  # it might tell another sort from there on
+        if each.type not in sets or each.start_point[0] >= row:
             continue
         target = part(each, "left") or part(each, "declarator") or part(each, "argument")
         given = part(each, "right") or part(each, "value")
         if target is not None:
             held.setdefault(text_of(target), []).append("" if given is None else text_of(given))
-    given_away = {
-        text_of(each).lstrip("& (").rstrip(") ")
-        for each in within(function)
-        if each.type == "pointer_expression" and text_of(each).startswith("&")
-    }
+    given_away = {first_name(each) for each in within(function) if is_address(each)}
+    anew: set[str] = set()  # it might tell another sort from there on
+    for each in outermost(function, lambda node: node.type in sets and node.start_point[0] >= row):
+        anew |= written(each)
     names = [name for name, given in held.items() if all(answers.fullmatch(each) for each in given)]
     return [name for name in names if name in executor.type_of and name not in given_away | anew]
 

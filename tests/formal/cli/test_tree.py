@@ -118,7 +118,16 @@ def test_what_is_no_tree_is_one_line(capsys: pytest.CaptureFixture[str], tmp_pat
 
 
 @pytest.mark.parametrize(
-    "deep", ["(" * 20_000 + "1" + ")" * 20_000, "-" * 20_000 + "1", "{" * 5_000 + "}" * 5_000 + ";v_end = 1"]
+    "deep",
+    [
+        "(" * 20_000 + "1" + ")" * 20_000,
+        "-" * 20_000 + "1",
+        "&" * 20_000 + "v_end",
+        "v_end = " * 20_000 + "1",
+        "1; v_end" + "++" * 20_000,
+        "{" * 5_000 + "}" * 5_000 + ";v_end = 1",
+    ],
+    ids=["parentheses", "minus", "addresses", "assignments", "increments", "blocks"],
 )
 def test_deep_nesting_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path, deep: str) -> None:
     """It is not understood, or refused in one line."""
