@@ -20,10 +20,14 @@ from .cases import FAMILY, LINUX, SENTENCE, case
 SOURCE: Final = "follows: NetBSD's x86_xpmap.c, 1.84.4.2"
 
 
+def _small_size() -> Truth:
+    """Less than 64 MiB, in whole pages."""
+    return (netbsd.size & (PAGE_SIZE - 1) == 0) & (netbsd.size < 64 << 20)
+
+
 def _small_kernel() -> Truth:
-    """A kernel in the second 2 MiB of the upper half's last 2 GiB, as amd64's is, with less than 64 MiB and no odd size."""
-    pages = (netbsd.size & (PAGE_SIZE - 1) == 0) & (netbsd.size < 64 << 20)
-    return pages & (netbsd.base == LINUX) & (netbsd.text == LINUX + netbsd.TABLE) & _amd64()
+    """A small kernel in the second 2 MiB of the upper half's last 2 GiB, as amd64's is."""
+    return _small_size() & (netbsd.base == LINUX) & (netbsd.text == LINUX + netbsd.TABLE) & _amd64()
 
 
 def _amd64() -> Truth:
@@ -31,10 +35,9 @@ def _amd64() -> Truth:
 
 
 def _small_pae() -> Truth:
-    """A kernel where i386's is, with less than 64 MiB and no odd size."""
-    pages = (netbsd.size & (PAGE_SIZE - 1) == 0) & (netbsd.size < 64 << 20) & (netbsd.size > 0)
-    pages &= netbsd.directories == rule.DIRECTORIES_PAE
-    return pages & (netbsd.base == 3 << 30) & (netbsd.text == (3 << 30) + (1 << 20))
+    """A small kernel where i386's is."""
+    pae = _small_size() & (netbsd.size > 0) & (netbsd.directories == rule.DIRECTORIES_PAE)
+    return pae & (netbsd.base == 3 << 30) & (netbsd.text == (3 << 30) + (1 << 20))
 
 
 @claim(family=FAMILY, sentence=SENTENCE, source=SOURCE)

@@ -5,6 +5,7 @@ that of Knaster and Tarski: f∘V never decreases, so the first n with f(S, V(n)
 is the least such n.
 """
 
+from collections.abc import Callable
 from functools import cache, partial
 
 from ...encodings.dom0_count import FIRST_TRIED, search, tables_for
@@ -88,23 +89,39 @@ def same_count(mode: PagingMode) -> Lemma:
 @cache
 def stops_least(mode: PagingMode) -> Lemma:
     """No count m from ``first`` on with f(S, V(m)) ≤ m is less than the one that the search stops at."""
-    return Lemma(
+    return least_of(
         f"stops-least[{mode.name}]",
         "the search stops at n, f(S, V(m)) ≤ m, first ≤ m ⇒ n ≤ m",
+        partial(needed, mode),
+        Assumption("tried", first <= m, "m is no less than the count that the search starts from"),
+        found(mode, n, first),
+        same_count(mode),
+    )
+
+
+def least_of(
+    name: str, meaning: str, needed: Callable[[Word], Word], tried: Assumption, run: Run, same: Lemma
+) -> Lemma:
+    """No count m that is ``tried``, and enough for what so many need, is less than the n that a ``run`` of a search stops at.
+
+    ``same`` says that equal counts need equally many.
+    """
+    counts = needed(n), needed(m)
+    return Lemma(
+        name,
+        meaning,
         Statement(
             assumptions=(
-                Assumption(
-                    "enough", needed(mode, m) <= m, "m frames are enough for the region that they make"
-                ),
-                Assumption("tried", first <= m, "m is no less than the count that the search starts from"),
+                Assumption("enough", counts[1] <= m, "m frames are enough for the region that they make"),
+                tried,
             ),
-            runs=(found(mode, n, first),),
+            runs=(run,),
             goal=n <= m,
         ),
         Induction(
             invariant=n <= m,
-            step=Steps(uses=(same_count(mode).wherever(),), generalise=(needed(mode, n), needed(mode, m))),
-            end=Steps(generalise=(needed(mode, n), needed(mode, m))),
+            step=Steps(uses=(same.wherever(),), generalise=counts),
+            end=Steps(generalise=counts),
         ),
     )
 

@@ -70,7 +70,8 @@ class Generic:
         return self.count.mode
 
     @property
-    def _tag(self) -> str:
+    def tag(self) -> str:
+        """What tells its lemmas from others' of the same names."""
         return f"tree,{self.mode.name}"
 
     def at(self, term: Word, count: Word) -> Word:
@@ -86,7 +87,7 @@ class Generic:
         """The tree's loop, over S and T."""
         found = self.count
         return Loop(
-            name=f"nr_pt_pages[{self._tag}]",
+            name=f"nr_pt_pages[{self.tag}]",
             parameters=(v_start, vpt_start),
             state=(n,),
             start=(found.start,),
@@ -125,7 +126,7 @@ class Generic:
     ) -> Lemma:
         """A lemma of this count; the same one each time."""
         if name not in self._made:
-            self._made[name] = Lemma(f"{name}[{self._tag}]", meaning, statement, proof or Steps())
+            self._made[name] = Lemma(f"{name}[{self.tag}]", meaning, statement, proof or Steps())
         return self._made[name]
 
     def gap_is_small(self) -> Lemma:
@@ -164,7 +165,7 @@ class Generic:
                 self.end_is_gap_above().at(near=far),
             )
             self._made["end-grows"] = any_rounding.end_grows_by(
-                self.mode, f"end-grows[{self._tag}]", self.end_above, self.gap, facts
+                self.mode, f"end-grows[{self.tag}]", self.end_above, self.gap, facts
             )
         return self._made["end-grows"]
 
@@ -444,6 +445,16 @@ class Generic:
         """Whether a step isn't n + 1."""
         return self.count.step is not n + 1
 
+    @property
+    def _step_uses(self) -> tuple[Use, ...]:
+        """What tells where a step that isn't n + 1 leads to."""
+        return (self.step_is_count().wherever(),) if self.raises else ()
+
+    @property
+    def _step_terms(self) -> tuple[Word, ...]:
+        """The step, where more is known of it than its term."""
+        return (self.count.step,) if self.raises else ()
+
     def exact(self) -> Lemma:
         """It stops at an n with f(S, V(n)) = n."""
         start, step = self.count.start, self.count.step
@@ -455,15 +466,9 @@ class Generic:
         meaning = "the tree's loop stops at n ⇒ f(S, V(n)) = n"
         if self.cut is None or not self.plain:
             return self.lemma("exact", meaning, statement)
-        extra = (self.step_is_count().wherever(),) if self.raises else ()
         above = self._some(n) if self.raises else TRUE
-        if self.raises:
-            extra = (*extra, self._rises_here())
-        hidden = (
-            self.needed(step),
-            self.needed(n),
-            *((step,) if self.raises and step is not self.needed(n) else ()),
-        )
+        rises = (self._rises_here(),) if self.raises else ()
+        hidden = (self.needed(step), self.needed(n), *self._step_terms)
         return self.lemma(
             "exact",
             meaning,
@@ -476,7 +481,8 @@ class Generic:
                 ),
                 step=Steps(
                     uses=(
-                        *extra,
+                        *self._step_uses,
+                        *rises,
                         self.guard_is_count().wherever(),
                         self.count_grows().wherever(m=step),
                         self.count_grows().wherever(n=step, m=step),
@@ -489,7 +495,7 @@ class Generic:
 
     def least(self) -> Lemma:
         """No count from the first one on that is enough is less than what it stops at."""
-        start, step = self.count.start, self.count.step
+        start = self.count.start
         statement = Statement(
             assumptions=(
                 Assumption(
@@ -506,14 +512,9 @@ class Generic:
         if self.cut is None:
             return self.lemma("least", meaning, statement)
         same = arithmetic.same(
-            f"same-count[{self._tag}]", "n = m ⇒ f(S, V(n)) = f(S, V(m))", self.needed, n, m
+            f"same-count[{self.tag}]", "n = m ⇒ f(S, V(n)) = f(S, V(m))", self.needed, n, m
         )
-        extra = (self.step_is_count().wherever(),) if self.raises else ()
-        hidden = (
-            self.needed(m),
-            self.needed(n),
-            *((step,) if self.raises and step is not self.needed(n) else ()),
-        )
+        hidden = (self.needed(m), self.needed(n), *self._step_terms)
         return self.lemma(
             "least",
             meaning,
@@ -522,7 +523,7 @@ class Generic:
                 invariant=self._some(n) & (n <= m),
                 step=Steps(
                     uses=(
-                        *extra,
+                        *self._step_uses,
                         self.guard_is_count().wherever(),
                         same.wherever(),
                         self.count_grows().wherever(),
@@ -589,7 +590,7 @@ class Generic:
 
     def _stops_within(self) -> Lemma:
         """It comes to an end in a half of the canonical addresses: where so many are tried, it is enough."""
-        many, step = number(MANY), self.count.step
+        many = number(MANY)
         assumed = [raises.within(HALF)]
         if self.below:
             condition = (v_start <= vpt_start) & _fits_below(self.below, vpt_start, many)
@@ -604,13 +605,13 @@ class Generic:
                     uses=(
                         self._many_are_enough().at(),
                         self.guard_is_count().wherever(),
-                        *((self.step_is_count().wherever(),) if self.raises else ()),
+                        *self._step_uses,
                         self.count_grows().wherever(m=many),
                     ),
                     generalise=terms(
                         self.needed(many),
                         self.needed(n),
-                        *((step,) if self.raises else ()),
+                        *self._step_terms,
                         vpt_start - v_start,
                     ),
                 ),

@@ -163,10 +163,6 @@ class Formula:
         self.generic = Generic(chain.tried, below)
         self.mode = chain.tried.mode
 
-    @property
-    def _tag(self) -> str:
-        return f"tree,{self.mode.name}"
-
     @cached_property
     def end(self) -> raises.End | None:
         """How the region ends, as far as its tables tell: found by numbers, and proved in `_closed`."""
@@ -205,7 +201,7 @@ class Formula:
         assert self.end is not None
         return raises.Counted(
             mode=self.mode,
-            tag=self._tag,
+            tag=self.generic.tag,
             end=self.end,
             needed=self.generic.needed,
             room=self.generic.room,
@@ -281,7 +277,7 @@ class Formula:
                     self._same_sum().at(),
                     region.same_tables(self.mode).wherever(near=round_up(ended, leaf), far=self.end.at(n)),
                     arithmetic.same(
-                        f"same-rounded[{self._tag}]",
+                        f"same-rounded[{self.generic.tag}]",
                         "near = far ⇒ ⌈near⌉ = ⌈far⌉",
                         lambda at: round_up(at, self.end.shift if self.end else 0),
                         near,

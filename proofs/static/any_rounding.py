@@ -17,7 +17,7 @@ from ...formal.logic.theorem import Assumption, Induction, Lemma, Run, Statement
 from ...formal.logic.verdict import Replay
 from ...formal.machine.arrange import TooLarge, region_end, touched
 from ...formal.words.word import Truth, Word, choose, number, word
-from ..shared import arithmetic, region, replays
+from ..shared import arithmetic, region, replays, search
 from ..shared.region import far, m, n, near, v_start, vpt_start
 from ..shared.replays import Values
 
@@ -269,24 +269,13 @@ def needed_same(mode: PagingMode) -> Lemma:
 @cache
 def stops_least(mode: PagingMode) -> Lemma:
     """No count m from 2 on with f(S, V(m)) ≤ m is less than the one that the search stops at."""
-    return Lemma(
+    return search.least_of(
         f"rounded-stops-least[{mode.name}]",
         "the search from 2 stops at n, f(S, V(m)) ≤ m, 2 ≤ m ⇒ n ≤ m",
-        Statement(
-            assumptions=(
-                Assumption(
-                    "enough", needed(mode, m) <= m, "m frames are enough for the region that they make"
-                ),
-                Assumption("tried", m >= FIRST_TRIED, "m is no less than the 2 that the search starts from"),
-            ),
-            runs=(Run(search_rounded(mode, FIRST_TRIED), (v_start, vpt_start, mask, padding), (n,)),),
-            goal=n <= m,
-        ),
-        Induction(
-            invariant=n <= m,
-            step=Steps(uses=(needed_same(mode).wherever(),), generalise=(needed(mode, n), needed(mode, m))),
-            end=Steps(generalise=(needed(mode, n), needed(mode, m))),
-        ),
+        partial(needed, mode),
+        Assumption("tried", m >= FIRST_TRIED, "m is no less than the 2 that the search starts from"),
+        Run(search_rounded(mode, FIRST_TRIED), (v_start, vpt_start, mask, padding), (n,)),
+        needed_same(mode),
     )
 
 
