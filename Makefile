@@ -108,9 +108,10 @@ $(TREES)/.unpacked:
 	$(APT) update
 	for each in $(SUITES); do \
 	  mkdir -p $(TREES)/$$each && (cd $(TREES)/$$each && $(APT) source --download-only xen/$$each && \
-	  tar -x --strip-components=1 --wildcards -f xen_*.orig.tar.* '*/xen/include' '*/xen/arch/x86' && rm xen_*) || exit 1; \
+	  tar -x --strip-components=1 --wildcards -f xen_*.orig.tar.* '*/xen/include' '*/xen/arch/x86' \
+	    '*/tools/include' '*/tools/libs/guest' '*/tools/libs/ctrl' && rm xen_*) || exit 1; \
 	done
-	ls $(SUITES:%=$(TREES)/%/xen/include/xen/config.h) > $@
+	ls $(SUITES:%=$(TREES)/%/xen/include/xen/config.h) $(SUITES:%=$(TREES)/%/tools/include/xenguest.h) > $@
 
 # Each is taken or refused in one line, and none takes long. Other ones: make fuzz SEED=2; fewer: COUNT=1000; of a kind: KIND=logs.
 SEED := 1

@@ -89,6 +89,8 @@ class Executor(Evaluator):
         super().__init__(source, typeofs, summaries, memory)
         self.function, self.wanted = function, wanted
         self.loops: list[SourceLoop] = []
+        self.effects: dict[str, str] = {}
+        """Functions that write no memory but the whole of a place, by name: nothing, where it is empty."""
         self._ends: list[_Ends] = []
         self._numbers = count(1)
         self._executed = 0
@@ -461,7 +463,9 @@ class Executor(Evaluator):
         """Make a `SourceLoop` of a loop, and go on from where it ends."""
         where = self.where(node)
         line = node.start_point[0] + 1
-        changed = {key for name in written(node) - {MEMORY} if (key := self.key_of(name)) is not None}
+        changed = {
+            key for name in written(node, self.effects) - {MEMORY} if (key := self.key_of(name)) is not None
+        }
         start = state.fork()
         head, words, given = self._head(changed, start, node, line)
         here, out = head.fork(), list[State]()
@@ -518,8 +522,16 @@ class Executor(Evaluator):
         head.path, head.vague = TRUE, None
         words: dict[str, Word] = {}
         given: dict[Word, Word] = {}
-        if MEMORY in written(node):
+        if MEMORY in written(node, self.effects):
             head.stir(self.unknown(node, "a round of the loop writes memory"), self.exposed)
+        for each in within(node):
+            place = (
+                self.effects.get(text_of(part(each, "function") or each))
+                if each.type == "call_expression"
+                else None
+            )
+            if place:
+                head.write(place, self.unknown(each, f"what {place} is before it is written in a round"))
         for key in sorted(changed):
             of = self.type_of[key]
             head.spoil(key, self.unknown(node, f"{key} in a loop"))

@@ -151,7 +151,9 @@ class Types:
         if declarator.type in ("pointer_declarator", "abstract_pointer_declarator"):
             return self._through(Pointer(base), inner)
         if declarator.type in ("array_declarator", "abstract_array_declarator"):
-            return self._through(Array(base), inner)
+            size = part(declarator, "size")
+            length = text_of(size) if size is not None else ""
+            return self._through(Array(base, int(length) if length.isdecimal() else None), inner)
         return None
 
     def named(self, of: Node) -> CType | None:

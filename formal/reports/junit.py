@@ -62,6 +62,7 @@ def _of_tree(found: TreeCheck) -> Iterator[tuple[str, str, str, str]]:
         ("layout", found.layout),
         ("property", found.properties),
         ("builder", found.builder),
+        ("toolstack", found.toolstack or ()),
     ):
         for each in answers:
             instead = kind == "count" and found.of(found.properties, each.piece.mode)

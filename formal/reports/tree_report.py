@@ -11,6 +11,7 @@ from ..edge.exit_status import Status
 from ..layouts.paging import PagingMode
 from ..logic.verdict import Refuted
 from ..source.check_tree import Answer, TreeCheck
+from ..source.domu_source import PLACES
 from ..source.second_reader import Compared
 from .proof_report import counted, in_one_line
 
@@ -33,7 +34,7 @@ def lines(found: TreeCheck, *, quiet: bool = False) -> Iterator[str]:
         if answer.proved and answer.piece.name != "least" and not isinstance(answer.piece.asked, Unknown)
         for each in answer.piece.asked.lemma.statement.assumptions
     }
-    for answer in found.builder:
+    for answer in found.beside:
         if answer.proved:
             assumed |= dict.fromkeys(answer.piece.assumes.items())
     for name, meaning in assumed:
@@ -51,6 +52,8 @@ def _found(found: TreeCheck) -> Iterator[str]:
         yield f"taken for granted: {each}"
     if not found.builder:
         yield f"nothing else is asked: {source.function}() maps no page"
+    if found.toolstack is None:
+        yield f"the toolstack's builder wasn't found: there is no {' and no '.join(PLACES)}"
     yield _second(found.second)
     for where, name in source.later:
         yield f"not part of the layout: {where} sets {name} after the guest was told"
@@ -79,14 +82,19 @@ def _of_mode(found: TreeCheck, mode: PagingMode) -> Iterator[str]:
                 yield f"{_differs(each):<10}{mode.title}: {title}: {described(each)}"
     for each in properties:
         yield f"{_word(each):<10}{mode.title}: {described(each)}"
-    builder = found.of(found.builder, mode)
-    equal_ones = [each.piece for each in builder if each.proved]
-    if equal_ones:
-        names = ", ".join(f"{each.name} ({each.where.rpartition(':')[2]})" for each in equal_ones)
-        yield f"equal     {mode.title}: what the builder does beside, {counted(len(equal_ones), 'piece')} proved: {names}"
-    for each in builder:
-        if not each.proved:
-            yield f"{_differs(each):<10}{mode.title}: {described(each)}"
+    toolstack = found.of(found.toolstack or (), mode)
+    path = toolstack[0].piece.where.rpartition(":")[0] if toolstack else ""
+    for title, answers in (
+        ("what the builder does beside", found.of(found.builder, mode)),
+        (f"libxenguest's count in {path}", toolstack),
+    ):
+        equal_ones = [each.piece for each in answers if each.proved]
+        if equal_ones:
+            names = ", ".join(f"{each.name} ({each.where.rpartition(':')[2]})" for each in equal_ones)
+            yield f"equal     {mode.title}: {title}, {counted(len(equal_ones), 'piece')} proved: {names}"
+        for each in answers:
+            if not each.proved:
+                yield f"{_differs(each):<10}{mode.title}: {described(each)}"
 
 
 def _differs(answer: Answer) -> str:
@@ -116,8 +124,15 @@ def summary(found: TreeCheck) -> str:
         return "nothing above may be relied on: the readers disagree, which is a fault of ptproof"
     equal = [found.count_is(mode) for mode in found.modes] + [found.layout_is(mode) for mode in found.modes]
     if all(each is not None for each in equal):
-        other = sum(not each.proved for each in found.builder)
-        beside = f", but for {counted(other, 'piece')} of what the builder does beside" if other else ""
+        other = [
+            f"{counted(unproved, 'piece')} of {title}"
+            for title, answers in (
+                ("what the builder does beside", found.builder),
+                ("libxenguest's count", found.toolstack or ()),
+            )
+            if (unproved := sum(not each.proved for each in answers))
+        ]
+        beside = f", but for {' and '.join(other)}" if other else ""
         return f"everything proved about these pieces holds for this tree{beside}"
     refuted = sum(each.refuted for each in found.properties)
     open_ = sum(not each.proved and not each.refuted for each in found.properties)
@@ -131,7 +146,7 @@ def summary(found: TreeCheck) -> str:
 
 def _unproved_beside_the_count(found: TreeCheck) -> int:
     """Of how many pieces that are no property of the count nothing is proved."""
-    unproved = sum(not each.proved for each in (*found.layout, *found.builder))
+    unproved = sum(not each.proved for each in (*found.layout, *found.beside))
     for mode in found.modes:
         unproved += found.count_is(mode) is None and not found.of(found.properties, mode)
         unproved += not found.of(found.layout, mode)
@@ -150,7 +165,7 @@ def unlike(found: TreeCheck) -> tuple[list[str], Status]:
                 why += [f"{mode.title}: {title}: {described(each)}" for each in answers if not each.proved]
             elif not all(each.piece.today for each in answers):
                 why.append(f"{mode.title}: the {title} is that of {equal}, not today's")
-    why += [f"{each.piece.mode.title}: {described(each)}" for each in found.builder if not each.proved]
+    why += [f"{each.piece.mode.title}: {described(each)}" for each in found.beside if not each.proved]
     return why, max(found.status, Status.DIFFERS)
 
 
@@ -198,6 +213,7 @@ def as_dict(found: Sequence[tuple[str | None, TreeCheck]], errors: Iterable[str]
                         ("layout", each.layout),
                         ("property", each.properties),
                         ("builder", each.builder),
+                        ("toolstack", each.toolstack or ()),
                     )
                     for answer in answers
                 ],
@@ -237,7 +253,7 @@ def as_sarif(found: Sequence[TreeCheck]) -> dict[str, Any]:
             (each.properties, True),
             (each.count, not each.properties),
             (each.layout, True),
-            (each.builder, True),
+            (each.beside, True),
         )
         if matter
         for answer in answers

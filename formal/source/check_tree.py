@@ -77,11 +77,17 @@ class TreeCheck:
     layout: tuple[Answer, ...]
     properties: tuple[Answer, ...] = field(default=())
     builder: tuple[Answer, ...] = field(default=())
+    toolstack: tuple[Answer, ...] | None = field(default=None)
     second: Compared = field(factory=Compared)
 
     def of(self, answers: Iterable[Answer], mode: PagingMode) -> tuple[Answer, ...]:
         """The answers for one sort of guest."""
         return tuple(each for each in answers if each.piece.mode is mode)
+
+    @property
+    def beside(self) -> tuple[Answer, ...]:
+        """What isn't of the count nor the layout: each of them is a piece of its own."""
+        return (*self.builder, *(self.toolstack or ()))
 
     def count_is(self, mode: PagingMode) -> str | None:
         """The version whose count the tree's is, for all inputs; ``None`` where it is none's."""
@@ -97,7 +103,7 @@ class TreeCheck:
     def status(self) -> Status:
         """0 when all is proved; 1 when a property is refuted, whatever else; 3 when something stays open.
 
-        Of a piece of the builder that differs nothing is proved, so that stays open.
+        Of a piece beside that differs nothing is proved, so that stays open.
         """
         found = [each.status for each in self.properties]
         if self.second.differs:
@@ -109,9 +115,9 @@ class TreeCheck:
                 found.append(Status.UNKNOWN)
             if self.layout_is(mode) is None:
                 found.append(Status.UNKNOWN)
-        answers = (*self.count, *self.layout, *self.builder)
+        answers = (*self.count, *self.layout, *self.beside)
         found += [each.status for each in answers if each.status is Status.FAILED]
-        found += [Status.UNKNOWN for each in self.builder if not each.proved]
+        found += [Status.UNKNOWN for each in self.beside if not each.proved]
         return max(found, default=Status.AS_EXPECTED)
 
 
@@ -127,8 +133,9 @@ def check_tree(
     def decided(pieces: tuple[Piece, ...]) -> tuple[Answer, ...]:
         return _decided(pieces, seconds, jobs, progress, cache)
 
-    answers = decided((*asked.count, *asked.layout, *asked.builder))
+    answers = decided((*asked.count, *asked.layout, *asked.builder, *(asked.toolstack or ())))
     layout_ends = len(asked.count) + len(asked.layout)
+    builder_ends = layout_ends + len(asked.builder)
     found = TreeCheck(
         title=tree.title,
         source=source,
@@ -136,7 +143,8 @@ def check_tree(
         second=compared(source),
         count=answers[: len(asked.count)],
         layout=answers[len(asked.count) : layout_ends],
-        builder=answers[layout_ends:],
+        builder=answers[layout_ends:builder_ends],
+        toolstack=None if asked.toolstack is None else answers[builder_ends:],
     )
     return _with_properties(found, asked, decided)
 

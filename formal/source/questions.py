@@ -41,7 +41,8 @@ class Inquiry:
 
     ``count`` are pieces of the count, of which each decides whether it is the encoding's, by paging mode; ``layout`` those
     of the segments. ``properties`` gives, for a mode, what to prove of a count that isn't any encoding's. ``builder`` are
-    pieces of what the builder does beside, each its own encoding's or not.
+    pieces of what the builder does beside, each its own encoding's or not; ``toolstack`` those of the toolstack's builder,
+    ``None`` where the tree has none.
     """
 
     modes: tuple[PagingMode, ...]
@@ -49,6 +50,7 @@ class Inquiry:
     layout: tuple[Piece, ...]
     properties: Callable[[PagingMode], tuple[Piece, ...]]
     builder: tuple[Piece, ...] = ()
+    toolstack: tuple[Piece, ...] | None = None
 
 
 def inquiry(source: Dom0Source) -> Inquiry | None:

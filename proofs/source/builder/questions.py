@@ -8,8 +8,9 @@ from attrs import evolve
 from ....formal.c.types import text_of
 from ....formal.source.dom0_source import Dom0Source
 from ....formal.source.questions import Inquiry
+from ..questions import MODES
 from ..questions import inquiry as count_and_layout
-from . import before_mapping, mapping
+from . import before_mapping, domu, mapping
 from .pieces import made
 
 MAPS: Final = r"\bl[1-4]_pgentry_t\b"
@@ -17,8 +18,8 @@ MAPS: Final = r"\bl[1-4]_pgentry_t\b"
 
 
 def inquiry(source: Dom0Source) -> Inquiry:
-    """Whether count, layout and the rest of the builder are the encodings'."""
-    asked = count_and_layout(source)
+    """Whether count, layout and the rest of the builder are the encodings', and the toolstack's count."""
+    asked = evolve(count_and_layout(source), toolstack=domu.pieces(source.tree, MODES))
     if not re.search(MAPS, text_of(source.builder)):
         return asked
     return evolve(
