@@ -16,7 +16,7 @@ from typing import Final
 from attrs import define, frozen
 
 from ..c.expressions import MEANINGS, Evaluator, Meaning
-from ..c.objects import CLEARED
+from ..c.objects import CLEARED, in_object
 from ..c.preprocessor import preprocessed
 from ..c.state import State, input_value
 from ..c.statements import Executor, SourceLoop
@@ -41,6 +41,7 @@ from ..layouts.paging import PagingMode
 from ..words.word import Truth, Word, word
 from .dom0_source import COMPILER, File, file_of
 from .slices import block
+from .summaries import values
 
 PLACES: Final = ("tools/libs/guest/xg_dom_x86.c", "tools/libxc/xc_dom_x86.c")
 FOLDERS: Final = (
@@ -200,6 +201,10 @@ def tried(source: DomuSource, mode: PagingMode) -> DomuSlice:
     calls: dict[str, dict[int, Call]] = {COUNTS: {}, SETS_ASIDE: {}}
 
     def counts(self: Evaluator, node: Node, arguments: list[Node], state: State) -> Any:
+        for key, known in given.items():
+            here = state.read(key, type_of(executor, key), self.where(node)) if in_object(key) else known
+            if not isinstance(here, Value) or here.term is not known.term:
+                raise NotUnderstood(f"{COUNTS}() where {key} has changed")
         calls[COUNTS][node.start_byte] = Call(
             self.where(node), self.evaluate_all(arguments, state), state.fork()
         )
@@ -284,13 +289,13 @@ def _begin(
 
 
 def _memset(self: Evaluator, _node: Node, arguments: list[Node], state: State) -> Any:
-    pointer, value, size = self.evaluate_all(arguments, state)
+    pointer, value, size = values(self, arguments, state, 3)
     there = self.in_object_at(pointer)
     if there is None or there.key is None or not isinstance(there.of, Record):
         raise NotUnderstood("memset of what isn't known")
-    if not (isinstance(value, Value) and value.term.operation == "constant" and not int(value.term)):
+    if value.term.operation != "constant" or int(value.term):
         raise NotUnderstood("memset to what isn't 0")
-    if not (isinstance(size, Value) and size.term is input_value(f"sizeof({there.of.name})", ULONG).term):
+    if size.term is not input_value(f"sizeof({there.of.name})", ULONG).term:
         raise NotUnderstood("memset of what isn't a whole struct")
     state.write(there.key, CLEARED)
     state.disturb()
@@ -313,11 +318,15 @@ def _parameters(source: DomuSource, mode: PagingMode) -> dict[str, Value]:
     ]
     lists = [
         value
-        for each in within(file.root)
+        for node in (function, *(each for each in file.root.named_children if each.type == "declaration"))
+        for each in within(node)
         if each.type == "init_declarator" and declared_name(each) in given and (value := part(each, "value"))
     ]
     if len(given) != 1 or len(lists) != 1:
         raise NotFound(file.where(function), "one set of parameters, as a variable that is initialised")
+    *before, end = [each for each in block(function) if each.type != "declaration"]
+    if len(before) != 1 or not re.fullmatch(rf"return {TRIES} ?\( ?dom ?\) ?;", text_of(end)):
+        raise NotFound(file.where(end), f"{name}() does more than to set params, and to try")
     executor = Executor(file.source, function, file.typeofs, lambda _: False)
     state = State(executor.outer, count())
     found: dict[str, Value] = {}

@@ -269,6 +269,22 @@ NOT_UNDERSTOOD: dict[str, tuple[str, Edit]] = {
         "domu-guard",
         (TOOLSTACK, r"(?=        try_virt_end = round_up)", "        dom->virt_alloc_end += 4096;\n"),
     ),
+    "a mapping before": (
+        "domu-guard",
+        (TOOLSTACK, r"pages = extra_pages;", "pages = extra_pages; domx86->n_mappings++;"),
+    ),
+    "a mapping in each round": (
+        "domu-guard",
+        (TOOLSTACK, r"(?=        try_virt_end = round_up)", "        domx86->n_mappings++;\n"),
+    ),
+    "other parameters": (
+        "domu-guard",
+        (TOOLSTACK, r"pages = extra_pages;", "pages = extra_pages; domx86->params = 0;"),
+    ),
+    "more before it tries": (
+        "domu-tables",
+        (TOOLSTACK, r"(domx86->params = &x86_64_params;)", r"\1 dom->virt_alloc_end += 4096;"),
+    ),
     "another segment": ("domu-set-aside", (TOOLSTACK, r"&dom->pgtables_seg, ", "&dom->p2m_seg, ")),
     "another image": (
         "domu-guard",
