@@ -15,6 +15,7 @@ from ptproof.formal.source.questions import Piece
 
 TREES = Path(__file__).parents[2] / "build/trees"
 BUILDER = "xen/arch/x86/pv/dom0_build.c"
+TOOLSTACK = "tools/libs/guest/xg_dom_x86.c"
 MEMORY = "xen/arch/x86/dom0_build.c"
 Edit = tuple[str, str, str]
 """A file, a pattern that matches in one place of it, and what comes there."""
@@ -25,6 +26,15 @@ def trees() -> list[Path]:
     found = sorted(path for path in TREES.glob("*") if (path / BUILDER).exists())
     if not found:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"no tree of Xen in {TREES}: make trees")
+    return found
+
+
+def toolstack() -> Path:
+    """The first of the trees, which has its toolstack; where it hasn't the test fails in CI, and is skipped elsewhere."""
+    found = trees()[0]
+    if not (found / TOOLSTACK).exists():
+        missing = f"no toolstack in {found}: rm -r build/trees; make trees"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
     return found
 
 

@@ -1,6 +1,5 @@
 """The toolstack's builder of a real tree, and of edits of it: each is seen in the pieces that it changes."""
 
-import os
 from functools import cache
 
 import pytest
@@ -10,9 +9,8 @@ from ptproof.formal.layouts.paging import COMPAT, X86_64, PagingMode
 from ptproof.formal.logic.verdict import Proved
 from ptproof.formal.source.questions import Piece
 from ptproof.proofs.source.builder import domu
-from real_trees import Edit, assert_refuted, edited, trees, verdict_of
+from real_trees import TOOLSTACK, Edit, assert_refuted, edited_at, toolstack, trees, verdict_of
 
-TOOLSTACK = "tools/libs/guest/xg_dom_x86.c"
 PARAMETERS = "tools/libs/guest/xg_private.h"
 LEVELS = {X86_64: ("l1", "l2", "l3"), COMPAT: ("l1", "l2")}
 LOOP = ("domu-start", "domu-tried-end", "domu-step", "domu-guard", "domu-set-aside")
@@ -21,10 +19,7 @@ QUICK = ("domu-l1-tables", "domu-tables", "domu-refused", *LOOP)
 
 @cache
 def asked(*edits: Edit) -> tuple[Piece, ...]:
-    if not (trees()[0] / TOOLSTACK).exists():
-        missing = f"{trees()[0]} has no toolstack: rm -r build/trees; make trees"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
-    found = domu.pieces(edited(*edits), (X86_64, COMPAT))
+    found = domu.pieces(edited_at(toolstack(), *edits), (X86_64, COMPAT))
     assert found is not None
     return found
 
