@@ -203,6 +203,13 @@ class Evaluator:
         """The pointer to a whole object of that name."""
         return self._pointer(f"{OBJECT}{name}", of)
 
+    def name_variable(self, name: str, of: CType | None) -> None:
+        """Make a variable outside of functions an object, which pointers may lead to."""
+        key = f"{OBJECT}{name}"
+        self.objects[key] = self.type_of[key] = of
+        self.scopes[0][name] = key
+        self.exposed.add(key)
+
     def _pointer(self, key: str, of: CType | None) -> Value:
         self.objects[key] = of
         return pointer_to(key, of)
@@ -521,13 +528,20 @@ class Evaluator:
     def _cast(self, node: Node, state: State) -> Any:
         descriptor = _child(node, "type")
         of = self.types.declared(descriptor, part(descriptor, "declarator"))
+        if text_of(descriptor).startswith(TYPEOF):
+            of = self.typeof(text_of(descriptor), state)
         if self.key_of(text_of(descriptor)) is not None:
             of = None
         return self._cast_to(of, _child(node, "value"), node, state)
 
     def _names_type(self, node: Node) -> bool:
         name = text_of(node)
-        return node.type == "identifier" and self.key_of(name) is None and self.types.known(name)
+        known = self.types.known(name) or name.startswith(TYPEOF)
+        return node.type == "identifier" and self.key_of(name) is None and known
+
+    def typeof(self, name: str, state: State) -> CType | None:
+        """The type that a ``typeof`` gives, by the name that stands for it; statements know how."""
+        raise NotImplementedError
 
     def _cast_to(self, of: CType | None, given: Node, node: Node, state: State) -> Any:
         value = self.evaluate(given, state)
@@ -608,7 +622,9 @@ class Evaluator:
                 return why
             return self.meanings[name](self, node, arguments, state)
         if function is not _child(node, "function") and self._names_type(function) and len(arguments) == 1:
-            return self._cast_to(self.types.declared(_as_type(name), None), arguments[0], node, state)
+            plain = not name.startswith(TYPEOF)
+            of = self.types.declared(_as_type(name), None) if plain else self.typeof(name, state)
+            return self._cast_to(of, arguments[0], node, state)
         self._check_order([function, *arguments], node, state)
         if function.type == "identifier" and self.key_of(name) is None:
             read = self.called(name, arguments, state)

@@ -286,7 +286,7 @@ class Executor(Evaluator):
             if of is not None and text_of(of).startswith(TYPEOF):
                 plain = declarator if declarator.type == "identifier" else part(declarator, "declarator")
                 clear = plain is not None and plain.type == "identifier"
-                self.type_of[key] = self._typeof(text_of(of), state) if clear else None
+                self.type_of[key] = self.typeof(text_of(of), state) if clear else None
             if given is not None:
                 self._initialise(key, declarator, given, state)
 
@@ -302,12 +302,20 @@ class Executor(Evaluator):
     def _is_type(self, name: str) -> bool:
         return name == OF_ITS_VALUE or name.startswith(TYPEOF) or self.types.known(name)
 
-    def _typeof(self, name: str, state: State) -> CType | None:
+    def typeof(self, name: str, state: State) -> CType | None:
+        """The type of what a ``typeof`` is of."""
         text = self.typeofs[int(name.removeprefix(TYPEOF))]
         tree = parsed(f"void f(void) {{ x = {text}; }}")
         assigned = next((each for each in within(tree) if each.type == "assignment_expression"), None)
         right = part(assigned, "right") if assigned is not None and not tree.has_error else None
-        if right is None or written(right):
+        if right is None:
+            return None
+        calls = [
+            text_of(part(each, "function") or each)
+            for each in within(right)
+            if each.type == "call_expression"
+        ]
+        if written(right, [each for each in calls if self._one_return(each) is not None]):
             return None
         value = self.evaluate(right, state.fork())
         return value.type if isinstance(value, Value) else None
@@ -433,6 +441,20 @@ class Executor(Evaluator):
         if update is not None and not onward.left:
             self.evaluate(update, onward)
         return onward
+
+    def once(self, node: Node, state: State) -> tuple[State, list[State]]:
+        """Execute one round of a loop: the state where it goes on, and those where it is left."""
+        body, out = part(node, "body"), list[State]()
+        if body is None:
+            raise NotUnderstood("a loop without a body")
+        self.scopes.append({})
+        onward = self._one_round(node, body, state, out)
+        self.scopes.pop()
+        return onward, out
+
+    def together(self, states: Iterable[State], where: str) -> State:
+        """Where several ways meet."""
+        return self._together(states, where)
 
     def _together(self, states: Iterable[State], where: str) -> State:
         """Where several ways meet, of which each has a condition of its own."""

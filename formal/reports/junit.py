@@ -63,6 +63,7 @@ def _of_tree(found: TreeCheck) -> Iterator[tuple[str, str, str, str]]:
         ("property", found.properties),
         ("builder", found.builder),
         ("toolstack", found.toolstack or ()),
+        ("loader", found.loader),
     ):
         for each in answers:
             instead = kind == "count" and found.of(found.properties, each.piece.mode)

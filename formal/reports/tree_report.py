@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from ..c.values import Unknown
 from ..edge.exit_status import Status
-from ..layouts.paging import PagingMode
+from ..layouts.paging import COMPAT, X86_64, PagingMode
 from ..logic.verdict import Refuted
 from ..source.check_tree import Answer, TreeCheck
+from ..source.dom0_source import Dom0Source
 from ..source.domu_source import PLACES
 from ..source.second_reader import Compared
 from .proof_report import counted, in_one_line
@@ -50,6 +51,10 @@ def _found(found: TreeCheck) -> Iterator[str]:
         yield f"the count: the loop at {source.loop.where}, to line {source.loop.last.rpartition(':')[2]}"
     for each in source.notes:
         yield f"taken for granted: {each}"
+    if found.loader:
+        yield "GRUB's loader for Xen: nothing else is asked of GRUB"
+        return
+    assert isinstance(source, Dom0Source)
     if not found.builder:
         yield f"nothing else is asked: {source.function}() maps no page"
     if found.toolstack is None:
@@ -87,6 +92,7 @@ def _of_mode(found: TreeCheck, mode: PagingMode) -> Iterator[str]:
     for title, answers in (
         ("what the builder does beside", found.of(found.builder, mode)),
         (f"libxenguest's count in {path}", toolstack),
+        ("GRUB's count", found.loader),
     ):
         equal_ones = [each.piece for each in answers if each.proved]
         if equal_ones:
@@ -123,12 +129,13 @@ def summary(found: TreeCheck) -> str:
     if found.second.differs:
         return "nothing above may be relied on: the readers disagree, which is a fault of ptproof"
     equal = [found.count_is(mode) for mode in found.modes] + [found.layout_is(mode) for mode in found.modes]
-    if all(each is not None for each in equal):
+    if found.loader or all(each is not None for each in equal):
         other = [
             f"{counted(unproved, 'piece')} of {title}"
             for title, answers in (
                 ("what the builder does beside", found.builder),
                 ("libxenguest's count", found.toolstack or ()),
+                ("GRUB's count", found.loader),
             )
             if (unproved := sum(not each.proved for each in answers))
         ]
@@ -156,6 +163,7 @@ def _unproved_beside_the_count(found: TreeCheck) -> int:
 def unlike(found: TreeCheck) -> tuple[list[str], Status]:
     """In what a tree isn't what is encoded of today's Xen, and the status that says so; nothing where it is all of it."""
     why = [f"READERS DISAGREE: {found.second.differs}"] if found.second.differs else []
+    why += ["it is a tree of GRUB's"] if found.loader else []
     for mode in found.modes:
         for title, answers, equal in (
             ("count", found.of(found.count, mode), found.count_is(mode)),
@@ -171,6 +179,11 @@ def unlike(found: TreeCheck) -> tuple[list[str], Status]:
 
 def row(title: str, found: TreeCheck) -> str:
     """A revision's line in a sweep."""
+    if found.loader:
+        proved = sum(each.proved for each in found.loader)
+        return (
+            f"{int(found.status):<3}{title:<22}GRUB: {proved} of {counted(len(found.loader), 'piece')} proved"
+        )
     parts = [
         f"{mode.name}: count {found.count_is(mode) or _short(found, mode)}, layout {found.layout_is(mode) or 'differs'}"
         for mode in found.modes
@@ -204,8 +217,8 @@ def as_dict(found: Sequence[tuple[str | None, TreeCheck]], errors: Iterable[str]
                     "why_not": each.second.why or None,
                     "differs": each.second.differs or None,
                 },
-                "count": {mode.name: each.count_is(mode) for mode in each.modes},
-                "layout": {mode.name: each.layout_is(mode) for mode in each.modes},
+                "count": {mode.name: each.count_is(mode) for mode in (X86_64, COMPAT)},
+                "layout": {mode.name: each.layout_is(mode) for mode in (X86_64, COMPAT)},
                 "pieces": [
                     _piece(answer, kind)
                     for kind, answers in (
@@ -214,6 +227,7 @@ def as_dict(found: Sequence[tuple[str | None, TreeCheck]], errors: Iterable[str]
                         ("property", each.properties),
                         ("builder", each.builder),
                         ("toolstack", each.toolstack or ()),
+                        ("loader", each.loader),
                     )
                     for answer in answers
                 ],

@@ -261,7 +261,7 @@ def _begin(
         "xc_dom_printf": MEANINGS["printk"],
         "xc_dom_panic_func": MEANINGS["printk"],
         "assert": MEANINGS["ASSERT"],
-        "memset": _memset,
+        "memset": memset,
     }
     executor = Executor(file.source, function, file.typeofs, lambda _: False, meanings)
     executor.effects = dict.fromkeys(("xc_dom_printf", "xc_dom_panic_func", "assert"), "")
@@ -288,7 +288,8 @@ def _begin(
     return executor, given
 
 
-def _memset(self: Evaluator, _node: Node, arguments: list[Node], state: State) -> Any:
+def memset(self: Evaluator, _node: Node, arguments: list[Node], state: State) -> Any:
+    """Clears a whole struct. Raises NotUnderstood for anything else."""
     pointer, value, size = values(self, arguments, state, 3)
     there = self.in_object_at(pointer)
     if there is None or there.key is None or not isinstance(there.of, Record):

@@ -95,7 +95,7 @@ SAYS: Final = {
     "domu-start": "the first region is made for the boot stack and 512 KiB",
     "domu-tried-end": "the region that is tried ends with the 4 MiB in which these pages end, and its tables are counted",
     "domu-step": "the next one is made for the tables that are counted, too; an int holds them",
-    "domu-guard": "it goes on as long as these don't end in the region, and is left but where a mapping is refused",
+    "domu-guard": "it goes on as long as these don't end in the region, and is left early only where a mapping is refused",
     "domu-set-aside": "the tables of the last round are set aside, and the region ends where it was tried",
     "domu-p2m-tables": "a p2m of its own gets at each level the tables that the region lacks",
 }
