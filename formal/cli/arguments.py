@@ -5,10 +5,12 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from ..edge.amounts import as_option
 from ..edge.errors import InputError
 
 WORD: Final = 1 << 64
 EXAMPLES: Final = "examples:"
+_MOST_BY_SUFFIX: Final = 1 << 60
 _SHIFTS: Final = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 _NUMBER: Final = re.compile(r"(0[xX][0-9a-fA-F]{1,32}|0|[1-9][0-9]{0,32})([kmgtKMGT]?)")
 
@@ -24,7 +26,8 @@ def number(low: int, high: int) -> Callable[[str], int]:
             )
         value = int(found[1], 0) << _SHIFTS[found[2].lower()]
         if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"expected {low} to {high:#x}, found {_shown(text)}")
+            most = as_option(high) if high < _MOST_BY_SUFFIX else hex(high)
+            raise argparse.ArgumentTypeError(f"expected {as_option(low)} to {most}, found {_shown(text)}")
         return value
 
     return parsed

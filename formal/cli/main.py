@@ -194,7 +194,7 @@ def command_line() -> argparse.ArgumentParser:
     for modules in GROUPS.values():
         for module in modules:
             module.add_parser(subparsers)
-    parser.set_defaults(parser=parser)  # for the command that tells of all others
+    parser.set_defaults(parser=parser)  # for completion, which lists all others
     return parser
 
 

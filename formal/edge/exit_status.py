@@ -4,6 +4,7 @@ The table stands in ``ptproof --help``. ``--quiet`` never changes a status.
 """
 
 from enum import IntEnum
+from textwrap import fill
 from typing import Self
 
 
@@ -35,5 +36,9 @@ PIPE_CLOSED = 141
 
 
 def table() -> str:
-    """The statuses and their meanings, one a line."""
-    return "\n".join(f"  {status.value:<4}{status.meaning}" for status in Status)
+    """The statuses and their meanings, in lines that fit a terminal of 80 columns."""
+    shown = (
+        fill(status.meaning, 78, initial_indent=f"  {status.value:<4}", subsequent_indent=" " * 6)
+        for status in Status
+    )
+    return "\n".join(shown)

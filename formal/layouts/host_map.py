@@ -15,6 +15,7 @@ from typing import Final
 
 from attrs import frozen
 
+from ..edge.amounts import exactly
 from .arrangement import LABELS
 from .layout import ADDRESS_LIMIT, Segment
 from .paging import PAGE_SIZE
@@ -51,7 +52,7 @@ class HostRange:
 
 @frozen
 class HostMap:
-    """The host's memory map; one that isn't ``whole`` has ranges only where they were told, and no gaps."""
+    """The host's memory map; one that isn't ``whole`` has only the ranges that were listed, and no gaps."""
 
     title: str
     ranges: tuple[HostRange, ...]
@@ -94,7 +95,7 @@ class Conflict:
         kind = "isn't in it" if self.over.kind == GAP else f"is {self.over.kind}"
         return (
             f"{self.place.start:#x}->{self.place.end:#x} of dom0's memory lies over {self.over.start:#x}->{self.over.end:#x}, "
-            f"which by the host's map{line} {kind}: {size:#x} bytes. {self.linux}"
+            f"which by the host's map{line} {kind}: {exactly(size)}. {self.linux}"
         )
 
     @property

@@ -45,14 +45,15 @@ def listing(claims: Iterable[Claim]) -> list[str]:
     ]
 
 
-def by_family(claims: Iterable[Claim]) -> Iterator[str]:
-    """The same under the names of their families."""
+def by_family(claims: Iterable[Claim], asked: Mapping[str, str]) -> Iterator[str]:
+    """The same under the names of their families, with the question that a claim answers where ``asked`` has one."""
     for family, several in groupby(claims, key=lambda each: each.family):
         there = tuple(several)
         longest = max(len(each.id) for each in there)
         yield family
         for each in there:
-            yield f"  {each.id:<{longest}}  {each.expected.value:<7}  {_first_line(each.statement)}"
+            says = asked.get(each.id) or _first_line(each.statement)
+            yield f"  {each.id:<{longest}}  {each.expected.value:<7}  {says}"
 
 
 def listing_as_dict(claims: Iterable[Claim]) -> dict[str, Any]:

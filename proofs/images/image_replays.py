@@ -9,6 +9,7 @@ from typing import Final
 
 from attrs import evolve
 
+from ...formal.edge.amounts import exactly
 from ...formal.layouts.dom0_mem import Dom0Mem, capped
 from ...formal.layouts.layout import ADDRESS_LIMIT, Configuration, Layout
 from ...formal.layouts.paging import PAGE_SIZE, PagingMode
@@ -33,7 +34,7 @@ STEPS: Final = 1 << 21
 
 
 def booted(kernel: Kernel, values: Values) -> Configuration:
-    """The image with the memory and the initrd of the values, the memory after the cap where that is spoken of."""
+    """The image with the memory and the initrd of the values, the memory after the cap if the question is about the cap."""
     given = evolve(
         kernel.configuration, nr_pages=values.get("nr_pages", 0), initrd_len=values.get("initrd_len", 0)
     )
@@ -71,7 +72,7 @@ def ends_in_space(_configuration: Configuration, layout: Layout) -> tuple[bool, 
     """Whether the region ends by 2^64."""
     past = layout.v_start + layout.total.size - ADDRESS_LIMIT
     return past <= 0, (
-        f"the region ends {abs(past):#x} bytes {'past' if past > 0 else 'short of'} 2^64"
+        f"the region ends {exactly(abs(past))} {'past' if past > 0 else 'short of'} 2^64"
         + (", which Xen doesn't notice" if past > 0 and not overlaps_xen(layout) else "")
     )
 

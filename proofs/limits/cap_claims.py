@@ -11,6 +11,7 @@ from ...encodings import allocation, overlap
 from ...encodings.dom0_count import tables_for
 from ...encodings.dom0_layout import v_end
 from ...encodings.memory import cap_applies, cap_passes, cap_reached, loaded_end, loaded_in_space
+from ...formal.edge.amounts import exactly
 from ...formal.layouts.layout import ADDRESS_LIMIT, Layout
 from ...formal.layouts.paging import COMPAT, PAGE_SHIFT, PAGE_SIZE, X86_64, PagingMode
 from ...formal.logic.claim import Claim, Expected, Part, claim
@@ -272,7 +273,7 @@ def _lowered(mode: PagingMode) -> replays.Judge:
 
 
 def _p2m(layout: Layout) -> str:
-    return f"the p2m takes {layout.p2m.size:#x} bytes" if layout.p2m is not None else "there is no p2m"
+    return f"the p2m takes {exactly(layout.p2m.size)}" if layout.p2m is not None else "there is no p2m"
 
 
 def _as_said(mode: PagingMode) -> replays.Judge:

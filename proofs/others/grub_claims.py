@@ -72,7 +72,7 @@ def grub_count() -> tuple[Part, ...]:
     family=FAMILY,
     sentence=SENTENCE,
     source=SOURCE,
-    cure="at most 128 tables, as in a region of less than 246 MiB; or a stop test that counts the stack and the 512 KiB",
+    cure="at most 128 tables; or a stop test that counts the stack and the 512 KiB",
 )
 def grub_stack() -> tuple[Part, ...]:
     """64-bit, S ≤ T, the region across no multiple of 2^48: the boot stack that GRUB starts a kernel with ends in the region.
@@ -126,7 +126,7 @@ def grub_padding() -> tuple[Part, ...]:
     family=FAMILY,
     sentence=SENTENCE,
     source=SOURCE,
-    cure="at most 383 tables, as in a region of less than 754 MiB; or a stop test that counts the stack and the 512 KiB",
+    cure="at most 383 tables; or a stop test that counts the stack and the 512 KiB",
 )
 def grub_last_page() -> tuple[Part, ...]:
     """64-bit, S ≤ T, the region across no multiple of 2^48: the region's last page, GRUB's way into the kernel, is no table.

@@ -122,7 +122,7 @@ def proved(
 
 
 def _told(chosen: "tuple[Claim, ...]", arguments: argparse.Namespace) -> "tuple[Told, ProofRun | None]":
-    """What is found of the claims; with the run, unless it is an earlier one's, which is told on standard error."""
+    """What is found of the claims; with the run, unless an earlier one's answer is kept: standard error says so."""
     from ...edge.outside import say
     from ...reports.told import keep, kept, key, told
     from ...solvers.answer_cache import users_cache

@@ -230,7 +230,7 @@ def _file(
         warn_of(image)
         _, kernel = spinning_kernel(data, source)
         if arguments.json != "-":
-            print("A copy of it, unpacked, with a loop at its entry:")
+            say(["A copy of it, unpacked, with a loop at its entry:"])
         given = asked(image.configuration(nr_pages, length))
         return _one(arguments, found, configuration=given, kernel=kernel, first=first)
     if arguments.record is not None:
@@ -242,12 +242,13 @@ def _file(
 
 def _pages(arguments: argparse.Namespace) -> int:
     """Dom0's memory in pages; reports what Xen doesn't read of dom0_mem."""
+    from ...edge.outside import say
     from ...layouts.dom0_mem import what_is_dropped
 
     option = memory_option(arguments)
     pages, dropped = pages_asked(arguments, option), what_is_dropped(option)
     if dropped:
-        print(f"warning: {dropped}", file=sys.stderr)
+        say([f"warning: {dropped}"], sys.stderr)
     return pages
 
 

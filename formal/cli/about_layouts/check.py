@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     configuration = image.configuration(0)
     asked = questions(configuration)
     if asked is None:
-        raise NothingSelected("nothing that is installed has a question for an image")
+        raise NothingSelected("no installed package asks anything of an image")
     most = arguments.max_memory or MOST_MEMORY[configuration.mode.bits]
     within = Limits(nr_pages=most // PAGE_SIZE, initrd_len=arguments.max_initrd)
     found = check(asked, within=within, seconds=arguments.timeout, progress=on_terminal())

@@ -8,7 +8,7 @@ from ..what_if import add_what_if, refuse_what_if, what_if_of
 from .image import warn_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ...images.image import Image
     from ...layouts.dom0_mem import Dom0Mem
@@ -123,6 +123,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from ...edge.errors import InputError
     from ...edge.exit_status import Status
+    from ...edge.outside import say
     from ...machine.two_layouts import Disagreement
 
     if arguments.domu:
@@ -132,9 +133,8 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         return _dom0(arguments, lay_out(arguments))
     except Disagreement as error:
-        print(
-            f"ptproof: MODEL AND MACHINE DISAGREE: {error}\n{error.arrangements()}", end="", file=sys.stderr
-        )
+        lines = f"ptproof: MODEL AND MACHINE DISAGREE: {error}\n{error.arrangements()}".splitlines()
+        say(lines, sys.stderr)
         return Status.FAILED
 
 
@@ -175,8 +175,23 @@ def _dom0(arguments: argparse.Namespace, laid: LaidOut) -> int:
         say(
             ["note: the region is too large for the frame machine: this is by the formulas alone"], sys.stderr
         )
-    say((f"warning: {warning}" for warning in [*warnings, *refused]), sys.stderr)
+    say(_warned(warnings, refused), sys.stderr)
     return Status.DIFFERS if refused else Status.AS_EXPECTED
+
+
+def _warned(warnings: "Sequence[str]", refused: "Sequence[str]") -> "Iterator[str]":
+    """What is wrong, a line each. Where Xen refuses the boot its words come first, then why, which is no second refusal."""
+    from ...machine.loading import Fate
+    from ...machine.refusals import REFUSES
+    from ...machine.replay import REFUSED
+
+    yield from (f"warning: {each}" for each in refused)
+    overlaps = any(Fate.OVERLAPS.says[0] in each for each in refused)
+    for each in warnings:
+        if refused and each.startswith(REFUSES):
+            yield f"note: {each.removeprefix(REFUSES).lstrip(': ')}"
+        elif not (overlaps and each == REFUSED):
+            yield f"warning: {each}"
 
 
 def _refused(arguments: argparse.Namespace, laid: LaidOut) -> list[str]:

@@ -152,7 +152,7 @@ def test_nothing_to_ask(capsys: Capture, monkeypatch: pytest.MonkeyPatch, kernel
     ask(monkeypatch, None)
     ran = run(capsys, "check", kernel)
     assert (ran.status, ran.out) == (5, "")
-    assert ran.err == "ptproof: nothing that is installed has a question for an image\n"
+    assert ran.err == "ptproof: no installed package asks anything of an image\n"
 
 
 def test_refused(capsys: Capture, kernel: str, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_a_host_with_nvs_at_64_mib() -> None:
     kernel, host = notes(MAP + ARRANGEMENT)
     assert kernel[0] == "kernel"
     assert "0x1000000->0x4800000 of dom0's memory lies over 0x4000000->0x4021000" in kernel[1]
-    assert "line 4, is ACPI NVS: 0x21000 bytes" in kernel[1]
+    assert "line 4, is ACPI NVS: 132 KiB." in kernel[1]
     assert host == (
         "host",
         "Xen-e820: A kernel built to start at 0x4200000 (CONFIG_PHYSICAL_START), with all else as it is, would lie in RAM.",

@@ -76,13 +76,13 @@ def test_conflicts() -> None:
     assert [each.name for each in found] == ["kernel", "start_info", "page_tables", "boot_stack", "initrd"]
     kernel, start_info, tables, stack, initrd = map(str, found)
     assert "0x1000000->0x4200000 of dom0's memory lies over 0x4000000->0x4100000" in kernel
-    assert "line 3, is ACPI NVS: 0x100000 bytes" in kernel
+    assert "line 3, is ACPI NVS: 1 MiB." in kernel
     assert '"Xen hypervisor allocated kernel memory conflicts with E820 map"; 6.12' in kernel
-    assert "0x4b8 bytes" in start_info
+    assert "1208 bytes" in start_info
     assert '"Xen hypervisor allocated page table memory conflicts with E820 map"' in tables
     assert "6.12 helps with ACPI NVS only" in tables
     assert "doesn't need it" in stack
-    assert "0x1 bytes. Linux since 4.3 moves it." in initrd
+    assert "1 byte. Linux since 4.3 moves it." in initrd
     assert [each.fatal for each in found] == [True, True, True, False, False]
 
 
