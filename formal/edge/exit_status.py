@@ -4,7 +4,6 @@ The table stands in ``ptproof --help``. ``--quiet`` never changes a status.
 """
 
 from enum import IntEnum
-from textwrap import fill
 from typing import Self
 
 
@@ -26,7 +25,7 @@ class Status(IntEnum):
     UNKNOWN = 3, "something stayed Unknown"
     VACUOUS = 4, "something was Vacuous: its assumptions contradict each other"
     NOTHING_SELECTED = 5, "nothing was selected"
-    FAILED = 70, "the tool failed, or model and machine, two solvers, or two readers of a tree, disagree"
+    FAILED = 70, "the tool failed, or model and machine, two solvers or two readers disagree"
 
 
 INTERRUPTED = 130
@@ -36,9 +35,5 @@ PIPE_CLOSED = 141
 
 
 def table() -> str:
-    """The statuses and their meanings, in lines that fit a terminal of 80 columns."""
-    shown = (
-        fill(status.meaning, 78, initial_indent=f"  {status.value:<4}", subsequent_indent=" " * 6)
-        for status in Status
-    )
-    return "\n".join(shown)
+    """The statuses and their meanings, one a line."""
+    return "\n".join(f"  {status.value:<4}{status.meaning}" for status in Status)
