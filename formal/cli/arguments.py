@@ -72,7 +72,7 @@ def add_host_map(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument(
         "--host-map",
         metavar="FILE",
-        help=f"{what} lies over what isn't RAM on the host, whose memory map is in FILE: a boot log of Xen, or of Linux",
+        help=f"{what} lies where the host has no RAM, by the memory map in FILE: a boot log of Xen, or of Linux",
     )
 
 

@@ -189,8 +189,8 @@ def sentences(host: HostMap, segments: Mapping[str, Segment]) -> Iterator[tuple[
     for each in found:
         yield each.name, str(each)
     if not found:
-        known = "what isn't RAM on the host" if host.whole else "what this part of the map has"
-        yield "host", f"nothing of dom0 lies over {known}"
+        known = "the host's RAM" if host.whole else "RAM, as far as this part of the map lists"
+        yield "host", f"every segment of dom0 lies in {known}"
     elif any(each.fatal for each in found):
         at = fits_at(host, segments)
         if at is not None:

@@ -50,7 +50,9 @@ def lines(
         if why:
             yield f"    {why}"
     if met is not None:
-        yield from (f"host    {each}" for each in met or ("nothing can lie over what isn't RAM on the host",))
+        yield from (
+            f"host    {each}" for each in met or ("with any memory every segment lies in the host's RAM",)
+        )
     yield summary(checked)
 
 

@@ -191,7 +191,7 @@ def test_a_log_with_the_hosts_map(capsys: Capture) -> None:
     file = Path(__file__).parents[2] / "data" / "field" / "efi-box.log"
     ran = run(capsys, "check-log", str(file))
     assert ran.status == 0
-    assert f"{file}:11: host: note: EFI: nothing of dom0 lies over what isn't RAM on the host" in ran.lines
+    assert f"{file}:11: host: note: EFI: every segment of dom0 lies in the host's RAM" in ran.lines
 
 
 def test_a_packed_file_that_is_cut_short(capsys: Capture, tmp_path: Path) -> None:

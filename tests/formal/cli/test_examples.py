@@ -163,4 +163,6 @@ def test_what_goes_wrong_fits_a_terminal(prepared: Path, tmp_path: Path) -> None
     assert len(said) == len(WRONG)
     for command, told in zip(WRONG, said, strict=True):
         assert told.endswith("\n0\n") is ("0x800" in command), command  # Xen lays that out, and then dies
-        assert re.search("^(ptproof: |warning: |libxenguest refuses|Table frames)", told, re.MULTILINE), command
+        assert re.search("^(ptproof: |warning: |libxenguest refuses|Table frames)", told, re.MULTILINE), (
+            command
+        )

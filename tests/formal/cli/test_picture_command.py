@@ -205,7 +205,7 @@ def test_a_hosts_memory_map(capsys: Capture, tmp_path: Path) -> None:
     assert any("of dom0's memory lies over 0x200000->0x201000" in each for each in found["says"])
     drawn = run(capsys, "picture", *SMALL, "--host-map", str(log)).out
     assert 'class="host"' in drawn
-    assert "outlined: what isn" in drawn
+    assert "outlined: where the host has no RAM" in drawn
     log.write_text(log.read_text() + run(capsys, "layout", *SMALL).out)
     assert run(capsys, "picture", "--log", str(log)).out.count('class="host"') == drawn.count('class="host"')
     assert 'class="host"' not in run(capsys, "picture", *SMALL).out

@@ -65,7 +65,7 @@ def test_what_a_guest_says() -> None:
 def test_a_host_that_fits() -> None:
     """A log with a map in which nothing is wrong says so."""
     ((figure, message),) = notes((FIELD / "efi-box.log").read_text())
-    assert (figure, message) == ("host", "EFI: nothing of dom0 lies over what isn't RAM on the host")
+    assert (figure, message) == ("host", "EFI: every segment of dom0 lies in the host's RAM")
 
 
 def test_a_range_that_cannot_be() -> None:

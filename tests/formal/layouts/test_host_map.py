@@ -100,9 +100,11 @@ def test_where_a_kernel_fits() -> None:
 def test_sentences() -> None:
     """Where nothing lies over anything that is said, and of how much is known."""
     safe = {"kernel": Segment(16 * MIB, 20 * MIB)}
-    assert [*sentences(HOST, safe)] == [("host", "nothing of dom0 lies over what isn't RAM on the host")]
+    assert [*sentences(HOST, safe)] == [("host", "every segment of dom0 lies in the host's RAM")]
     part = HostMap("part", HOST.ranges, whole=False)
-    assert [*sentences(part, safe)] == [("host", "nothing of dom0 lies over what this part of the map has")]
+    assert [*sentences(part, safe)] == [
+        ("host", "every segment of dom0 lies in RAM, as far as this part of the map lists")
+    ]
     *_, last = sentences(HOST, {"kernel": Segment(16 * MIB, 65 * MIB)})
     assert last[0] == "host"
     assert "start at 0x4200000 (CONFIG_PHYSICAL_START)" in last[1]
