@@ -142,6 +142,13 @@ def in_xens(mode: PagingMode, slots: list[int]) -> list[int]:
     return [each for each in slots if each in XEN_ROOT_SLOTS[mode.name]]
 
 
+def are_xens(slots: list[int]) -> str:
+    """Which slots of the root table are Xen's own, in words."""
+    if not slots:
+        return "none is Xen's own"
+    return f"{', '.join(map(str, slots))} {'is' if len(slots) == 1 else 'are'} Xen's own"
+
+
 def region_alone(region: Segment, p2m: Segment | None = None, mode: PagingMode = X86_64) -> Layout:
     """A layout that has only the region's place, and the p2m's."""
     tables = Segment(region.start, region.start)

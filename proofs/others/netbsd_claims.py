@@ -278,7 +278,7 @@ def _temporary(values: Values) -> Replay:
     outside = sum(frame >= end for frame in frames)
     return Replay(
         not outside,
-        f"{final} tables and as many as {temporary} temporary ones, with {kernel.directories} directories each: these lie from "
+        f"{final} tables and {temporary} temporary ones, with {kernel.directories} directories each: the temporary ones lie from "
         f"{at:#x} on, the region ends at {end:#x}, and {outside or 'none'} of their frames {'is' if outside == 1 else 'are'} "
         "not mapped",
         replays.seen(layout),
