@@ -25,7 +25,7 @@ from ...formal.machine.refusals import (
     too_little,
 )
 from ...formal.machine.replay import misaligned, overlaps_xen
-from ..shared.replays import TOO_LARGE, Judge, Values, agreed, seen
+from ..shared.replays import TOO_LARGE, Judge, Values, agreed, by_the_cap, seen
 from .image_space import Kernel
 
 Holds = Callable[[Configuration, Layout], tuple[bool, str]]
@@ -56,7 +56,7 @@ def located(kernel: Kernel, holds: Holds) -> Judge:
         if refused is not None and holds is not built:
             raise MachineDisagreesError(f"built in the model, not on the machine: {refused}")
         if kernel.capped:
-            says = f"the cap makes {given.nr_pages} pages of {values['nr_pages']}; {says}"
+            says = f"{by_the_cap(values['nr_pages'], given.nr_pages)}; {says}"
         return Replay(verdict, says, seen(layout))
 
     return judge
@@ -144,7 +144,7 @@ def lowered(kernel: Kernel) -> Judge:
     def judge(values: Values) -> Replay:
         given = booted(kernel, values)
         pages = capped(given, Dom0Mem(), None)
-        return Replay(pages <= given.nr_pages, f"the cap makes {pages} pages of {given.nr_pages}")
+        return Replay(pages <= given.nr_pages, by_the_cap(given.nr_pages, pages))
 
     return judge
 

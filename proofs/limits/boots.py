@@ -102,9 +102,7 @@ def capped_boot(mode: PagingMode, values: Values) -> tuple[Configuration, str]:
         memory = f"-{_memory(pages - given.nr_pages)}"
         host = f" on a host that has {_memory(pages)} for dom0"
     memory = (f"min:{_memory(least)}," if least else "") + memory
-    says = (
-        f"with dom0_mem={memory}{host} and {_initrd(given)}, the cap makes {pages} pages of {given.nr_pages}"
-    )
+    says = f"with dom0_mem={memory}{host} and {_initrd(given)}, {replays.by_the_cap(given.nr_pages, pages)}"
     return evolve(given, nr_pages=pages), says
 
 

@@ -150,7 +150,7 @@ def cap_prevents_wrap() -> tuple[Part, ...]:
     sentence=CAP,
     source=CAP_SOURCE,
     cure="refuse kernel and mapped initrd that pass the end of the address space, and double the p2m alone: clip only "
-    "where vend + 2 w nr_pages comes to the end. Then the cap only lowers, and under no weaker condition",
+    "where vend + 2 w nr_pages reaches the end. Then the cap only lowers, and under no weaker condition",
 )
 def cap_only_lowers() -> tuple[Part, ...]:
     """For all configurations: the memory after the cap ≤ the memory before it.

@@ -165,7 +165,7 @@ def test_what_is_printed() -> None:
         "    breaks with 100 pages (dom0_mem=max:400K) and an initrd of 412 bytes: the least memory (proved)"
     )
     assert printed[at + 3] == (
-        "        ptproof layout vmlinuz --dom0-mem=max:400K --host-mem 0x8064000 --initrd-len 0x19c"
+        "        ptproof layout vmlinuz --dom0-mem=max:400K --host-mem 131472K --initrd-len 0x19c"
     )
     assert "and no initrd: the least memory without an initrd (proved)" in "\n".join(printed)
     assert printed[-1].startswith("1 proved, 3 break, for up to 3.91 MiB of memory")
@@ -205,7 +205,7 @@ def test_memory_that_the_cap_raises() -> None:
     )
     assert (
         printed[4]
-        == "        ptproof layout vmlinuz --dom0-mem=-2672K --host-mem 0x300000 --initrd-len 0x19c"
+        == "        ptproof layout vmlinuz --dom0-mem=-2672K --host-mem 3M --initrd-len 0x19c"
     )
     option = parse_dom0_mem("-2672K")
     assert option.nr_pages(768) == 100

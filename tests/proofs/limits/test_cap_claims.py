@@ -36,7 +36,7 @@ def test_a_capped_boot_is_what_the_option_gives() -> None:
     assert option.nr_pages((1 << 27) + RESERVE) == 1 << 27 > given.nr_pages
     assert says == (
         "with dom0_mem=min:2M,max:512G and an initrd of 5000 bytes, "
-        f"the cap makes {given.nr_pages} pages of 134217728"
+        f"the cap turns 134217728 pages into {given.nr_pages}"
     )
 
 
@@ -49,7 +49,7 @@ def test_a_boot_whose_memory_is_raised_has_no_maximum() -> None:
     assert capped(evolve(given, nr_pages=RAISED["nr_pages"]), option, given.nr_pages) == given.nr_pages
     assert says == (
         "with dom0_mem=-1920M on a host that has 2G for dom0 and an initrd of 55 MiB, "
-        "the cap makes 524288 pages of 32768"
+        "the cap turns 32768 pages into 524288"
     )
 
 

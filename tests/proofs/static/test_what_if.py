@@ -37,7 +37,7 @@ def test_what_it_saves_is_said_and_proved() -> None:
     ("asked", "told"),
     [
         (WhatIf(rounding=64 * MIB), "--rounding: expected at most 16M for a proof"),
-        (WhatIf(padding=8 * MIB), "--padding: expected whole pages, and no more than the rounding, 0x400000"),
+        (WhatIf(padding=8 * MIB), "--padding: expected whole pages, and no more than the rounding, 4M"),
         (WhatIf(padding=100), "--padding: expected whole pages"),
     ],
 )
