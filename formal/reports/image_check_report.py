@@ -188,7 +188,7 @@ class _Refused:
         if self.works_with is None:
             return f"Xen then refuses this boot with any dom0_mem: {self.says}"
         least = as_dom0_mem(self.works_with, "dom0_mem=")
-        return f"Xen then refuses this boot: {self.says} (the least that works: {least})"
+        return f"With less than {least} Xen builds it, and then refuses the boot: {self.says}"
 
 
 @frozen
