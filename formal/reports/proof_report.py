@@ -300,12 +300,15 @@ def values_of(witness: Witness) -> str:
     return ", ".join(f"{name} = {number(value)}" for name, value in witness.case.items())
 
 
+WITHOUT_IT: Final = " is a counterexample without it"
+
+
 def need_told(need: Need) -> str:
     """Whether an assumption is needed, and the counterexample that dropping it lets in, as a sentence."""
     if need.witness is not None:
         seen, replay = need.witness.replay.seen, need.witness.replay
         shown = f" ({seen})" if replay.holds is None else f": {seen}"
-        return f"Needed: {values_of(need.witness)} is a counterexample without it{shown}."
+        return f"Needed: {values_of(need.witness)}{WITHOUT_IT}{shown}."
     if need.needed is False:
         return "NOT NEEDED: the statement holds without it."
     return "Not settled: it may or may not be needed."
