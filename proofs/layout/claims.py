@@ -294,7 +294,7 @@ def _adds() -> Lemma:
 
 
 def _out_of_order(choice: Choice) -> dict[str, Truth]:
-    """Layouts out of order, by the assumption that keeps them out: one length comes round to where it began."""
+    """Layouts out of order, by the assumption that keeps them out: one length wraps to where it began."""
     round_about = {
         "kernel": (kernel_end, -PAGE_SIZE),
         "tables": (n, (1 << 64 - PAGE_SHIFT) - 1),

@@ -65,7 +65,7 @@ def of_notes(also: Values = (), *loads: Load, bits: int = 64) -> Image:
 
 
 def refusal(data: bytes) -> str:
-    """What is said of an image that Xen refuses: one line, that names the file first."""
+    """The error for an image that Xen refuses: one line that names the file first."""
     with pytest.raises(InputError) as refused:
         read(data)
     message = str(refused.value)

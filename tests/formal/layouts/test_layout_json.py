@@ -35,7 +35,7 @@ layouts = st.builds(
 
 
 def refusal(data: bytes | str) -> str:
-    """What is said of data that isn't a layout: one line that names the file."""
+    """The error for data that isn't a layout: one line that names the file."""
     with pytest.raises(InputError) as error:
         read_layout(data, "x.json")
     message = str(error.value)
