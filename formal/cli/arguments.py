@@ -53,7 +53,7 @@ def add_limit(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=number(1, 1000),
         default=1,
-        help="take on inputs that need N times 2 seconds and 500 MB, as reckoned beforehand (default: 1)",
+        help="accept inputs that are estimated to need up to N times 2 seconds and 500 MB (default: 1)",
     )
 
 

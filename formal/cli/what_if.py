@@ -32,7 +32,7 @@ def add_what_if(parser: argparse.ArgumentParser) -> None:
         "--start",
         metavar="N[,N]",
         type=_start,
-        help="the count that the search starts from: a guest's, or a 32-bit and a 64-bit one's, such as 6,4 (default: 2, as in Xen)",
+        help="where the search starts: one count, or two for 32-bit and 64-bit guests, such as 6,4 (default: 2, as in Xen)",
     )
 
 

@@ -31,9 +31,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="prove or refute claims",
         description="Decides claims: proves them from lemmas for all inputs, or refutes them by a layout that the "
         "frame machine confirms. One line a claim, the verdict first, in capitals when it isn't the expected "
-        "one; then the verdicts by family. On a terminal the lines stand under their family and are cut to the width. Certificates on record are looked up here, not checked: certify does that. "
-        "The text has no times in it: the same claims give the same text. With what if, other claims are made: that such a count is "
-        "exact, and what it saves and costs against Xen's.",
+        "one; then the verdicts by family. On a terminal the lines stand under their family and are cut to the width. "
+        "Certificates on record are looked up here, not checked: certify does that. In a pipe the text has no times in it: the "
+        "same claims give the same text. The what-if options decide other claims: that a count with these figures is exact, and "
+        "what it saves and costs compared with Xen's.",
         allow_abbrev=False,
     )
     add_names(parser)
@@ -43,7 +44,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--solver",
         choices=(*SOLVERS, "all"),
         default=SOLVERS[0],
-        help="who has to discharge the obligations of proofs; with all, each obligation goes to each solver. Z3 looks for "
+        help="the solver that discharges the proofs' obligations; with all, each solver discharges each. Z3 looks for "
         "witnesses in any case (default: z3)",
     )
     parser.add_argument("--assumptions", action="store_true", help="list every assumption that is made")
@@ -86,7 +87,7 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-cache",
         action="store_true",
-        help="ask again what was answered before (in CI, where CI is set in the environment, that is always so)",
+        help="ask again what was answered before (always so if CI is set in the environment)",
     )
 
 

@@ -43,7 +43,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Boots an image, or one made for the addresses, on a real Xen under QEMU. An image is booted as it "
         "is first, and then a copy of it that loops at its entry. Compares what Xen "
         "printed, and every entry of every page-table frame in the machine's memory, with the frame machine. Also "
-        "tells whether Xen refuses the layout, or dies of it, as foretold. The options of what if are for a Xen that was changed in that way. Status 0 when all is as the model has "
+        "tells whether Xen refuses the layout, or dies of it, as foretold. The what-if options are for a Xen that was changed in that way. Status 0 when all is as the model has "
         "it, 1 when something differs. docs/fidelity.md says what is compared. Numbers are decimal or 0x..., and "
         "may end in K, M, G or T.",
         allow_abbrev=False,

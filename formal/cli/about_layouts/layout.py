@@ -28,7 +28,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="print dom0's memory arrangement as Xen's boot log would",
         description="Lays dom0 out as Xen's builder does and prints the arrangement in the form of Xen's boot log: by the frame "
         "machine and by the formulas, which must agree. Standard error says what Xen would refuse, or get wrong. On "
-        "a terminal lines below have n, the tables by level, the region's size and the least memory that works. Status 1 when Xen refuses the "
+        "a terminal, lines below it show n, the tables by level, the region's size and the least memory that works. Status 1 when Xen refuses the "
         "boot, or libxenguest the domU. Numbers are decimal or 0x..., and may end in K, M, G or T.",
         allow_abbrev=False,
     )
@@ -87,13 +87,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--dom0-mem",
         metavar="VALUE",
         help="dom0's memory as Xen's option takes it, such as 4G, min:1G,max:8G or 25%%; a size without a suffix "
-        "counts KiB, and one to be taken off is written --dom0-mem=-1G",
+        "counts KiB, and an amount to leave to Xen is written --dom0-mem=-1G",
     )
     options.add_argument(
         "--host-mem",
         metavar="SIZE",
         type=number(1 << 12, 1 << 63),
-        help="the memory that is there for dom0, for a --dom0-mem that depends on it",
+        help="what the host has for dom0, for a --dom0-mem that depends on it, such as 25%%",
     )
     initrd = options.add_mutually_exclusive_group()
     initrd.add_argument("--initrd", metavar="FILE", help="the initrd, for its length")
