@@ -224,7 +224,9 @@ def _instead(data: Data, size: int) -> str:
         return "nothing"
     if data[: len(MAGIC)] == MAGIC:
         return f"the first {size} bytes of one, whose header alone has {_SMALLEST_HEADER}"
-    return f"{len(data)} bytes that begin with {bytes(data[:8]).hex(' ')}"
+    first = bytes(data[:8])
+    text = f" ({first.decode()!r})" if first.isascii() and first.decode().isprintable() else ""
+    return f"{len(data)} bytes that begin with {first.hex(' ')}{text}"
 
 
 @cache

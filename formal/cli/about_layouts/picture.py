@@ -141,12 +141,17 @@ def _chosen(arguments: argparse.Namespace) -> "tuple[Layout, XenVersion | None, 
     import sys
     from pathlib import Path
 
+    from ...edge.errors import InputError
     from ...edge.outside import say
 
     if arguments.layout is not None:
         return _from_file(arguments)
     if arguments.log is not None:
         return _from_log(arguments)
+    if arguments.image is None and arguments.kernel is None:
+        raise InputError(
+            "one of the arguments IMAGE --kernel is required, or --layout or --log (see: ptproof picture --help)"
+        )
     laid = lay_out(arguments)
     say(laid.notes, sys.stderr)
     return laid.found.layout, laid.version, Path(arguments.image).name if arguments.image else ""
