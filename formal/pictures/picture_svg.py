@@ -176,7 +176,7 @@ def _drawn(picture: Picture, scale: _Scale, parts: list[_Part], y: float, height
 
 
 def _host(picture: Picture, scale: _Scale, top: float) -> Iterator[str]:
-    """What isn't RAM on the host, outlined over the bar."""
+    """Where the host has no RAM, outlined over the bar."""
     low, high = scale.window.start, scale.window.stop
     for each in picture.host:
         start, end = max(each.offset, low), min(each.end, high)

@@ -31,7 +31,7 @@ def lines(
 ) -> Iterator[str]:
     """A line for each question, the verdict first; below it what breaks it, and what happens then.
 
-    ``met`` is what can lie over what isn't RAM on the host, if a host was asked of.
+    ``met`` says which segments can lie where the host has no RAM, if a host's map was given.
     """
     yield from _boots(checked)
     refused = _Refused.of(checked, configuration)

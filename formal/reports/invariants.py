@@ -308,7 +308,7 @@ def _paragraphs(entry: Entry) -> Iterator[tuple[str, list[str]]]:
 
 
 def _without_story(why: str) -> str:
-    """The counterexample without what was seen there, which takes lines: 'ptproof show' has it. That nothing was is kept."""
+    """The counterexample without what the machine saw there, to save lines; 'ptproof show' has that. That it wasn't replayed stays."""
     before, found, seen = why.partition(WITHOUT_IT)
     return why if not found or seen.startswith(" (") else f"{before}{found}."
 

@@ -53,7 +53,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Certify, and tell."""
+    """Certify, and report."""
     import os
     from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""``ptproof prove``: decide claims, and tell the verdicts."""
+"""``ptproof prove``: decide claims, and print the verdicts."""
 
 import argparse
 import sys
@@ -181,7 +181,7 @@ def _colour(each: "ToldClaim") -> str:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Decide and tell."""
+    """Decide and print."""
     from ...edge.errors import InputError
     from ...edge.files import write_bytes, write_json
     from ...edge.outside import say
@@ -209,7 +209,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _asked(arguments: argparse.Namespace) -> list[str]:
-    """What is to be otherwise than in Xen, a sentence for each guest; none where nothing is."""
+    """What differs from Xen by the what-if options, a sentence for each guest; none if nothing does."""
     from ...layouts.paging import COMPAT, X86_64
 
     found = {mode: what_if_of(arguments, mode) for mode in (X86_64, COMPAT)}

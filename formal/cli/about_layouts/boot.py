@@ -306,7 +306,7 @@ def _many(arguments: argparse.Namespace, found: "Programs") -> int:
 
 
 def _progress(count: int) -> "Progress":
-    """One line on the terminal that tells how far it is, and goes away in the end."""
+    """One line on the terminal that shows the progress, and disappears at the end."""
 
     def show(done: int, differed: int) -> None:
         shown = f"{done} of {count} booted, {differed} differed"

@@ -52,7 +52,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Read the image, ask, tell."""
+    """Read the image, ask, and print the answers."""
     from ...edge.errors import NothingSelected
     from ...edge.exit_status import Status
     from ...edge.files import write_json

@@ -105,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _status(judgements: "Sequence[Judgement]", domus: "Sequence[DomuJudgement]") -> int:
-    """The worst of all; where all that there was is out of scope nothing could be checked."""
+    """The worst of all; if everything is out of scope, nothing could be checked."""
     from ...edge.exit_status import Status
     from ...judging.check_log import Outcome
 

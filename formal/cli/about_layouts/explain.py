@@ -28,7 +28,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Find the messages and tell."""
+    """Find the messages and explain them."""
     from ...edge.exit_status import Status
     from ...edge.files import read_input, write_json
     from ...edge.outside import say

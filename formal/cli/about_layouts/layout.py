@@ -139,7 +139,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _dom0(arguments: argparse.Namespace, laid: LaidOut) -> int:
-    """Print dom0's layout, and tell what is wrong with it."""
+    """Print dom0's layout, and report what is wrong with it."""
     import sys
 
     from ...edge.exit_status import Status
@@ -180,7 +180,7 @@ def _dom0(arguments: argparse.Namespace, laid: LaidOut) -> int:
 
 
 def _warned(warnings: "Sequence[str]", refused: "Sequence[str]") -> "Iterator[str]":
-    """What is wrong, a line each. Where Xen refuses the boot its words come first, then why, which is no second refusal."""
+    """What is wrong, a line each. If Xen refuses the boot, its words come first; the reason follows as a note."""
     from ...machine.loading import Fate
     from ...machine.refusals import REFUSES
     from ...machine.replay import REFUSED
@@ -195,7 +195,7 @@ def _warned(warnings: "Sequence[str]", refused: "Sequence[str]") -> "Iterator[st
 
 
 def _refused(arguments: argparse.Namespace, laid: LaidOut) -> list[str]:
-    """That Xen refuses the boot, in its words, and with how much memory it wouldn't."""
+    """Xen's words if it refuses the boot, and the least memory with which it doesn't."""
     from ...layouts.dom0_mem import out_of_reach
     from ...machine.preflight import OUT_OF_BOUNDS, P2M_OUT_OF_BOUNDS, least_pages, refusal
     from ...reports.image_check_report import as_dom0_mem
@@ -217,7 +217,7 @@ def _refused(arguments: argparse.Namespace, laid: LaidOut) -> list[str]:
 
 
 def _least(laid: LaidOut) -> "Iterator[str]":
-    """With how little memory, and the same initrd, Xen wouldn't refuse the boot; the PV shim's memory isn't dom0_mem's."""
+    """The least memory with which Xen accepts the boot, with the same initrd; nothing for the PV shim, which ignores dom0_mem."""
     from ...edge.amounts import amount
     from ...machine.preflight import least_pages
     from ...reports.image_check_report import as_dom0_mem
@@ -234,7 +234,7 @@ NOT_OF_DOMUS = ("nr_pages", "dom0_mem", "host_mem", "version", "json")
 
 
 def _domu(arguments: argparse.Namespace) -> int:
-    """Lay a domU out, as far as libxenguest does, and tell where it stops."""
+    """Lay a domU out, as far as libxenguest does, and report where it stops."""
     import sys
 
     from attrs import evolve
@@ -298,7 +298,7 @@ def _domus_image(arguments: argparse.Namespace) -> "Configuration":
 
 
 def host_warnings(path: str | None, configuration: "Configuration", layout: "Layout") -> list[str]:
-    """What of a layout lies over what isn't RAM on the host, in sentences; none without a map."""
+    """Which segments lie where the host has no RAM, in sentences; none without a map."""
     from ...layouts.arrangement import LABELS
     from ...layouts.host_map import conflicts, sentences
     from ...logs.memory_map import read_map
@@ -455,7 +455,7 @@ def _check_packing(image: "Image", version: "XenVersion") -> None:
 
 
 def from_addresses(arguments: argparse.Namespace) -> "tuple[Configuration, int | None]":
-    """What the addresses say that an image has, and the entry."""
+    """The configuration that the addresses describe, and the entry."""
     from ...edge.errors import InputError
     from ...layouts.layout import Configuration, Segment
     from ...layouts.paging import COMPAT, X86_64
