@@ -19,6 +19,7 @@ from operator import add
 
 from attrs import frozen
 
+from ..formal.edge.amounts import exactly
 from ..formal.layouts.paging import Level, PagingMode
 from ..formal.words.word import WIDTH, Word, choose, number
 from .spans import round_down
@@ -88,7 +89,7 @@ def lines_of(mode: PagingMode, rounding_shift: int) -> Lines:
     )
     if lines.pages < 0 or lines.least_gain < 1:
         raise ValueError(
-            f"{mode.title}, rounded to {1 << rounding_shift} bytes: a line may hold nothing but the tables that begin with it"
+            f"{mode.title}, rounded to {exactly(1 << rounding_shift)}: a line may hold nothing but the tables that begin with it"
         )
     return lines
 

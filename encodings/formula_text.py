@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import Final
 
+from ..formal.edge.amounts import as_option
 from ..formal.edge.errors import InputError
 from ..formal.layouts.paging import COMPAT, PAGING_MODES, SV39, X86_64, PagingMode
 from .closed_form import Lines, as_needed, lines_of
@@ -31,13 +32,13 @@ def written(
     """
     if rounding < 1 << mode.page_shift or rounding & (rounding - 1):
         raise InputError(
-            f"argument --rounding: expected a power of two from {1 << mode.page_shift:#x}, found {rounding:#x}"
+            f"argument --rounding: expected a power of two from {as_option(1 << mode.page_shift)}, found {as_option(rounding)}"
         )
     shift = rounding.bit_length() - 1
     xens = (shift, padding) == (ROUNDING_SHIFT, PADDING)
     if style == "raises" and not (xens and mode in (X86_64, COMPAT)):
         raise InputError(
-            f"argument --style: raises are counted for Xen's rounding and padding and its two modes, not for {mode.name}, {rounding:#x} and {padding:#x}"
+            f"argument --style: raises are counted for Xen's rounding and padding and its two modes, not for {mode.name}, {as_option(rounding)} and {as_option(padding)}"
         )
     least = _fewest(mode)
     if style != "search" and first > least:

@@ -250,9 +250,9 @@ def test_in_python_it_finds_what_the_loop_finds(mode: PagingMode) -> None:
 @pytest.mark.parametrize(
     ("mode", "sizes", "style", "says"),
     [
-        (X86_64, (3 * MIB, 0), "closed", "--rounding: expected a power of two from 0x1000, found 0x300000"),
-        (X86_64, (4096, 0), "closed", "no closed form for 64-bit, rounded to 4096 bytes"),
-        (X86_64, (2 * MIB, 0), "raises", "not for 64, 0x200000 and 0x0"),
+        (X86_64, (3 * MIB, 0), "closed", "--rounding: expected a power of two from 4K, found 3M"),
+        (X86_64, (4096, 0), "closed", "no closed form for 64-bit, rounded to 4 KiB"),
+        (X86_64, (2 * MIB, 0), "raises", "not for 64, 2M and 0"),
     ],
 )
 def test_what_has_no_formula_is_refused(mode: PagingMode, sizes: Sizes, style: str, says: str) -> None:
