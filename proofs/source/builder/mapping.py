@@ -9,7 +9,7 @@ Notation of DOMAIN.md section 4.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from random import Random
 from typing import Final
 
@@ -40,7 +40,7 @@ from ....formal.words.word import (
     replaced,
     word,
 )
-from .cases import SAMPLES, Case, by_cases
+from .cases import SAMPLES, Case, by_cases, of_case, samples
 from .pieces import (
     NotRead,
     Pieces,
@@ -78,6 +78,12 @@ alloc_spfn, initrd_pfn, initrd_mfn = word("alloc_spfn"), word("initrd_pfn"), wor
 v_start, v_end, vpt_start = word("v_start"), word("v_end"), word("vpt_start")
 vinitrd_start, initrd_len = word("vinitrd_start"), word("initrd_len")
 root_frame, first_frame, rows = word("root_frame"), word("first_frame"), word("rows")
+row_mapped_at, root_after_row = word("row_mapped_at"), word("root_after_row")
+DISTANCES: Final = {
+    DIRECT_MAP_FRAME: row_mapped_at - first_frame,
+    root_frame: first_frame + root_after_row,
+}
+"""Two frames by their distance to the row: where this lies drops out of what is compared."""
 before, type_before = word("before"), word("type_before")
 _NAMES: Final = {
     str(each.value): each
@@ -344,16 +350,16 @@ class Round:
         small &= (its.next_table < most) & (its.next_table + 3 <= rows)
         if self.mode.bits == 64:
             return small
-        return small & (root_frame < most) & ((root_frame < first_frame) | (root_frame >= first_frame + rows))
+        return small & (root_frame < most) & (root_frame - first_frame >= rows)
 
     @cached_property
     def cases(self) -> tuple[Case, ...]:
         """The first round, and the others by the tables that they take."""
         its = words_of_building()
         first = {its.mapped: number(0), its.next_table: root_of(self.mode) + 1}
-        found = [Case(first | {its.entries[level]: number(0) for level in LEVELS}, TRUE)]
+        found = [Case(DISTANCES | first | {its.entries[level]: number(0) for level in LEVELS}, TRUE)]
         for fresh in range(len(LEVELS) + 1):
-            put = {its.entries[level]: number(ENTRIES) for level in LEVELS if level <= fresh}
+            put = DISTANCES | {its.entries[level]: number(ENTRIES) for level in LEVELS if level <= fresh}
             stays = its.entries[fresh + 1] < ENTRIES if fresh + 1 in LEVELS else TRUE
             found.append(Case(put, (its.mapped != 0) & stays))
         return tuple(found)
@@ -382,9 +388,10 @@ class Round:
         reading, source = compiled(wanted, over), Random(1)  # noqa: S311 - numbers to try, not secrets
         fits, seen = set(range(len(places))), False
         for turn in range(4 * SAMPLES):
-            values = {**self._sample(source)}
+            values = {**self.sample(source)}
             for each, put in self.cases[turn % len(self.cases)].put.items():
-                values[str(each.value)] = int(put)
+                if put.operation == "constant":
+                    values[str(each.value)] = int(put)
             holds, *same = reading(*(values.get(str(each.value), 0) for each in over))
             if holds:
                 seen = True
@@ -436,12 +443,10 @@ class Round:
     def after(self, goal: Truth, cases: Sequence[Case], known: Truth, assumed: Truth) -> tuple[Truth, ...]:
         """That a goal holds after a round, if all stood alike before, in each case."""
         its = words_of_building()
-        aside = [its.level, its.content, before, type_before, initrd_pfn, initrd_len]
-        if cases is self.cases:
-            aside += [its.table, its.entry, its.next_table]
-        return by_cases(cases, self.begins & known, assumed, goal, self._sample, aside)
+        aside = [its.table, its.entry, its.next_table] if cases is self.cases else []
+        return by_cases(cases, self.begins & known, assumed, goal, self.sample, aside)
 
-    def _sample(self, source: Random) -> Mapping[str, int]:
+    def sample(self, source: Random) -> Mapping[str, int]:
         """Numbers that a round may begin with; entries that are often the same, and tables that never are."""
         its = words_of_building()
         few = (0, 1, 2, ENTRIES - 1)
@@ -455,9 +460,11 @@ class Round:
         }
         values |= {"rows": most, "next_table": source.randrange(most // 2, most - 8)}
         values |= {"first_frame": source.getrandbits(20) + 1, "direct_map": source.getrandbits(30) + 1}
+        values["row_mapped_at"] = values["first_frame"] + values["direct_map"]
         values["v_start"] = sum(source.choice(few) << shift for shift in (12, 21, 30, 39))
         values["v_end"] = values["v_start"] + (1 << 40)
         values |= {"mapped": source.randrange(1, 1 << 20), "root_frame": (1 << 39) + source.getrandbits(20)}
+        values["root_after_row"] = values["root_frame"] - values["first_frame"]
         return values
 
 
@@ -491,11 +498,7 @@ def _in_rounds(
     cases = its.cases if cases is None else cases
     goals = its.after(all_of(theirs == ours for _, theirs, ours in pairs), cases, known, assumed)
     scenes = [
-        (
-            {str(word.value): put for word, put in each.put.items()},
-            all_of([its.begins, each.assumed, known, assumed]),
-        )
-        for each in cases
+        partial(of_case, each, all_of([its.begins, known, assumed]), samples(its.sample)) for each in cases
     ]
     judge = judged_pairs(pairs, all_of(goals), scenes)
     return compared(name, says, its.mode, its.where, goals, judge, ENCODING, assumes=assumes)
