@@ -107,11 +107,12 @@ _NAMES: Final = {
 
 @frozen(eq=False)
 class Found:
-    """The loop, and the slice before it, which ``begins`` where the first table's address is set."""
+    """The loop, and the slice before it, which ``begins`` where the first table's address is set; and where ``frames`` are taken."""
 
     loop: SourceLoop
     slice: Slice
     begins: str
+    frames: str
 
     def of_round(self, name: str) -> Word:
         """A variable at the end of a round. Raises NotRead."""
@@ -169,7 +170,8 @@ def mapping_loop(source: Dom0Source, mode: PagingMode) -> Found:
         raise NotRead(read.memory.vague)
     if isinstance(read.goes_on, Unknown):
         raise NotRead(read.goes_on)
-    return Found(read, found, source.file.where(nodes[begin]))
+    frames = source.file.where_set([nodes[loop]], ("pfn", "initrd_mfn"), last=True) or read.where
+    return Found(read, found, source.file.where(nodes[begin]), frames)
 
 
 def _no_way_round(source: Dom0Source, nodes: Sequence[Node], first: int, loop: int) -> None:
@@ -493,15 +495,16 @@ def _in_rounds(
     cases: Sequence[Case] | None = None,
     known: Truth = TRUE,
     assumed: Truth = TRUE,
+    where: str | None = None,
 ) -> Piece:
-    """That terms of the source are the encoding's after a round, if all stood alike before."""
+    """That terms of the source are the encoding's after a round, if all stood alike before; told of a line, or of the loop's."""
     cases = its.cases if cases is None else cases
     goals = its.after(all_of(theirs == ours for _, theirs, ours in pairs), cases, known, assumed)
     scenes = [
         partial(of_case, each, all_of([its.begins, known, assumed]), samples(its.sample)) for each in cases
     ]
     judge = judged_pairs(pairs, all_of(goals), scenes)
-    return compared(name, says, its.mode, its.where, goals, judge, ENCODING, assumes=assumes)
+    return compared(name, says, its.mode, where or its.where, goals, judge, ENCODING, assumes=assumes)
 
 
 def _start(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
@@ -551,7 +554,7 @@ def _frames(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece
         (variable, its.over(its.found.of_round(variable)), then[variable])
         for variable in ("pfn", "initrd_mfn")
     ]
-    return _in_rounds(name, says, its, pairs, ALLOCATED)
+    return _in_rounds(name, says, its, pairs, ALLOCATED, where=its.found.frames)
 
 
 def _entries(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
@@ -602,6 +605,7 @@ def _entries(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piec
         known=looked_at & frames,
         assumed=its.now.levels & alike(before, words.level, words.content),
         cases=its.looks,
+        where=next((each.where for each in its.found.loop.memory.stores if each.member == ""), None),
     )
 
 
@@ -623,6 +627,7 @@ def _types(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
         [("the type of a frame", choose(at_first, expected, held), expected)],
         {"types": ASSUMED["types"], **ALIGNED, **ROW},
         known=words.table < rows,
+        where=next((each.where for each in stores if each.member == TYPE), None),
     )
 
 
