@@ -8,7 +8,7 @@ Facts: ISO C11, 6.7; the System V ABI for x86-64 for the widths.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, lru_cache
 from typing import Final
 
@@ -44,6 +44,7 @@ _OTHERS: Final = {
     "intptr_t": LONG,
 }
 _SECTION: Final = re.compile(r'__attribute__\s*\(\s*\(\s*(?:__)?section(?:__)?\s*\(\s*"[^"]*"\s*\)\s*\)\s*\)')
+_TYPEDEF: Final = re.compile(r"\btypedef\b[^;{}]*(?:\{[^{}]*\}\s*)?\b([A-Za-z_]\w*)\s*;")
 _STATEMENTS: Final = ("else", "do", "return", "goto", "case")
 """Words that begin no declaration, but what may look like one."""
 _CHANGED: Final = ("mode", "vector_size", "volatile", "_Atomic")
@@ -187,7 +188,9 @@ class Types:
             pattern = re.compile(
                 rf"(?:^|[;}}])[^;{{}}()=]*\b{re.escape(name)}\s*(?:\[[^\]]*\]\s*)?[;=]", re.MULTILINE
             )
-            self._globals[name] = self._declared_by(pattern, name)
+            self._globals[name] = self._declared_by(
+                lambda text: [match[0] for match in pattern.finditer(text)], name
+            )
         return self._globals[name]
 
     def function(self, name: str) -> bool:
@@ -208,8 +211,7 @@ class Types:
                 clear = macro.parameters is None and macro.doubt is None
                 self._typedefs[name] = integer_named(macro.body) if clear else None
                 return self._typedefs[name]
-            pattern = re.compile(rf"\btypedef\b[^;{{}}]*(?:\{{[^{{}}]*\}}\s*)?\b{re.escape(name)}\s*;")
-            self._typedefs[name] = self._declared_by(pattern, name)
+            self._typedefs[name] = self._declared_by(lambda text: _typedefs_in(text).get(name, []), name)
         return self._typedefs[name]
 
     def _texts(self) -> Iterator[tuple[str, str]]:
@@ -221,17 +223,17 @@ class Types:
         """The source's own text, without where variables are put, which says nothing of their types."""
         return _SECTION.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), self.source.text)
 
-    def _declared_by(self, pattern: re.Pattern[str], name: str) -> CType | None:
-        """The type that every declaration of the pattern gives to a name; ``None`` where two differ, or one isn't clear."""
+    def _declared_by(self, declaring: Callable[[str], list[str]], name: str) -> CType | None:
+        """The type that every declaration found in the texts gives to a name; ``None`` where two differ, or one isn't clear."""
         found: list[CType | None] = []
         for path, text in self._texts():
             if name not in text and path not in self.source.doubtful:
                 continue
             doubtful = "\n".join(self.source.doubtful.get(path, {}).values())
-            if name in doubtful and pattern.search(doubtful):
+            if name in doubtful and declaring(doubtful):
                 return None
-            for match in pattern.finditer(text):
-                said = match[0].lstrip(";}").rstrip("=")
+            for declaration in declaring(text):
+                said = declaration.lstrip(";}").rstrip("=")
                 if said.split()[0] not in _STATEMENTS:
                     found += self._declarations(said, name)
         kinds = {str(each) if isinstance(each, Record) else each for each in found}
@@ -296,6 +298,15 @@ class Types:
 
 types_of: Final = lru_cache(4)(Types)
 """The types of a source, looked for once."""
+
+
+@lru_cache(4096)
+def _typedefs_in(text: str) -> Mapping[str, list[str]]:
+    """The declarations of types in a text, by the name that each makes."""
+    found: dict[str, list[str]] = {}
+    for each in _TYPEDEF.finditer(text):
+        found.setdefault(each[1], []).append(each[0])
+    return found
 
 
 def where(source: Source, node: Node) -> str:

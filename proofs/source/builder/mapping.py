@@ -347,12 +347,13 @@ class Round:
         its = words_of_building()
         most = 1 << FRAME_BITS
         small = (rows < most) & (first_frame < most) & (first_frame + rows < most)
-        small &= (DIRECT_MAP_FRAME >= 1) & (DIRECT_MAP_FRAME < 1 << 64 - PAGE_SHIFT)
-        small &= DIRECT_MAP_FRAME + (first_frame + rows) < 1 << 64 - PAGE_SHIFT
+        at, pages = DIRECT_MAP_FRAME + first_frame, 1 << 64 - PAGE_SHIFT
+        small &= (at >= 1) & (at < pages) & (at + rows < pages)
         small &= (its.next_table < most) & (its.next_table + 3 <= rows)
         if self.mode.bits == 64:
             return small
-        return small & (root_frame < most) & (root_frame - first_frame >= rows)
+        after = root_frame - first_frame
+        return small & (after >= rows) & ((after < most) | (after > -most))
 
     @cached_property
     def cases(self) -> tuple[Case, ...]:
@@ -500,9 +501,8 @@ def _in_rounds(
     """That terms of the source are the encoding's after a round, if all stood alike before; told of a line, or of the loop's."""
     cases = its.cases if cases is None else cases
     goals = its.after(all_of(theirs == ours for _, theirs, ours in pairs), cases, known, assumed)
-    scenes = [
-        partial(of_case, each, all_of([its.begins, known, assumed]), samples(its.sample)) for each in cases
-    ]
+    tried = samples(its.sample)
+    scenes = [partial(of_case, each, all_of([its.begins, known, assumed]), tried) for each in cases]
     judge = judged_pairs(pairs, all_of(goals), scenes)
     return compared(name, says, its.mode, where or its.where, goals, judge, ENCODING, assumes=assumes)
 
