@@ -66,17 +66,37 @@ def by_cases(
     Conditions are settled by what is known. Those that speak of something ``unsettled``, or that samples don't name, are left
     alone.
     """
-    order, tried = Order(), samples(sample)
-    wider: dict[int, _Known] = {}
+    order, tried, aside = Order(), samples(sample), set(unsettled)
+    widely: dict[int, Truth] = {}
     found: dict[Truth, dict[Truth, None]] = {}
+
+    def settled(wanted: Truth, by: _Known, left_alone: set[Word]) -> Truth:
+        """What is wanted, with what is known and what it settles put in; all that is to be proved for that is ``found``."""
+        wanted = in_order(by.put(in_order(wanted, order)), order)
+        for sort in SORTS:
+            conditions = [each for each in subterms([wanted]) if sort(each)]
+            put: dict[Word, Word] = {}
+            for term, proved, instead in by.settled(
+                conditions, left_alone | (set() if sort is _is_masked else aside)
+            ):
+                given, goal = by.about(in_order(replaced(proved, put), order))
+                found.setdefault(given, {})[goal] = None
+                put[cast(Word, term)] = cast(Word, instead)
+            wanted = in_order(replaced(wanted, put), order)
+        return wanted
+
     for case in cases:
-        widely = case if case.part_of is None else case.part_of
-        if id(widely) not in wider:
-            wider[id(widely)] = _Known(replaced(known & widely.assumed, widely.put), tried, order)
+        wider = case.part_of
+        if wider is not None and id(wider) not in widely:
+            by = _Known(replaced(known & wider.assumed, wider.put), tried, order)
+            widely[id(wider)] = settled(replaced(goal, wider.put), by, set(case.apart))
         meant = _Known(replaced(known & case.assumed, case.put), tried, order)
-        given = [replaced(each, case.put) for each in (assumed, goal)]
-        for by, wanted in _goals(case, meant, wider[id(widely)], given, set(unsettled), order):
-            found.setdefault(by, {})[wanted] = None
+        wanted = settled(replaced(goal if wider is None else widely[id(wider)], case.put), meant, set())
+        if not _is_true(wanted, order):
+            given, last = meant.about(
+                implies(in_order(meant.put(in_order(replaced(assumed, case.put), order)), order), wanted)
+            )
+            found.setdefault(given, {})[last] = None
     goals = (implies(by, all_of(wanted)) for by, wanted in found.items())
     return tuple(each for each in goals if each is not TRUE)
 
@@ -123,37 +143,6 @@ def _connected(
     return together, reached
 
 
-def _goals(
-    case: Case, meant: "_Known", widely: "_Known", given: Sequence[Truth], aside: set[Word], order: Order
-) -> Iterator[tuple[Truth, Truth]]:
-    """What is to be proved in a case, by what of it: each condition that is settled, then the goal with these put in."""
-    assumed, wanted = (in_order(meant.put(in_order(each, order)), order) for each in given)
-    for sort in SORTS:
-        left_alone = set() if sort is _is_masked else aside
-        conditions = []
-        for each in subterms([wanted]):
-            if sort(each):
-                over = set(inputs([each]))
-                if meant.sampled >= over and not left_alone & over:
-                    conditions.append(each)
-        asked = [_question(each) for each in conditions]
-        put: dict[Word, Word] = {}
-        for term, condition, settled, here in zip(
-            conditions, asked, widely.settled(asked), meant.settled(asked), strict=True
-        ):
-            wide = None if set(case.apart) & set(inputs([condition])) else settled
-            holds = here if wide is None else wide
-            if holds is None or (sort is _is_masked and not holds):
-                continue
-            plain = in_order(replaced(condition, put), order)
-            by = meant if wide is None else widely
-            yield by.about(plain if holds else ~plain)
-            put[cast(Word, term)] = term.arguments[0] if sort is _is_masked else cast(Word, truth(holds))
-        wanted = in_order(replaced(wanted, put), order)
-    if not _is_true(wanted, order):
-        yield meant.about(implies(assumed, wanted))
-
-
 def _is_masked(term: Term) -> bool:
     """Whether it is the low bits of a word, which may be all that it has."""
     mask = term.arguments[1] if term.operation == "bvand" else None
@@ -170,14 +159,6 @@ def _is_simple(term: Term) -> bool:
 
 SORTS: Final = (_is_masked, _is_simple, _is_equation, _is_masked)
 """What is settled, in turn: what is told by numbers alone decides which others there are."""
-
-
-def _question(term: Term) -> Truth:
-    """What is to be settled of a term."""
-    if isinstance(term, Truth):
-        return term
-    value, mask = term.arguments
-    return cast(Truth, value <= mask)
 
 
 def _is_true(wanted: Truth, order: Order, deep: int = CHOICES) -> bool:
@@ -209,16 +190,32 @@ class _Known:
         others = {each: holds for each, holds in self._told.items() if each is not _of(term)}
         return replaced(term, cast(Mapping[Word, Word], others))
 
-    def settled(self, conditions: Sequence[Truth]) -> list[bool | None]:
-        """Which conditions are the same on all samples; ``None`` for the others."""
-        over = inputs(conditions)
-        reading = compiled(conditions, over)
-        seen = [reading(*_numbers(over, each)) for each in self._samples]
-        return (
-            [bool(each[0]) if each and len(set(each)) == 1 else None for each in zip(*seen, strict=True)]
-            if seen
-            else [None] * len(conditions)
-        )
+    def settled(
+        self, terms: Iterable[Term], left_alone: AbstractSet[Word]
+    ) -> Iterator[tuple[Term, Truth, Term]]:
+        """Which conditions are the same on all samples, and which low bits all that a word has: what to prove, and what they are."""
+        told = [
+            each
+            for each in terms
+            if self.sampled >= set(inputs([each])) and not left_alone & set(inputs([each]))
+        ]
+        asked = [
+            each if isinstance(each, Truth) else cast(Truth, each.arguments[0] <= each.arguments[1])
+            for each in told
+        ]
+        over = inputs(asked)
+        reading = compiled(asked, over)
+        seen = [
+            set(each)
+            for each in zip(*(reading(*_numbers(over, each)) for each in self._samples), strict=True)
+        ]
+        for term, condition, ways in zip(told, asked, seen or [set() for _ in told], strict=True):
+            if len(ways) == 1:
+                (holds,) = ways
+                if isinstance(term, Truth):
+                    yield term, condition if holds else ~condition, truth(bool(holds))
+                elif holds:
+                    yield term, condition, term.arguments[0]
 
     def about(self, goal: Truth) -> tuple[Truth, Truth]:
         """That the goal holds where this is known.
