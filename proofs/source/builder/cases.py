@@ -13,6 +13,7 @@ from attrs import frozen
 
 from ....formal.words.sums import Order, in_order
 from ....formal.words.word import (
+    FALSE,
     TRUE,
     Term,
     Truth,
@@ -112,6 +113,9 @@ def of_case(
     parts = [
         (each, set(inputs([each]))) for each in _conjuncts(in_order(replaced(known & case.assumed, case.put)))
     ]
+    if any(part is FALSE for part, _ in parts):
+        return None
+    parts = [each for each in parts if each[1]]
     while parts:
         together, over = _connected(parts, parts[0][1])
         parts = [each for each in parts if each[0] not in together]

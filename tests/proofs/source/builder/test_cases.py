@@ -52,3 +52,4 @@ def test_numbers_that_tell_nothing_of_a_word_get_some_that_are_known() -> None:
     assert (found["x"], found["y"], found["w"]) == (9, 2, 10)
     assert evaluate(KNOWN, {X: found["x"], Y: found["y"], Z: found["z"]})
     assert of_case(Case({}, X < 0), KNOWN, samples(drawn), {}) is None
+    assert of_case(Case({X: Y}, TRUE), KNOWN, samples(drawn), {}) is None
