@@ -497,10 +497,17 @@ def _in_rounds(
     known: Truth = TRUE,
     assumed: Truth = TRUE,
     where: str | None = None,
+    first: Pairs = (),
 ) -> Piece:
-    """That terms of the source are the encoding's after a round, if all stood alike before; told of a line, or of the loop's."""
+    """That terms of the source are the encoding's after a round, if all stood alike before; told of a line, or of the loop's.
+
+    Some of them come ``first``: they hang on nothing that is ``assumed``, nor on more than which tables are taken.
+    """
     cases = its.cases if cases is None else cases
     goals = its.after(all_of(theirs == ours for _, theirs, ours in pairs), cases, known, assumed)
+    if first:
+        goals += its.after(all_of(theirs == ours for _, theirs, ours in first), its.cases, known, TRUE)
+        cases, pairs = (*its.cases, *cases), [*first, *pairs]
     tried = samples(its.sample)
     scenes = [partial(of_case, each, all_of([its.begins, known, assumed]), tried) for each in cases]
     judge = judged_pairs(pairs, all_of(goals), scenes)
@@ -591,7 +598,6 @@ def _entries(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piec
         says,
         its,
         [
-            *written,
             ("whether the entry holds what it should", after, TRUE),
             ("whether a cursor's table is of its level", its.then.levels, TRUE),
         ],
@@ -605,6 +611,7 @@ def _entries(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piec
         known=looked_at & frames,
         assumed=its.now.levels & alike(before, words.level, words.content),
         cases=its.looks,
+        first=written,
         where=next((each.where for each in its.found.loop.memory.stores if each.member == ""), None),
     )
 
