@@ -45,6 +45,7 @@ _OTHERS: Final = {
 }
 _SECTION: Final = re.compile(r'__attribute__\s*\(\s*\(\s*(?:__)?section(?:__)?\s*\(\s*"[^"]*"\s*\)\s*\)\s*\)')
 _TYPEDEF: Final = re.compile(r"\btypedef\b[^;{}]*(?:\{[^{}]*\}\s*)?\b([A-Za-z_]\w*)\s*;")
+_RECORD: Final = re.compile(r"\b(struct|union)\s+(\w+)\s*\{")
 _STATEMENTS: Final = ("else", "do", "return", "goto", "case")
 """Words that begin no declaration, but what may look like one."""
 _CHANGED: Final = ("mode", "vector_size", "volatile", "_Atomic")
@@ -185,12 +186,7 @@ class Types:
     def variable(self, name: str) -> CType | None:
         """The type of a variable outside of functions."""
         if name not in self._globals:
-            pattern = re.compile(
-                rf"(?:^|[;}}])[^;{{}}()=]*\b{re.escape(name)}\s*(?:\[[^\]]*\]\s*)?[;=]", re.MULTILINE
-            )
-            self._globals[name] = self._declared_by(
-                lambda text: [match[0] for match in pattern.finditer(text)], name
-            )
+            self._globals[name] = self._declared_by(lambda text: _set_or_declared(text, name), name)
         return self._globals[name]
 
     def function(self, name: str) -> bool:
@@ -250,13 +246,10 @@ class Types:
     def _record(self, title: str) -> CType | None:
         if title not in self._records:
             self._records[title] = None
-            kind, _, tag = title.partition(" ")
-            pattern = re.compile(rf"\b{kind}\s+{re.escape(tag.strip())}\s*\{{")
             bodies = [
-                (path, *_balanced(text, match.start()))
+                (path, *_balanced(text, start))
                 for path, text in self._texts()
-                if tag in text
-                for match in pattern.finditer(text)
+                for start in _records_in(text).get(title, [])
             ]
             if len({" ".join(body.split()) for _, body, _ in bodies}) == 1:
                 path, body, (first, last) = bodies[0]
@@ -306,6 +299,28 @@ def _typedefs_in(text: str) -> Mapping[str, list[str]]:
     found: dict[str, list[str]] = {}
     for each in _TYPEDEF.finditer(text):
         found.setdefault(each[1], []).append(each[0])
+    return found
+
+
+@lru_cache(4096)
+def _records_in(text: str) -> Mapping[str, list[int]]:
+    """Where in a text structs and unions are defined, by kind and name."""
+    found: dict[str, list[int]] = {}
+    for each in _RECORD.finditer(text):
+        found.setdefault(f"{each[1]} {each[2]}", []).append(each.start())
+    return found
+
+
+def _set_or_declared(text: str, name: str) -> list[str]:
+    """The beginnings of statements, from the start of a line or the statement before, up to where a name is set or declared."""
+    found: list[str] = []
+    for each in re.finditer(rf"\b{re.escape(name)}\s*(?:\[[^\]]*\]\s*)?[;=]", text):
+        before = max(text.rfind(sign, 0, each.start()) for sign in ";{}()=")
+        start = (
+            before if before >= 0 and text[before] in ";}" else text.find("\n", before + 1, each.start()) + 1
+        )
+        if start or before < 0:
+            found.append(text[start : each.end()])
     return found
 
 
