@@ -87,7 +87,8 @@ def properties(count: Count) -> Iterator[Piece]:
     cases = Cases(generic)
 
     def piece(name: str, says: str, asked: Part | Unknown) -> Piece:
-        return Piece(name=name, mode=found.mode, where=found.where, says=says, asked=asked)
+        where = asked.where if isinstance(asked, Unknown) else found.lines.get(name, found.where)
+        return Piece(name=name, mode=found.mode, where=where, says=says, asked=asked)
 
     stack = found.ends.get("vstack_end")
     if found.searched or formula is not None or cases.broken(cases.is_consistent) is None:
