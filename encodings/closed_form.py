@@ -103,6 +103,11 @@ def tables_more(lines: Lines, more: Word) -> Word:
     return reduce(add, (shifted(more, each) for each in lines.shifts))
 
 
+def gain(lines: Lines, more: Word) -> Word:
+    """How many pages ``more`` lines have besides their tables."""
+    return (more << lines.pages) - tables_more(lines, more)
+
+
 def taken(left: Word, worth: Word, already: Word, step: Word) -> tuple[Word, Word]:
     """One bit of a quotient: ``step`` lines more, where their ``worth`` is left, and what is left then."""
     fits = left >= worth

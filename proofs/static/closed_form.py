@@ -19,6 +19,7 @@ from ...encodings.closed_form import (
     base,
     first_tables,
     first_tables_by_level,
+    gain,
     lines_more,
     lines_of,
     lines_that_leave,
@@ -37,7 +38,7 @@ from ...formal.words.word import WIDTH, Truth, Word, number, word
 from ..shared import arithmetic, region, search
 from ..shared.region import n, terms, v_start, vpt_start
 from . import dividing
-from .dividing import gain, more, pages, total
+from .dividing import more, pages, total
 
 b, first, u, w = word("b"), word("first"), word("u"), word("w")
 ahead, padding = word("ahead"), word("padding")
@@ -92,7 +93,7 @@ def line_bounds(lines: Lines) -> Lemma:
     )
 
 
-def _fits_above(limit: int, page_shift: int, length: Word, frames: Word) -> Truth:
+def fits_above(limit: int, page_shift: int, length: Word, frames: Word) -> Truth:
     """So many frames above a length stay within the limit, in bytes; written without wrapping."""
     return (length <= limit) & (frames <= (number(limit) - length) >> page_shift)
 
@@ -104,7 +105,7 @@ def end_in_lines(lines: Lines, base_shift: int) -> Lemma:
     rounding_shift = lines.page_shift + lines.pages
     whole = (length + (page - 1)) >> lines.page_shift
     last = last_line(lines, whole + n)
-    fits = _fits_above((1 << WIDTH) - (1 << base_shift), lines.page_shift, length, n)
+    fits = fits_above((1 << WIDTH) - (1 << base_shift), lines.page_shift, length, n)
     return Lemma(
         f"end-in-lines[{lines.slug},{base_shift}]",
         "⌈x + 4096 n⌉ to lines = w + 1 lines, w the line of the page b + n - 1, b = ⌈x⌉ in pages",
@@ -175,7 +176,7 @@ def taken_off() -> Lemma:
 
 def fits(mode: PagingMode, limit: int, nr_pt_pages: Word) -> Assumption:
     """The assumption that the tables end within ``limit`` bytes of S."""
-    condition = _fits_above(limit, mode.page_shift, vpt_start - v_start, nr_pt_pages)
+    condition = fits_above(limit, mode.page_shift, vpt_start - v_start, nr_pt_pages)
     return Assumption("room", condition, f"the tables end within {limit:#x} bytes of S")
 
 
@@ -195,7 +196,7 @@ def from_base(mode: PagingMode, rounding_shift: int, limit: int) -> Lemma:
         "within the limit of S ⇒ stack, padding and tables end within 2^64 - 2^base of the base, and above S",
         Statement(
             assumptions=(fits(mode, limit, n), _little(mode, rounding_shift, limit)),
-            goal=_fits_above(whole, mode.page_shift, without, n)
+            goal=fits_above(whole, mode.page_shift, without, n)
             & (without >= 1)
             & ((without + (page - 1)) >> mode.page_shift > (v_start - low) >> mode.page_shift)
             & (low & ((1 << rounding_shift) - 1) == 0),

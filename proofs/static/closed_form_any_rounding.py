@@ -1,0 +1,593 @@
+"""Lemmas and the theorem that the closed form is what the search finds, for every rounding and every padding.
+
+Notation of DOMAIN.md section 1, of `encodings.closed_form_any_rounding` and of `any_rounding`: R = mask + 1 is the rounding, and V(n)
+has the builder's two steps. Lines are counted from the base, the border of the widest level, or of R if that is wider, at or below S.
+x pages more than the first line end at line(x). The argument is that of `closed_form`, with the rounding as a word.
+"""
+
+from functools import cache
+from typing import Final
+
+from ...encodings.closed_form import Lines, as_needed, tables_more
+from ...encodings.closed_form_any_rounding import (
+    above_first,
+    base,
+    base_mask,
+    by_page,
+    first_tables,
+    first_tables_by_level,
+    gain,
+    line_pages_mask,
+    no_more_than_rounding,
+    nr_pt_pages,
+    pages_more,
+    pages_that_leave,
+    pages_without_tables,
+)
+from ...encodings.dom0_count import FIRST_TRIED, tables, tables_by_level
+from ...encodings.dom0_layout import rounded_end, stack_end
+from ...encodings.spans import spanned
+from ...formal.layouts.paging import PagingMode
+from ...formal.logic.theorem import Assumption, Lemma, Run, Statement, Steps
+from ...formal.words.word import WIDTH, Truth, Word, number, word
+from ..shared import arithmetic, region
+from ..shared.region import n, terms, v_start, vpt_start
+from . import any_rounding, dividing, thresholds
+from .any_rounding import end_of, mask, needed, padding, power_of_two
+from .closed_form import FEW, fits_above, from_low
+from .thresholds import line_mask, more, whole_lines
+
+b, first, u, w = word("b"), word("first"), word("u"), word("w")
+ahead, end, length, pages = word("ahead"), word("end"), word("length"), word("pages")
+
+MOST_ROUNDED: Final = 1 << 61
+"""The largest rounding, in bytes: then no region comes full circle, counted from the base."""
+PADDED: Final = 3 << 62
+"""How far above the base the padding ends at most, in bytes."""
+ENDED: Final = PADDED + MOST_ROUNDED
+"""The same for the region."""
+
+
+def _power_of_two(mode: PagingMode) -> Assumption:
+    return power_of_two(mode.page_shift, MOST_ROUNDED)
+
+
+def line(mode: PagingMode, more: Word) -> Word:
+    """Where a region ends that has so many pages more than the first line."""
+    return base(mode, mask, v_start) + _up_to(mode, more)
+
+
+def _up_to(mode: PagingMode, more: Word) -> Word:
+    """The bytes from the base up to there."""
+    return (more << mode.page_shift) + (mask + 1)
+
+
+def last_line(line_mask: Word, pages: Word) -> Word:
+    """The pages below the line that so many pages end in."""
+    return (pages - 1) & ~line_mask
+
+
+def _in_lines(mode: PagingMode, more: Word) -> Assumption:
+    """The assumption on the pages that a region has more than its first line."""
+    condition = whole_lines(line_pages_mask(mode, mask), more) & (more < ENDED >> mode.page_shift)
+    return Assumption("whole-lines", condition, "whole lines, and the region doesn't come full circle")
+
+
+def _to_line(far: Word) -> Word:
+    """⌈far⌉ to the rounding."""
+    return (far + mask) & ~mask
+
+
+@cache
+def end_as_padded() -> Lemma:
+    """V = ⌈E + padding⌉, the padding cut to the rounding: rounding up and adding one rounding if too little is left."""
+    return Lemma(
+        "rounded-end-as-padded",
+        "V = ⌈E + min(P, R)⌉ to R",
+        Statement(
+            assumptions=(power_of_two(),),
+            goal=rounded_end(end, mask, padding) == _to_line(end + no_more_than_rounding(mask, padding)),
+        ),
+    )
+
+
+@cache
+def up_from_line() -> Lemma:
+    """From a border of lines, rounding up to lines is rounding up the length."""
+    low, far = arithmetic.low, arithmetic.far
+    return Lemma(
+        "rounded-up-from-line",
+        "⌈far⌉ = low + ⌈far - low⌉ for low on a line",
+        Statement(
+            assumptions=(
+                power_of_two(),
+                Assumption("on-a-line", low & mask == 0, "low is a border of lines"),
+                Assumption("length", far - low == length, "far lies so far above low"),
+            ),
+            goal=_to_line(far) == low + _to_line(length),
+        ),
+    )
+
+
+@cache
+def end_in_lines(mode: PagingMode) -> Lemma:
+    """Pages more are counted one by one, and rounded up to lines they end with the line that the last one lies in."""
+    page = 1 << mode.page_shift
+    whole = (length + (page - 1)) >> mode.page_shift
+    last = last_line(line_pages_mask(mode, mask), whole + n)
+    return Lemma(
+        f"rounded-end-in-lines[{page}]",
+        "⌈x + page n⌉ to R = w + R, w the line of the page b + n - 1, b = ⌈x⌉ in pages",
+        Statement(
+            assumptions=(
+                _power_of_two(mode),
+                Assumption(
+                    "fits", (length >= 1) & fits_above(PADDED, mode.page_shift, length, n), "no wrapping"
+                ),
+            ),
+            goal=(_to_line(length + n * page) == _up_to(mode, last))
+            & (whole >= 1)
+            & (whole <= whole + n)
+            & (whole + n <= PADDED >> mode.page_shift)
+            & _in_lines(mode, last).condition,
+        ),
+    )
+
+
+@cache
+def from_base(mode: PagingMode) -> Lemma:
+    """What has room above S has it above the base."""
+    low, page = base(mode, mask, v_start), 1 << mode.page_shift
+    without = (vpt_start - low) + page + no_more_than_rounding(mask, padding)
+    return Lemma(
+        f"rounded-from-base[{base_mask(mode, number(0))},{page}]",
+        "room ⇒ stack, padding and tables end within 3·2^62 of the base, and above S",
+        Statement(
+            assumptions=(_power_of_two(mode), any_rounding.room(n, mode.page_shift)),
+            goal=fits_above(PADDED, mode.page_shift, without, n)
+            & (without >= 1)
+            & ((without + (page - 1)) >> mode.page_shift > (v_start - low) >> mode.page_shift)
+            & (low & mask == 0),
+        ),
+    )
+
+
+@cache
+def above_start(mode: PagingMode) -> Lemma:
+    """The line of a page above S ends above S."""
+    last = last_line(line_pages_mask(mode, mask), pages)
+    return Lemma(
+        f"rounded-above-start[{1 << mode.page_shift}]",
+        "a page above S lies in a line that ends above S",
+        Statement(
+            assumptions=(
+                _power_of_two(mode),
+                Assumption("above", pages > ahead >> mode.page_shift, "the page is above S"),
+                Assumption("small", pages <= PADDED >> mode.page_shift, "no wrapping"),
+            ),
+            goal=ahead <= _up_to(mode, last),
+        ),
+    )
+
+
+def _within(mode: PagingMode) -> tuple[Assumption, ...]:
+    """The region up to a line is no shorter than nothing, and not around the address space."""
+    above = v_start - base(mode, mask, v_start) <= _up_to(mode, more)
+    return (
+        _power_of_two(mode),
+        _in_lines(mode, more),
+        Assumption("above", above, "S is no higher than the line's end"),
+    )
+
+
+@cache
+def level_at_line(mode: PagingMode, shift: int) -> Lemma:
+    """What a level takes of a region that ends with a line: what it takes up to the first one, and of the pages more."""
+    first = (mask >> shift) + 1 - (v_start - base(mode, mask, v_start) >> shift)
+    return Lemma(
+        f"rounded-level-at-line[{shift},{base_mask(mode, number(0))},{1 << mode.page_shift}]",
+        "N(S, line x) = N(S, line 0) + x / what a table maps",
+        Statement(
+            assumptions=_within(mode),
+            goal=spanned(v_start, line(mode, more), shift) == first + (more >> shift - mode.page_shift),
+        ),
+    )
+
+
+def mores_by_level(mode: PagingMode, more: Word) -> tuple[Word, ...]:
+    """How many tables pages more take at each counted level, the root's first."""
+    return tuple(
+        more >> level.shift - mode.page_shift if level.fixed is None else number(0)
+        for level in reversed(mode.counted_levels)
+    )
+
+
+@cache
+def tables_at_line(mode: PagingMode) -> Lemma:
+    """What a region takes that ends with a line."""
+    end = line(mode, more)
+    spans = tables_by_level(mode, v_start, end)
+    firsts, mores = first_tables_by_level(mode, mask, v_start), mores_by_level(mode, more)
+    return Lemma(
+        f"rounded-tables-at-line[{mode.name}]",
+        "f(S, line x) = f(S, line 0) + more(x)",
+        Statement(
+            assumptions=_within(mode),
+            goal=tables(mode, v_start, end)
+            == first_tables(mode, mask, v_start) + tables_more(by_page(mode), more),
+        ),
+        Steps(
+            uses=(
+                *(level_at_line(mode, level.shift).at() for level in as_needed(mode)[::-1]),
+                *dividing.sums_by_part(spans, firsts, mores),
+            ),
+            generalise=terms(*spans, *firsts, *mores),
+        ),
+    )
+
+
+@cache
+def ends_in_a_line(mode: PagingMode) -> Lemma:
+    """V(n) is a line, and what the region takes is what its first line takes, and the pages more."""
+    low, page = base(mode, mask, v_start), 1 << mode.page_shift
+    without = pages_without_tables(mode, mask, padding, v_start, vpt_start)
+    cut = no_more_than_rounding(mask, padding)
+    above = (vpt_start - low) + page + cut
+    last = last_line(line_pages_mask(mode, mask), without + n)
+    stack = stack_end(vpt_start, n, mode.page_shift)
+    ended, at_line = end_of(mode, n), line(mode, last)
+    return Lemma(
+        f"rounded-ends-in-a-line[{mode.name}]",
+        "V(n) = line w, f(S, V(n)) = f(S, line 0) + more(w)",
+        Statement(
+            assumptions=(_power_of_two(mode), any_rounding.room(n, mode.page_shift)),
+            goal=(ended == at_line)
+            & (
+                tables(mode, v_start, ended)
+                == first_tables(mode, mask, v_start) + tables_more(by_page(mode), last)
+            )
+            & (without > v_start - low >> mode.page_shift)
+            & (without + n <= PADDED >> mode.page_shift)
+            & (without <= without + n)
+            & (v_start - low <= _up_to(mode, last))
+            & _in_lines(mode, last).condition,
+        ),
+        Steps(
+            uses=(
+                end_as_padded().at(end=stack),
+                from_base(mode).at(),
+                from_low(mode.page_shift).at(low=low, far=vpt_start, padding=cut),
+                up_from_line().at(low=low, far=stack + cut, length=above + n * page),
+                end_in_lines(mode).at(length=above),
+                above_start(mode).at(ahead=v_start - low, pages=without + n),
+                tables_at_line(mode).at(more=last),
+                region.same_tables(mode).at(near=ended, far=at_line),
+            ),
+            generalise=terms(
+                tables(mode, v_start, ended),
+                tables(mode, v_start, at_line),
+                tables_more(by_page(mode), last),
+                first_tables(mode, mask, v_start),
+                ended,
+                _to_line(stack + cut),
+                _to_line(above + n * page),
+                stack + cut,
+                above + n * page,
+                _up_to(mode, last),
+                without,
+                above,
+                cut,
+                v_start - low,
+                low,
+            ),
+        ),
+    )
+
+
+def _below(mode: PagingMode, ahead: Word) -> tuple[Assumption, ...]:
+    condition = (ahead <= base_mask(mode, mask)) & (_up_to(mode, more) < ahead)
+    return (
+        _power_of_two(mode),
+        _in_lines(mode, more),
+        Assumption("below", condition, "line x ends below S, above the base"),
+    )
+
+
+@cache
+def level_below(mode: PagingMode, shift: int) -> Lemma:
+    """What a level takes of a region that ends with a line below S: less than nothing by the whole tables between."""
+    first = (mask >> shift) + 1 - (ahead >> shift)
+    return Lemma(
+        f"rounded-level-below[{shift},{base_mask(mode, number(0))},{1 << mode.page_shift}]",
+        "line x below S ⇒ N(S, line x) + the whole tables between is 0 or 1",
+        Statement(
+            assumptions=_below(mode, ahead),
+            goal=first + (more >> shift - mode.page_shift) + (ahead - _up_to(mode, more) >> shift) <= 1,
+        ),
+    )
+
+
+@cache
+def pages_below(mode: PagingMode) -> Lemma:
+    """Between a line and S there are no more whole tables than pages."""
+    between, below = ahead - _up_to(mode, more), more + line_pages_mask(mode, mask) + 1
+    shifts = [level.shift for level in reversed(as_needed(mode))]
+    both = dividing.total([between >> each for each in shifts]) + below
+    return Lemma(
+        f"rounded-pages-below[{','.join(map(str, shifts))},{1 << mode.page_shift}]",
+        "line x below S ⇒ the tables between + the pages up to line x ≤ the pages below S",
+        Statement(
+            assumptions=_below(mode, ahead),
+            goal=(below <= both) & (both <= ahead >> mode.page_shift),
+        ),
+    )
+
+
+def _below_by_level(mode: PagingMode) -> tuple[list[Word], list[Word]]:
+    """What each counted level takes of a region that ends with line x, and its whole tables from there up to S."""
+    between = v_start - base(mode, mask, v_start) - _up_to(mode, more)
+    firsts, mores = first_tables_by_level(mode, mask, v_start), mores_by_level(mode, more)
+    return [one + other for one, other in zip(firsts, mores, strict=True)], [
+        between >> level.shift if level.fixed is None else number(0)
+        for level in reversed(mode.counted_levels)
+    ]
+
+
+@cache
+def few_below(mode: PagingMode) -> Lemma:
+    """What a region takes that ends with a line below S: less than nothing by the whole tables between, at most."""
+    above = v_start - base(mode, mask, v_start)
+    takes, shares = _below_by_level(mode)
+    both = [one + other for one, other in zip(takes, shares, strict=True)]
+    sums = [dividing.total(some[: index + 1]) for some in (takes, shares) for index in range(len(some))]
+    return Lemma(
+        f"rounded-few-below[{mode.name}]",
+        "line x below S ⇒ what each level takes + its whole tables between = a few in all",
+        Statement(
+            assumptions=_below(mode, above),
+            goal=dividing.total(takes) + dividing.total(shares) <= FEW,
+        ),
+        Steps(
+            uses=(
+                *(level_below(mode, level.shift).at(ahead=above) for level in as_needed(mode)),
+                *dividing.sums_by_part(both, takes, shares),
+            ),
+            generalise=terms(*both, *sums),
+        ),
+    )
+
+
+@cache
+def takes_at_line(mode: PagingMode) -> Lemma:
+    """The sum of what the levels take, for a line above S or below: the first line's tables, and those of the pages more."""
+    firsts, mores = first_tables_by_level(mode, mask, v_start), mores_by_level(mode, more)
+    takes, _ = _below_by_level(mode)
+    return Lemma(
+        f"rounded-takes-at-line[{mode.name}]",
+        "Σ (first + more(x)) = Σ first + Σ more(x)",
+        Statement(goal=dividing.total(takes) == dividing.total(firsts) + dividing.total(mores)),
+        Steps(uses=dividing.sums_by_part(takes, firsts, mores), generalise=terms(*takes, *firsts, *mores)),
+    )
+
+
+@cache
+def from_border(mode: PagingMode) -> Lemma:
+    """S is no further above the base than the next border."""
+    return Lemma(
+        f"rounded-from-border[{base_mask(mode, number(0))}]",
+        "S - base < what the base is a multiple of",
+        Statement(goal=v_start - base(mode, mask, v_start) <= base_mask(mode, mask)),
+    )
+
+
+@cache
+def below_start(mode: PagingMode) -> Lemma:
+    """Lines into which b pages fit, and the tables, end above S: below it there are more pages than tables."""
+    above = v_start - base(mode, mask, v_start)
+    first, tables = first_tables(mode, mask, v_start), tables_more(by_page(mode), more)
+    lines = more + line_pages_mask(mode, mask) + 1
+    return Lemma(
+        f"rounded-below-start[{mode.name}]",
+        "b is above S, b + first + more(x) ≤ the pages up to line x ⇒ line x ends above S",
+        Statement(
+            assumptions=(
+                _power_of_two(mode),
+                _in_lines(mode, more),
+                Assumption(
+                    "above", (b > above >> mode.page_shift) & (b < 1 << (WIDTH - mode.page_shift)), "above S"
+                ),
+                Assumption("fits", (b + first) + tables <= lines, "they fit"),
+            ),
+            goal=above <= _up_to(mode, more),
+        ),
+        Steps(
+            uses=(
+                from_border(mode).at(),
+                few_below(mode).wherever(),
+                takes_at_line(mode).at(),
+                pages_below(mode).wherever(ahead=above),
+                arithmetic.associative().at(a=b, b=first, c=tables),
+            ),
+            generalise=terms(
+                *map(dividing.total, _below_by_level(mode)),
+                (b + first) + tables,
+                first + tables,
+                lines,
+                above >> mode.page_shift,
+                above,
+                _up_to(mode, more),
+            ),
+        ),
+    )
+
+
+@cache
+def page_in_line(lines: Lines) -> Lemma:
+    """A page lies in its line."""
+    last = last_line(line_mask, pages)
+    return Lemma(
+        f"page-in-line[{lines.page_shift}]",
+        "w the line of the last of so many pages ⇒ w < pages ≤ w + 1 line; w ≤ x ⇔ pages ≤ x + 1 line",
+        Statement(
+            assumptions=(
+                thresholds.line(),
+                Assumption("some", (pages >= 1) & (pages < thresholds.pages_limit(lines)), "some pages"),
+                Assumption(
+                    "lines",
+                    whole_lines(line_mask, more) & (more < thresholds.pages_limit(lines)),
+                    "x is whole lines",
+                ),
+            ),
+            goal=(last < pages)
+            & (pages <= last + line_mask + 1)
+            & whole_lines(line_mask, last)
+            & ((last <= more) == (pages <= more + line_mask + 1)),
+        ),
+    )
+
+
+@cache
+def least_line(lines: Lines) -> Lemma:
+    """The bits give a line no later than the one where the count is exact; the pages and its tables fit into it."""
+    frames = b + n
+    last = last_line(line_mask, frames)
+    wanted = above_first(line_mask, b + first)
+    u = pages_that_leave(lines, line_mask, wanted)
+    at_u, at_last = tables_more(lines, u), tables_more(lines, last)
+    ends = [each + line_mask + 1 for each in (u, last)]
+    return Lemma(
+        f"rounded-least-line[{lines.slug}]",
+        "n = first + more(w), which ends in line w ⇒ u ≤ w, b + first + more(u) ≤ the pages up to line u",
+        Statement(
+            assumptions=(
+                thresholds.line(),
+                Assumption("exact", n == first + at_last, "n is exact"),
+                Assumption(
+                    "range",
+                    (b >= 1) & (b <= frames) & (frames < thresholds.pages_limit(lines)),
+                    "nothing wraps",
+                ),
+            ),
+            goal=(u <= last) & ((b + first) + at_u <= ends[0]) & whole_lines(line_mask, u),
+        ),
+        Steps(
+            uses=(
+                arithmetic.associative().at(a=b, b=first, c=at_last),
+                page_in_line(lines).at(pages=frames, more=number(0)),
+                thresholds.tables_fit(lines).at(more=last),
+                thresholds.finds_least(lines).at(found=last, wanted=wanted),
+                thresholds.tables_fit(lines).at(more=u),
+            ),
+            generalise=terms(at_u, at_last, u, last, b + first),
+        ),
+    )
+
+
+@cache
+def lines_in_order(mode: PagingMode) -> Lemma:
+    """More lines end higher, counted from S."""
+    above = v_start - base(mode, mask, v_start)
+    ends = [line(mode, each) - v_start for each in (more, w)]
+    return Lemma(
+        f"rounded-lines-in-order[{base_mask(mode, number(0))},{1 << mode.page_shift}]",
+        "x ≤ w ⇒ line x ≤ line w, counted from S",
+        Statement(
+            assumptions=(
+                _power_of_two(mode),
+                Assumption("in-order", (more <= w) & (w < ENDED >> mode.page_shift), "x ≤ w"),
+                Assumption("beyond", above <= _up_to(mode, more), "S is no higher than line x"),
+            ),
+            goal=ends[0] <= ends[1],
+        ),
+    )
+
+
+@cache
+def enough(mode: PagingMode) -> Lemma:
+    """Where n is exact, the closed form is no more, and so many frames are enough for the region that they make."""
+    lines, line_mask = by_page(mode), line_pages_mask(mode, mask)
+    above = v_start - base(mode, mask, v_start)
+    without = pages_without_tables(mode, mask, padding, v_start, vpt_start)
+    first = first_tables(mode, mask, v_start)
+    frames = nr_pt_pages(mode, mask, padding, v_start, vpt_start)
+    u = pages_more(mode, mask, padding, v_start, vpt_start)
+    ends = [end_of(mode, each) for each in (n, frames)]
+    lasts = [last_line(line_mask, without + each) for each in (n, frames)]
+    at_lines = [line(mode, each) for each in (u, *lasts)]
+    exact = needed(mode, n) == n
+    return Lemma(
+        f"rounded-closed-form-is-enough[{mode.name}]",
+        "f(S, V(n)) = n ⇒ m ≤ n, f(S, V(m)) ≤ m for the closed form m",
+        Statement(
+            assumptions=(
+                _power_of_two(mode),
+                any_rounding.room(n, mode.page_shift),
+                Assumption("exact", exact, "n is exact"),
+            ),
+            goal=(frames <= n) & (needed(mode, frames) <= frames),
+        ),
+        Steps(
+            uses=(
+                ends_in_a_line(mode).at(),
+                least_line(lines).at(b=without, first=first, line_mask=line_mask),
+                below_start(mode).at(b=without, more=u),
+                tables_at_line(mode).at(more=u),
+                lines_in_order(mode).at(more=u, w=lasts[0]),
+                short(mode).at(more=lasts[0]),
+                region.tables_grow(mode).at(near=at_lines[0], far=ends[0]),
+                ends_in_a_line(mode).at(n=frames),
+                arithmetic.associative().at(a=without, b=first, c=tables_more(lines, u)),
+                page_in_line(lines).at(pages=without + frames, more=u, line_mask=line_mask),
+                lines_in_order(mode).at(more=lasts[1], w=u),
+                region.tables_grow(mode).at(near=ends[1], far=at_lines[0]),
+            ),
+            generalise=terms(
+                *(tables(mode, v_start, each) for each in (*ends, at_lines[0])),
+                *ends,
+                *at_lines,
+                *(tables_more(lines, each) for each in (u, *lasts)),
+                *(_up_to(mode, each) for each in (u, *lasts)),
+                u,
+                *lasts,
+                first,
+                above,
+                without,
+            ),
+        ),
+    )
+
+
+@cache
+def short(mode: PagingMode) -> Lemma:
+    """A region that ends with a line doesn't come full circle."""
+    return Lemma(
+        f"rounded-short[{base_mask(mode, number(0))},{1 << mode.page_shift}]",
+        "line x is above S ⇒ it is within the region's limit of S",
+        Statement(
+            assumptions=_within(mode), goal=line(mode, more) - v_start <= region.region_limit(mode)
+        ),
+    )
+
+
+@cache
+def closed_form(mode: PagingMode) -> Lemma:
+    """The closed form is what the search finds."""
+    frames = nr_pt_pages(mode, mask, padding, v_start, vpt_start)
+    return Lemma(
+        f"closed-form-any-rounding[{mode.name}]",
+        "the search from 2 stops at n ⇒ n is the closed form",
+        Statement(
+            assumptions=(_power_of_two(mode), any_rounding.room(n, mode.page_shift)),
+            runs=(any_rounding.found(mode),),
+            goal=frames == n,
+        ),
+        Steps(
+            uses=(
+                any_rounding.exact(mode, FIRST_TRIED).at(),
+                enough(mode).at(),
+                any_rounding.count_grows(mode).at(n=frames, m=n),
+                any_rounding.stops_least(mode).at(m=frames),
+            ),
+            generalise=terms(needed(mode, n), needed(mode, frames), frames),
+        ),
+    )

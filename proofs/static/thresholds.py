@@ -1,0 +1,182 @@
+"""Lemmas on the closed form for every rounding: bit by bit it finds the least multiple of a line that leaves so many pages.
+
+x pages leave gain(x) besides their tables. Nothing here knows of regions, and nothing asks that gain grows with x. The argument: a
+bit is taken just if more pages are wanted than all lines leave that come before its end. So it belongs to every multiple that
+leaves as many as are wanted (`bit_decided`). What comes before the end leaves no more than the last line of it does, since what
+lies between leaves something, too (`last_leaves_most`). If a bit is taken, what is left is wanted of the lower bits alone, and
+these may come to all lines before their end.
+"""
+
+from functools import cache, partial
+
+from ...encodings.closed_form import Lines, gain, tables_more
+from ...encodings.closed_form_any_rounding import pages_that_leave, taken, up_to_last_line
+from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps, Use
+from ...formal.words.word import WIDTH, Truth, Word, choose, number, word
+from ..shared import arithmetic
+from ..shared.region import terms
+from .dividing import gain_adds, more, other, pages, same_gain, step, whole
+
+already, left, wanted = word("already"), word("left"), word("wanted")
+found, line_mask = word("found"), word("line_mask")
+
+
+def pages_limit(lines: Lines) -> int:
+    """How many pages an address space has."""
+    return 1 << (WIDTH - lines.page_shift)
+
+
+def whole_lines(line_mask: Word, these: Word) -> Truth:
+    """So many pages are whole lines."""
+    return these & line_mask == 0
+
+
+def line() -> Assumption:
+    """The assumption that a line has a power of two of pages, and fewer than half of the words."""
+    condition = (line_mask & (line_mask + 1) == 0) & (line_mask < 1 << 62)
+    return Assumption("line", condition, "a line has a power of two of pages")
+
+
+def _power_of_two(lines: Lines) -> Assumption:
+    condition = (step & (step - 1) == 0) & (step >= 1) & (step < pages_limit(lines))
+    return Assumption("bit", condition, "the step is a power of two within the address space")
+
+
+@cache
+def tables_fit(lines: Lines) -> Lemma:
+    """Pages take no more tables than they are."""
+    return Lemma(
+        f"tables-fit[{lines.slug}]",
+        "more(x) ≤ x",
+        Statement(
+            assumptions=(Assumption("pages", more < pages_limit(lines), "no more than an address space has"),),
+            goal=tables_more(lines, more) <= more << lines.pages,
+        ),
+    )
+
+
+def _leaves(lines: Lines, these: Word) -> Use:
+    """Gains are no less than nothing, and small."""
+    return leaves_something(lines).wherever(more=these)
+
+
+@cache
+def leaves_something(lines: Lines) -> Lemma:
+    """Pages leave no more than they are, and no less than nothing."""
+    return Lemma(
+        f"leaves-something[{lines.slug}]",
+        "0 ≤ gain(x) ≤ x",
+        Statement(
+            assumptions=(Assumption("pages", more < pages_limit(lines), "no more than an address space has"),),
+            goal=gain(lines, more) < pages_limit(lines),
+        ),
+        Steps(uses=(tables_fit(lines).at(),), generalise=(tables_more(lines, more),)),
+    )
+
+
+@cache
+def last_leaves_most(lines: Lines) -> Lemma:
+    """Of the multiples of a line below a power of two, the last one leaves most."""
+    last = up_to_last_line(step, line_mask)
+    between = last - more
+    return Lemma(
+        f"last-leaves-most[{lines.slug}]",
+        "x < step, x in whole lines ⇒ gain(x) ≤ gain(step - 1 line)",
+        Statement(
+            assumptions=(
+                line(),
+                Assumption("bit", (step & (step - 1) == 0) & (step - 1 < pages_limit(lines)), "a power of two"),
+                Assumption("below", (more <= step - 1) & whole_lines(line_mask, more), "whole lines below the step"),
+            ),
+            goal=gain(lines, more) <= gain(lines, last),
+        ),
+        Steps(
+            uses=(
+                gain_adds(lines).at(whole=last, other=between),
+                *(_leaves(lines, each) for each in (more, between)),
+            ),
+            generalise=terms(gain(lines, more), gain(lines, between), gain(lines, last)),
+        ),
+    )
+
+
+def _decided(lines: Lines, already: Word, left: Word, step: Word) -> Truth:
+    """What holds when all bits down to ``step`` are decided: they belong to what is found, and the others suffice."""
+    gained = gain(lines, already)
+    known = (already & (step - 1) == 0) & whole_lines(line_mask, already) & (already <= found)
+    known &= left == choose(wanted > gained, wanted - gained, number(0))
+    return known & (left <= gain(lines, up_to_last_line(step, line_mask)))
+
+
+def _wanted(lines: Lines) -> tuple[Assumption, ...]:
+    limit = pages_limit(lines)
+    condition = (found < limit) & whole_lines(line_mask, found) & (wanted <= gain(lines, found))
+    return (
+        line(),
+        Assumption("found", condition, "there are whole lines that leave as many as are wanted"),
+    )
+
+
+@cache
+def bit_decided(lines: Lines) -> Lemma:
+    """The next bit is taken just if what comes before its end isn't enough; what has been said of the bits before then holds of it."""
+    onward, rest = taken(lines, line_mask, left, already, step)
+    between, twice = found - already, step + step
+    last, before = up_to_last_line(step, line_mask), up_to_last_line(twice, line_mask)
+    numbers = already, found, between, step, already + step, last, before, onward
+    return Lemma(
+        f"threshold-bit[{lines.slug}]",
+        "u ≤ found, left ≤ gain(2 step - 1 line) ⇒ the same of u', with or without a step more, and of step",
+        Statement(
+            assumptions=(
+                *_wanted(lines),
+                _power_of_two(lines),
+                Assumption("before", _decided(lines, already, left, twice), "the bits before are decided"),
+            ),
+            goal=_decided(lines, onward, rest, step),
+        ),
+        Steps(
+            uses=(
+                last_leaves_most(lines).wherever(more=between),
+                gain_adds(lines).wherever(more=already, other=between, whole=found),
+                gain_adds(lines).wherever(more=already, other=step, whole=already + step),
+                gain_adds(lines).wherever(more=step, other=last, whole=before),
+                *(_leaves(lines, each) for each in (already, found, step, last)),
+                *(same_gain(lines).wherever(more=onward, other=each) for each in (already, already + step)),
+                same_gain(lines).wherever(more=before, other=number(0)),
+            ),
+            generalise=terms(*(gain(lines, each) for each in numbers)),
+        ),
+    )
+
+
+@cache
+def finds_least(lines: Lines) -> Lemma:
+    """What the bits come to leaves as many pages as are wanted, and no fewer whole lines do."""
+    bits, known, chain = [], number(0), []
+    rest = wanted
+    limit = pages_limit(lines)
+    for bit in reversed(range(WIDTH - lines.page_shift)):
+        at = number(1 << bit)
+        bits.append(bit_decided(lines).wherever(already=known, left=rest, step=at))
+        last = up_to_last_line(at, line_mask)
+        known, rest = taken(lines, line_mask, rest, known, at)
+        chain += [known, rest, gain(lines, known), gain(lines, last)]
+    least = pages_that_leave(lines, line_mask, wanted)
+    highest = up_to_last_line(number(limit), line_mask)
+    return Lemma(
+        f"finds-least[{lines.slug}]",
+        "wanted ≤ gain(x), x in whole lines ⇒ wanted ≤ gain(u), u ≤ x, u in whole lines",
+        Statement(
+            assumptions=_wanted(lines),
+            goal=(wanted <= gain(lines, least)) & (least <= found) & whole_lines(line_mask, least),
+        ),
+        Steps(
+            uses=(
+                last_leaves_most(lines).at(more=found, step=number(limit)),
+                *bits,
+                same_gain(lines).wherever(more=up_to_last_line(number(1), line_mask), other=number(0)),
+            ),
+            generalise=terms(gain(lines, found), gain(lines, highest), *chain),
+        ),
+    )
