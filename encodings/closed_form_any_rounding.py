@@ -31,19 +31,19 @@ def no_more_than_rounding(mask: Word, padding: Word) -> Word:
     return choose(padding <= mask, padding, mask + 1)
 
 
-def base_mask(mode: PagingMode, mask: Word) -> Word:
-    """Less one, what the base is a multiple of: what the widest level's table maps, or the rounding if that is more."""
-    return mask | ((1 << as_needed(mode)[-1].shift) - 1)
+def widest(mode: PagingMode) -> int:
+    """log2 of what a table of the widest level maps, in bytes, of the levels that are taken as needed."""
+    return as_needed(mode)[-1].shift
 
 
-def base(mode: PagingMode, mask: Word, v_start: Word) -> Word:
-    """Where lines are counted from: the highest border of both at or below v_start."""
-    return v_start & ~base_mask(mode, mask)
+def base(widest: int, mask: Word, v_start: Word) -> Word:
+    """Where lines are counted from: the highest border at or below v_start of the widest level, and of a line."""
+    return v_start & ~(mask | ((1 << widest) - 1))
 
 
 def first_tables_by_level(mode: PagingMode, mask: Word, v_start: Word) -> tuple[Word, ...]:
     """The tables at each counted level, the root's first, of a region that ends with the first line: fewer than none, if it starts above."""
-    before = v_start - base(mode, mask, v_start)
+    before = v_start - base(widest(mode), mask, v_start)
     return tuple(
         (mask >> level.shift) + 1 - (before >> level.shift) if level.fixed is None else number(level.fixed)
         for level in reversed(mode.counted_levels)
@@ -55,18 +55,11 @@ def first_tables(mode: PagingMode, mask: Word, v_start: Word) -> Word:
     return reduce(add, first_tables_by_level(mode, mask, v_start))
 
 
-def pages_without_tables(
-    mode: PagingMode, mask: Word, padding: Word, v_start: Word, vpt_start: Word
-) -> Word:
+def pages_without_tables(mode: PagingMode, mask: Word, padding: Word, v_start: Word, vpt_start: Word) -> Word:
     """The pages from the base up to where the padding ends if there are no tables."""
     page = 1 << mode.page_shift
-    above = vpt_start - base(mode, mask, v_start)
+    above = vpt_start - base(widest(mode), mask, v_start)
     return (above + page + no_more_than_rounding(mask, padding) + (page - 1)) >> mode.page_shift
-
-
-def line_pages_mask(mode: PagingMode, mask: Word) -> Word:
-    """How many pages a line has, less one."""
-    return mask >> mode.page_shift
 
 
 def up_to_last_line(step: Word, line_mask: Word) -> Word:
@@ -97,7 +90,7 @@ def above_first(line_mask: Word, needed: Word) -> Word:
 
 def pages_more(mode: PagingMode, mask: Word, padding: Word, v_start: Word, vpt_start: Word) -> Word:
     """How many pages the lines have that the region has more than the first."""
-    line_mask = line_pages_mask(mode, mask)
+    line_mask = mask >> mode.page_shift
     needed = pages_without_tables(mode, mask, padding, v_start, vpt_start)
     needed += first_tables(mode, mask, v_start)
     return pages_that_leave(by_page(mode), line_mask, above_first(line_mask, needed))

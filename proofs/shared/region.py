@@ -369,18 +369,22 @@ def count_at_least(mode: PagingMode) -> Lemma:
 @cache
 def count_above_fixed(mode: PagingMode) -> Lemma:
     """f(S, V(n)) ≥ the tables that the mode always takes, whatever S, T and n."""
-    spans = tables_by_level(mode, v_start, v_end(vpt_start, n))
+    return above_fixed(mode, f"count-above-fixed[{mode.name}]", v_end(vpt_start, n))
+
+
+def above_fixed(mode: PagingMode, name: str, end: Word) -> Lemma:
+    """f(S, V) ≥ the tables that the mode always takes, whatever the region, for any V. The caller keeps the lemma."""
     return Lemma(
-        f"count-above-fixed[{mode.name}]",
+        name,
         f"f(S, V(n)) ≥ {fixed_tables(mode)}",
-        Statement(goal=tables_for(mode, v_start, vpt_start, n) >= fixed_tables(mode)),
+        Statement(goal=tables(mode, v_start, end) >= fixed_tables(mode)),
         Steps(
             uses=tuple(
-                arithmetic.spanned_bounded(level.shift).at(low=v_start, far=v_end(vpt_start, n))
+                arithmetic.spanned_bounded(level.shift).at(low=v_start, far=end)
                 for level in mode.counted_levels
                 if level.fixed is None
             ),
-            generalise=terms(*spans),
+            generalise=terms(*tables_by_level(mode, v_start, end)),
         ),
     )
 

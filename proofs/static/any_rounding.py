@@ -12,7 +12,7 @@ from typing import Final
 from ...encodings.dom0_count import FIRST_TRIED, search_rounded, tables, tables_by_level
 from ...encodings.dom0_layout import rounded_end, stack_end
 from ...formal.layouts.layout import ADDRESS_LIMIT
-from ...formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
+from ...formal.layouts.paging import PAGE_SHIFT, PagingMode
 from ...formal.logic.theorem import Assumption, Induction, Lemma, Run, Statement, Steps, Use
 from ...formal.logic.verdict import Replay
 from ...formal.machine.arrange import TooLarge, region_end, touched
@@ -41,14 +41,14 @@ def power_of_two(page_shift: int = PAGE_SHIFT, most: int = MOST_ROUNDED) -> Assu
     )
 
 
-def end_of(mode: PagingMode, nr_pt_pages: Word) -> Word:
+def end_of(nr_pt_pages: Word, page_shift: int) -> Word:
     """V(n) for the rounding and the padding."""
-    return rounded_end(stack_end(vpt_start, nr_pt_pages, mode.page_shift), mask, padding)
+    return rounded_end(stack_end(vpt_start, nr_pt_pages, page_shift), mask, padding)
 
 
 def needed(mode: PagingMode, nr_pt_pages: Word) -> Word:
     """f(S, V(n)) for the rounding and the padding."""
-    return tables(mode, v_start, end_of(mode, nr_pt_pages))
+    return tables(mode, v_start, end_of(nr_pt_pages, mode.page_shift))
 
 
 def room(nr_pt_pages: Word, page_shift: int = PAGE_SHIFT) -> Assumption:
@@ -214,7 +214,7 @@ def _stack_from_start(page_shift: int) -> Lemma:
 @cache
 def count_grows(mode: PagingMode) -> Lemma:
     """n ≤ m gives f(S, V(n)) ≤ f(S, V(m)), and f(S, V(n)) is no less than the fewest there are."""
-    ends = end_of(mode, n), end_of(mode, m)
+    ends = [end_of(each, mode.page_shift) for each in (n, m)]
     least = region.least_possible(mode)
     stacks = [stack_end(vpt_start, each, mode.page_shift) for each in (n, m)]
     spans = tables_by_level(mode, v_start, ends[0])
@@ -277,12 +277,12 @@ def exact(mode: PagingMode, first: int) -> Lemma:
 
 
 @cache
-def same_end(mode: PagingMode) -> Lemma:
+def same_end(page_shift: int) -> Lemma:
     """Equal counts set aside end the region at the same place."""
     return arithmetic.same(
-        f"rounded-same-end{_bracketed(mode.page_shift)}",
+        f"rounded-same-end{_bracketed(page_shift)}",
         "n = m ⇒ V(n) = V(m)",
-        partial(end_of, mode),
+        partial(end_of, page_shift=page_shift),
         n,
         m,
     )
@@ -291,7 +291,7 @@ def same_end(mode: PagingMode) -> Lemma:
 @cache
 def needed_same(mode: PagingMode) -> Lemma:
     """Equal counts set aside need equally many tables: what is lost when f(S, V(n)) is generalised."""
-    ends = end_of(mode, n), end_of(mode, m)
+    ends = [end_of(each, mode.page_shift) for each in (n, m)]
     return arithmetic.same(
         f"rounded-same-count[{mode.name}]",
         "n = m ⇒ f(S, V(n)) = f(S, V(m))",
@@ -299,7 +299,7 @@ def needed_same(mode: PagingMode) -> Lemma:
         n,
         m,
         Steps(
-            uses=(same_end(mode).at(), region.same_tables(mode).at(near=ends[0], far=ends[1])),
+            uses=(same_end(mode.page_shift).at(), region.same_tables(mode).at(near=ends[0], far=ends[1])),
             generalise=(needed(mode, n), needed(mode, m), *ends),
         ),
     )
@@ -321,19 +321,41 @@ def stops_least(mode: PagingMode) -> Lemma:
 def without(mode: PagingMode) -> dict[str, Truth]:
     """Where to look for what each assumption keeps out: a mask that is none, a region that comes full circle."""
     stops = (v_start == 0) & (n == region.fixed_tables(mode) + 1) & (needed(mode, n - 1) >= n)
-    aligned = vpt_start & (PAGE_SIZE - 1) == 0
+    aligned = vpt_start & ((1 << mode.page_shift) - 1) == 0
     return {"room": aligned & stops & (mask < 1 << 22), "power-of-two": aligned & stops}
 
 
-def judge(mode: PagingMode) -> replays.Judge:
-    """The machine's search with the rounding and padding of the values, region by region walked."""
+@cache
+def least(mode: PagingMode) -> Lemma:
+    """No fixed point of f∘V from 2 on is less than what the search stops at."""
+    above = region.above_fixed(mode, f"rounded-above-fixed[{mode.name}]", end_of(n, mode.page_shift))
+    return search.least_fixed_point(
+        mode,
+        f"least-any-rounding[{mode.name}]",
+        partial(needed, mode),
+        found(mode),
+        above,
+        stops_least(mode).at(),
+    )
+
+
+Said = Callable[[Values, int, int], tuple[bool, str]]
+"""Whether a goal holds where the machine's search stops at a count, and a walk touches so many; and what was seen."""
+
+
+def _took_as_many(_values: Values, tried: int, took: int) -> tuple[bool, str]:
+    return took == tried, f"with that rounding the machine's search stops at {tried}, a walk touches {took}"
+
+
+def judge(mode: PagingMode, said: Said = _took_as_many) -> replays.Judge:
+    """The machine's search with the rounding and padding of the values, region by region walked; judged by ``said``."""
 
     def judged(values: Values) -> Replay:
         rounding, padding = values["mask"] + 1, values["padding"]
         start = values["v_start"]
         if rounding & values["mask"] or not rounding:
             return Replay(None, "the machine rounds to powers of two only")
-        stack = partial(_stack_end, values)
+        stack = partial(_stack_end, values, 1 << mode.page_shift)
         tried = FIRST_TRIED
         try:
             while (took := touched(mode, start, region_end(stack(tried), rounding, padding))) > tried:
@@ -343,14 +365,12 @@ def judge(mode: PagingMode) -> replays.Judge:
         if mode.bits == 32 and region_end(stack(tried), rounding, padding) > 1 << 32:
             return Replay(None, replays.ABOVE_4_GIB)
         replays.agreed("n", values["n"], tried)
-        return Replay(
-            took == tried, f"with that rounding the machine's search stops at {tried}, a walk touches {took}"
-        )
+        return Replay(*said(values, tried, took))
 
     return judged
 
 
-def _stack_end(values: Values, frames: int) -> int:
+def _stack_end(values: Values, page: int, frames: int) -> int:
     """Where the boot stack ends, going up from S: not wrapped."""
     before = (values["vpt_start"] - values["v_start"]) % ADDRESS_LIMIT
-    return values["v_start"] + before + (frames + 1) * PAGE_SIZE
+    return values["v_start"] + before + (frames + 1) * page

@@ -8,33 +8,34 @@ x pages more than the first line end at line(x). The argument is that of `closed
 from functools import cache
 from typing import Final
 
+from attrs import frozen
+
 from ...encodings.closed_form import Lines, as_needed, tables_more
 from ...encodings.closed_form_any_rounding import (
     above_first,
     base,
-    base_mask,
     by_page,
     first_tables,
     first_tables_by_level,
-    gain,
-    line_pages_mask,
     no_more_than_rounding,
     nr_pt_pages,
     pages_more,
     pages_that_leave,
     pages_without_tables,
+    widest,
 )
 from ...encodings.dom0_count import FIRST_TRIED, tables, tables_by_level
 from ...encodings.dom0_layout import rounded_end, stack_end
 from ...encodings.spans import spanned
 from ...formal.layouts.paging import PagingMode
-from ...formal.logic.theorem import Assumption, Lemma, Run, Statement, Steps
-from ...formal.words.word import WIDTH, Truth, Word, number, word
+from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps
+from ...formal.words.word import WIDTH, Word, number, word
 from ..shared import arithmetic, region
 from ..shared.region import n, terms, v_start, vpt_start
 from . import any_rounding, dividing, thresholds
 from .any_rounding import end_of, mask, needed, padding, power_of_two
-from .closed_form import FEW, fits_above, from_low
+from .closed_form import FEW, fits_above, from_low, swapped
+from .dividing import SMALL
 from .thresholds import line_mask, more, whole_lines
 
 b, first, u, w = word("b"), word("first"), word("u"), word("w")
@@ -48,18 +49,40 @@ ENDED: Final = PADDED + MOST_ROUNDED
 """The same for the region."""
 
 
-def _power_of_two(mode: PagingMode) -> Assumption:
-    return power_of_two(mode.page_shift, MOST_ROUNDED)
+@frozen
+class Levels:
+    """What a lemma on one level, or on none, depends on of a mode, as log2 of bytes: a page, and what the widest level's table maps."""
+
+    page: int
+    widest: int
+
+    @property
+    def slug(self) -> str:
+        """The figures, for the name of a lemma."""
+        return f"{self.page},{self.widest}"
+
+    def base(self) -> Word:
+        """Where lines are counted from."""
+        return base(self.widest, mask, v_start)
 
 
-def line(mode: PagingMode, more: Word) -> Word:
+def levels_of(mode: PagingMode) -> Levels:
+    """That of a mode."""
+    return Levels(mode.page_shift, widest(mode))
+
+
+def _power_of_two(page_shift: int) -> Assumption:
+    return power_of_two(page_shift, MOST_ROUNDED)
+
+
+def line(levels: Levels, more: Word) -> Word:
     """Where a region ends that has so many pages more than the first line."""
-    return base(mode, mask, v_start) + _up_to(mode, more)
+    return levels.base() + _up_to(levels.page, more)
 
 
-def _up_to(mode: PagingMode, more: Word) -> Word:
+def _up_to(page_shift: int, more: Word) -> Word:
     """The bytes from the base up to there."""
-    return (more << mode.page_shift) + (mask + 1)
+    return (more << page_shift) + (mask + 1)
 
 
 def last_line(line_mask: Word, pages: Word) -> Word:
@@ -67,9 +90,9 @@ def last_line(line_mask: Word, pages: Word) -> Word:
     return (pages - 1) & ~line_mask
 
 
-def _in_lines(mode: PagingMode, more: Word) -> Assumption:
+def _in_lines(page_shift: int, more: Word) -> Assumption:
     """The assumption on the pages that a region has more than its first line."""
-    condition = whole_lines(line_pages_mask(mode, mask), more) & (more < ENDED >> mode.page_shift)
+    condition = whole_lines(mask >> page_shift, more) & (more < ENDED >> page_shift)
     return Assumption("whole-lines", condition, "whole lines, and the region doesn't come full circle")
 
 
@@ -110,86 +133,130 @@ def up_from_line() -> Lemma:
 
 
 @cache
-def end_in_lines(mode: PagingMode) -> Lemma:
-    """Pages more are counted one by one, and rounded up to lines they end with the line that the last one lies in."""
-    page = 1 << mode.page_shift
-    whole = (length + (page - 1)) >> mode.page_shift
-    last = last_line(line_pages_mask(mode, mask), whole + n)
+def pages_counted(page_shift: int) -> Lemma:
+    """Pages more are counted one by one."""
+    page = 1 << page_shift
+    whole, both = (length + (page - 1)) >> page_shift, length + n * page
     return Lemma(
-        f"rounded-end-in-lines[{page}]",
-        "⌈x + page n⌉ to R = w + R, w the line of the page b + n - 1, b = ⌈x⌉ in pages",
+        f"pages-counted[{page_shift}]",
+        "⌈x + page n⌉ = ⌈x⌉ + n, in pages",
         Statement(
             assumptions=(
-                _power_of_two(mode),
-                Assumption(
-                    "fits", (length >= 1) & fits_above(PADDED, mode.page_shift, length, n), "no wrapping"
-                ),
+                Assumption("fits", (length >= 1) & fits_above(PADDED, page_shift, length, n), "no wrapping"),
             ),
-            goal=(_to_line(length + n * page) == _up_to(mode, last))
+            goal=((both + (page - 1)) >> page_shift == whole + n)
             & (whole >= 1)
             & (whole <= whole + n)
-            & (whole + n <= PADDED >> mode.page_shift)
-            & _in_lines(mode, last).condition,
+            & (both >= 1)
+            & (both <= PADDED),
         ),
     )
 
 
 @cache
-def from_base(mode: PagingMode) -> Lemma:
+def page_ends_in_line(page_shift: int) -> Lemma:
+    """Rounded up to lines, a length ends with the line that its last page lies in."""
+    pages = (length + ((1 << page_shift) - 1)) >> page_shift
+    last = last_line(mask >> page_shift, pages)
+    return Lemma(
+        f"page-ends-in-line[{page_shift}]",
+        "⌈x⌉ to R = w + R, w the line of x's last page",
+        Statement(
+            assumptions=(
+                _power_of_two(page_shift),
+                Assumption("fits", (length >= 1) & (length <= PADDED), "no wrapping"),
+            ),
+            goal=(_to_line(length) == _up_to(page_shift, last))
+            & (pages <= PADDED >> page_shift)
+            & _in_lines(page_shift, last).condition,
+        ),
+    )
+
+
+@cache
+def end_in_lines(page_shift: int) -> Lemma:
+    """Pages more, rounded up to lines, end with the line that the last one lies in."""
+    page = 1 << page_shift
+    whole, both = (length + (page - 1)) >> page_shift, length + n * page
+    line_mask = mask >> page_shift
+    last, pages = last_line(line_mask, whole + n), (both + (page - 1)) >> page_shift
+    return Lemma(
+        f"rounded-end-in-lines[{page_shift}]",
+        "⌈x + page n⌉ to R = w + R, w the line of the page b + n - 1, b = ⌈x⌉ in pages",
+        Statement(
+            assumptions=(
+                _power_of_two(page_shift),
+                Assumption("fits", (length >= 1) & fits_above(PADDED, page_shift, length, n), "no wrapping"),
+            ),
+            goal=(_to_line(both) == _up_to(page_shift, last))
+            & (whole >= 1)
+            & (whole <= whole + n)
+            & (whole + n <= PADDED >> page_shift)
+            & _in_lines(page_shift, last).condition,
+        ),
+        Steps(
+            uses=(pages_counted(page_shift).at(), page_ends_in_line(page_shift).at(length=both)),
+            generalise=terms(_to_line(both), both, pages, whole + n, whole),
+        ),
+    )
+
+
+@cache
+def from_base(levels: Levels) -> Lemma:
     """What has room above S has it above the base."""
-    low, page = base(mode, mask, v_start), 1 << mode.page_shift
+    low, page = levels.base(), 1 << levels.page
     without = (vpt_start - low) + page + no_more_than_rounding(mask, padding)
     return Lemma(
-        f"rounded-from-base[{base_mask(mode, number(0))},{page}]",
+        f"rounded-from-base[{levels.slug}]",
         "room ⇒ stack, padding and tables end within 3·2^62 of the base, and above S",
         Statement(
-            assumptions=(_power_of_two(mode), any_rounding.room(n, mode.page_shift)),
-            goal=fits_above(PADDED, mode.page_shift, without, n)
+            assumptions=(_power_of_two(levels.page), any_rounding.room(n, levels.page)),
+            goal=fits_above(PADDED, levels.page, without, n)
             & (without >= 1)
-            & ((without + (page - 1)) >> mode.page_shift > (v_start - low) >> mode.page_shift)
+            & ((without + (page - 1)) >> levels.page > (v_start - low) >> levels.page)
             & (low & mask == 0),
         ),
     )
 
 
 @cache
-def above_start(mode: PagingMode) -> Lemma:
+def above_start(page_shift: int) -> Lemma:
     """The line of a page above S ends above S."""
-    last = last_line(line_pages_mask(mode, mask), pages)
+    last = last_line((mask >> page_shift), pages)
     return Lemma(
-        f"rounded-above-start[{1 << mode.page_shift}]",
+        f"rounded-above-start[{page_shift}]",
         "a page above S lies in a line that ends above S",
         Statement(
             assumptions=(
-                _power_of_two(mode),
-                Assumption("above", pages > ahead >> mode.page_shift, "the page is above S"),
-                Assumption("small", pages <= PADDED >> mode.page_shift, "no wrapping"),
+                _power_of_two(page_shift),
+                Assumption("above", pages > ahead >> page_shift, "the page is above S"),
+                Assumption("small", pages <= PADDED >> page_shift, "no wrapping"),
             ),
-            goal=ahead <= _up_to(mode, last),
+            goal=ahead <= _up_to(page_shift, last),
         ),
     )
 
 
-def _within(mode: PagingMode) -> tuple[Assumption, ...]:
+def _within(levels: Levels) -> tuple[Assumption, ...]:
     """The region up to a line is no shorter than nothing, and not around the address space."""
-    above = v_start - base(mode, mask, v_start) <= _up_to(mode, more)
+    above = v_start - levels.base() <= _up_to(levels.page, more)
     return (
-        _power_of_two(mode),
-        _in_lines(mode, more),
+        _power_of_two(levels.page),
+        _in_lines(levels.page, more),
         Assumption("above", above, "S is no higher than the line's end"),
     )
 
 
 @cache
-def level_at_line(mode: PagingMode, shift: int) -> Lemma:
+def level_at_line(levels: Levels, shift: int) -> Lemma:
     """What a level takes of a region that ends with a line: what it takes up to the first one, and of the pages more."""
-    first = (mask >> shift) + 1 - (v_start - base(mode, mask, v_start) >> shift)
+    first = (mask >> shift) + 1 - (v_start - levels.base() >> shift)
     return Lemma(
-        f"rounded-level-at-line[{shift},{base_mask(mode, number(0))},{1 << mode.page_shift}]",
+        f"rounded-level-at-line[{shift},{levels.slug}]",
         "N(S, line x) = N(S, line 0) + x / what a table maps",
         Statement(
-            assumptions=_within(mode),
-            goal=spanned(v_start, line(mode, more), shift) == first + (more >> shift - mode.page_shift),
+            assumptions=_within(levels),
+            goal=spanned(v_start, line(levels, more), shift) == first + (more >> shift - levels.page),
         ),
     )
 
@@ -205,20 +272,20 @@ def mores_by_level(mode: PagingMode, more: Word) -> tuple[Word, ...]:
 @cache
 def tables_at_line(mode: PagingMode) -> Lemma:
     """What a region takes that ends with a line."""
-    end = line(mode, more)
+    end = line(levels_of(mode), more)
     spans = tables_by_level(mode, v_start, end)
     firsts, mores = first_tables_by_level(mode, mask, v_start), mores_by_level(mode, more)
     return Lemma(
         f"rounded-tables-at-line[{mode.name}]",
         "f(S, line x) = f(S, line 0) + more(x)",
         Statement(
-            assumptions=_within(mode),
+            assumptions=_within(levels_of(mode)),
             goal=tables(mode, v_start, end)
             == first_tables(mode, mask, v_start) + tables_more(by_page(mode), more),
         ),
         Steps(
             uses=(
-                *(level_at_line(mode, level.shift).at() for level in as_needed(mode)[::-1]),
+                *(level_at_line(levels_of(mode), level.shift).at() for level in as_needed(mode)[::-1]),
                 *dividing.sums_by_part(spans, firsts, mores),
             ),
             generalise=terms(*spans, *firsts, *mores),
@@ -229,18 +296,18 @@ def tables_at_line(mode: PagingMode) -> Lemma:
 @cache
 def ends_in_a_line(mode: PagingMode) -> Lemma:
     """V(n) is a line, and what the region takes is what its first line takes, and the pages more."""
-    low, page = base(mode, mask, v_start), 1 << mode.page_shift
+    low, page = base(widest(mode), mask, v_start), 1 << mode.page_shift
     without = pages_without_tables(mode, mask, padding, v_start, vpt_start)
     cut = no_more_than_rounding(mask, padding)
     above = (vpt_start - low) + page + cut
-    last = last_line(line_pages_mask(mode, mask), without + n)
+    last = last_line(mask >> mode.page_shift, without + n)
     stack = stack_end(vpt_start, n, mode.page_shift)
-    ended, at_line = end_of(mode, n), line(mode, last)
+    ended, at_line = end_of(n, mode.page_shift), line(levels_of(mode), last)
     return Lemma(
         f"rounded-ends-in-a-line[{mode.name}]",
         "V(n) = line w, f(S, V(n)) = f(S, line 0) + more(w)",
         Statement(
-            assumptions=(_power_of_two(mode), any_rounding.room(n, mode.page_shift)),
+            assumptions=(_power_of_two(mode.page_shift), any_rounding.room(n, mode.page_shift)),
             goal=(ended == at_line)
             & (
                 tables(mode, v_start, ended)
@@ -249,17 +316,17 @@ def ends_in_a_line(mode: PagingMode) -> Lemma:
             & (without > v_start - low >> mode.page_shift)
             & (without + n <= PADDED >> mode.page_shift)
             & (without <= without + n)
-            & (v_start - low <= _up_to(mode, last))
-            & _in_lines(mode, last).condition,
+            & (v_start - low <= _up_to(mode.page_shift, last))
+            & _in_lines(mode.page_shift, last).condition,
         ),
         Steps(
             uses=(
                 end_as_padded().at(end=stack),
-                from_base(mode).at(),
+                from_base(levels_of(mode)).at(),
                 from_low(mode.page_shift).at(low=low, far=vpt_start, padding=cut),
                 up_from_line().at(low=low, far=stack + cut, length=above + n * page),
-                end_in_lines(mode).at(length=above),
-                above_start(mode).at(ahead=v_start - low, pages=without + n),
+                end_in_lines(mode.page_shift).at(length=above),
+                above_start(mode.page_shift).at(ahead=v_start - low, pages=without + n),
                 tables_at_line(mode).at(more=last),
                 region.same_tables(mode).at(near=ended, far=at_line),
             ),
@@ -273,7 +340,7 @@ def ends_in_a_line(mode: PagingMode) -> Lemma:
                 _to_line(above + n * page),
                 stack + cut,
                 above + n * page,
-                _up_to(mode, last),
+                _up_to(mode.page_shift, last),
                 without,
                 above,
                 cut,
@@ -284,25 +351,25 @@ def ends_in_a_line(mode: PagingMode) -> Lemma:
     )
 
 
-def _below(mode: PagingMode, ahead: Word) -> tuple[Assumption, ...]:
-    condition = (ahead <= base_mask(mode, mask)) & (_up_to(mode, more) < ahead)
+def _below(levels: Levels, ahead: Word) -> tuple[Assumption, ...]:
+    condition = (ahead <= mask | ((1 << levels.widest) - 1)) & (_up_to(levels.page, more) < ahead)
     return (
-        _power_of_two(mode),
-        _in_lines(mode, more),
+        _power_of_two(levels.page),
+        _in_lines(levels.page, more),
         Assumption("below", condition, "line x ends below S, above the base"),
     )
 
 
 @cache
-def level_below(mode: PagingMode, shift: int) -> Lemma:
+def level_below(levels: Levels, shift: int) -> Lemma:
     """What a level takes of a region that ends with a line below S: less than nothing by the whole tables between."""
     first = (mask >> shift) + 1 - (ahead >> shift)
     return Lemma(
-        f"rounded-level-below[{shift},{base_mask(mode, number(0))},{1 << mode.page_shift}]",
+        f"rounded-level-below[{shift},{levels.slug}]",
         "line x below S ⇒ N(S, line x) + the whole tables between is 0 or 1",
         Statement(
-            assumptions=_below(mode, ahead),
-            goal=first + (more >> shift - mode.page_shift) + (ahead - _up_to(mode, more) >> shift) <= 1,
+            assumptions=_below(levels, ahead),
+            goal=first + (more >> shift - levels.page) + (ahead - _up_to(levels.page, more) >> shift) <= 1,
         ),
     )
 
@@ -310,14 +377,14 @@ def level_below(mode: PagingMode, shift: int) -> Lemma:
 @cache
 def pages_below(mode: PagingMode) -> Lemma:
     """Between a line and S there are no more whole tables than pages."""
-    between, below = ahead - _up_to(mode, more), more + line_pages_mask(mode, mask) + 1
+    between, below = ahead - _up_to(mode.page_shift, more), more + ((mask >> mode.page_shift) + 1)
     shifts = [level.shift for level in reversed(as_needed(mode))]
     both = dividing.total([between >> each for each in shifts]) + below
     return Lemma(
-        f"rounded-pages-below[{','.join(map(str, shifts))},{1 << mode.page_shift}]",
+        f"rounded-pages-below[{','.join(map(str, shifts))},{mode.page_shift}]",
         "line x below S ⇒ the tables between + the pages up to line x ≤ the pages below S",
         Statement(
-            assumptions=_below(mode, ahead),
+            assumptions=_below(levels_of(mode), ahead),
             goal=(below <= both) & (both <= ahead >> mode.page_shift),
         ),
     )
@@ -325,7 +392,7 @@ def pages_below(mode: PagingMode) -> Lemma:
 
 def _below_by_level(mode: PagingMode) -> tuple[list[Word], list[Word]]:
     """What each counted level takes of a region that ends with line x, and its whole tables from there up to S."""
-    between = v_start - base(mode, mask, v_start) - _up_to(mode, more)
+    between = v_start - base(widest(mode), mask, v_start) - _up_to(mode.page_shift, more)
     firsts, mores = first_tables_by_level(mode, mask, v_start), mores_by_level(mode, more)
     return [one + other for one, other in zip(firsts, mores, strict=True)], [
         between >> level.shift if level.fixed is None else number(0)
@@ -336,7 +403,7 @@ def _below_by_level(mode: PagingMode) -> tuple[list[Word], list[Word]]:
 @cache
 def few_below(mode: PagingMode) -> Lemma:
     """What a region takes that ends with a line below S: less than nothing by the whole tables between, at most."""
-    above = v_start - base(mode, mask, v_start)
+    above = v_start - base(widest(mode), mask, v_start)
     takes, shares = _below_by_level(mode)
     both = [one + other for one, other in zip(takes, shares, strict=True)]
     sums = [dividing.total(some[: index + 1]) for some in (takes, shares) for index in range(len(some))]
@@ -344,12 +411,12 @@ def few_below(mode: PagingMode) -> Lemma:
         f"rounded-few-below[{mode.name}]",
         "line x below S ⇒ what each level takes + its whole tables between = a few in all",
         Statement(
-            assumptions=_below(mode, above),
+            assumptions=_below(levels_of(mode), above),
             goal=dividing.total(takes) + dividing.total(shares) <= FEW,
         ),
         Steps(
             uses=(
-                *(level_below(mode, level.shift).at(ahead=above) for level in as_needed(mode)),
+                *(level_below(levels_of(mode), level.shift).at(ahead=above) for level in as_needed(mode)),
                 *dividing.sums_by_part(both, takes, shares),
             ),
             generalise=terms(*both, *sums),
@@ -371,38 +438,38 @@ def takes_at_line(mode: PagingMode) -> Lemma:
 
 
 @cache
-def from_border(mode: PagingMode) -> Lemma:
+def from_border(levels: Levels) -> Lemma:
     """S is no further above the base than the next border."""
     return Lemma(
-        f"rounded-from-border[{base_mask(mode, number(0))}]",
+        f"rounded-from-border[{levels.widest}]",
         "S - base < what the base is a multiple of",
-        Statement(goal=v_start - base(mode, mask, v_start) <= base_mask(mode, mask)),
+        Statement(goal=v_start - levels.base() <= mask | ((1 << levels.widest) - 1)),
     )
 
 
 @cache
 def below_start(mode: PagingMode) -> Lemma:
     """Lines into which b pages fit, and the tables, end above S: below it there are more pages than tables."""
-    above = v_start - base(mode, mask, v_start)
+    above = v_start - base(widest(mode), mask, v_start)
     first, tables = first_tables(mode, mask, v_start), tables_more(by_page(mode), more)
-    lines = more + line_pages_mask(mode, mask) + 1
+    lines = more + ((mask >> mode.page_shift) + 1)
     return Lemma(
         f"rounded-below-start[{mode.name}]",
         "b is above S, b + first + more(x) ≤ the pages up to line x ⇒ line x ends above S",
         Statement(
             assumptions=(
-                _power_of_two(mode),
-                _in_lines(mode, more),
+                _power_of_two(mode.page_shift),
+                _in_lines(mode.page_shift, more),
                 Assumption(
                     "above", (b > above >> mode.page_shift) & (b < 1 << (WIDTH - mode.page_shift)), "above S"
                 ),
                 Assumption("fits", (b + first) + tables <= lines, "they fit"),
             ),
-            goal=above <= _up_to(mode, more),
+            goal=above <= _up_to(mode.page_shift, more),
         ),
         Steps(
             uses=(
-                from_border(mode).at(),
+                from_border(levels_of(mode)).at(),
                 few_below(mode).wherever(),
                 takes_at_line(mode).at(),
                 pages_below(mode).wherever(ahead=above),
@@ -415,33 +482,88 @@ def below_start(mode: PagingMode) -> Lemma:
                 lines,
                 above >> mode.page_shift,
                 above,
-                _up_to(mode, more),
+                _up_to(mode.page_shift, more),
             ),
         ),
     )
 
 
 @cache
-def page_in_line(lines: Lines) -> Lemma:
+def page_in_line(page_shift: int) -> Lemma:
     """A page lies in its line."""
     last = last_line(line_mask, pages)
     return Lemma(
-        f"page-in-line[{lines.page_shift}]",
+        f"page-in-line[{page_shift}]",
         "w the line of the last of so many pages ⇒ w < pages ≤ w + 1 line; w ≤ x ⇔ pages ≤ x + 1 line",
         Statement(
             assumptions=(
                 thresholds.line(),
-                Assumption("some", (pages >= 1) & (pages < thresholds.pages_limit(lines)), "some pages"),
+                Assumption("some", (pages >= 1) & (pages < 1 << (WIDTH - page_shift)), "some pages"),
                 Assumption(
                     "lines",
-                    whole_lines(line_mask, more) & (more < thresholds.pages_limit(lines)),
+                    whole_lines(line_mask, more) & (more < 1 << (WIDTH - page_shift)),
                     "x is whole lines",
                 ),
             ),
             goal=(last < pages)
-            & (pages <= last + line_mask + 1)
+            & (pages <= last + (line_mask + 1))
             & whole_lines(line_mask, last)
-            & ((last <= more) == (pages <= more + line_mask + 1)),
+            & ((last <= more) == (pages <= more + (line_mask + 1))),
+        ),
+    )
+
+
+@cache
+def same_added() -> Lemma:
+    """The same added to both: as long as nothing wraps, they are in the same order."""
+    a, c, d = arithmetic.a, arithmetic.c, arithmetic.d
+    small = Assumption("small", (a < SMALL) & (c < SMALL) & (d < SMALL), "nothing wraps")
+    return Lemma(
+        "same-added",
+        "a + c ≤ d + c ⇔ a ≤ d",
+        Statement(assumptions=(small,), goal=(a + c <= d + c) == (a <= d)),
+    )
+
+
+@cache
+def put_back() -> Lemma:
+    """What is taken off and added again; and what is left is no more."""
+    c, d = arithmetic.c, arithmetic.d
+    return Lemma(
+        "put-back",
+        "(d - c) + c = d; c ≤ d ⇒ d - c ≤ d",
+        Statement(goal=((d - c) + c == d) & ((c > d) | (d - c <= d))),
+    )
+
+
+@cache
+def as_wanted() -> Lemma:
+    """So many pages fit into d pages and a line, beside c, just if what is above the first line fits into the others."""
+    a, c, d = arithmetic.a, arithmetic.c, arithmetic.d
+    one, rest = line_mask + 1, d - c
+    both = rest + one
+    return Lemma(
+        "as-wanted",
+        "c ≤ d ⇒ (a + c ≤ d + 1 line ⇔ what of a is above the first line ≤ d - c)",
+        Statement(
+            assumptions=(
+                Assumption("tables", c <= d, "c ≤ d"),
+                Assumption(
+                    "small",
+                    (a < SMALL) & (d < SMALL >> 1) & (line_mask < (SMALL >> 1) - 1),
+                    "nothing wraps",
+                ),
+            ),
+            goal=(a + c <= d + one) == (above_first(line_mask, a) <= rest),
+        ),
+        Steps(
+            uses=(
+                put_back().at(),
+                swapped().at(a=rest, b=one, c=c),
+                same_added().at(d=both),
+                thresholds.beyond_one().at(a=one, b=rest, wanted=a),
+            ),
+            generalise=(rest,),
         ),
     )
 
@@ -449,12 +571,12 @@ def page_in_line(lines: Lines) -> Lemma:
 @cache
 def least_line(lines: Lines) -> Lemma:
     """The bits give a line no later than the one where the count is exact; the pages and its tables fit into it."""
-    frames = b + n
+    frames, needed = b + n, b + first
     last = last_line(line_mask, frames)
-    wanted = above_first(line_mask, b + first)
+    wanted = above_first(line_mask, needed)
     u = pages_that_leave(lines, line_mask, wanted)
     at_u, at_last = tables_more(lines, u), tables_more(lines, last)
-    ends = [each + line_mask + 1 for each in (u, last)]
+    limit = thresholds.pages_limit(lines.page_shift)
     return Lemma(
         f"rounded-least-line[{lines.slug}]",
         "n = first + more(w), which ends in line w ⇒ u ≤ w, b + first + more(u) ≤ the pages up to line u",
@@ -462,40 +584,47 @@ def least_line(lines: Lines) -> Lemma:
             assumptions=(
                 thresholds.line(),
                 Assumption("exact", n == first + at_last, "n is exact"),
-                Assumption(
-                    "range",
-                    (b >= 1) & (b <= frames) & (frames < thresholds.pages_limit(lines)),
-                    "nothing wraps",
-                ),
+                Assumption("range", (b >= 1) & (b <= frames) & (frames < limit), "nothing wraps"),
             ),
-            goal=(u <= last) & ((b + first) + at_u <= ends[0]) & whole_lines(line_mask, u),
+            goal=(u <= last) & (needed + at_u <= u + (line_mask + 1)) & whole_lines(line_mask, u),
         ),
         Steps(
             uses=(
                 arithmetic.associative().at(a=b, b=first, c=at_last),
-                page_in_line(lines).at(pages=frames, more=number(0)),
+                page_in_line(lines.page_shift).at(pages=frames, more=number(0)),
                 thresholds.tables_fit(lines).at(more=last),
+                as_wanted().at(a=needed, c=at_last, d=last),
                 thresholds.finds_least(lines).at(found=last, wanted=wanted),
                 thresholds.tables_fit(lines).at(more=u),
+                as_wanted().at(a=needed, c=at_u, d=u),
             ),
-            generalise=terms(at_u, at_last, u, last, b + first),
+            generalise=terms(
+                at_u,
+                at_last,
+                *(each & line_mask for each in (u, last)),
+                line_mask & (line_mask + 1),
+                u,
+                last,
+                wanted,
+                needed,
+            ),
         ),
     )
 
 
 @cache
-def lines_in_order(mode: PagingMode) -> Lemma:
+def lines_in_order(levels: Levels) -> Lemma:
     """More lines end higher, counted from S."""
-    above = v_start - base(mode, mask, v_start)
-    ends = [line(mode, each) - v_start for each in (more, w)]
+    above = v_start - levels.base()
+    ends = [line(levels, each) - v_start for each in (more, w)]
     return Lemma(
-        f"rounded-lines-in-order[{base_mask(mode, number(0))},{1 << mode.page_shift}]",
+        f"rounded-lines-in-order[{levels.slug}]",
         "x ≤ w ⇒ line x ≤ line w, counted from S",
         Statement(
             assumptions=(
-                _power_of_two(mode),
-                Assumption("in-order", (more <= w) & (w < ENDED >> mode.page_shift), "x ≤ w"),
-                Assumption("beyond", above <= _up_to(mode, more), "S is no higher than line x"),
+                _power_of_two(levels.page),
+                Assumption("in-order", (more <= w) & (w < ENDED >> levels.page), "x ≤ w"),
+                Assumption("beyond", above <= _up_to(levels.page, more), "S is no higher than line x"),
             ),
             goal=ends[0] <= ends[1],
         ),
@@ -505,22 +634,22 @@ def lines_in_order(mode: PagingMode) -> Lemma:
 @cache
 def enough(mode: PagingMode) -> Lemma:
     """Where n is exact, the closed form is no more, and so many frames are enough for the region that they make."""
-    lines, line_mask = by_page(mode), line_pages_mask(mode, mask)
-    above = v_start - base(mode, mask, v_start)
+    lines, line_mask, levels = by_page(mode), mask >> mode.page_shift, levels_of(mode)
+    above = v_start - base(widest(mode), mask, v_start)
     without = pages_without_tables(mode, mask, padding, v_start, vpt_start)
     first = first_tables(mode, mask, v_start)
     frames = nr_pt_pages(mode, mask, padding, v_start, vpt_start)
     u = pages_more(mode, mask, padding, v_start, vpt_start)
-    ends = [end_of(mode, each) for each in (n, frames)]
+    ends = [end_of(each, mode.page_shift) for each in (n, frames)]
     lasts = [last_line(line_mask, without + each) for each in (n, frames)]
-    at_lines = [line(mode, each) for each in (u, *lasts)]
+    at_lines = [line(levels, each) for each in (u, *lasts)]
     exact = needed(mode, n) == n
     return Lemma(
         f"rounded-closed-form-is-enough[{mode.name}]",
         "f(S, V(n)) = n ⇒ m ≤ n, f(S, V(m)) ≤ m for the closed form m",
         Statement(
             assumptions=(
-                _power_of_two(mode),
+                _power_of_two(mode.page_shift),
                 any_rounding.room(n, mode.page_shift),
                 Assumption("exact", exact, "n is exact"),
             ),
@@ -532,13 +661,13 @@ def enough(mode: PagingMode) -> Lemma:
                 least_line(lines).at(b=without, first=first, line_mask=line_mask),
                 below_start(mode).at(b=without, more=u),
                 tables_at_line(mode).at(more=u),
-                lines_in_order(mode).at(more=u, w=lasts[0]),
-                short(mode).at(more=lasts[0]),
+                lines_in_order(levels_of(mode)).at(more=u, w=lasts[0]),
+                short(levels_of(mode)).at(more=lasts[0]),
                 region.tables_grow(mode).at(near=at_lines[0], far=ends[0]),
                 ends_in_a_line(mode).at(n=frames),
                 arithmetic.associative().at(a=without, b=first, c=tables_more(lines, u)),
-                page_in_line(lines).at(pages=without + frames, more=u, line_mask=line_mask),
-                lines_in_order(mode).at(more=lasts[1], w=u),
+                page_in_line(lines.page_shift).at(pages=without + frames, more=u, line_mask=line_mask),
+                lines_in_order(levels_of(mode)).at(more=lasts[1], w=u),
                 region.tables_grow(mode).at(near=ends[1], far=at_lines[0]),
             ),
             generalise=terms(
@@ -546,7 +675,7 @@ def enough(mode: PagingMode) -> Lemma:
                 *ends,
                 *at_lines,
                 *(tables_more(lines, each) for each in (u, *lasts)),
-                *(_up_to(mode, each) for each in (u, *lasts)),
+                *(_up_to(mode.page_shift, each) for each in (u, *lasts)),
                 u,
                 *lasts,
                 first,
@@ -558,13 +687,14 @@ def enough(mode: PagingMode) -> Lemma:
 
 
 @cache
-def short(mode: PagingMode) -> Lemma:
+def short(levels: Levels) -> Lemma:
     """A region that ends with a line doesn't come full circle."""
     return Lemma(
-        f"rounded-short[{base_mask(mode, number(0))},{1 << mode.page_shift}]",
+        f"rounded-short[{levels.slug}]",
         "line x is above S ⇒ it is within the region's limit of S",
         Statement(
-            assumptions=_within(mode), goal=line(mode, more) - v_start <= region.region_limit(mode)
+            assumptions=_within(levels),
+            goal=line(levels, more) - v_start <= arithmetic.span_limit(levels.widest),
         ),
     )
 
@@ -577,7 +707,7 @@ def closed_form(mode: PagingMode) -> Lemma:
         f"closed-form-any-rounding[{mode.name}]",
         "the search from 2 stops at n ⇒ n is the closed form",
         Statement(
-            assumptions=(_power_of_two(mode), any_rounding.room(n, mode.page_shift)),
+            assumptions=(_power_of_two(mode.page_shift), any_rounding.room(n, mode.page_shift)),
             runs=(any_rounding.found(mode),),
             goal=frames == n,
         ),
@@ -591,3 +721,27 @@ def closed_form(mode: PagingMode) -> Lemma:
             generalise=terms(needed(mode, n), needed(mode, frames), frames),
         ),
     )
+
+
+def divided(mode: PagingMode, rounding: int, padding: int, start: int, tables_at: int) -> int:
+    """The closed form on plain integers, by Python's own division; S and T as words, in bytes."""
+    shifts = [level.shift - mode.page_shift for level in as_needed(mode)]
+    line, page = rounding >> mode.page_shift, 1 << mode.page_shift
+    ahead = start % max(rounding, 1 << widest(mode))
+    needed = -(-((tables_at - start) % (1 << WIDTH) + ahead + page + min(padding, rounding)) // page)
+    first = sum(
+        max(1, rounding >> level.shift) - (ahead >> level.shift) if level.fixed is None else level.fixed
+        for level in mode.counted_levels
+    )
+
+    def gain(pages: int) -> int:
+        return pages - sum(pages >> each for each in shifts)
+
+    left, more = max(0, needed + first - line), 0
+    for block in sorted({line, *(1 << each for each in shifts if 1 << each > line)}, reverse=True):
+        # All of a block but its last line: if that isn't enough, the block is taken.
+        without_last = gain(block - line)
+        quotient = max(0, left + gain(block) - 1 - without_last) // gain(block)
+        more += quotient * block
+        left = max(0, left - quotient * gain(block))
+    return first + sum(more >> each for each in shifts)
