@@ -17,13 +17,12 @@ from operator import add
 
 from ..formal.layouts.paging import PagingMode
 from ..formal.words.word import WIDTH, Word, choose, number
-from .closed_form import Lines, as_needed, gain, tables_more
+from .closed_form import Lines, as_needed, gain, lines_of, tables_more
 
 
 def by_page(mode: PagingMode) -> Lines:
     """What a line of one page is to the levels of ``mode``: so lengths are counted in pages."""
-    reaches = tuple(level.shift - mode.page_shift for level in as_needed(mode))
-    return Lines(page_shift=mode.page_shift, pages=0, tables=(), blocks=reaches)
+    return lines_of(mode, mode.page_shift)
 
 
 def no_more_than_rounding(mask: Word, padding: Word) -> Word:

@@ -10,7 +10,7 @@ from ...encodings.dom0_count import FIRST_TRIED
 from ...encodings.dom0_layout import PADDING, ROUNDING_SHIFT
 from ...encodings.static_count import raised
 from ...formal.layouts.layout import Layout
-from ...formal.layouts.paging import ARM64_16K, ARM64_64K, COMPAT, PAGING_MODES, SV39, X86_64, PagingMode
+from ...formal.layouts.paging import COMPAT, DIFFERENT_MODES, PAGING_MODES, SV39, X86_64, PagingMode
 from ...formal.logic.claim import Claim, Expected, Part, claim
 from ...formal.logic.theorem import Lemma, Statement, Steps
 from ...formal.logic.verdict import Replay
@@ -38,8 +38,6 @@ SMALL_GUESTS = (
     "The rounding up of memory might be helpful for the traditional big VMs case, but it isn't correct or useful "
     "for other usecases."
 )
-MODES: Final = (*PAGING_MODES.values(), SV39, ARM64_16K, ARM64_64K)
-"""Xen's, and those of other boot loaders that aren't of the same levels as one of these."""
 THREE_RAISES: Final = 506 << 40
 """How far above S the tables may start, in bytes, so that three raises are enough. Each half of the canonical
 addresses has 128 TiB."""
@@ -254,7 +252,7 @@ def any_rounding() -> tuple[Part, ...]:
             without=rounding.without(mode),
             replay=rounding.judge(mode),
         )
-        for mode in MODES
+        for mode in DIFFERENT_MODES
     )
 
 
@@ -276,7 +274,7 @@ def least_any_rounding() -> tuple[Part, ...]:
             },
             replay=rounding.judge(mode, _no_less),
         )
-        for mode in MODES
+        for mode in DIFFERENT_MODES
     )
 
 
@@ -306,7 +304,7 @@ def closed_form_any_rounding() -> tuple[Part, ...]:
             },
             replay=rounding.judge(mode, _by_divisions(mode)),
         )
-        for mode in MODES
+        for mode in DIFFERENT_MODES
     )
 
 

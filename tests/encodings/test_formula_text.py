@@ -7,7 +7,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from formula_reading import Reading, closed_goals, is_raised, search_goals
+from formula_reading import Reading, ahead_goals, closed_goals, is_raised, search_goals
 from ptproof.encodings.formula_text import RAISES, written
 from ptproof.formal.edge.errors import InputError
 from ptproof.formal.layouts.paging import COMPAT, OTHER_MODES, PAGING_MODES, X86_64, PagingMode
