@@ -82,7 +82,11 @@ def _proved(mode: PagingMode, rounding: int, padding: int, style: str, *, xens: 
     if counted_alike(mode) is None:
         return ["Compared with the search on samples, not proved: ptproof proves nothing of these levels."]
     claim = f"closed-form-any-rounding: {finds}" if style == "closed" else f"any-rounding: {exact}"
-    more = ["There the padding, more than the rounding, is in vpt_start."] if padding > rounding else []
+    more = (
+        ["The padding is more than the rounding: that is proved of it as part of vpt_start."]
+        if padding > rounding
+        else []
+    )
     return [f"ptproof proves {claim}", *more]
 
 
@@ -212,7 +216,9 @@ def _closed_in_python(mode: PagingMode, shift: int, padding: int, *, ahead: bool
     ]
     for divisor, log, added in _divisors(lines, ahead=ahead):
         text += [f"    {each}" for each in _divided_in_python(divisor, log, added)]
-    return [*text, f"    lines += -(-left // {lines.gains()[0].gain})", f"    return {total}"]
+    single = lines.gains()[0].gain
+    last = f"-(-left // {single})" if single > 1 else "left"
+    return [*text, f"    lines += {last}", f"    return {total}"]
 
 
 def _divided_in_python(divisor: int, log: int, added: int) -> list[str]:

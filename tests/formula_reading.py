@@ -201,14 +201,16 @@ def ahead_goals(text: str, mode: PagingMode, shift: int, padding: int) -> Iterat
     reading, lines = Reading(text, mode), lines_of(mode, shift)
     pages, mask = rounded.by_page(mode), number((1 << shift) - 1)
     line_mask = mask >> mode.page_shift
-    reading.go_to("left")
-    first = rounded.first_tables(mode, mask, S)
-    needed = rounded.pages_without_tables(mode, mask, number(0), S, T + padding) + first
-    same = reading.read("left") == rounded.above_first(line_mask, needed)
-    yield _goal("before", same & (reading.read("first") == first))
+    without = rounded.pages_without_tables(mode, mask, number(0), S, T + padding)
+    for name, ours in (("pages", without), ("first", rounded.first_tables(mode, mask, S))):
+        reading.go_to(name)
+        yield _goal(name, reading.read(name) == ours)
+        reading.put(name, word(name))
     if padding >> shift == 0:
-        cut = rounded.pages_without_tables(mode, mask, number(padding), S, T) + first
-        yield _goal("padding", needed == cut)
+        yield _goal("padding", without == rounded.pages_without_tables(mode, mask, number(padding), S, T))
+    reading.go_to("left")
+    needed = word("pages") + word("first")
+    yield _goal("left", reading.read("left") == rounded.above_first(line_mask, needed))
     above, most = 64 - shift, int(gain(pages, number((1 << 64 - mode.page_shift) - 1) & ~line_mask))
     for block in reversed(lines.gains()):
         last = int(gain(pages, number((1 << block.lines + lines.pages) - 1) & ~line_mask))
@@ -242,9 +244,7 @@ def ahead_goals(text: str, mode: PagingMode, shift: int, padding: int) -> Iterat
     found = zero_extended(word("found", 64 - shift), 64)
     reading.put("first", word("first"))
     reading.put("lines", found)
-    yield _goal(
-        "after", reading.go_to_the_end() == word("first") + tables_more(pages, found << lines.pages)
-    )
+    yield _goal("after", reading.go_to_the_end() == word("first") + tables_more(pages, found << lines.pages))
 
 
 def _ahead(
@@ -302,10 +302,14 @@ def search_goals(
     page = 1 << mode.page_shift
     stack = word("stack")
     mask, more = number((1 << shift) - 1), number(padding)
+    # Of more padding than the rounding the builder's two steps know nothing: it is passed by like a longer stack.
+    in_steps = (stack + more, number(0)) if padding >> shift else (stack, more)
     goals = [
         _goal("start and step", (start == first) & (replaced(step, {n: N}) == N + 1)),
         _goal("the stack's end", end == (T + N * page + page + more + mask) & ~mask),
-        _goal("the region's end", (stack + more + mask) & ~mask == rounded_end(stack, mask, more)),
+        _goal(
+            "the region's end", (stack + more + mask) & ~mask == rounded_end(in_steps[0], mask, in_steps[1])
+        ),
         _goal("tables", replaced(needed, {end: END}) == tables(mode, S, END)),
         _goal("goes on", _same(replaced(replaced(goes_on, {n: N}), {needed: word("m")}), word("m") > N)),
     ]
