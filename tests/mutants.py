@@ -134,7 +134,7 @@ for mode in (X86_64, COMPAT):
     form = compiled([any_rounding.nr_pt_pages(mode, m, p, s, t)], (m, p, s, t))
     needed = compiled([tables(mode, s, rounded_end(stack_end(t, n), m, p))], (m, p, s, t, n))
     for shift, padding in ((12, 0), (13, 9000), (21, 3 << 20), (30, 0), (40, 1 << 20)):
-        for start, border in ((0, 1 << 21), (0, 1 << 30), (0x3fe00000, 1 << 39), ((1 << 39) - (1 << 22), 1 << 39)):
+        for start, border in ((0, 1 << 21), (0, 1 << 30), (0x3fe00000, 1 << 39), ((1 << 39) - (1 << 22), 1 << 39), (3 << 39, 1 << 21)):
             for pages in range(0, 2600, 7):
                 at = (1 << shift) - 1, padding, start, start + max(0, border - pages * 4096)
                 if form(*at)[0] != least_count(lambda frames: needed(*at, frames)[0]):

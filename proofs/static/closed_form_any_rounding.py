@@ -35,8 +35,8 @@ from ..shared.region import n, terms, v_start, vpt_start
 from . import any_rounding, dividing, thresholds
 from .any_rounding import end_of, mask, needed, padding, power_of_two
 from .closed_form import FEW, fits_above, from_low, swapped
-from .dividing import SMALL
-from .thresholds import line_mask, more, whole_lines
+from .dividing import SMALL, more
+from .thresholds import line_mask, whole_lines
 
 b, first, u, w = word("b"), word("first"), word("u"), word("w")
 ahead, end, length, pages = word("ahead"), word("end"), word("length"), word("pages")

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 from ptproof.encodings import closed_form_any_rounding as rounded
-from ptproof.encodings.closed_form import Lines
+from ptproof.encodings.closed_form import Lines, gain
 from ptproof.encodings.concrete import least_count
 from ptproof.encodings.dom0_count import FIRST_TRIED, tables
 from ptproof.encodings.dom0_layout import rounded_end, stack_end
@@ -49,7 +49,7 @@ def test_a_page_s_rounding_needs_what_is_kept() -> None:
     lines = rounded.by_page(X86_64)
     found = int(rounded.pages_that_leave(lines, number(0), number(pages)))
     assert found == (1 << 18) - 1
-    assert [int(rounded.gain(lines, number(each))) for each in (found, found + 1, found + 2)] == [
+    assert [int(gain(lines, number(each))) for each in (found, found + 1, found + 2)] == [
         pages,
         pages - 1,
         pages,
@@ -58,15 +58,15 @@ def test_a_page_s_rounding_needs_what_is_kept() -> None:
 
 def _at_least(lines: Lines, mask: Word, left: Word, already: Word, step: Word) -> tuple[Word, Word]:
     """A bit that is taken also where what comes before its end is just enough."""
-    worth = rounded.gain(lines, step)
-    takes = left >= rounded.gain(lines, rounded.up_to_last_line(step, mask))
+    worth = gain(lines, step)
+    takes = left >= gain(lines, rounded.up_to_last_line(step, mask))
     return choose(takes, already + step, already), choose(takes, left - worth, left)
 
 
 def _never_none(lines: Lines, mask: Word, left: Word, already: Word, step: Word) -> tuple[Word, Word]:
     """What is left wraps where it should be none."""
-    takes = left > rounded.gain(lines, rounded.up_to_last_line(step, mask))
-    return choose(takes, already + step, already), choose(takes, left - rounded.gain(lines, step), left)
+    takes = left > gain(lines, rounded.up_to_last_line(step, mask))
+    return choose(takes, already + step, already), choose(takes, left - gain(lines, step), left)
 
 
 @pytest.mark.parametrize(

@@ -207,9 +207,9 @@ def test_read_back_the_divisions_are_the_encodings(mode: PagingMode, sizes: Size
 
 @pytest.mark.parametrize("name", MUTANTS_AHEAD)
 def test_read_back_a_changed_text_for_another_rounding_is_noticed(name: str, solver: Solver) -> None:
-    sizes, *change = MUTANTS_AHEAD[name]
+    sizes, old, new = MUTANTS_AHEAD[name]
     text = written(X86_64, *sizes, "closed", "c")
-    changed = text.replace(*change)
+    changed = text.replace(old, new)
     assert changed != text
     goals = ahead_goals(changed, X86_64, sizes[0].bit_length() - 1, sizes[1])
     assert any(goal.endswith(": sat") for goal in open_goals(solver, goals))
