@@ -93,9 +93,9 @@ def line_bounds(lines: Lines) -> Lemma:
     )
 
 
-def fits_above(limit: int, page_shift: int, length: Word, frames: Word) -> Truth:
+def fits_above(limit: Word | int, page_shift: int, length: Word, frames: Word) -> Truth:
     """So many frames above a length stay within the limit, in bytes; written without wrapping."""
-    return (length <= limit) & (frames <= (number(limit) - length) >> page_shift)
+    return (length <= limit) & (frames <= (limit - length) >> page_shift)
 
 
 @cache

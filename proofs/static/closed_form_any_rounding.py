@@ -39,14 +39,11 @@ from .dividing import SMALL, more
 from .thresholds import line_mask, whole_lines
 
 b, first, u, w = word("b"), word("first"), word("u"), word("w")
-ahead, end, length, pages = word("ahead"), word("end"), word("length"), word("pages")
+ahead, bound, end = word("ahead"), word("bound"), word("end")
+length, pages = word("length"), word("pages")
 
 MOST_ROUNDED: Final = 1 << 61
 """The largest rounding, in bytes: then no region comes full circle, counted from the base."""
-PADDED: Final = 3 << 62
-"""How far above the base the padding ends at most, in bytes."""
-ENDED: Final = PADDED + MOST_ROUNDED
-"""The same for the region."""
 
 
 @frozen
@@ -61,9 +58,25 @@ class Levels:
         """The figures, for the name of a lemma."""
         return f"{self.page},{self.widest}"
 
+    @property
     def base(self) -> Word:
         """Where lines are counted from."""
         return base(self.widest, mask, v_start)
+
+    @property
+    def base_mask(self) -> Word:
+        """Less one, what the base is a multiple of."""
+        return mask | ((1 << self.widest) - 1)
+
+    @property
+    def ended(self) -> Word:
+        """How far above the base a region ends at most, in bytes, so that nothing wraps when that is rounded up."""
+        return number(0) - (self.base_mask + 1)
+
+    @property
+    def padded(self) -> Word:
+        """The same for the padding."""
+        return self.ended - (mask + 1)
 
 
 def levels_of(mode: PagingMode) -> Levels:
@@ -77,7 +90,7 @@ def _power_of_two(page_shift: int) -> Assumption:
 
 def line(levels: Levels, more: Word) -> Word:
     """Where a region ends that has so many pages more than the first line."""
-    return levels.base() + _up_to(levels.page, more)
+    return levels.base + _up_to(levels.page, more)
 
 
 def _up_to(page_shift: int, more: Word) -> Word:
@@ -90,9 +103,9 @@ def last_line(line_mask: Word, pages: Word) -> Word:
     return (pages - 1) & ~line_mask
 
 
-def _in_lines(page_shift: int, more: Word) -> Assumption:
+def _in_lines(levels: Levels, more: Word) -> Assumption:
     """The assumption on the pages that a region has more than its first line."""
-    condition = whole_lines(mask >> page_shift, more) & (more < ENDED >> page_shift)
+    condition = whole_lines(mask >> levels.page, more) & (more < levels.ended >> levels.page)
     return Assumption("whole-lines", condition, "whole lines, and the region doesn't come full circle")
 
 
@@ -142,107 +155,127 @@ def pages_counted(page_shift: int) -> Lemma:
         "⌈x + page n⌉ = ⌈x⌉ + n, in pages",
         Statement(
             assumptions=(
-                Assumption("fits", (length >= 1) & fits_above(PADDED, page_shift, length, n), "no wrapping"),
+                Assumption("bound", bound <= -page, "a page short of the address space"),
+                Assumption("fits", (length >= 1) & fits_above(bound, page_shift, length, n), "no wrapping"),
             ),
             goal=((both + (page - 1)) >> page_shift == whole + n)
             & (whole >= 1)
             & (whole <= whole + n)
             & (both >= 1)
-            & (both <= PADDED),
+            & (both <= bound),
         ),
     )
 
 
 @cache
-def page_ends_in_line(page_shift: int) -> Lemma:
+def page_ends_in_line(levels: Levels) -> Lemma:
     """Rounded up to lines, a length ends with the line that its last page lies in."""
-    pages = (length + ((1 << page_shift) - 1)) >> page_shift
-    last = last_line(mask >> page_shift, pages)
+    pages = (length + ((1 << levels.page) - 1)) >> levels.page
+    last = last_line(mask >> levels.page, pages)
     return Lemma(
-        f"page-ends-in-line[{page_shift}]",
+        f"page-ends-in-line[{levels.slug}]",
         "⌈x⌉ to R = w + R, w the line of x's last page",
         Statement(
             assumptions=(
-                _power_of_two(page_shift),
-                Assumption("fits", (length >= 1) & (length <= PADDED), "no wrapping"),
+                _power_of_two(levels.page),
+                Assumption("fits", (length >= 1) & (length <= levels.padded), "no wrapping"),
             ),
-            goal=(_to_line(length) == _up_to(page_shift, last))
-            & (pages <= PADDED >> page_shift)
-            & _in_lines(page_shift, last).condition,
+            goal=(_to_line(length) == _up_to(levels.page, last))
+            & (pages <= levels.padded >> levels.page)
+            & _in_lines(levels, last).condition,
         ),
     )
 
 
 @cache
-def end_in_lines(page_shift: int) -> Lemma:
+def end_in_lines(levels: Levels) -> Lemma:
     """Pages more, rounded up to lines, end with the line that the last one lies in."""
-    page = 1 << page_shift
-    whole, both = (length + (page - 1)) >> page_shift, length + n * page
-    line_mask = mask >> page_shift
-    last, pages = last_line(line_mask, whole + n), (both + (page - 1)) >> page_shift
+    page = 1 << levels.page
+    whole, both = (length + (page - 1)) >> levels.page, length + n * page
+    line_mask = mask >> levels.page
+    last, pages = last_line(line_mask, whole + n), (both + (page - 1)) >> levels.page
     return Lemma(
-        f"rounded-end-in-lines[{page_shift}]",
+        f"rounded-end-in-lines[{levels.slug}]",
         "⌈x + page n⌉ to R = w + R, w the line of the page b + n - 1, b = ⌈x⌉ in pages",
         Statement(
             assumptions=(
-                _power_of_two(page_shift),
-                Assumption("fits", (length >= 1) & fits_above(PADDED, page_shift, length, n), "no wrapping"),
+                _power_of_two(levels.page),
+                Assumption(
+                    "fits", (length >= 1) & fits_above(levels.padded, levels.page, length, n), "no wrapping"
+                ),
             ),
-            goal=(_to_line(both) == _up_to(page_shift, last))
+            goal=(_to_line(both) == _up_to(levels.page, last))
             & (whole >= 1)
             & (whole <= whole + n)
-            & (whole + n <= PADDED >> page_shift)
-            & _in_lines(page_shift, last).condition,
+            & (whole + n <= levels.padded >> levels.page)
+            & _in_lines(levels, last).condition,
         ),
         Steps(
-            uses=(pages_counted(page_shift).at(), page_ends_in_line(page_shift).at(length=both)),
+            uses=(
+                pages_counted(levels.page).at(bound=levels.padded),
+                page_ends_in_line(levels).at(length=both),
+            ),
             generalise=terms(_to_line(both), both, pages, whole + n, whole),
         ),
     )
 
 
+def from_base(levels: Levels) -> Word:
+    """How far above the base the padding ends, if there are no tables."""
+    return (vpt_start - levels.base) + (1 << levels.page) + no_more_than_rounding(mask, padding)
+
+
+def fits(levels: Levels, nr_pt_pages: Word) -> Assumption:
+    """The assumption that tables, stack and padding come above S, and don't come full circle, counted from the base."""
+    length = from_base(levels)
+    above = length + ((1 << levels.page) - 1) >> levels.page > v_start - levels.base >> levels.page
+    condition = (length >= 1) & above & fits_above(levels.padded, levels.page, length, nr_pt_pages)
+    return Assumption("fits", condition, "tables, stack and padding have room above the base")
+
+
 @cache
-def from_base(levels: Levels) -> Lemma:
-    """What has room above S has it above the base."""
-    low, page = levels.base(), 1 << levels.page
-    without = (vpt_start - low) + page + no_more_than_rounding(mask, padding)
+def room_from_half(levels: Levels) -> Lemma:
+    """A region shorter than half of the address space has room above the base."""
     return Lemma(
-        f"rounded-from-base[{levels.slug}]",
-        "room ⇒ stack, padding and tables end within 3·2^62 of the base, and above S",
+        f"room-from-half[{levels.slug}]",
+        "within 2^63 - 2^50 of S ⇒ room above the base",
         Statement(
             assumptions=(_power_of_two(levels.page), any_rounding.room(n, levels.page)),
-            goal=fits_above(PADDED, levels.page, without, n)
-            & (without >= 1)
-            & ((without + (page - 1)) >> levels.page > (v_start - low) >> levels.page)
-            & (low & mask == 0),
+            goal=fits(levels, n).condition,
         ),
     )
 
 
 @cache
-def above_start(page_shift: int) -> Lemma:
+def on_a_line(levels: Levels) -> Lemma:
+    """The base is a border of lines, too."""
+    return Lemma(f"on-a-line[{levels.widest}]", "the base mod R = 0", Statement(goal=levels.base & mask == 0))
+
+
+@cache
+def above_start(levels: Levels) -> Lemma:
     """The line of a page above S ends above S."""
-    last = last_line((mask >> page_shift), pages)
+    last = last_line((mask >> levels.page), pages)
     return Lemma(
-        f"rounded-above-start[{page_shift}]",
+        f"rounded-above-start[{levels.slug}]",
         "a page above S lies in a line that ends above S",
         Statement(
             assumptions=(
-                _power_of_two(page_shift),
-                Assumption("above", pages > ahead >> page_shift, "the page is above S"),
-                Assumption("small", pages <= PADDED >> page_shift, "no wrapping"),
+                _power_of_two(levels.page),
+                Assumption("above", pages > ahead >> levels.page, "the page is above S"),
+                Assumption("small", pages <= levels.padded >> levels.page, "no wrapping"),
             ),
-            goal=ahead <= _up_to(page_shift, last),
+            goal=ahead <= _up_to(levels.page, last),
         ),
     )
 
 
 def _within(levels: Levels) -> tuple[Assumption, ...]:
     """The region up to a line is no shorter than nothing, and not around the address space."""
-    above = v_start - levels.base() <= _up_to(levels.page, more)
+    above = v_start - levels.base <= _up_to(levels.page, more)
     return (
         _power_of_two(levels.page),
-        _in_lines(levels.page, more),
+        _in_lines(levels, more),
         Assumption("above", above, "S is no higher than the line's end"),
     )
 
@@ -250,7 +283,7 @@ def _within(levels: Levels) -> tuple[Assumption, ...]:
 @cache
 def level_at_line(levels: Levels, shift: int) -> Lemma:
     """What a level takes of a region that ends with a line: what it takes up to the first one, and of the pages more."""
-    first = (mask >> shift) + 1 - (v_start - levels.base() >> shift)
+    first = (mask >> shift) + 1 - (v_start - levels.base >> shift)
     return Lemma(
         f"rounded-level-at-line[{shift},{levels.slug}]",
         "N(S, line x) = N(S, line 0) + x / what a table maps",
@@ -296,10 +329,10 @@ def tables_at_line(mode: PagingMode) -> Lemma:
 @cache
 def ends_in_a_line(mode: PagingMode) -> Lemma:
     """V(n) is a line, and what the region takes is what its first line takes, and the pages more."""
-    low, page = base(widest(mode), mask, v_start), 1 << mode.page_shift
+    levels = levels_of(mode)
+    low, page = levels.base, 1 << mode.page_shift
     without = pages_without_tables(mode, mask, padding, v_start, vpt_start)
-    cut = no_more_than_rounding(mask, padding)
-    above = (vpt_start - low) + page + cut
+    cut, above = no_more_than_rounding(mask, padding), from_base(levels)
     last = last_line(mask >> mode.page_shift, without + n)
     stack = stack_end(vpt_start, n, mode.page_shift)
     ended, at_line = end_of(n, mode.page_shift), line(levels_of(mode), last)
@@ -307,26 +340,26 @@ def ends_in_a_line(mode: PagingMode) -> Lemma:
         f"rounded-ends-in-a-line[{mode.name}]",
         "V(n) = line w, f(S, V(n)) = f(S, line 0) + more(w)",
         Statement(
-            assumptions=(_power_of_two(mode.page_shift), any_rounding.room(n, mode.page_shift)),
+            assumptions=(_power_of_two(mode.page_shift), fits(levels, n)),
             goal=(ended == at_line)
             & (
                 tables(mode, v_start, ended)
                 == first_tables(mode, mask, v_start) + tables_more(by_page(mode), last)
             )
             & (without > v_start - low >> mode.page_shift)
-            & (without + n <= PADDED >> mode.page_shift)
+            & (without + n <= levels.padded >> mode.page_shift)
             & (without <= without + n)
             & (v_start - low <= _up_to(mode.page_shift, last))
-            & _in_lines(mode.page_shift, last).condition,
+            & _in_lines(levels_of(mode), last).condition,
         ),
         Steps(
             uses=(
                 end_as_padded().at(end=stack),
-                from_base(levels_of(mode)).at(),
+                on_a_line(levels).at(),
                 from_low(mode.page_shift).at(low=low, far=vpt_start, padding=cut),
                 up_from_line().at(low=low, far=stack + cut, length=above + n * page),
-                end_in_lines(mode.page_shift).at(length=above),
-                above_start(mode.page_shift).at(ahead=v_start - low, pages=without + n),
+                end_in_lines(levels_of(mode)).at(length=above),
+                above_start(levels_of(mode)).at(ahead=v_start - low, pages=without + n),
                 tables_at_line(mode).at(more=last),
                 region.same_tables(mode).at(near=ended, far=at_line),
             ),
@@ -352,10 +385,10 @@ def ends_in_a_line(mode: PagingMode) -> Lemma:
 
 
 def _below(levels: Levels, ahead: Word) -> tuple[Assumption, ...]:
-    condition = (ahead <= mask | ((1 << levels.widest) - 1)) & (_up_to(levels.page, more) < ahead)
+    condition = (ahead <= levels.base_mask) & (_up_to(levels.page, more) < ahead)
     return (
         _power_of_two(levels.page),
-        _in_lines(levels.page, more),
+        _in_lines(levels, more),
         Assumption("below", condition, "line x ends below S, above the base"),
     )
 
@@ -443,7 +476,7 @@ def from_border(levels: Levels) -> Lemma:
     return Lemma(
         f"rounded-from-border[{levels.widest}]",
         "S - base < what the base is a multiple of",
-        Statement(goal=v_start - levels.base() <= mask | ((1 << levels.widest) - 1)),
+        Statement(goal=v_start - levels.base <= levels.base_mask),
     )
 
 
@@ -459,7 +492,7 @@ def below_start(mode: PagingMode) -> Lemma:
         Statement(
             assumptions=(
                 _power_of_two(mode.page_shift),
-                _in_lines(mode.page_shift, more),
+                _in_lines(levels_of(mode), more),
                 Assumption(
                     "above", (b > above >> mode.page_shift) & (b < 1 << (WIDTH - mode.page_shift)), "above S"
                 ),
@@ -615,7 +648,7 @@ def least_line(lines: Lines) -> Lemma:
 @cache
 def lines_in_order(levels: Levels) -> Lemma:
     """More lines end higher, counted from S."""
-    above = v_start - levels.base()
+    above = v_start - levels.base
     ends = [line(levels, each) - v_start for each in (more, w)]
     return Lemma(
         f"rounded-lines-in-order[{levels.slug}]",
@@ -623,7 +656,7 @@ def lines_in_order(levels: Levels) -> Lemma:
         Statement(
             assumptions=(
                 _power_of_two(levels.page),
-                Assumption("in-order", (more <= w) & (w < ENDED >> levels.page), "x ≤ w"),
+                Assumption("in-order", (more <= w) & (w < levels.ended >> levels.page), "x ≤ w"),
                 Assumption("beyond", above <= _up_to(levels.page, more), "S is no higher than line x"),
             ),
             goal=ends[0] <= ends[1],
@@ -644,14 +677,16 @@ def enough(mode: PagingMode) -> Lemma:
     lasts = [last_line(line_mask, without + each) for each in (n, frames)]
     at_lines = [line(levels, each) for each in (u, *lasts)]
     exact = needed(mode, n) == n
+    short = ends[0] - v_start <= region.region_limit(mode)
     return Lemma(
         f"rounded-closed-form-is-enough[{mode.name}]",
         "f(S, V(n)) = n ⇒ m ≤ n, f(S, V(m)) ≤ m for the closed form m",
         Statement(
             assumptions=(
                 _power_of_two(mode.page_shift),
-                any_rounding.room(n, mode.page_shift),
+                fits(levels, n),
                 Assumption("exact", exact, "n is exact"),
+                Assumption("short", short, "the region does not come full circle"),
             ),
             goal=(frames <= n) & (needed(mode, frames) <= frames),
         ),
@@ -662,7 +697,6 @@ def enough(mode: PagingMode) -> Lemma:
                 below_start(mode).at(b=without, more=u),
                 tables_at_line(mode).at(more=u),
                 lines_in_order(levels_of(mode)).at(more=u, w=lasts[0]),
-                short(levels_of(mode)).at(more=lasts[0]),
                 region.tables_grow(mode).at(near=at_lines[0], far=ends[0]),
                 ends_in_a_line(mode).at(n=frames),
                 arithmetic.associative().at(a=without, b=first, c=tables_more(lines, u)),
@@ -687,22 +721,10 @@ def enough(mode: PagingMode) -> Lemma:
 
 
 @cache
-def short(levels: Levels) -> Lemma:
-    """A region that ends with a line doesn't come full circle."""
-    return Lemma(
-        f"rounded-short[{levels.slug}]",
-        "line x is above S ⇒ it is within the region's limit of S",
-        Statement(
-            assumptions=_within(levels),
-            goal=line(levels, more) - v_start <= arithmetic.span_limit(levels.widest),
-        ),
-    )
-
-
-@cache
 def closed_form(mode: PagingMode) -> Lemma:
     """The closed form is what the search finds."""
     frames = nr_pt_pages(mode, mask, padding, v_start, vpt_start)
+    stack = stack_end(vpt_start, n, mode.page_shift)
     return Lemma(
         f"closed-form-any-rounding[{mode.name}]",
         "the search from 2 stops at n ⇒ n is the closed form",
@@ -714,11 +736,16 @@ def closed_form(mode: PagingMode) -> Lemma:
         Steps(
             uses=(
                 any_rounding.exact(mode, FIRST_TRIED).at(),
+                room_from_half(levels_of(mode)).at(),
+                any_rounding.stack_grows(mode.page_shift).at(m=n),
+                any_rounding.end_grows(mode).at(near=stack, far=stack),
                 enough(mode).at(),
                 any_rounding.count_grows(mode).at(n=frames, m=n),
                 any_rounding.stops_least(mode).at(m=frames),
             ),
-            generalise=terms(needed(mode, n), needed(mode, frames), frames),
+            generalise=terms(
+                needed(mode, n), needed(mode, frames), frames, end_of(n, mode.page_shift), stack
+            ),
         ),
     )
 
