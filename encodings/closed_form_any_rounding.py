@@ -9,7 +9,7 @@ A block is taken just if all that comes before its end isn't enough:
 
 `closed_form` takes a block if it has no more than what is left, and rounds the last one up. Where gain grows, both come to the same.
 
-Nothing of this is in Xen. ``proofs.static.thresholds`` proves that it finds what the search finds.
+Nothing of this is in Xen. ``proofs.static.closed_form_any_rounding`` proves that it finds what the search finds.
 """
 
 from functools import reduce

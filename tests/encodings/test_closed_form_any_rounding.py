@@ -13,7 +13,8 @@ from ptproof.formal.layouts.layout import ADDRESS_LIMIT
 from ptproof.formal.layouts.paging import DIFFERENT_MODES, X86_64, PagingMode
 from ptproof.formal.machine.arrange import region_end, touched
 from ptproof.formal.words.word import Word, choose, compiled, number, word
-from ptproof.proofs.static.closed_form_any_rounding import MOST_ROUNDED, divided
+from ptproof.proofs.static.closed_form_any_rounding import divided
+from ptproof.proofs.static.region_in_lines import MOST_ROUNDED
 
 LAYOUTS = 400
 MASK, PADDING, S, T, N = (word(each) for each in ("mask", "padding", "v_start", "vpt_start", "n"))
