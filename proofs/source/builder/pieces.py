@@ -159,25 +159,23 @@ def _shown(value: int) -> str:
 def judged_pairs(
     pairs: Sequence[tuple[str, Word | Truth, Word | Truth]],
     goal: Truth,
-    scenes: Sequence[tuple[Mapping[str, Word], Truth]] = (({}, TRUE),),
+    scenes: Sequence[Callable[[Values], Values | None]] = (lambda values: values,),
 ) -> Judge:
     """Whether a goal holds on numbers; if not, the first term that isn't what it is held against is told.
 
-    ``scenes`` are cases: terms of their own for inputs, and what is known in each.
+    ``scenes`` are cases: each gives the numbers as they are in it, or none where they can't be of it.
     """
 
     def judge(values: Values) -> Replay:
         if read(goal, values):
             return Replay(holds=True, says="they are the same")
-        for scene, known_there in scenes:
-            there = {**values, **{name: read(put, values) for name, put in scene.items()}}
-            if not read(known_there, there):
-                continue
+        for there in filter(None, (scene(values) for scene in scenes)):
             for what, theirs, ours in pairs:
                 found, expected = read(theirs, there), read(ours, there)
                 if found != expected:
                     says = f"{what} is {_shown(found)} by the tree, {_shown(expected)} by the encoding"
-                    return Replay(holds=False, says=says)
+                    at = {str(each.value): there.get(str(each.value), 0) for each in inputs([theirs, ours])}
+                    return Replay(holds=False, says=says, at=at)
         return Replay(None, "no term differs")
 
     return judge
