@@ -264,6 +264,9 @@ def row(title: str, found: TreeCheck) -> str:
         f"{mode.name}: count {found.count_is(mode) or _short(found, mode)}, layout {found.layout_is(mode) or 'differs'}"
         for mode in found.modes
     ]
+    if found.toolstack is not None:
+        proved = sum(each.proved for each in found.toolstack)
+        parts.append(f"libxenguest: {proved} of {counted(len(found.toolstack), 'piece')}")
     return f"{int(found.status):<3}{title:<22}{'; '.join(parts)}"
 
 
