@@ -5,7 +5,7 @@ comes out is looked at before it is compiled: just the statements and expression
 attributes, no calls but those defined here), so that somebody's tree runs nothing else. It runs with limits, and where it can
 do nothing but calculate: in Linux's strict mode of seccomp a process may read, write and end, no more.
 
-Where there is no compiler, or something isn't to be compared, that is told. A difference is the tool's own failure.
+If there is no compiler, or something can't be compared, the output says so. A difference is the tool's own failure.
 """
 
 import re

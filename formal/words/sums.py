@@ -1,8 +1,8 @@
 """Terms with their sums put in one order, so that what is the same sum is the same term.
 
-A sum is told by how often each part is in it, modulo 2**width. An equation is told by what stands on one side alone. Of a sum
-of which the low or the high bits alone are wanted, parts that have none are left out. Comparisons are told by "less than", and
-truths by "and" and "not", none of them twice. Nothing else is changed, and the term is the same on all numbers:
+A sum is known by how often each part is in it, modulo 2**width. An equation is known by what stands on one side alone. Of a sum
+of which the low or the high bits alone are wanted, parts that have none are left out. Comparisons are written with "less than",
+and truths with "and" and "not", none of them twice. Nothing else is changed, and the term is the same on all numbers:
 ``tests/formal/words/test_sums.py`` tries it on random ones.
 """
 
