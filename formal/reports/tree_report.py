@@ -212,9 +212,14 @@ def summary(found: TreeCheck) -> str:
         open_ = sum(not each.proved for each in found.beside) - differs
         if not differs and not open_:
             return "yes: everything proved about these pieces holds for this tree"
-        rest = f"of the other pieces {differs} differ, {open_} are open"
+        rest = (
+            [f"{counted(differs, 'other piece')} {'differs' if differs == 1 else 'differ'}"]
+            if differs
+            else []
+        )
+        rest += [f"{counted(open_, 'other piece')} {'is' if open_ == 1 else 'are'} open"] if open_ else []
         held = "the pieces that are equal" if found.loader else "count and layout"
-        return f"not all: what is proved of {held} holds for this tree; {rest}"
+        return f"not all: what is proved of {held} holds for this tree; {', '.join(rest)}"
     if not found.properties:
         return "not known: nothing is proved about code that isn't understood, or differs"
     refuted = sum(each.refuted for each in found.properties)
