@@ -209,7 +209,11 @@ class Evaluator:
         member = of.members.get(name) if isinstance(of, Record) else None
         key = None if whole.key is None else f"{whole.key}{'->' if arrow else '.'}{name}"
         shared = whole.shared or (isinstance(of, Record) and of.union)
-        return Place(key, member, shared=shared, address=address, member=f"{within_it}.{name}")
+        alone = isinstance(of, Record) and not of.union and len(of.members) == 1
+        inner = (
+            "" if alone and not within_it else f"{within_it}.{name}"
+        )  # or it is the whole, by another name
+        return Place(key, member, shared=shared, address=address, member=inner)
 
     def _element(self, node: Node, state: State) -> Place | None:
         index = self.evaluate(_child(node, "index"), state)
@@ -461,6 +465,8 @@ class Evaluator:
         value = self.evaluate(given, state)
         if not isinstance(of, Integer | Pointer):
             return self.unknown(node, f"a cast: {text_of(node)[:60]}")
+        if self.memory is not None and _to_members(value) and _pointed(value) is not _to(of):
+            return self.unknown(node, f"a struct seen as something else: {text_of(node)[:60]}")
         return value if isinstance(value, Unknown) else converted(value, of)
 
     def _size(self, node: Node, state: State) -> Any:
@@ -680,6 +686,21 @@ def _child(node: Node, name: str) -> Node:
 def _as_type(name: str) -> Node:
     """A declaration by a type of that name."""
     return parsed(f"{name} x;").named_children[0]
+
+
+def _to(of: Integer | Pointer) -> CType | None:
+    return of.to if isinstance(of, Pointer) else None
+
+
+def _pointed(value: Any) -> CType | None:
+    """What a value points to, if it is a pointer."""
+    return _to(value.type) if isinstance(value, Value) else None
+
+
+def _to_members(value: Any) -> bool:
+    """Whether a value is the address of a struct of several members, of which each is known by its name alone."""
+    of = _pointed(value)
+    return isinstance(of, Record) and len(of.members) != 1
 
 
 def _is_wide(place: Place) -> bool:

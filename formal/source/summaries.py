@@ -36,7 +36,7 @@ ASSUMED: Final = {
     "direct-map": "__va() adds a multiple of a page to a machine address, the same for all, and __pa() takes it off; no table comes to lie at 0",
     "entries": "l1e_from_pfn() and its like make an entry of a frame and of flags, l1e_get_pfn() and its like take it apart",
     "clears": "clear_page() clears the page, and nothing else",
-    "types": "get_page_and_type() and calls for the IOMMU change nothing of a table, nor its type",
+    "types": "get_page_and_type() and calls for the IOMMU succeed, and change nothing of a table, nor its type",
 }
 """What is taken for granted, by name."""
 FRAME_BITS: Final = 40
@@ -170,6 +170,17 @@ def _any(of: Integer) -> Meaning:
     return meaning
 
 
+def _succeeds(as_said: int) -> Meaning:
+    """A function that succeeds, which it says by a number, and changes nothing that matters."""
+
+    def meaning(self: Evaluator, node: Node, arguments: list[Node], state: State) -> Any:
+        self.evaluate_all(arguments, state)
+        self.given_away(arguments, state, self.unknown(node, "it is given away"))
+        return constant(as_said)
+
+    return meaning
+
+
 def _root(_self: Evaluator, _node: Node, _arguments: list[Node], _state: State) -> Any:
     return Value(word("root_frame") << 12, ULONG)
 
@@ -219,9 +230,7 @@ SUMMARIES: Final[Mapping[str, Meaning]] = {
     "clear_page": _clear,
     **dict.fromkeys(
         (
-            "get_page_and_type",
             "need_iommu_pt_sync",
-            "iommu_unmap",
             "paging_mode_translate",
             "unmap_domain_page",
             "pagetable_from_paddr",
@@ -229,6 +238,8 @@ SUMMARIES: Final[Mapping[str, Meaning]] = {
         ),
         _any(BOOL),
     ),
+    "get_page_and_type": _succeeds(1),
+    "iommu_unmap": _succeeds(0),
     "get_order_from_bytes": _order,
     "get_memsize": _asked(ULONG),
     "memsize_gt_zero": _asked(BOOL),

@@ -324,7 +324,6 @@ class Round:
         for stands, value in self.found.loop.given.items():
             self.names[stands] = value
         self.goes_on = replaced(words_of_building().mapped < words_of_building().pages, self.put)
-        self.leaves = self.over(self.found.loop.leaves)
 
     def over(self, term: AnyTerm) -> AnyTerm:
         """A term of the source's over the encoding's words. Raises NotRead where it hangs on something else."""
@@ -526,7 +525,7 @@ def _guard(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
     its = Round(source, mode)
     goes_on = its.found.loop.goes_on
     assert isinstance(goes_on, Truth)
-    pairs = [("whether it goes on", its.over(goes_on) | its.leaves, its.goes_on)]
+    pairs = [("whether it goes on", its.over(goes_on), its.goes_on)]
     return _at_once(name, says, mode, its.where, pairs, {"types": ASSUMED["types"]})
 
 
