@@ -14,6 +14,7 @@ from typing import Final
 
 from attrs import frozen
 from ptproof.formal.c.tree_files import Tree, opened
+from ptproof.formal.layouts.paging import COMPAT, X86_64, PagingMode
 from ptproof.formal.source.check_tree import TreeCheck, check_tree
 
 BUILDER: Final = "xen/arch/x86/pv/dom0_build.c"
@@ -249,6 +250,132 @@ CHANGES: Final = (
     TreeChange("raises six times at most", "proved", [bounded("6", "compat ? 6 : 4")]),
     TreeChange("raises six times at most, rounds to 16 MiB", "proved", [bounded("6", "2", shift=24)]),
     TreeChange("divides three times", "open", [DIVIDED]),
+)
+
+
+@frozen(eq=False)
+class PieceChange:
+    """A change to what the builder does beside, the piece that it is in, for a sort of guest, and what is said of that piece.
+
+    That is ``equal``, ``differs``, or ``not understood``.
+    """
+
+    name: str
+    piece: str
+    mode: PagingMode
+    verdict: str
+    edits: Sequence[Edit]
+
+    def __call__(self, text: str) -> str:
+        """The text, changed."""
+        for each in self.edits:
+            text = each(text)
+        return text
+
+
+ROUND_OF_SLOTS: Final = r"i < 4; \+\+i, \+\+l3tab"
+SLOT_IS_EMPTY: Final = r"if \( !l3e_get_intpte\(\*l3tab\) \)"
+IN_THE_END: Final = r"(?=    /\* Pages that are part of page tables must be read only)"
+FILL_UP: Final = (
+    PieceChange(
+        "three slots", "fill-up-frames", COMPAT, "differs", [Edit(ROUND_OF_SLOTS, "i < 3; ++i, ++l3tab")]
+    ),
+    PieceChange(
+        "five slots", "fill-up-frames", COMPAT, "differs", [Edit(ROUND_OF_SLOTS, "i <= 4; ++i, ++l3tab")]
+    ),
+    PieceChange(
+        "from the second slot on",
+        "fill-up-frames",
+        COMPAT,
+        "differs",
+        [Edit(r"i = 0, l3tab = l3start;", "i = 1, l3tab = l3start + 1;")],
+    ),
+    PieceChange(
+        "the cursor stays", "fill-up-entries", COMPAT, "differs", [Edit(ROUND_OF_SLOTS, "i < 4; ++i")]
+    ),
+    PieceChange(
+        "another table's cursor moves",
+        "fill-up-entries",
+        COMPAT,
+        "differs",
+        [Edit(ROUND_OF_SLOTS, "i < 4; ++i, ++l2tab")],
+    ),
+    PieceChange(
+        "full slots are filled",
+        "fill-up-frames",
+        COMPAT,
+        "differs",
+        [Edit(SLOT_IS_EMPTY, "if ( l3e_get_intpte(*l3tab) != 0 )")],
+    ),
+    PieceChange(
+        "the new table isn't cleared",
+        "fill-up-entries",
+        COMPAT,
+        "differs",
+        [Edit(r"clear_page\(l2tab\);(?=\s*\*l3tab = )", "")],
+    ),
+    PieceChange(
+        "the mark on all but the last",
+        "fill-up-types",
+        COMPAT,
+        "differs",
+        [Edit(r"if \( i == 3 \)", "if ( i != 3 )")],
+    ),
+    PieceChange(
+        "the mark takes the type's place",
+        "fill-up-types",
+        COMPAT,
+        "differs",
+        [Edit(r"\|= PGT_pae_xen_l2", "= PGT_pae_xen_l2")],
+    ),
+    PieceChange(
+        "Xen's entries in slot 2",
+        "fill-up-types",
+        COMPAT,
+        "differs",
+        [Edit(r"map_l2t_from_l3e\(l3start\[3\]\)", "map_l2t_from_l3e(l3start[2])")],
+    ),
+    PieceChange(
+        "a panic at the last slot",
+        "fill-up-frames",
+        COMPAT,
+        "not understood",
+        [Edit(r"if \( i == 3 \)", 'if ( i == 2 ) panic("2"); if ( i == 3 )')],
+    ),
+    PieceChange(
+        "an entry is emptied then",
+        "fill-up-entries",
+        COMPAT,
+        "differs",
+        [Edit(IN_THE_END, "if ( compat ) l3start[1].l3 = 0;\n")],
+    ),
+    PieceChange(
+        "an entry of the root then",
+        "fill-up-entries",
+        X86_64,
+        "not understood",
+        [Edit(IN_THE_END, "l4start[5] = l4e_from_pfn(7, 1);\n")],
+    ),
+    PieceChange(
+        "one more table then",
+        "fill-up-frames",
+        X86_64,
+        "differs",
+        [Edit(IN_THE_END, "mpt_alloc += PAGE_SIZE;\n")],
+    ),
+    PieceChange(
+        "a call then", "fill-up-entries", X86_64, "not understood", [Edit(IN_THE_END, "odd(l4start);\n")]
+    ),
+    PieceChange(
+        "counted to three", "fill-up-entries", COMPAT, "equal", [Edit(ROUND_OF_SLOTS, "i <= 3; i++, l3tab++")]
+    ),
+    PieceChange(
+        "asked for 0",
+        "fill-up-frames",
+        COMPAT,
+        "equal",
+        [Edit(SLOT_IS_EMPTY, "if ( l3e_get_intpte(*l3tab) == 0 )")],
+    ),
 )
 
 

@@ -36,6 +36,8 @@ ASSUMED: Final = {
     "direct-map": "__va() adds a multiple of a page to a machine address, the same for all, and __pa() takes it off; no table comes to lie at 0",
     "entries": "l1e_from_pfn() and its like make an entry of a frame and of flags, l1e_get_pfn() and its like take it apart",
     "clears": "clear_page() clears the page, and nothing else",
+    "xens-own": "init_xen_pae_l2_slots() writes Xen's own entries, those from the compat hole on, into the L2 that it is given, and "
+    "nothing else",
     "types": "get_page_and_type() and calls for the IOMMU succeed, and change nothing of a table, nor its type",
 }
 """What is taken for granted, by name."""
@@ -45,6 +47,8 @@ FLAGS: Final = 0xFFF
 DIRECT_MAP_FRAME: Final = word("direct_map")
 DIRECT_MAP: Final = DIRECT_MAP_FRAME << 12
 """What is added to a machine address, a multiple of a page."""
+XENS_ENTRIES: Final = "Xen's own entries"
+"""What stands for the member where Xen puts entries of its own into an L2."""
 HOLE: Final = "HYPERVISOR_COMPAT_VIRT_START"
 """Where Xen's part of a 32-bit guest's addresses begins: a field of the domain, of 32 bits."""
 
@@ -129,6 +133,15 @@ def _clear(self: Evaluator, node: Node, arguments: list[Node], state: State) -> 
     if self.memory is not None:
         self.memory.store(self.where(node), state.path, page.term, CLEARED, constant(0, ULONG))
     return why
+
+
+def _xens_entries(self: Evaluator, node: Node, arguments: list[Node], state: State) -> Any:
+    """Xen puts its own entries into the L2 that is given."""
+    table = values(self, arguments[:1], state, 1)[0]
+    self.evaluate_all(arguments[1:], state)
+    if self.memory is not None:
+        self.memory.store(self.where(node), state.path, table.term, XENS_ENTRIES, constant(0, ULONG))
+    return self.unknown(node, "nothing")
 
 
 def _entry(shift: int) -> Meaning:
@@ -238,6 +251,7 @@ SUMMARIES: Final[Mapping[str, Meaning]] = {
         ),
         _any(BOOL),
     ),
+    "init_xen_pae_l2_slots": _xens_entries,
     "get_page_and_type": _succeeds(1),
     "iommu_unmap": _succeeds(0),
     "get_order_from_bytes": _order,

@@ -120,9 +120,8 @@ class Found:
         return known(standing(self.slice.value(name), self.loop.given) if value is None else value).term
 
 
-@lru_cache(8)
-def mapping_loop(source: Dom0Source, mode: PagingMode) -> Found:
-    """The loop that maps the region. Raises NotRead."""
+def place_of_loop(source: Dom0Source) -> int:
+    """Which statement of the builder's block the mapping loop is. Raises NotRead."""
     nodes = block(source.builder)
     after = nodes.index(source.statements[-1]) + 1
     loops = [
@@ -134,7 +133,14 @@ def mapping_loop(source: Dom0Source, mode: PagingMode) -> Found:
     ]
     if len(loops) != 1:
         raise not_found(source.last, f"one loop that moves {', '.join(CURSORS.values())}")
-    (loop,) = loops
+    return loops[0]
+
+
+@lru_cache(8)
+def mapping_loop(source: Dom0Source, mode: PagingMode) -> Found:
+    """The loop that maps the region. Raises NotRead."""
+    nodes, loop = block(source.builder), place_of_loop(source)
+    after = nodes.index(source.statements[-1]) + 1
     begin = max((at for at in range(after, loop) if _sets(nodes[at], "mpt_alloc")), default=None)
     if begin is None:
         raise not_found(source.last, "where mpt_alloc is set before the mapping loop")
@@ -293,6 +299,14 @@ def address_of(table: Word) -> Word:
     return ((first_frame + table) << PAGE_SHIFT) + DIRECT_MAP
 
 
+def small_numbers() -> Truth:
+    """That the row's frames have small numbers, and that no table of it is mapped at 0."""
+    most = 1 << FRAME_BITS
+    small = (rows < most) & (first_frame < most) & (first_frame + rows < most)
+    small &= (DIRECT_MAP_FRAME >= 1) & (DIRECT_MAP_FRAME < 1 << 64 - PAGE_SHIFT)
+    return small & (DIRECT_MAP_FRAME + (first_frame + rows) < 1 << 64 - PAGE_SHIFT)
+
+
 def encoding(mode: PagingMode) -> tuple[Mapping[Word, Word], Mapping[Word, Word]]:
     """The encoding's words as the source has them, and its state after a step."""
     its = words_of_building()
@@ -337,10 +351,7 @@ class Round:
         """That numbers of frames are small, that no table is mapped at 0, and that the root is none of the row."""
         its = words_of_building()
         most = 1 << FRAME_BITS
-        small = (rows < most) & (first_frame < most) & (first_frame + rows < most)
-        small &= (DIRECT_MAP_FRAME >= 1) & (DIRECT_MAP_FRAME < 1 << 64 - PAGE_SHIFT)
-        small &= DIRECT_MAP_FRAME + (first_frame + rows) < 1 << 64 - PAGE_SHIFT
-        small &= (its.next_table < most) & (its.next_table + 3 <= rows)
+        small = small_numbers() & (its.next_table < most) & (its.next_table + 3 <= rows)
         if self.mode.bits == 64:
             return small
         return small & (root_frame < most) & ((root_frame < first_frame) | (root_frame >= first_frame + rows))

@@ -9,7 +9,7 @@ from ....formal.c.types import text_of
 from ....formal.source.dom0_source import Dom0Source
 from ....formal.source.questions import Inquiry
 from ..questions import inquiry as count_and_layout
-from . import before_mapping, mapping
+from . import before_mapping, fill_up, mapping
 from .pieces import made
 
 MAPS: Final = r"\bl[1-4]_pgentry_t\b"
@@ -26,7 +26,7 @@ def inquiry(source: Dom0Source) -> Inquiry:
         builder=tuple(
             each
             for mode in asked.modes
-            for pieces in (before_mapping.PIECES, mapping.PIECES)
+            for pieces in (before_mapping.PIECES, mapping.PIECES, fill_up.PIECES)
             for each in made(pieces, source, mode)
         ),
     )
