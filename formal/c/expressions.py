@@ -144,6 +144,7 @@ class Evaluator:
         self.type_of: dict[str, CType | None] = {}
         self.exposed: set[str] = set()
         self.leaves: list[tuple[str, Truth]] = []
+        self.asserted: list[tuple[str, Truth, Truth | Unknown]] = []
         self.depth = 0
 
     # Names and places
@@ -239,9 +240,13 @@ class Evaluator:
 
     def value_in(self, place: Place, node: Node, state: State) -> Any:
         """The value in a place."""
-        if place.key is not None:
+        noted = self.memory is not None and place.address is not None and _is_wide(place)
+        by_name = (
+            place.address is None or place.address.operation == "input"
+        )  # what is there, whatever its address
+        if place.key is not None and not (noted and "->" in place.key and not by_name):
             return state.read(place.key, place.of, self.where(node))
-        if self.memory is None or place.address is None or not _is_wide(place):
+        if self.memory is None or place.address is None or not noted:
             return self.unknown(node, f"memory is read: {text_of(node)[:60]}")
         return self.memory.load(self.where(node), text_of(node), place.address, place.member)
 
@@ -637,11 +642,13 @@ def _bug_on(self: Evaluator, node: Node, arguments: list[Node], state: State) ->
 
 
 def _assert(self: Evaluator, node: Node, arguments: list[Node], state: State) -> Any:
-    """Nothing, or the end, as Xen is built: so its argument must not do anything else."""
+    """Nothing, or the end, as Xen is built: so its argument must not do anything else. What it asks is noted."""
     if any(written(each) for each in arguments):
         why = self.unknown(node, "an assertion that does something, in some builds")
         self.lose_all(state, why)
         return why
+    asked = self.condition(arguments[0], state.fork()) if arguments else ~TRUE
+    self.asserted.append((self.where(node), state.path, asked))
     return self.unknown(node, "nothing")
 
 

@@ -342,7 +342,7 @@ class Round:
     def over(self, term: AnyTerm) -> AnyTerm:
         """A term of the source's over the encoding's words. Raises NotRead where it hangs on something else."""
         said = replaced(term, self.names)
-        any_of_it = [each for each in inputs([said]) if "@" in str(each.value)]
+        any_of_it = [each for each in inputs([said]) if "@" in str(each.value) or "#" in str(each.value)]
         ours = (*inputs([*building().state, *self.put]), *any_of_it, first_frame)
         return renamed(said, _NAMES | {str(each.value): each for each in ours}, self.where)
 

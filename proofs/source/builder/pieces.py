@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from ....formal.c.expressions import QUESTIONS
-from ....formal.c.types import Node, text_of, within
+from ....formal.c.expressions import QUESTIONS, Meaning
+from ....formal.c.types import Node, declared_name, part, text_of, within
 from ....formal.c.values import BOOL, Any, Unknown, Value, constant
 from ....formal.layouts.paging import PagingMode
 from ....formal.logic.claim import Part
@@ -55,6 +55,23 @@ def unchanged(file: File, nodes: Iterable[Node], names: Sequence[str], why: str)
             raise not_read(file, each, why)
 
 
+def called_with(file: File, function: Node, call: Node, names: Sequence[str]) -> None:
+    """That a function is called with the caller's variables that have its own parameters' names. Raises NotRead."""
+    declarator = next(each for each in within(function) if each.type == "function_declarator")
+    parameters = [
+        declared_name(part(each, "declarator"))
+        for each in within(declarator)
+        if each.type == "parameter_declaration"
+    ]
+    arguments = part(call, "arguments")
+    inner = [] if arguments is None else [each for each in arguments.named_children if each.type != "comment"]
+    given = [name for name, each in zip(parameters, inner, strict=False) if name == text_of(each)]
+    if [each for each in given if each in names] != list(names):
+        raise not_read(
+            file, call, f"a call with something else than {', '.join(names)}: {text_of(call)[:60]}"
+        )
+
+
 def known(value: Any) -> Value:
     """A value that is understood. Raises NotRead."""
     if isinstance(value, Unknown):
@@ -72,6 +89,7 @@ def executed(
     loops: Callable[[Node], bool] = lambda _: False,
     given: Mapping[str, Value] | None = None,
     leaving: bool = False,
+    meanings: Mapping[str, Meaning] | None = None,
 ) -> Slice:
     """Statements executed for one sort of guest, of which it is known what is reached. Raises NotRead.
 
@@ -84,7 +102,15 @@ def executed(
     sort = {name: Value(number(narrow, BOOL.bits), BOOL) for name in source.mode}
     answers = {name: constant(int(narrow and name != "is_pvh_domain")) for name in QUESTIONS}
     answers["is_pv_domain"] = constant(1)
-    found = execute(file, function, statements, loops=loops, given={**sort, **(given or {})}, answers=answers)
+    found = execute(
+        file,
+        function,
+        statements,
+        loops=loops,
+        given={**sort, **(given or {})},
+        answers=answers,
+        meanings=meanings,
+    )
     if found.vague is not None:
         raise NotRead(found.vague)
     return found
