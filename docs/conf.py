@@ -12,3 +12,6 @@ nitpicky = True
 
 html_theme = "furo"
 html_title = "ptproof"
+
+# An option such as --lemmas stays what can be pasted.
+smartquotes = False

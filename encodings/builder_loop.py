@@ -7,7 +7,7 @@ by its number in that row. The root is the one before the loop's first: a 64-bit
 32-bit dom0 is none of the row; its L3 is taken before the loop, and so comes before the first L1 and L2, while later
 tables come in the order L1, L2, L3. The first step counts that L3, too, as if it took it itself.
 
-Memory is said one entry at a time. The loop has a table and an entry of it as parameters and keeps, in its state, what
+Memory is described one entry at a time. The loop has a table and an entry of it as parameters and keeps, in its state, what
 has become of these two: the level that the table was taken for, and what the entry holds. What is proved about any table
 and any entry is so proved about all of memory.
 

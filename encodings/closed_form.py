@@ -19,6 +19,7 @@ from operator import add
 
 from attrs import frozen
 
+from ..formal.edge.amounts import exactly
 from ..formal.layouts.paging import Level, PagingMode
 from ..formal.words.word import WIDTH, Word, choose, number
 from .spans import round_down
@@ -74,21 +75,25 @@ def as_needed(mode: PagingMode) -> tuple[Level, ...]:
 
 
 def lines_of(mode: PagingMode, rounding_shift: int) -> Lines:
-    """What a line of 2**rounding_shift bytes is to the levels of ``mode``.
-
-    Raises ValueError where a line may leave no page once the tables that begin with it are taken: then a longer region
-    may leave fewer pages than a shorter one, and there is no dividing.
-    """
+    """What a line of 2**rounding_shift bytes is to the levels of ``mode``: a page at least."""
     levels = as_needed(mode)
-    lines = Lines(
+    return Lines(
         page_shift=mode.page_shift,
         pages=rounding_shift - mode.page_shift,
         tables=tuple(rounding_shift - each.shift for each in levels if each.shift <= rounding_shift),
         blocks=tuple(each.shift - rounding_shift for each in levels if each.shift > rounding_shift),
     )
+
+
+def growing_lines_of(mode: PagingMode, rounding_shift: int) -> Lines:
+    """The same, where longer regions leave more pages: what this way of dividing needs.
+
+    Raises ValueError where a line may leave no page once the tables that begin with it are taken.
+    """
+    lines = lines_of(mode, rounding_shift)
     if lines.pages < 0 or lines.least_gain < 1:
         raise ValueError(
-            f"{mode.title}, rounded to {1 << rounding_shift} bytes: a line may hold nothing but the tables that begin with it"
+            f"{mode.title}, rounded to {exactly(1 << rounding_shift)}: a line may hold nothing but the tables that begin with it"
         )
     return lines
 
@@ -101,6 +106,11 @@ def shifted(value: Word, by: int) -> Word:
 def tables_more(lines: Lines, more: Word) -> Word:
     """How many tables ``more`` lines take besides those of the first line."""
     return reduce(add, (shifted(more, each) for each in lines.shifts))
+
+
+def gain(lines: Lines, more: Word) -> Word:
+    """How many pages ``more`` lines have besides their tables."""
+    return (more << lines.pages) - tables_more(lines, more)
 
 
 def taken(left: Word, worth: Word, already: Word, step: Word) -> tuple[Word, Word]:
@@ -171,7 +181,7 @@ def pages_above_first(lines: Lines, needed: Word) -> Word:
 
 def lines_more(mode: PagingMode, rounding_shift: int, v_start: Word, vpt_start: Word, padding: Word) -> Word:
     """How many lines more than the first the region has."""
-    lines = lines_of(mode, rounding_shift)
+    lines = growing_lines_of(mode, rounding_shift)
     needed = pages_without_tables(mode, rounding_shift, v_start, vpt_start, padding)
     needed += first_tables(mode, rounding_shift, v_start)
     return lines_that_leave(lines, pages_above_first(lines, needed))
@@ -179,6 +189,6 @@ def lines_more(mode: PagingMode, rounding_shift: int, v_start: Word, vpt_start: 
 
 def nr_pt_pages(mode: PagingMode, rounding_shift: int, v_start: Word, vpt_start: Word, padding: Word) -> Word:
     """n, in frames: the tables of the first line, and those of the lines more."""
-    lines = lines_of(mode, rounding_shift)
+    lines = growing_lines_of(mode, rounding_shift)
     more = lines_more(mode, rounding_shift, v_start, vpt_start, padding)
     return first_tables(mode, rounding_shift, v_start) + tables_more(lines, more)

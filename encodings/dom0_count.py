@@ -68,7 +68,7 @@ def search_rounded(mode: PagingMode, first: int) -> Loop:
         word(name) for name in ("v_start", "vpt_start", "mask", "padding")
     ]
     tried = word("tried")
-    end = rounded_end(stack_end(vpt_start, tried), mask, padding)
+    end = rounded_end(stack_end(vpt_start, tried, mode.page_shift), mask, padding)
     return Loop(
         name=f"nr_pt_pages[{mode.name}, any rounding{'' if first == FIRST_TRIED else f', from {first}'}]",
         parameters=tuple(parameters),

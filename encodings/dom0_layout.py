@@ -5,7 +5,7 @@ One function per rule, over words; ``arrangement`` puts them together for a `Con
 Source: DOMAIN.md section 2; ``dom0_construct()`` in Xen's ``xen/arch/x86/pv/dom0_build.c`` (4.22).
 """
 
-from ..formal.layouts.paging import PAGE_SIZE
+from ..formal.layouts.paging import PAGE_SHIFT
 from ..formal.words.word import Word, choose, number
 from .spans import round_up
 
@@ -15,9 +15,10 @@ PADDING = 512 << 10
 """ ... at least 512 KiB above the boot stack, in bytes."""
 
 
-def stack_end(vpt_start: Word, nr_pt_pages: Word) -> Word:
+def stack_end(vpt_start: Word, nr_pt_pages: Word, page_shift: int = PAGE_SHIFT) -> Word:
     """The address past the boot stack: one page above the page tables."""
-    return vpt_start + nr_pt_pages * PAGE_SIZE + PAGE_SIZE
+    page = 1 << page_shift
+    return vpt_start + nr_pt_pages * page + page
 
 
 def rounded_end(end: Word, mask: Word, padding: Word) -> Word:

@@ -1,6 +1,6 @@
 """The count as text to paste: in C for Xen's source, or in Python; closed, by raises, or as the search.
 
-The figures are those of `closed_form`; `tests/encodings/test_formula_text.py` reads back what is printed here, proves it equal to
+The figures are those of `closed_form` for Xen's rounding and padding, and of `closed_form_any_rounding` for others; `tests/encodings/test_formula_text.py` reads back what is printed here, proves it equal to
 the encodings, and compiles it. In C a word is an
 ``unsigned long`` of 64 bits, and PAGE_SHIFT, PAGE_SIZE and DIV_ROUND_UP are the tree's. The region's end is ⌈E + padding⌉,
 E being where the boot stack ends: that is what Xen's two steps come to, as long as the padding is no more than the rounding.
@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import Final
 
+from ..formal.edge.amounts import as_option
 from ..formal.edge.errors import InputError
-from ..formal.layouts.paging import COMPAT, PAGING_MODES, SV39, X86_64, PagingMode
-from .closed_form import Lines, as_needed, lines_of
+from ..formal.layouts.paging import COMPAT, PAGING_MODES, SV39, X86_64, PagingMode, counted_alike
+from ..formal.words.word import number
+from .closed_form import Lines, as_needed, gain, lines_of
 from .dom0_count import FIRST_TRIED
 from .dom0_layout import PADDING, ROUNDING_SHIFT
 
@@ -31,13 +33,13 @@ def written(
     """
     if rounding < 1 << mode.page_shift or rounding & (rounding - 1):
         raise InputError(
-            f"argument --rounding: expected a power of two from {1 << mode.page_shift:#x}, found {rounding:#x}"
+            f"argument --rounding: expected a power of two from {as_option(1 << mode.page_shift)}, found {as_option(rounding)}"
         )
     shift = rounding.bit_length() - 1
     xens = (shift, padding) == (ROUNDING_SHIFT, PADDING)
     if style == "raises" and not (xens and mode in (X86_64, COMPAT)):
         raise InputError(
-            f"argument --style: raises are counted for Xen's rounding and padding and its two modes, not for {mode.name}, {rounding:#x} and {padding:#x}"
+            f"argument --style: raises are counted for Xen's rounding and padding and its two modes, not for {mode.name}, {as_option(rounding)} and {as_option(padding)}"
         )
     least = _fewest(mode)
     if style != "search" and first > least:
@@ -45,19 +47,10 @@ def written(
             f"argument --start: expected at most {least}, the fewest tables of {mode.title}, for the style {style}: from a higher "
             f"start the search may find more than the region takes; found {first}"
         )
-    lines = None
-    if style == "closed":
-        try:
-            lines = lines_of(mode, shift)
-        except ValueError as error:
-            raise InputError(f"argument --style: no closed form for {error}") from None
     note = _note(mode, rounding, padding, style, xens=xens, first=first)
-    if lines is not None:
-        body = (
-            _closed_in_c(mode, shift, padding, lines)
-            if language == "c"
-            else _closed_in_python(mode, shift, padding, lines)
-        )
+    if style == "closed":
+        closed = _closed_in_c if language == "c" else _closed_in_python
+        body = closed(mode, shift, padding, ahead=not _in_closed_form(mode, rounding, padding))
     else:
         body = _counted(mode, shift, padding, 0 if style == "raises" else first, style, language)
     if language == "c":
@@ -71,35 +64,47 @@ def _comment(before: str, note: list[str]) -> Iterator[str]:
         yield from (f"{before}{line}".rstrip() for line in wrap(each, COLUMNS - len(before)) or [""])
 
 
+def _in_closed_form(mode: PagingMode, rounding: int, padding: int) -> bool:
+    """Whether the claim closed-form is about this count."""
+    xens = (rounding, padding) == (1 << ROUNDING_SHIFT, PADDING)
+    return xens and counted_alike(mode) in (*PAGING_MODES.values(), SV39)
+
+
+def _proved(mode: PagingMode, rounding: int, padding: int, style: str, *, xens: bool) -> list[str]:
+    """The claim about this count, or that there is none."""
+    finds = "this is what the search from 2 finds, for all words v_start and vpt_start."
+    exact = "the number found is what the region that it makes needs, neither more nor less."
+    if style == "raises":
+        return [f"ptproof proves static: {finds}"]
+    if style == "closed" and _in_closed_form(mode, rounding, padding):
+        return [f"ptproof proves closed-form: {finds}"]
+    if style == "search" and xens and counted_alike(mode) in PAGING_MODES.values():
+        return [f"ptproof proves exact: {exact}"]
+    if counted_alike(mode) is None:
+        return ["Compared with the search on samples, not proved: ptproof proves nothing of these levels."]
+    claim = f"closed-form-any-rounding: {finds}" if style == "closed" else f"any-rounding: {exact}"
+    more = (
+        ["The padding is more than the rounding: that is proved of it as part of vpt_start."]
+        if padding > rounding
+        else []
+    )
+    return [f"ptproof proves {claim}", *more]
+
+
 def _note(mode: PagingMode, rounding: int, padding: int, style: str, *, xens: bool, first: int) -> list[str]:
     """What is proved about the text, and under which assumption."""
-    known = {
-        "closed": "closed-form: this is what the search from 2 finds, for all words v_start and vpt_start.",
-        "raises": "static: this is what the search from 2 finds, for all words v_start and vpt_start.",
-        "search": "exact: the number found is what the region that it makes needs, neither more nor less.",
-    }
-    general = mode in (X86_64, COMPAT) and padding <= rounding
-    samples = [
-        "Compared with the search on samples, not proved: that is done for Xen's modes and Sv39, 4 MiB and 512 KiB."
-    ]
-    if style == "search":
-        samples = ["The search itself. ptproof doesn't prove it exact for this mode, rounding and padding."]
-        if general:
-            samples = [
-                "ptproof proves any-rounding: the number found is what the region that it makes needs."
-            ]
-    known_modes = (*PAGING_MODES.values(), *([SV39] if style == "closed" else []))
-    proved = [f"ptproof proves {known[style]}"] if xens and mode in known_modes else samples
+    proved = _proved(mode, rounding, padding, style, xens=xens)
     proved += _of_start(mode, first)
     if mode in (X86_64, COMPAT) and not (xens and (first == FIRST_TRIED or style != "search")):
         theirs = f"{1 << ROUNDING_SHIFT:#x}, {PADDING:#x} and a search from {FIRST_TRIED}"
         proved.append(f"What if: this isn't Xen's count, which has {theirs}.")
+    turn = "half a turn" if "any-rounding" in proved[0] else "one turn"
     return [
         f"Page-table frames of a region from v_start, its tables at vpt_start: {mode.title}.",
         f"The region ends at a multiple of {rounding:#x}, {padding:#x} above the boot stack's page at least.",
         "",
         *proved,
-        "Assumed: counted upwards from v_start, vpt_start comes before the region's end, within one turn of the address space.",
+        f"Assumed: counted upwards from v_start, vpt_start comes before the region's end, within {turn} of the address space.",
     ]
 
 
@@ -126,25 +131,45 @@ def _constant(mode: PagingMode, shift: int) -> int:
     )
 
 
-def _parts(mode: PagingMode, shift: int, lines: Lines) -> tuple[int, str, str, list[tuple[int, int]]]:
-    """log2 of the base, the first line's tables, all tables, and the divisors with log2 of their lines, widest first."""
+def _parts(mode: PagingMode, shift: int) -> tuple[int, str, str]:
+    """log2 of the base, the first line's tables, and all tables."""
+    lines = lines_of(mode, shift)
     top = max(shift, as_needed(mode)[-1].shift)
     start = "".join(f" - (start >> {each.shift})" for each in as_needed(mode) if each.shift < top)
     more = [f"(lines << {each})" if each else "lines" for each in lines.tables]
     more += [f"(lines >> {each})" for each in lines.blocks]
-    blocks = [(each.gain, each.lines) for each in reversed(lines.gains())]
-    return top, f"{_constant(mode, shift)}{start}", " + ".join(["first", *more]), blocks
+    return top, f"{_constant(mode, shift)}{start}", " + ".join(["first", *more])
 
 
-def _closed_in_c(mode: PagingMode, shift: int, padding: int, lines: Lines) -> list[str]:
-    top, first, total, blocks = _parts(mode, shift, lines)
+def _divisors(lines: Lines, *, ahead: bool) -> list[tuple[int, int, int]]:
+    """The divisors but the last, the widest block's first: log2 of their lines, and what is added to be divided.
+
+    ``ahead`` is the way of `closed_form_any_rounding`: a block is taken where all but its last line isn't enough.
+    """
+    wide = lines.gains()[:0:-1]
+    return [
+        (each.gain, each.lines, each.gain - 1 - _gain(lines, (1 << each.lines) - 1) if ahead else 0)
+        for each in wide
+    ]
+
+
+def _gain(lines: Lines, more: int) -> int:
+    """The pages that are no tables in so many lines."""
+    return int(gain(lines, number(more)))
+
+
+def _closed_in_c(mode: PagingMode, shift: int, padding: int, *, ahead: bool) -> list[str]:
+    lines = lines_of(mode, shift)
+    top, first, total = _parts(mode, shift)
+    divisors, single = _divisors(lines, ahead=ahead), lines.gains()[0].gain
+    kept = any(added < 0 for _, _, added in divisors)
     text = [
         "static unsigned long __init nr_pt_pages(unsigned long v_start,",
         "                                        unsigned long vpt_start)",
         "{",
         f"    const unsigned long base = v_start & -(1UL << {top});",
         *(["    const unsigned long start = v_start - base;"] if "start" in first else []),
-        "    unsigned long pages, first, left, lines = 0;",
+        f"    unsigned long pages, first, left, {'kept, ' if kept else ''}lines = 0;",
         "",
         "    /* Up to the end of the padding, if there were no tables. */",
         f"    pages = DIV_ROUND_UP(vpt_start - base + PAGE_SIZE + {padding:#x}UL, PAGE_SIZE);",
@@ -154,13 +179,32 @@ def _closed_in_c(mode: PagingMode, shift: int, padding: int, lines: Lines) -> li
         "",
         "    /* What each block leaves for pages that are no tables, the widest first. */",
     ]
-    for gain, log in blocks[:-1]:
-        text += [f"    lines += (left / {gain}) << {log};", f"    left %= {gain};"]
-    return [*text, f"    lines += DIV_ROUND_UP(left, {blocks[-1][0]});", "", f"    return {total};", "}"]
+    for divisor, log, added in divisors:
+        text += [f"    {each}" for each in _divided_in_c(divisor, log, added)]
+    last = f"DIV_ROUND_UP(left, {single})" if single > 1 else "left"
+    return [*text, f"    lines += {last};", "", f"    return {total};", "}"]
 
 
-def _closed_in_python(mode: PagingMode, shift: int, padding: int, lines: Lines) -> list[str]:
-    top, first, total, blocks = _parts(mode, shift, lines)
+def _divided_in_c(divisor: int, log: int, added: int) -> list[str]:
+    """One division, ``added`` to what is left; where that is negative, so much of it is kept for the blocks below."""
+    if not added:
+        return [f"lines += (left / {divisor}) << {log};", f"left %= {divisor};"]
+    if added > 0:
+        return [
+            f"lines += ((left + {added}) / {divisor}) << {log};",
+            f"left = (left + {added}) % {divisor};",
+            f"left = left > {added} ? left - {added} : 0;",
+        ]
+    return [
+        f"kept = left < {-added} ? left : {-added};",
+        f"lines += ((left - kept) / {divisor}) << {log};",
+        f"left = (left - kept) % {divisor} + kept;",
+    ]
+
+
+def _closed_in_python(mode: PagingMode, shift: int, padding: int, *, ahead: bool) -> list[str]:
+    lines = lines_of(mode, shift)
+    top, first, total = _parts(mode, shift)
     page = 1 << mode.page_shift
     text = [
         "def nr_pt_pages(v_start: int, vpt_start: int) -> int:",
@@ -171,9 +215,27 @@ def _closed_in_python(mode: PagingMode, shift: int, padding: int, lines: Lines) 
         f"    left = max(0, pages + first - {1 << lines.pages})",
         "    lines = 0",
     ]
-    for gain, log in blocks[:-1]:
-        text += [f"    lines += (left // {gain}) << {log}", f"    left %= {gain}"]
-    return [*text, f"    lines += -(-left // {blocks[-1][0]})", f"    return {total}"]
+    for divisor, log, added in _divisors(lines, ahead=ahead):
+        text += [f"    {each}" for each in _divided_in_python(divisor, log, added)]
+    single = lines.gains()[0].gain
+    last = f"-(-left // {single})" if single > 1 else "left"
+    return [*text, f"    lines += {last}", f"    return {total}"]
+
+
+def _divided_in_python(divisor: int, log: int, added: int) -> list[str]:
+    """The same in Python."""
+    if not added:
+        return [f"lines += (left // {divisor}) << {log}", f"left %= {divisor}"]
+    if added > 0:
+        return [
+            f"lines += ((left + {added}) // {divisor}) << {log}",
+            f"left = max(0, (left + {added}) % {divisor} - {added})",
+        ]
+    return [
+        f"kept = min(left, {-added})",
+        f"lines += ((left - kept) // {divisor}) << {log}",
+        f"left = (left - kept) % {divisor} + kept",
+    ]
 
 
 def _one_a_line(total: str) -> list[str]:

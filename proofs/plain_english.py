@@ -46,6 +46,11 @@ MEANINGS: Final[Mapping[str, str]] = {
     "search gives, without a search. The region must not fill almost the whole address space.",
     "any-rounding": "The count is precise for any rounding and padding, not only 4 MiB and 512 KiB: for any power of two "
     "from a page to 2^62 bytes, and any padding. The region must not fill almost the whole address space.",
+    "least-any-rounding": "For any rounding and padding, no smaller count fits the region that it makes, among those that the "
+    "search tries.",
+    "closed-form-any-rounding": "For any rounding and padding, a division for each level that maps more than the rounding, and one for "
+    "the rounding itself, give what the search gives: for any power of two from a page to 2^61 bytes. The region must not fill "
+    "almost the whole address space.",
     "rounding-cost": "Rounding to 4 MiB and padding cost at most 4 more page tables, or 2 for a 32-bit dom0, and at most 4 MiB "
     "+ 508 KiB more address space than a region that ends right above the stack. Against 2 MiB and 64 KiB of padding it is as many "
     "tables, and 4 MiB. Some regions reach each of these. The region must not fill almost the whole address space, and a "
@@ -143,6 +148,8 @@ QUESTIONS: Final[Mapping[str, str]] = {
     "static": "Can a fixed number of counts replace the search?",
     "closed-form": "Can a few divisions replace the search?",
     "any-rounding": "Is the count precise with another rounding and padding?",
+    "least-any-rounding": "Is it the smallest count, with another rounding and padding?",
+    "closed-form-any-rounding": "Can a few divisions replace the search, with another rounding and padding?",
     "rounding-cost": "Do rounding and padding cost at most 4 tables?",
     "segments-disjoint": "Do the segments lie in order, without overlap?",
     "padding": "Are 512 KiB always left above the boot stack?",

@@ -8,10 +8,12 @@ are mostly the same terms.
 from collections.abc import Iterator
 from functools import reduce
 
+from ptproof.encodings import closed_form_any_rounding as rounded
 from ptproof.encodings.closed_form import (
     Block,
     Lines,
     first_tables,
+    gain,
     lines_of,
     pages_above_first,
     pages_without_tables,
@@ -27,7 +29,7 @@ from ptproof.formal.c.state import State
 from ptproof.formal.c.statements import Executor, SourceLoop
 from ptproof.formal.c.tree_files import Tree
 from ptproof.formal.c.types import parsed, within
-from ptproof.formal.c.values import ULONG, Value
+from ptproof.formal.c.values import ULONG, Value, bounds
 from ptproof.formal.layouts.paging import PagingMode
 from ptproof.formal.logic.theorem import Assumption, Lemma, Statement
 from ptproof.formal.source.dom0_source import without_typeof
@@ -194,6 +196,97 @@ def _rounded_up(
     yield _goal("at last", q == p + up, ahead(x, r, q, p, 0))
 
 
+def ahead_goals(text: str, mode: PagingMode, shift: int, padding: int) -> Iterator[Lemma]:
+    """What has to be proved so that the divisions are those of `closed_form_any_rounding`, wherever there are lines that leave enough."""
+    reading, lines = Reading(text, mode), lines_of(mode, shift)
+    pages, mask = rounded.by_page(mode), number((1 << shift) - 1)
+    line_mask = mask >> mode.page_shift
+    without = rounded.pages_without_tables(mode, mask, number(0), S, T + padding)
+    for name, ours in (("pages", without), ("first", rounded.first_tables(mode, mask, S))):
+        reading.go_to(name)
+        yield _goal(name, reading.read(name) == ours)
+        reading.put(name, word(name))
+    if padding >> shift == 0:
+        yield _goal("padding", without == rounded.pages_without_tables(mode, mask, number(padding), S, T))
+    reading.go_to("left")
+    needed = word("pages") + word("first")
+    yield _goal("left", reading.read("left") == rounded.above_first(line_mask, needed))
+    above, most = 64 - shift, int(gain(pages, number((1 << 64 - mode.page_shift) - 1) & ~line_mask))
+    for block in reversed(lines.gains()):
+        last = int(gain(pages, number((1 << block.lines + lines.pages) - 1) & ~line_mask))
+        added = block.gain - 1 - last
+        left = zero_extended(word("rest", most.bit_length()), 64)
+        already = zero_extended(word("blocks", 64 - above), 64) << above if above < 64 - shift else number(0)
+        kept = number(0) if added >= 0 else choose(left < -added, left, number(-added))
+        divided = left + added if added >= 0 else left - kept
+        reading.put("left", left)
+        reading.put("lines", already)
+        reading.go_to("lines")
+        rest, quotient = divided, number(0)
+        bits = above - block.lines
+        read = max(bits, (bounds(divided)[1] // block.gain).bit_length())
+        for bit in reversed(range(read)):
+            rest, quotient = _step(rest, quotient, bit, block.gain << bit)
+        title = f"by {block.gain}"
+        yield _goal(title, reading.read("lines") == already + (quotient << block.lines))
+        if block.lines:
+            for _ in range(2 if added > 0 else 1):
+                reading.go_to("left")
+            over = choose(rest > added, rest - added, number(0)) if added >= 0 else rest + kept
+            yield _goal(f"{title}, the rest", reading.read("left") == over)
+        at_first = left, divided, kept, most
+        yield from _ahead(pages, line_mask, lines.pages, block, added, at_first, (bits, read))
+        above, most = block.lines, last
+    # Nothing is left then, and no bit below a line is taken.
+    for bit in range(lines.pages):
+        taken_of_none = rounded.taken(pages, line_mask, number(0), word("p"), number(1 << bit))
+        assert taken_of_none == (word("p"), number(0)), bit
+    found = zero_extended(word("found", 64 - shift), 64)
+    reading.put("first", word("first"))
+    reading.put("lines", found)
+    yield _goal("after", reading.go_to_the_end() == word("first") + tables_more(pages, found << lines.pages))
+
+
+def _ahead(
+    pages: Lines,
+    line_mask: Word,
+    line_shift: int,
+    block: Block,
+    added: int,
+    at_first: tuple[Word, Word, Word, int],
+    bits: tuple[int, int],
+) -> Iterator[Lemma]:
+    """Bit by bit, the text takes what the encoding takes, and what it divides is ahead by what was added.
+
+    ``at_first`` is what is left, what the text divides, what it keeps, and how much is left at most; ``bits`` is how many the quotient
+    has at most then, and how many the reader of C takes it to have.
+    """
+    left, divided, kept, most = at_first
+    x, q, r, p, k = (word(each) for each in "xqrpk")
+
+    def same(x: Word, q: Word, r: Word, p: Word, k: Word, bits: int) -> Truth:
+        if added >= 0:
+            apart = r == choose(x > added, x - added, number(0))
+        else:
+            apart = (r == x + k) & (k <= -added) & ((x == 0) | (k == -added))
+        return apart & (p == q << (block.lines + line_shift)) & (x < block.gain << bits)
+
+    none = number(0)
+    yield _goal(f"at first, {block.gain}", same(divided, none, left, none, kept, bits[0]), left <= most)
+    for bit in range(*bits):
+        rest, onward = _step(x, q, bit, block.gain << bit)
+        yield _goal(f"no bit {bit}, {block.gain}", (rest == x) & (onward == q), x < block.gain << bits[0])
+    for bit in reversed(range(bits[0])):
+        step = number(1 << bit + block.lines + line_shift)
+        onward, rest = rounded.taken(pages, line_mask, r, p, step)
+        after = _step(x, q, bit, block.gain << bit)
+        yield _goal(
+            f"bit {bit}, {block.gain}",
+            same(after[0], after[1], rest, onward, k, bit),
+            same(x, q, r, p, k, bit + 1),
+        )
+
+
 def search_goals(
     text: str, mode: PagingMode, shift: int, padding: int, first: int
 ) -> tuple[list[Lemma], Word]:
@@ -209,10 +302,14 @@ def search_goals(
     page = 1 << mode.page_shift
     stack = word("stack")
     mask, more = number((1 << shift) - 1), number(padding)
+    # Of more padding than the rounding the builder's two steps know nothing: it is passed by like a longer stack.
+    in_steps = (stack + more, number(0)) if padding >> shift else (stack, more)
     goals = [
         _goal("start and step", (start == first) & (replaced(step, {n: N}) == N + 1)),
         _goal("the stack's end", end == (T + N * page + page + more + mask) & ~mask),
-        _goal("the region's end", (stack + more + mask) & ~mask == rounded_end(stack, mask, more)),
+        _goal(
+            "the region's end", (stack + more + mask) & ~mask == rounded_end(in_steps[0], mask, in_steps[1])
+        ),
         _goal("tables", replaced(needed, {end: END}) == tables(mode, S, END)),
         _goal("goes on", _same(replaced(replaced(goes_on, {n: N}), {needed: word("m")}), word("m") > N)),
     ]

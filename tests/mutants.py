@@ -40,8 +40,8 @@ MUTANTS: Final = (
     Mutant("start-rounded-up", "encodings/spans.py", "- round_down(low, shift))", "- round_up(low, shift))", "span-modular"),
     Mutant("start-not-rounded", "encodings/spans.py", "- round_down(low, shift))", "- low)", "span-modular"),
     Mutant("blocks-twice-as-large", "encodings/spans.py", ">> shift", ">> (shift + 1)", "span-modular"),
-    Mutant("no-boot-stack", "encodings/dom0_layout.py", "nr_pt_pages * PAGE_SIZE + PAGE_SIZE", "nr_pt_pages * PAGE_SIZE", LAYOUTS),
-    Mutant("two-pages-of-stack", "encodings/dom0_layout.py", "nr_pt_pages * PAGE_SIZE + PAGE_SIZE", "nr_pt_pages * PAGE_SIZE + 2 * PAGE_SIZE", LAYOUTS),
+    Mutant("no-boot-stack", "encodings/dom0_layout.py", "nr_pt_pages * page + page", "nr_pt_pages * page", LAYOUTS),
+    Mutant("two-pages-of-stack", "encodings/dom0_layout.py", "nr_pt_pages * page + page", "nr_pt_pages * page + 2 * page", LAYOUTS),
     Mutant("rounded-to-2-mib", "encodings/dom0_layout.py", "ROUNDING_SHIFT = 22", "ROUNDING_SHIFT = 21", "comment-superpage"),
     Mutant("rounded-to-8-mib", "encodings/dom0_layout.py", "ROUNDING_SHIFT = 22", "ROUNDING_SHIFT = 23", LAYOUTS),
     Mutant("padding-of-256-kib", "encodings/dom0_layout.py", "PADDING = 512 << 10", "PADDING = 256 << 10", LAYOUTS),
@@ -65,6 +65,11 @@ MUTANTS: Final = (
     Mutant("no-carry-into-the-next-block", "encodings/closed_form.py", "choose(left > 0, number(1), number(0))", "choose((left > 0) & (more & 0xff != 0xff), number(1), number(0))", FORM),
     Mutant("two-lines-to-start-with", "encodings/closed_form.py", "needed > 1 << lines.pages, needed - (1 << lines.pages)", "needed > 2 << lines.pages, needed - (2 << lines.pages)", FORM),
     Mutant("closed-form-starts-at-zero", "encodings/closed_form.py", "- (before >> level.shift)", "- (v_start >> level.shift)", FORM),
+    Mutant("last-line-not-left-out", "encodings/closed_form_any_rounding.py", "(step - 1) & ~line_mask", "step & ~line_mask", FORM),
+    Mutant("just-enough-is-not-enough", "encodings/closed_form_any_rounding.py", "takes = left > gain(", "takes = left >= gain(", FORM),
+    Mutant("what-is-left-wraps", "encodings/closed_form_any_rounding.py", "choose(left > worth, left - worth, number(0))", "left - worth", FORM),
+    Mutant("two-roundings-of-padding", "encodings/closed_form_any_rounding.py", "choose(padding <= mask, padding, mask + 1)", "padding", FORM),
+    Mutant("narrow-base", "encodings/closed_form_any_rounding.py", "~(mask | ((1 << widest) - 1))", "~((1 << widest) - 1)", FORM),
     Mutant("one-application-less", "encodings/static_count.py", "range(raises + 1)", "range(raises)", "raises-compat-1"),
     Mutant("initrd-not-on-a-page", "encodings/dom0_arrangement.py", "above = _page_up(initrd.end)", "above = initrd.end", "starts-page-aligned"),
     Mutant("kernel-not-rounded-up", "encodings/dom0_arrangement.py", "above = _page_up(kernel.end)", "above = kernel.end", "starts-page-aligned"),
@@ -107,9 +112,11 @@ sys.exit(any(laid_out(each) != arrange(each) for each in given))
 
 FORM_COMPARISON: Final = """
 import sys
+from ptproof.encodings import closed_form_any_rounding as any_rounding
 from ptproof.encodings.closed_form import nr_pt_pages
 from ptproof.encodings.concrete import least_count
-from ptproof.encodings.dom0_count import tables_for
+from ptproof.encodings.dom0_count import tables, tables_for
+from ptproof.encodings.dom0_layout import rounded_end, stack_end
 from ptproof.formal.layouts.paging import COMPAT, X86_64
 from ptproof.formal.words.word import compiled, number, word
 s, t, n = map(word, "stn")
@@ -121,6 +128,16 @@ for mode in (X86_64, COMPAT):
             for pages in range(0, 2600, 7):
                 at = start, (start + end - pages * 4096) % (1 << 64)
                 if pages * 4096 < end and form(*at)[0] != least_count(lambda frames: needed(*at, frames)[0]):
+                    sys.exit(1)
+m, p = map(word, "mp")
+for mode in (X86_64, COMPAT):
+    form = compiled([any_rounding.nr_pt_pages(mode, m, p, s, t)], (m, p, s, t))
+    needed = compiled([tables(mode, s, rounded_end(stack_end(t, n), m, p))], (m, p, s, t, n))
+    for shift, padding in ((12, 0), (13, 9000), (21, 3 << 20), (30, 0), (40, 1 << 20)):
+        for start, border in ((0, 1 << 21), (0, 1 << 30), (0x3fe00000, 1 << 39), ((1 << 39) - (1 << 22), 1 << 39), (3 << 39, 1 << 21)):
+            for pages in range(0, 2600, 7):
+                at = (1 << shift) - 1, padding, start, start + max(0, border - pages * 4096)
+                if form(*at)[0] != least_count(lambda frames: needed(*at, frames)[0]):
                     sys.exit(1)
 """
 

@@ -56,7 +56,7 @@ SHELL = {
     "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     "COLUMNS": "80",
     "PYTHONUNBUFFERED": "1",  # errors stand where they come
-    "XDG_CACHE_HOME": "/dev/null",  # nothing is said of answers kept from other runs
+    "XDG_CACHE_HOME": "/dev/null",  # no answers of other runs, which a line would mention
 }
 
 DATA = ROOT / "tests/data"

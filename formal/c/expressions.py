@@ -655,7 +655,7 @@ def _assert(self: Evaluator, node: Node, arguments: list[Node], state: State) ->
 def _question(_self: Evaluator, node: Node, arguments: list[Node], _state: State) -> Any:
     of = [text_of(bare(each)) for each in arguments]
     if not all(each.isidentifier() for each in of):
-        raise NotUnderstood("of whom it is asked")
+        raise NotUnderstood("an argument that is no name")
     return input_value(f"{text_of(_child(node, 'function'))}({', '.join(of)})", BOOL)
 
 

@@ -153,6 +153,8 @@ class _Reading:
         guarding = self.macros.get(own) if own is not None else None
         if own is not None and path in self.within:
             return
+        if guarding is not None and guarding.doubt is None and path in self.headers:
+            return  # nothing of it counts once more
         before = self.again
         if guarding is not None and guarding.doubt is not None:
             if doubt is not None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 _PIECE: Final = re.compile(
     r"""(?P<joined>\\[ \t]*\n)|(?P<comment>//(?:\\\n|[^\n])*|/\*.*?(?:\*/|\Z))|(?P<end>\n)"""
@@ -24,15 +24,18 @@ _TOKEN: Final = re.compile(
 
 @frozen
 class Line:
-    """A line after continued ones are joined to it: where it starts (from 1), and how many lines it takes."""
+    """A line after continued ones are joined to it: where it starts (from 1), and how many lines it takes.
+
+    ``directive`` is what stands behind the ``#``; ``None`` for a line that is no directive.
+    """
 
     number: int
     text: str
     height: int
+    directive: str | None = field(init=False)
 
-    @property
-    def directive(self) -> str | None:
-        """What stands behind the ``#``; ``None`` for a line that is no directive."""
+    @directive.default
+    def _behind(self) -> str | None:
         text = self.text.lstrip()
         return text[1:].strip() if text.startswith("#") else None
 

@@ -8,7 +8,7 @@ Facts: ISO C11, 6.7; the System V ABI for x86-64 for the widths.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, lru_cache
 from typing import Final
 
@@ -44,6 +44,8 @@ _OTHERS: Final = {
     "intptr_t": LONG,
 }
 _SECTION: Final = re.compile(r'__attribute__\s*\(\s*\(\s*(?:__)?section(?:__)?\s*\(\s*"[^"]*"\s*\)\s*\)\s*\)')
+_TYPEDEF: Final = re.compile(r"\btypedef\b[^;{}]*(?:\{[^{}]*\}\s*)?\b([A-Za-z_]\w*)\s*;")
+_RECORD: Final = re.compile(r"\b(struct|union)\s+(\w+)\s*\{")
 _STATEMENTS: Final = ("else", "do", "return", "goto", "case")
 """Words that begin no declaration, but what may look like one."""
 _CHANGED: Final = ("mode", "vector_size", "volatile", "_Atomic")
@@ -188,10 +190,7 @@ class Types:
     def variable(self, name: str) -> CType | None:
         """The type of a variable outside of functions."""
         if name not in self._globals:
-            pattern = re.compile(
-                rf"(?:^|[;}}])[^;{{}}()=]*\b{re.escape(name)}\s*(?:\[[^\]]*\]\s*)?[;=]", re.MULTILINE
-            )
-            self._globals[name] = self._declared_by(pattern, name)
+            self._globals[name] = self._declared_by(lambda text: _set_or_declared(text, name), name)
         return self._globals[name]
 
     def function(self, name: str) -> bool:
@@ -212,8 +211,7 @@ class Types:
                 clear = macro.parameters is None and macro.doubt is None
                 self._typedefs[name] = integer_named(macro.body) if clear else None
                 return self._typedefs[name]
-            pattern = re.compile(rf"\btypedef\b[^;{{}}]*(?:\{{[^{{}}]*\}}\s*)?\b{re.escape(name)}\s*;")
-            self._typedefs[name] = self._declared_by(pattern, name)
+            self._typedefs[name] = self._declared_by(lambda text: _typedefs_in(text).get(name, []), name)
         return self._typedefs[name]
 
     def _texts(self) -> Iterator[tuple[str, str]]:
@@ -225,17 +223,17 @@ class Types:
         """The source's own text, without where variables are put, which says nothing of their types."""
         return _SECTION.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), self.source.text)
 
-    def _declared_by(self, pattern: re.Pattern[str], name: str) -> CType | None:
-        """The type that every declaration of the pattern gives to a name; ``None`` where two differ, or one isn't clear."""
+    def _declared_by(self, declaring: Callable[[str], list[str]], name: str) -> CType | None:
+        """The type that every declaration found in the texts gives to a name; ``None`` where two differ, or one isn't clear."""
         found: list[CType | None] = []
         for path, text in self._texts():
             if name not in text and path not in self.source.doubtful:
                 continue
             doubtful = "\n".join(self.source.doubtful.get(path, {}).values())
-            if name in doubtful and pattern.search(doubtful):
+            if name in doubtful and declaring(doubtful):
                 return None
-            for match in pattern.finditer(text):
-                said = match[0].lstrip(";}").rstrip("=")
+            for declaration in declaring(text):
+                said = declaration.lstrip(";}").rstrip("=")
                 if said.split()[0] not in _STATEMENTS:
                     found += self._declarations(said, name)
         kinds = {str(each) if isinstance(each, Record) else each for each in found}
@@ -252,13 +250,10 @@ class Types:
     def _record(self, title: str) -> CType | None:
         if title not in self._records:
             self._records[title] = None
-            kind, _, tag = title.partition(" ")
-            pattern = re.compile(rf"\b{kind}\s+{re.escape(tag.strip())}\s*\{{")
             bodies = [
-                (path, *_balanced(text, match.start()))
+                (path, *_balanced(text, start))
                 for path, text in self._texts()
-                if tag in text
-                for match in pattern.finditer(text)
+                for start in _records_in(text).get(title, [])
             ]
             if len({" ".join(body.split()) for _, body, _ in bodies}) == 1:
                 path, body, (first, last) = bodies[0]
@@ -300,6 +295,37 @@ class Types:
 
 types_of: Final = lru_cache(4)(Types)
 """The types of a source, looked for once."""
+
+
+@lru_cache(4096)
+def _typedefs_in(text: str) -> Mapping[str, list[str]]:
+    """The declarations of types in a text, by the name that each makes."""
+    found: dict[str, list[str]] = {}
+    for each in _TYPEDEF.finditer(text):
+        found.setdefault(each[1], []).append(each[0])
+    return found
+
+
+@lru_cache(4096)
+def _records_in(text: str) -> Mapping[str, list[int]]:
+    """Where in a text structs and unions are defined, by kind and name."""
+    found: dict[str, list[int]] = {}
+    for each in _RECORD.finditer(text):
+        found.setdefault(f"{each[1]} {each[2]}", []).append(each.start())
+    return found
+
+
+def _set_or_declared(text: str, name: str) -> list[str]:
+    """The beginnings of statements, from the start of a line or the statement before, up to where a name is set or declared."""
+    found: list[str] = []
+    for each in re.finditer(rf"\b{re.escape(name)}\s*(?:\[[^\]]*\]\s*)?[;=]", text):
+        before = max(text.rfind(sign, 0, each.start()) for sign in ";{}()=")
+        start = (
+            before if before >= 0 and text[before] in ";}" else text.find("\n", before + 1, each.start()) + 1
+        )
+        if start or before < 0:
+            found.append(text[start : each.end()])
+    return found
 
 
 def where(source: Source, node: Node) -> str:

@@ -5,10 +5,12 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from ..edge.amounts import as_option
 from ..edge.errors import InputError
 
 WORD: Final = 1 << 64
 EXAMPLES: Final = "examples:"
+_MOST_BY_SUFFIX: Final = 1 << 60
 _SHIFTS: Final = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 _NUMBER: Final = re.compile(r"(0[xX][0-9a-fA-F]{1,32}|0|[1-9][0-9]{0,32})([kmgtKMGT]?)")
 
@@ -24,7 +26,8 @@ def number(low: int, high: int) -> Callable[[str], int]:
             )
         value = int(found[1], 0) << _SHIFTS[found[2].lower()]
         if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"expected {low} to {high:#x}, found {_shown(text)}")
+            most = as_option(high) if high < _MOST_BY_SUFFIX else hex(high)
+            raise argparse.ArgumentTypeError(f"expected {as_option(low)} to {most}, found {_shown(text)}")
         return value
 
     return parsed
@@ -50,7 +53,7 @@ def add_limit(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=number(1, 1000),
         default=1,
-        help="take on inputs that need N times 2 seconds and 500 MB, as reckoned beforehand (default: 1)",
+        help="accept inputs that are estimated to need up to N times 2 seconds and 500 MB (default: 1)",
     )
 
 
@@ -69,7 +72,7 @@ def add_host_map(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument(
         "--host-map",
         metavar="FILE",
-        help=f"{what} lies over what isn't RAM on the host, whose memory map is in FILE: a boot log of Xen, or of Linux",
+        help=f"{what} lies where the host has no RAM, by the memory map in FILE: a boot log of Xen, or of Linux",
     )
 
 

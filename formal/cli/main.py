@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fill_gaps() -> None:
-    """Where standard input or error is closed put something that is empty: no file of ours shall be taken for it."""
+    """Replace a closed standard input or error by an empty one, so that no file of ours gets its number."""
     for number in (0, 2):
         try:
             os.fstat(number)
@@ -81,7 +81,7 @@ def _fill_gaps() -> None:
 
 
 def _broken(error: Exception) -> int:
-    """Tell what nobody expected: the tool's fault, or that of standard output."""
+    """Report an unexpected failure: of the tool, or of standard output."""
     if isinstance(error, OSError):
         _drop_output()
         if error.errno in OUTPUT_IS_FULL:
@@ -194,7 +194,7 @@ def command_line() -> argparse.ArgumentParser:
     for modules in GROUPS.values():
         for module in modules:
             module.add_parser(subparsers)
-    parser.set_defaults(parser=parser)  # for the command that tells of all others
+    parser.set_defaults(parser=parser)  # for completion, which lists all others
     return parser
 
 
@@ -206,6 +206,6 @@ def _failed(message: str, status: int) -> int:
 
 
 def _drop_output() -> None:
-    """Nobody takes the output: let what is left of it go nowhere, else the interpreter complains at its end."""
+    """Discard what is left of the output, which nobody reads; otherwise the interpreter complains when it ends."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -32,7 +32,7 @@ def add_what_if(parser: argparse.ArgumentParser) -> None:
         "--start",
         metavar="N[,N]",
         type=_start,
-        help="the count that the search starts from: a guest's, or a 32-bit and a 64-bit one's, such as 6,4 (default: 2, as in Xen)",
+        help="where the search starts: one count, or two for 32-bit and 64-bit guests, such as 6,4 (default: 2, as in Xen)",
     )
 
 
@@ -78,6 +78,7 @@ def what_if_of(arguments: argparse.Namespace, mode: "PagingMode") -> "WhatIf | N
 
 def _rounding_of(arguments: argparse.Namespace, mode: "PagingMode") -> int | None:
     """The rounding in bytes, if there is one. Raises `InputError` as `what_if_of` does."""
+    from ..edge.amounts import as_option
     from ..edge.errors import InputError
     from ..layouts.what_if import MOST_BYTES
 
@@ -85,8 +86,8 @@ def _rounding_of(arguments: argparse.Namespace, mode: "PagingMode") -> int | Non
     rounding: int | None = page if arguments.rounding == PAGE else arguments.rounding
     if rounding is not None and (rounding < page or rounding & (rounding - 1)):
         raise InputError(
-            f"argument --rounding: expected a power of two from {page >> 10}K, a page, to {MOST_BYTES >> 40}T, such as 2M, "
-            f"since an end is rounded by a mask and maps whole pages; found {rounding:#x}"
+            f"argument --rounding: expected a power of two from {as_option(page)}, a page, to {as_option(MOST_BYTES)}, such as 2M, "
+            f"since an end is rounded by a mask and maps whole pages; found {as_option(rounding)}"
         )
     return rounding
 

@@ -25,7 +25,7 @@ class Status(IntEnum):
     UNKNOWN = 3, "something stayed Unknown"
     VACUOUS = 4, "something was Vacuous: its assumptions contradict each other"
     NOTHING_SELECTED = 5, "nothing was selected"
-    FAILED = 70, "the tool failed, or model and machine, two solvers, or two readers of a tree, disagree"
+    FAILED = 70, "the tool failed, or model and machine, two solvers or two readers disagree"
 
 
 INTERRUPTED = 130

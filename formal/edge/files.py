@@ -33,7 +33,7 @@ def read_input(name: str, limit: int, raised: str = "") -> bytes:
 
 
 def file_size(name: str) -> int:
-    """How many bytes the file has. Raises `InputError` when that can't be told, or it is no plain file."""
+    """How many bytes the file has. Raises `InputError` if that can't be found out, or it is no plain file."""
     try:
         found = os.stat(name)  # noqa: PTH116 - as above
     except (OSError, ValueError) as error:
@@ -178,7 +178,7 @@ def _is_device(name: str) -> bool:
 
 
 def _check_place(name: str) -> None:
-    """Raises `OSError`, as far as can be told beforehand that writing the file does."""
+    """Raises `OSError` if it is clear beforehand that writing the file would."""
     place, wanted = name, os.W_OK
     try:
         if stat.S_ISDIR(os.stat(name).st_mode):  # noqa: PTH116 - as above

@@ -191,10 +191,8 @@ def read_elf(data: Data, source: str, size: int | None = None) -> ElfFile:
     """
     size = len(data) if size is None else size
     if min(size, len(data)) < _SMALLEST_HEADER or data[: len(MAGIC)] != MAGIC:
-        raise InputError(
-            f"{source}: offset 0: expected an ELF of at least {_SMALLEST_HEADER} bytes, found {len(data)} bytes"
-            f" that begin with {bytes(data[:8]).hex(' ') or 'nothing'} (ELF: not an ELF binary)"
-        )
+        found = _instead(data, min(size, len(data)))
+        raise InputError(f"{source}: offset 0: expected an ELF, found {found} (ELF: not an ELF binary)")
     bits = _BITS.get(data[_EI_CLASS], 0)
     order: Order = "little" if data[_EI_DATA] == _LITTLE else "big"
     ehdr, phdr, shdr = _records(bits, order)
@@ -218,6 +216,17 @@ def read_elf(data: Data, source: str, size: int | None = None) -> ElfFile:
         tuple(sections.headers(data, 1)),
         sections,
     )
+
+
+def _instead(data: Data, size: int) -> str:
+    """What there is in place of an ELF, in words."""
+    if not size:
+        return "nothing"
+    if data[: len(MAGIC)] == MAGIC:
+        return f"the first {size} bytes of one, whose header alone has {_SMALLEST_HEADER}"
+    first = bytes(data[:8])
+    text = f" ({first.decode()!r})" if first.isascii() and first.decode().isprintable() else ""
+    return f"{len(data)} bytes that begin with {first.hex(' ')}{text}"
 
 
 @cache

@@ -22,7 +22,7 @@ MEMORY: Final = word("nr_pages")
 INITRD: Final = word("initrd_len")
 
 Progress = Callable[[int, int, tuple[str, ...]], None]
-"""Told how much is done, of how much, and what is being worked on."""
+"""Called with how much is done, of how much, and what is being worked on."""
 
 
 @frozen(kw_only=True)
@@ -107,7 +107,7 @@ def check(
 ) -> Checked:
     """Answer all questions of one entry point; each query of the solver is killed after ``seconds``.
 
-    What takes more memory, or a longer initrd, than is ``within`` limits is told, and doesn't decide the status.
+    What takes more memory, or a longer initrd, than is ``within`` limits is reported, and doesn't decide the status.
     """
     solver = Solver(seconds)
     try:

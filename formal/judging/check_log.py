@@ -42,6 +42,8 @@ __all__ = ["Finding", "Judgement", "Kind", "Outcome", "as_dict", "as_lines", "ch
 
 BOOTS_LIMIT: Final = most(seconds=1e-3, memory=50_000)
 """How many boots of a file are judged."""
+_LAST_WORDS: Final = 3
+"""How many of Xen's messages a verdict quotes at most."""
 
 
 class Outcome(Enum):
@@ -110,10 +112,10 @@ class Judgement:
 
     @property
     def verdict(self) -> str:
-        """One line on the whole boot, and on what Xen said about it last."""
-        said = [each.message for each in self.findings if each.figure == PANIC]
-        words = said[-1].split('"')[1] if said else ""
-        return f'{self._verdict}; Xen says "{words}"' if words else self._verdict
+        """One line on the whole boot, and on what Xen said about it last: its final panic alone often says nothing."""
+        said = [each.message.split('"')[1] for each in self.findings if each.figure == PANIC][-_LAST_WORDS:]
+        words = ", ".join(f'"{each}"' for each in said)
+        return f"{self._verdict}; Xen says {words}" if words else self._verdict
 
     @property
     def _verdict(self) -> str:
@@ -156,7 +158,7 @@ def check_boot(boot: Boot, rules: Sequence[CountRule], allowed: Allowance | None
         return Judgement(
             boot=boot,
             width=64,
-            width_from=f"not told of {boot.kind}",
+            width_from=f"not known of a {boot.kind} domain",
             nr_pt_pages=None,
             rule=None,
             findings=(),
@@ -239,9 +241,9 @@ def as_dict(judgement: Judgement) -> dict[str, Any]:
 def as_lines(judgement: Judgement) -> list[str]:
     """The judgement as text: ``file:line: figure: kind: sentence`` for each finding, then the verdict."""
     boot = judgement.boot
-    if judgement.outcome is Outcome.OUT_OF_SCOPE:
-        return [f"{boot.source}:{boot.line}: {judgement.verdict}"]
     lines = [f"{boot.source}:{boot.line}: width: {judgement.width} bits: {judgement.width_from}"]
+    if judgement.outcome is Outcome.OUT_OF_SCOPE:
+        lines = []
     for each in judgement.findings:
         place = f"{boot.source}:{boot.line if each.line is None else each.line}"
         lines.append(f"{place}: {title(each.figure)}: {each.kind.value}: {each.message}")

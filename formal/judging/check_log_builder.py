@@ -22,7 +22,7 @@ from .check_log_findings import Finding, differs, note
 def builder(boot: Boot, rule: CountRule | None, allowed: Allowance | None = None) -> Iterator[Finding]:
     """How many of the frames the builder of an older Xen took, and where the others lie.
 
-    Nothing is said about today's, which takes them all, nor of a layout that no builder makes. What ``allowed`` has no
+    Reports nothing for today's builder, which takes them all, or for a layout that no builder makes. What ``allowed`` has no
     room for isn't built, and the output says so.
 
     Raises:

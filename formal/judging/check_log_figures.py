@@ -281,7 +281,7 @@ def _load_offset(boot: Boot, kernel: Segment, paddr: Segment) -> Iterator[Findin
 
 
 def initrd_pages(boot: Boot) -> int:
-    """The pages of the initrd's image, 0 when the log tells of none."""
+    """The pages of the initrd's image, 0 when the log has none."""
     return -(-boot.initrd_image.size // PAGE_SIZE) if boot.initrd_image is not None else 0
 
 

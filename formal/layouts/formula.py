@@ -18,5 +18,5 @@ def formula() -> Formula:
     """The installed one; of several the first by name. Raises LookupError where there is none."""
     found = sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
     if not found:
-        raise LookupError(f"no package names a {GROUP}")
+        raise LookupError(f"no installed package brings {GROUP}")
     return cast(Formula, found[0].load())

@@ -15,6 +15,7 @@ from typing import Final
 
 from attrs import frozen
 
+from ..edge.amounts import exactly
 from .arrangement import LABELS
 from .layout import ADDRESS_LIMIT, Segment
 from .paging import PAGE_SIZE
@@ -51,7 +52,7 @@ class HostRange:
 
 @frozen
 class HostMap:
-    """The host's memory map; one that isn't ``whole`` has ranges only where they were told, and no gaps."""
+    """The host's memory map; one that isn't ``whole`` has only the ranges that were listed, and no gaps."""
 
     title: str
     ranges: tuple[HostRange, ...]
@@ -94,7 +95,7 @@ class Conflict:
         kind = "isn't in it" if self.over.kind == GAP else f"is {self.over.kind}"
         return (
             f"{self.place.start:#x}->{self.place.end:#x} of dom0's memory lies over {self.over.start:#x}->{self.over.end:#x}, "
-            f"which by the host's map{line} {kind}: {size:#x} bytes. {self.linux}"
+            f"which by the host's map{line} {kind}: {exactly(size)}. {self.linux}"
         )
 
     @property
@@ -188,8 +189,8 @@ def sentences(host: HostMap, segments: Mapping[str, Segment]) -> Iterator[tuple[
     for each in found:
         yield each.name, str(each)
     if not found:
-        known = "what isn't RAM on the host" if host.whole else "what this part of the map has"
-        yield "host", f"nothing of dom0 lies over {known}"
+        known = "the host's RAM" if host.whole else "RAM, as far as this part of the map lists"
+        yield "host", f"every segment of dom0 lies in {known}"
     elif any(each.fatal for each in found):
         at = fits_at(host, segments)
         if at is not None:

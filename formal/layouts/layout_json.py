@@ -133,7 +133,7 @@ def parsed(data: bytes | str, source: str) -> object:
     except UnicodeDecodeError as error:
         raise InputError(f"{source}: {_EXPECTED}, found bytes that are no text in UTF-8") from error
     except RecursionError as error:
-        raise InputError(f"{source}: {_EXPECTED}, found lists or objects too deep in each other") from error
+        raise InputError(f"{source}: {_EXPECTED}, found lists or objects nested too deep") from error
     except ValueError as error:  # by the functions below
         raise InputError(f"{source}: expected JSON: {error}") from error
 
@@ -143,7 +143,7 @@ def _without_doubles(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(found) < len(pairs):
         seen: set[str] = set()
         double = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise ValueError(f"the key {double!r} is there twice")
+        raise ValueError(f"the key {double!r} appears twice")
     return found
 
 

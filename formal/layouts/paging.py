@@ -172,3 +172,16 @@ OTHER_MODES = {mode.name: mode for mode in (SV39, SV48, SV57, ARM64_4K, ARM64_16
 
 Facts: the RISC-V privileged architecture, "Supervisor"; Arm's DDI 0487, "The VMSAv8-64 translation tables", 48 bits of address.
 """
+
+DIFFERENT_MODES = (*PAGING_MODES.values(), SV39, ARM64_16K, ARM64_64K)
+"""The modes that differ in their levels: what is proved of these holds for all of them."""
+
+
+def counted_alike(mode: PagingMode) -> PagingMode | None:
+    """The one of `DIFFERENT_MODES` that has the same levels and pages, if there is one.
+
+    >>> counted_alike(SV48).name
+    '64'
+    """
+    wanted = mode.levels, mode.page_shift
+    return next((each for each in DIFFERENT_MODES if (each.levels, each.page_shift) == wanted), None)

@@ -147,7 +147,7 @@ def index(export: Export) -> dict[str, Any]:
 
 
 def readable(export: Export) -> Iterator[str]:
-    """The same index for people, in Markdown."""
+    """The same index as Markdown, to be read."""
     count = sum(map(len, export.lemmas.values()))
     yield "# Obligations"
     yield ""

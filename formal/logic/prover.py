@@ -340,9 +340,10 @@ def _no_example(part: Part, found: Found) -> Verdict:
 def _witnessed(part: Part, values: Mapping[Word, int]) -> Witness:
     by_name = {str(each.value): value for each, value in values.items()}
     states = {each for run in part.lemma.statement.runs if len(run.result) > 1 for each in run.result}
+    replay = part.replay(by_name)
     return Witness(
-        values=by_name,
-        replay=part.replay(by_name),
+        values=by_name if replay.at is None else replay.at,
+        replay=replay,
         states=frozenset(str(each.value) for each in states.difference(part.least)),
     )
 

@@ -33,12 +33,13 @@ class Replay:
 
     ``holds`` tells whether the claim holds there, ``None`` when the case can't be replayed. ``says`` is one sentence
     about what was seen, or why there was no replay. ``runs`` are the layouts replayed, each with its title and the
-    machine's report.
+    machine's report. ``at`` are the values at which it was seen, where they aren't those that were given.
     """
 
     holds: bool | None
     says: str
     runs: tuple[tuple[str, Layout, Report], ...] = ()
+    at: Mapping[str, int] | None = None
 
     @property
     def seen(self) -> str:

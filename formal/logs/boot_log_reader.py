@@ -41,6 +41,8 @@ NO_BOOT: Final = (
     "(lines such as 'Page tables: …->…'), found none"
 )
 """What is wrong with a text that has no boot."""
+NO_ARRANGEMENT: Final = "nothing to compare: the log has no memory arrangement of a PV domain"
+"""The same of a text in which Xen says something else about building a dom0."""
 
 
 def read_boots(data: bytes | str | Blocks, source: str, times: int = 1) -> tuple[Boot, ...]:

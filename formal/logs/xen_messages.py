@@ -189,7 +189,7 @@ MESSAGES: Final = (
         _since("4.2"),
         "The image has the note SUPPORTED_FEATURES, and dom0 is not among them: a kernel for guests only.",
         "SUPPORTED_FEATURES (CONFIG_XEN_DOM0 in Linux)",
-        f"{_IMAGE} --for domU",
+        f"{_IMAGE} --domU",
     ),
     Message(
         "Domain 0 expects too high a hypervisor start address",
@@ -318,6 +318,13 @@ MESSAGES: Final = (
         f"e_shoff, e_shnum, and {_LENGTH}",
         _PACKED,
     ),
+    Message(
+        "broken ELF: <NULL>",
+        _since("4.3"),
+        "libelf finds no fault in the ELF: Xen asks it after something else failed.",
+        "what the lines before name",
+        _IMAGE,
+    ),
     *(
         Message(f"broken ELF: {why}", versions, f"libelf found the ELF broken: {means}.", decides, _IMAGE)
         for why, versions, means, decides in (
@@ -347,7 +354,7 @@ MESSAGES: Final = (
                 "the symbol table has no strings",
                 "the symbol table (BSD_SYMTAB)",
             ),
-            ("…", _since("4.3"), "it says why", "what it names"),
+            ("…", _since("4.3"), "the words behind say why", "what they name"),
         )
     ),
     Message(
@@ -497,21 +504,21 @@ MESSAGES: Final = (
         "libxenguest 4.0 to today",
         "A domU's kernel is neither an ELF with notes for Xen nor a bzImage with a packed one.",
         "the file's first bytes and its notes",
-        f"{_IMAGE} --for domU",
+        f"{_IMAGE} --domU",
     ),
     Message(
         "xc_dom_probe_bzimage_kernel… unable to … decompress kernel",
         "libxenguest 4.0 to today",
         "A domU's bzImage holds a payload that can't be unpacked.",
         "the payload's packing and the four bytes behind it",
-        f"{_IMAGE} --for domU, docs/packed.md",
+        f"{_IMAGE} --domU, docs/packed.md",
     ),
     Message(
         "… decompress support unavailable",
         "libxenguest 4.0 to today",
         "This libxenguest was built without the library that unpacks such a payload; Debian's has no bzip2 and no lzo.",
         "the payload's packing",
-        f"{_IMAGE} --for domU, docs/packed.md",
+        f"{_IMAGE} --domU, docs/packed.md",
     ),
     Message(
         "segment … too large",

@@ -96,7 +96,7 @@ class Counted:
 
 
 def count(domu: Domu) -> Counted | None:
-    """Take the toolstack's steps until the region has room for its tables; ``None`` if they come round again.
+    """Take the toolstack's steps until the region has room for its tables; ``None`` if they repeat.
 
     Words wrap as the toolstack's do.
 

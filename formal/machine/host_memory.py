@@ -1,4 +1,4 @@
-"""What of a layout lies over what isn't RAM on the host, and with which memory: `host_map`, asked of the frame machine's layouts."""
+"""Which segments of a layout lie where the host has no RAM, and with which memory: `host_map`, asked of the frame machine's layouts."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator

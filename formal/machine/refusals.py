@@ -23,6 +23,9 @@ WORST_HOST = (
     "whose memory ends above 164 GiB."
 )
 
+REFUSES: Final = "Xen refuses the boot"
+"""How a sentence begins that says why Xen does."""
+
 AT_ONCE = 1 << 18
 """The most pages that Xen's allocator has in one piece: ``CONFIG_PAGEALLOC_MAX_ORDER`` of x86, ``asm/config.h``."""
 
@@ -76,7 +79,7 @@ def _region(configuration: Configuration, layout: Layout) -> Iterator[str]:
             yield f"That is so {refusing_hosts(layout)}. {WORST_HOST}"
     if without_hypercall_page(configuration, layout):
         yield (
-            f"Xen refuses the boot once all is loaded: HYPERCALL_PAGE {configuration.hypercall_page:#x} isn't from v_start "
+            f"{REFUSES} once all is loaded: HYPERCALL_PAGE {configuration.hypercall_page:#x} isn't from v_start "
             f"{layout.v_start:#x} up to v_end {layout.v_end:#x}, compared as they are."
         )
 
@@ -139,7 +142,7 @@ def _own_p2m(layout: Layout, p2m: Segment) -> Iterator[str]:
     """What is wrong with where a p2m of its own lies."""
     start, end = p2m.start, p2m.start + p2m.size
     if p2m_touches(layout):
-        yield "Xen refuses the boot: the p2m at INIT_P2M touches the region."
+        yield f"{REFUSES}: the p2m at INIT_P2M touches the region."
     elif end >= ADDRESS_LIMIT:
         yield "The p2m at INIT_P2M passes the last address: Xen doesn't notice, maps none of it, and dies."
     elif start < UPPER_HALF_START and end > LOWER_HALF_END:
@@ -175,12 +178,12 @@ def too_little(configuration: Configuration, layout: Layout) -> str | None:
     allocation = allocated_pages(layout)
     if allocation > AT_ONCE:
         return (
-            f"Xen refuses the boot: the region takes {allocation} pages at once, and Xen's allocator has at most "
+            f"{REFUSES}: the region takes {allocation} pages at once, and Xen's allocator has at most "
             f"{AT_ONCE} in one piece."
         )
     if allocation + initrd_pages > configuration.nr_pages:
         return (
-            f"Xen refuses the boot: the region takes {allocation} pages and the initrd {initrd_pages}, and dom0 has "
+            f"{REFUSES}: the region takes {allocation} pages and the initrd {initrd_pages}, and dom0 has "
             f"{configuration.nr_pages}."
         )
     return None

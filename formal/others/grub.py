@@ -78,7 +78,7 @@ class Loaded:
 
 
 def load(v_start: int, vpt_start: int, above: int = 0) -> Loaded | None:
-    """Go GRUB's rounds until all tables end in the region; ``None`` if they come round again.
+    """Go GRUB's rounds until all tables end in the region; ``None`` if they repeat.
 
     ``above`` is what the test has end in the region above the tables, in bytes: nothing in GRUB.
 
@@ -113,7 +113,7 @@ def go_round(v_start: int, vpt_start: int, need: int) -> Loaded:
 
 
 def _reached(first: int, last: int) -> Tables:
-    """The tables below the root that a walk comes to, from the block of the one address to that of the other."""
+    """The tables below the root that a walk reaches, from the block of the one address to that of the other."""
     found: set[tuple[int, int]] = set()
     for level in BELOW_ROOT:
         at, end = first % TRANSLATED >> level.shift, last % TRANSLATED >> level.shift

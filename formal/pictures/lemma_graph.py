@@ -19,7 +19,7 @@ from .svg import element, label, number, path, rectangle, text_width
 _ROW: Final = 20
 _TOP: Final = 34
 _SIZE: Final = 11
-_BAR: Final = 140
+_BAR: Final = 90
 _LEFT: Final = 12
 _INDENT: Final = 16
 _MOST_NAMED: Final = 2
@@ -55,12 +55,12 @@ def lemma_graph(
     ends = [start + text_width(name, _SIZE) for start, name in zip(starts, names, strict=True)]
     wide = [end + text_width(text, 10) + 10 for end, text in zip(ends, above, strict=True)]
     counts = max([*wide, text_width("lemma", _SIZE)]) + 24
-    bars = counts + 100
-    width, height = bars + _BAR + 100, _TOP + _ROW * len(rows)
+    bars = counts + 70
+    width, height = bars + _BAR + 76, _TOP + _ROW * len(rows)
     most = max((results[row.lemma].spent for row in rows), default=0) or 1
     parts = [
         label(_LEFT, 16, "lemma", _SIZE, class_="faint"),
-        label(counts + 80, 16, "obligations", _SIZE, "end", "faint"),
+        label(counts + 56, 16, "obligations", _SIZE, "end", "faint"),
         label(bars, 16, "work (rlimit)", _SIZE, class_="faint"),
     ]
     for index, row in enumerate(rows):
@@ -81,7 +81,7 @@ def lemma_graph(
                 href=links[lemma],
             ),
             *([label(ends[index] + 10, y + 4, above[index], 10, class_="faint")] if above[index] else []),
-            label(counts + 80, y + 4, f"{result.obligations:,}{' open' if open_ else ''}", _SIZE, "end"),
+            label(counts + 56, y + 4, f"{result.obligations:,}{' open' if open_ else ''}", _SIZE, "end"),
             rectangle(bars, y - 5, _BAR * result.spent / most, 10, "k-L2 frame"),
             label(bars + _BAR + 8, y + 4, f"{result.spent:,}", _SIZE),
         ]

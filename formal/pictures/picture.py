@@ -116,7 +116,7 @@ class Picture:
     rows: tuple[Row, ...]
     says: tuple[str, ...]
     host: tuple[Piece, ...] = ()
-    """What of the region lies over what isn't RAM on the host, if its map is known."""
+    """Where in the region the host has no RAM, if its map is known."""
 
     @property
     def size(self) -> int:

@@ -89,7 +89,7 @@ def picture_svg(picture: Picture, *, name: str = "picture", alone: bool = True) 
     title = f"The region, to scale: {amount(picture.size)} from v_start to v_end"
     if picture.span > picture.size:
         title += f", and {amount(picture.span - picture.size)} beyond it"
-    title += "; outlined: what isn't RAM on the host" if picture.host else ""
+    title += "; outlined: where the host has no RAM" if picture.host else ""
     before = whole
     # Where the end is nearly all of the region, one bar is enough for both.
     if picture.tail.start * 4 > picture.span:
@@ -176,7 +176,7 @@ def _drawn(picture: Picture, scale: _Scale, parts: list[_Part], y: float, height
 
 
 def _host(picture: Picture, scale: _Scale, top: float) -> Iterator[str]:
-    """What isn't RAM on the host, outlined over the bar."""
+    """Where the host has no RAM, outlined over the bar."""
     low, high = scale.window.start, scale.window.stop
     for each in picture.host:
         start, end = max(each.offset, low), min(each.end, high)

@@ -1,6 +1,6 @@
 """The tree of a layout's tables as a part of its picture: a row for each level, each table with its frame.
 
-Of a level with many tables the first and the last ones are drawn, and how many are left out is said.
+Of a level with many tables the first and the last ones are drawn, with the number of those left out.
 """
 
 from collections.abc import Iterable, Sequence

@@ -36,7 +36,7 @@ WIDTH: Final = 80
 _TERM: Final = re.compile(r"\w\((?:[^()]|\([^()]*\)){1,24}\)")
 """A function of something short, such as f(S, V(n)), which a line doesn't break."""
 _MOST_USED: Final = 3
-"""So many lemmas of a last step are told."""
+"""How many lemmas of a last step are listed."""
 
 
 def first_screen(decision: Decision, entry: Entry, queries: Queries) -> Iterator[str]:

@@ -55,7 +55,7 @@ def read_layouts(data: bytes | str, source: str) -> tuple[tuple[str, LayoutFile]
             title = f"{_text(part, 'name', where)}, {_text(run, 'title', inside)}"
             found.append((title, layout_of(run.get("layout"), f"{inside}.layout")))
     if not found:
-        raise InputError(f"{source}: parts: expected a layout in one of them, found none")
+        raise InputError(f"{source}: parts: expected a layout in at least one, found none")
     return tuple(found)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 
 from attrs import evolve, frozen
 
-from ..edge.amounts import amount
+from ..edge.amounts import amount, as_option, exactly
 from ..images.image_check import Answer, Breaks, Checked
 from ..images.image_questions import Limits
 from ..images.layout_options import layout_command
@@ -24,7 +24,6 @@ from ..machine.preflight import least_pages, refusal
 from .proof_report import counted
 
 SCHEMA: Final = "ptproof-check/1"
-_SUFFIXES: Final = ((30, "G"), (20, "M"), (10, "K"))
 
 
 def lines(
@@ -32,7 +31,7 @@ def lines(
 ) -> Iterator[str]:
     """A line for each question, the verdict first; below it what breaks it, and what happens then.
 
-    ``met`` is what can lie over what isn't RAM on the host, if a host was asked of.
+    ``met`` says which segments can lie where the host has no RAM, if a host's map was given.
     """
     yield from _boots(checked)
     refused = _Refused.of(checked, configuration)
@@ -51,7 +50,9 @@ def lines(
         if why:
             yield f"    {why}"
     if met is not None:
-        yield from (f"host    {each}" for each in met or ("nothing can lie over what isn't RAM on the host",))
+        yield from (
+            f"host    {each}" for each in met or ("with any memory every segment lies in the host's RAM",)
+        )
     yield summary(checked)
 
 
@@ -67,12 +68,7 @@ def summary(checked: Checked) -> str:
 def _within(checked: Checked) -> str:
     """The limits that decide the status."""
     assert checked.within is not None
-    initrd = checked.within.initrd_len
-    size = (
-        as_dom0_mem(initrd >> PAGE_SHIFT, "")
-        if initrd % PAGE_SIZE == 0 and initrd
-        else counted(initrd, "byte")
-    )
+    size = as_option(checked.within.initrd_len)
     return f"{as_dom0_mem(checked.within.nr_pages, '')} of memory and {size} of initrd (--max-memory, --max-initrd)"
 
 
@@ -151,9 +147,7 @@ def as_dom0_mem(nr_pages: int, option: str) -> str:
     >>> as_dom0_mem(0x40000, "dom0_mem=")
     'dom0_mem=1G'
     """
-    size = nr_pages << PAGE_SHIFT
-    shift, suffix = next(each for each in _SUFFIXES if size % (1 << each[0]) == 0)
-    return f"{option}{size >> shift}{suffix}"
+    return f"{option}{as_option(nr_pages << PAGE_SHIFT, 'GMK')}"
 
 
 def _boots(checked: Checked) -> Iterator[str]:
@@ -194,7 +188,7 @@ class _Refused:
         if self.works_with is None:
             return f"Xen then refuses this boot with any dom0_mem: {self.says}"
         least = as_dom0_mem(self.works_with, "dom0_mem=")
-        return f"Xen then refuses this boot: {self.says} (the least that works: {least})"
+        return f"With less than {least} Xen builds it, and then refuses the boot: {self.says}"
 
 
 @frozen
@@ -240,7 +234,7 @@ class _Boot:
             return command
         option = f"--dom0-mem={self.dom0_mem.removeprefix('dom0_mem=')}"
         return command.replace(
-            f"--nr-pages {self.given.nr_pages}", f"{option} --host-mem {self.host << PAGE_SHIFT:#x}"
+            f"--nr-pages {self.given.nr_pages}", f"{option} --host-mem {as_option(self.host << PAGE_SHIFT)}"
         )
 
 
@@ -284,7 +278,7 @@ def _breaks_as_dict(found: Breaks, boot: _Boot, image: str) -> dict[str, Any]:
 
 
 def _initrd(initrd_len: int) -> str:
-    return f"an initrd of {counted(initrd_len, 'byte')}" if initrd_len else "no initrd"
+    return f"an initrd of {exactly(initrd_len)}" if initrd_len else "no initrd"
 
 
 def _proved(*, least: bool) -> str:

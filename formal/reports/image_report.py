@@ -1,4 +1,4 @@
-"""An image's facts as text for people and as plain data for JSON, each with where it came from.
+"""An image's facts as text and as plain data for JSON, each with where it came from.
 
 The schema, ``ptproof-image/1``, is one object: ``schema``; ``file``; ``container``, in words; ``remarks``, what is odd
 about it, in sentences; ``elf_size`` in bytes; ``notes_in``, one of ``PT_NOTE``, ``SHT_NOTE`` and ``__xen_guest``;

@@ -22,7 +22,7 @@ from ..logic.prover import Decision, LemmaResult, PartDecision, ProofRun
 from ..logic.rule import lemmas_of, used_by
 from ..logic.theorem import Induction, Lemma
 from ..logic.verdict import Error, Proved, Refuted, Unknown, Vacuous, Witness
-from .proof_report import counted, in_one_line, need_told, word_of
+from .proof_report import WITHOUT_IT, counted, in_one_line, need_told, word_of
 from .source_comments import Place
 
 SCHEMA: Final = "ptproof-invariants/1"
@@ -290,7 +290,8 @@ def _paragraphs(entry: Entry) -> Iterator[tuple[str, list[str]]]:
     """What comes below meaning and statement: a heading and its items."""
     yield "Source", [f"“{entry.sentence}” ({entry.source})"]
     if entry.assumptions:
-        yield "Assumes", list(told_assumptions(entry))
+        brief = (evolve(each, why=_without_story(each.why)) for each in entry.assumptions)
+        yield "Assumes", list(told_assumptions(evolve(entry, assumptions=tuple(brief))))
     yield "Verdict" if len(entry.parts) == 1 else "Verdicts", list(_verdicts(entry.parts))
     if entry.failures:
         yield (
@@ -304,6 +305,12 @@ def _paragraphs(entry: Entry) -> Iterator[tuple[str, list[str]]]:
         yield "What makes it true", [entry.cure]
     if entry.places:
         yield "Belongs to", list(entry.places)
+
+
+def _without_story(why: str) -> str:
+    """The counterexample without what the machine saw there, to save lines; 'ptproof show' has that. That it wasn't replayed stays."""
+    before, found, seen = why.partition(WITHOUT_IT)
+    return why if not found or seen.startswith(" (") else f"{before}{found}."
 
 
 def told_assumptions(entry: Entry) -> Iterator[str]:

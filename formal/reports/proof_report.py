@@ -45,14 +45,15 @@ def listing(claims: Iterable[Claim]) -> list[str]:
     ]
 
 
-def by_family(claims: Iterable[Claim]) -> Iterator[str]:
-    """The same under the names of their families."""
+def by_family(claims: Iterable[Claim], asked: Mapping[str, str]) -> Iterator[str]:
+    """The same under the names of their families, with the question that a claim answers where ``asked`` has one."""
     for family, several in groupby(claims, key=lambda each: each.family):
         there = tuple(several)
         longest = max(len(each.id) for each in there)
         yield family
         for each in there:
-            yield f"  {each.id:<{longest}}  {each.expected.value:<7}  {_first_line(each.statement)}"
+            says = asked.get(each.id) or _first_line(each.statement)
+            yield f"  {each.id:<{longest}}  {each.expected.value:<7}  {says}"
 
 
 def listing_as_dict(claims: Iterable[Claim]) -> dict[str, Any]:
@@ -299,12 +300,15 @@ def values_of(witness: Witness) -> str:
     return ", ".join(f"{name} = {number(value)}" for name, value in witness.case.items())
 
 
+WITHOUT_IT: Final = " is a counterexample without it"
+
+
 def need_told(need: Need) -> str:
     """Whether an assumption is needed, and the counterexample that dropping it lets in, as a sentence."""
     if need.witness is not None:
         seen, replay = need.witness.replay.seen, need.witness.replay
         shown = f" ({seen})" if replay.holds is None else f": {seen}"
-        return f"Needed: {values_of(need.witness)} is a counterexample without it{shown}."
+        return f"Needed: {values_of(need.witness)}{WITHOUT_IT}{shown}."
     if need.needed is False:
         return "NOT NEEDED: the statement holds without it."
     return "Not settled: it may or may not be needed."

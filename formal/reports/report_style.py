@@ -50,6 +50,8 @@ summary{cursor:pointer}
 .ptproof-picture .arc{stroke-width:1.2}
 .claim,.drawn,#lemmas tr{scroll-margin-top:4rem}
 @media print{#filters{display:none}}
+@media (max-width:40rem){body{padding:.8rem}.claims :is(th,td):is(:nth-child(2),:nth-child(5),:nth-child(6)){display:none}
+td{overflow-wrap:anywhere}.drawn{overflow-x:auto}.drawn svg{min-width:40rem}}
 """
 
 SCRIPT: Final = """

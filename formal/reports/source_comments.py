@@ -1,7 +1,7 @@
 """Where in a source tree proved sentences belong, and those sentences as comments to paste there.
 
-Places reach the tool through the entry-point group ``ptproof.places``, as claims do through theirs. A remark is told
-only where a run gave every verdict that it rests on; one that says what does *not* hold rests on a refutation.
+Places reach the tool through the entry-point group ``ptproof.places``, as claims do through theirs. A remark is written
+only if a run gave every verdict that it rests on; one that says what does *not* hold rests on a refutation.
 """
 
 import re

@@ -1,9 +1,9 @@
-"""What a run of the prover tells, whole: and the same kept, for a later run with nothing changed.
+"""All that a run of the prover prints, and the same kept for a later run with nothing changed.
 
 What is kept is known by all that it depends on: every file of the packages that claims and tool are made of, Python,
 the solvers with the modules that ask them, the claims that were chosen and the time that a solver had. A claim from
-anywhere else is decided again each time, and so is one that stayed open or on which anything disagreed. What was kept is told
-as kept. As with answers, a forged entry would be believed: in CI none is read.
+anywhere else is decided again each time, and so is one that stayed open or on which anything disagreed. The output says
+what was kept. As with answers, a forged entry would be believed: in CI none is read.
 """
 
 import hashlib
@@ -71,7 +71,7 @@ def which(*, quiet: bool, assumptions: bool) -> str:
 
 
 def told(found: ProofRun, seconds: float, queries: Queries, *, kept: bool = False) -> Told:
-    """What a run tells; ``kept`` as it is to be told later, when nothing of it is of that run."""
+    """What a run prints; ``kept`` is what a later run prints in its place."""
     claims = [each.claim for each in found.decisions]
     widths = (
         max((len(each.id) for each in claims), default=0),

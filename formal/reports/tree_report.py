@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from ..c.values import Unknown
 from ..edge.exit_status import Status
+from ..layouts.notation import number
 from ..layouts.paging import PagingMode
 from ..logic.verdict import Refuted
 from ..source.check_tree import Answer, TreeCheck
@@ -16,42 +17,61 @@ from .proof_report import counted, in_one_line
 
 SCHEMA: Final = "ptproof-tree/1"
 SARIF: Final = "https://json.schemastore.org/sarif-2.1.0.json"
+MOST_VALUES: Final = 6
+"""How many values of a case are shown on a terminal."""
+_TOLD: Final = ("v_start", "vpt_start", "n")
+"""What of a case is told even where it is 0."""
 _LEVELS: Final = {Status.AS_EXPECTED: "none", Status.DIFFERS: "error"}
 
 
-def lines(found: TreeCheck, *, quiet: bool = False) -> Iterator[str]:
-    """What was found where, what it is equal to, and what is proved or refuted of what differs."""
-    if not quiet:
-        yield from _found(found)
-    elif found.second.differs:
+def lines(found: TreeCheck, *, quiet: bool = False, brief: bool = False) -> Iterator[str]:
+    """The answer, what keeps it from being yes, what is equal or proved; then what was read where, and what is assumed.
+
+    ``brief`` is for a terminal: what is equal in a line for each sort of guest, and assumptions by their names.
+    """
+    yield summary(found)
+    if brief:
+        yield ""
+    if found.second.differs:
         yield _second(found.second)
+    yield from _problems(found, brief=brief)
     for mode in found.modes:
-        yield from _of_mode(found, mode)
+        yield from _in_short(found, mode) if brief else _of_mode(found, mode)
+    if not quiet:
+        yield from [""] if brief else []
+        yield from _read(found, brief=brief)
+    assumed = _assumed(found)
+    if brief and assumed:
+        yield f"assumed   {', '.join(assumed)}; -v says what that is"
+    for name, meaning in {} if brief else assumed.items():
+        yield f"assumed   {name}: {meaning}"
+
+
+def _assumed(found: TreeCheck) -> dict[str, str]:
+    """What is assumed of all that is proved."""
     assumed = {
-        (each.name, each.meaning): None
+        each.name: each.meaning
         for answer in found.properties
         if answer.proved and answer.piece.name != "least" and not isinstance(answer.piece.asked, Unknown)
         for each in answer.piece.asked.lemma.statement.assumptions
     }
     for answer in found.builder:
-        if answer.proved:
-            assumed |= dict.fromkeys(answer.piece.assumes.items())
-    for name, meaning in assumed:
-        yield f"assumed   {name}: {meaning}"
-    yield summary(found)
+        assumed |= answer.piece.assumes if answer.proved else {}
+    return assumed
 
 
-def _found(found: TreeCheck) -> Iterator[str]:
+def _read(found: TreeCheck, *, brief: bool) -> Iterator[str]:
     """What was found where, and how it was read."""
     source = found.source
     yield f"{found.title}: {source.function}(), from {source.first} to line {source.last.rpartition(':')[2]}"
     if source.loop is not None:
         yield f"the count: the loop at {source.loop.where}, to line {source.loop.last.rpartition(':')[2]}"
     for each in source.notes:
-        yield f"taken for granted: {each}"
+        yield f"taken for granted: {each.partition(':')[0] if brief else each}"
     if not found.builder:
         yield f"nothing else is asked: {source.function}() maps no page"
-    yield _second(found.second)
+    if not found.second.differs:
+        yield _second(found.second)
     for where, name in source.later:
         yield f"not part of the layout: {where} sets {name} after the guest was told"
 
@@ -65,32 +85,92 @@ def _second(second: Compared) -> str:
     return f"as compiled by gcc: the same on {second.layouts} layouts"
 
 
+def _problems(found: TreeCheck, *, brief: bool) -> Iterator[str]:
+    """What is refuted, then what is open, then what differs: what is said alike once, what stands on one line together."""
+    told: dict[tuple[str, str], dict[str, list[tuple[str, Answer]]]] = {}
+    for kind, answers in (
+        ("", found.properties),
+        ("count", found.count),
+        ("layout", found.layout),
+        ("", found.builder),
+    ):
+        for each in answers:
+            if not each.proved:
+                word = "differs" if each.refuted and answers is not found.properties else _word(each)
+                told.setdefault((word, each.piece.where), {}).setdefault(
+                    _against(each, brief=brief), []
+                ).append((kind, each))
+    for word in _LOUDEST_FIRST:
+        for (theirs, where), alike in told.items():
+            if theirs == word and brief and len(alike) > 1:
+                yield f"{word:<10}{where}"
+                for against, those in alike.items():
+                    yield f"{'':<10}{_named(those)}: {against}"
+            elif theirs == word:
+                for against, those in alike.items():
+                    yield f"{word:<10}{_named(those, where)}: {against}"
+
+
+_LOUDEST_FIRST: Final = ("ERROR", "REFUTED", "UNKNOWN", "differs")
+
+
+def _named(those: Sequence[tuple[str, Answer]], where: str = "") -> str:
+    """The pieces that something is said of: 64-bit: count: start, step (file:line)."""
+    modes = dict.fromkeys(each.piece.mode.title for _, each in those)
+    names: dict[str, dict[str, None]] = {}
+    for kind, each in those:
+        names.setdefault(kind, {})[each.piece.name] = None
+    pieces = "; ".join(
+        f"{kind}: {', '.join(those)}" if kind else ", ".join(those) for kind, those in names.items()
+    )
+    return f"{', '.join(modes)}: {pieces}" + (f" ({where})" if where else "")
+
+
+def _against(answer: Answer, *, brief: bool) -> str:
+    """What speaks against a piece: why it is open; or what it says, and the numbers that refute it."""
+    asked = answer.piece.asked
+    if isinstance(asked, Unknown):
+        return str(asked).removeprefix(f"{answer.piece.where}: ")
+    if not answer.refuted:
+        return f"{answer.piece.says}; {answer.why}"
+    assert answer.decision is not None
+    assert isinstance(answer.decision.verdict, Refuted)
+    witness = answer.decision.verdict.witness
+    values = [f"{name} = {number(value)}" for name, value in witness.case.items() if value or name in _TOLD]
+    shown = values[:MOST_VALUES] if brief else values
+    more = ", …" if len(shown) < len(values) else ""
+    return f"{answer.piece.says}; not at {', '.join(shown) or 'zeros'}{more}: {witness.replay.seen}"
+
+
+def _in_short(found: TreeCheck, mode: PagingMode) -> Iterator[str]:
+    """What is proved for one sort of guest, in a line or two."""
+    count, layout = found.count_is(mode), found.layout_is(mode)
+    others = sum(each.proved for each in found.of(found.builder, mode))
+    equal = [f"count ({count})"] if count is not None else []
+    equal += [f"layout ({layout})"] if layout is not None else []
+    equal += [counted(others, "other piece" if equal else "piece")] if others else []
+    if equal:
+        yield f"equal     {mode.title}: {', '.join(equal)}"
+    proved = [each.piece.name for each in found.of(found.properties, mode) if each.proved]
+    if proved:
+        yield f"proved    {mode.title}: {', '.join(proved)}"
+
+
 def _of_mode(found: TreeCheck, mode: PagingMode) -> Iterator[str]:
-    properties = found.of(found.properties, mode)
+    """What is proved for one sort of guest, with where it stands."""
     for title, answers, equal in (
         ("count", found.of(found.count, mode), found.count_is(mode)),
         ("layout", found.of(found.layout, mode), found.layout_is(mode)),
     ):
         if equal is not None:
             yield f"equal     {mode.title}: the {title} is that of {equal}, {counted(len(answers), 'piece')} proved"
-            continue
-        for each in answers:
-            if not each.proved:
-                yield f"{_differs(each):<10}{mode.title}: {title}: {described(each)}"
-    for each in properties:
-        yield f"{_word(each):<10}{mode.title}: {described(each)}"
-    builder = found.of(found.builder, mode)
-    equal_ones = [each.piece for each in builder if each.proved]
+    for each in found.of(found.properties, mode):
+        if each.proved:
+            yield f"proved    {mode.title}: {described(each)}"
+    equal_ones = [each.piece for each in found.of(found.builder, mode) if each.proved]
     if equal_ones:
         names = ", ".join(f"{each.name} ({each.where.rpartition(':')[2]})" for each in equal_ones)
         yield f"equal     {mode.title}: what the builder does beside, {counted(len(equal_ones), 'piece')} proved: {names}"
-    for each in builder:
-        if not each.proved:
-            yield f"{_differs(each):<10}{mode.title}: {described(each)}"
-
-
-def _differs(answer: Answer) -> str:
-    return "differs" if answer.refuted else _word(answer)
 
 
 def _word(answer: Answer) -> str:
@@ -111,22 +191,27 @@ def described(answer: Answer) -> str:
 
 
 def summary(found: TreeCheck) -> str:
-    """What may be relied on, in a line; also what the status is for, if it isn't 0."""
+    """Whether all theorems are true of the tree, in a line; also what the status is for, if it isn't 0."""
     if found.second.differs:
-        return "nothing above may be relied on: the readers disagree, which is a fault of ptproof"
+        return "no answer: the readers disagree, a fault of ptproof; nothing below may be relied on"
     equal = [found.count_is(mode) for mode in found.modes] + [found.layout_is(mode) for mode in found.modes]
     if all(each is not None for each in equal):
-        other = sum(not each.proved for each in found.builder)
-        beside = f", but for {counted(other, 'piece')} of what the builder does beside" if other else ""
-        return f"everything proved about these pieces holds for this tree{beside}"
+        differs = sum(each.refuted for each in found.builder)
+        open_ = sum(not each.proved for each in found.builder) - differs
+        if not differs and not open_:
+            return "yes: everything proved about these pieces holds for this tree"
+        rest = f"of the other pieces {differs} differ, {open_} are open"
+        return f"not all: what is proved of count and layout holds for this tree; {rest}"
+    if not found.properties:
+        return "not known: nothing is proved about code that isn't understood, or differs"
     refuted = sum(each.refuted for each in found.properties)
-    open_ = sum(not each.proved and not each.refuted for each in found.properties)
     proved = sum(each.proved for each in found.properties)
-    if found.properties:
-        unproved = _unproved_beside_the_count(found)
-        rest = f"; nothing is proved of {counted(unproved, 'other piece')}" if unproved else ""
-        return f"properties of the count that differs: {proved} proved, {refuted} refuted, {open_} open{rest}"
-    return "nothing is proved about code that isn't understood, or differs"
+    open_ = len(found.properties) - proved - refuted
+    unproved = _unproved_beside_the_count(found)
+    rest = f"; nothing is proved of {counted(unproved, 'other piece')}" if unproved else ""
+    answer = "no" if refuted else "not known" if open_ else "not all"
+    counts = f"{proved} proved, {refuted} refuted, {open_} open"
+    return f"{answer}: the count is no encoding's; its properties: {counts}{rest}"
 
 
 def _unproved_beside_the_count(found: TreeCheck) -> int:

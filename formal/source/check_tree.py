@@ -122,7 +122,7 @@ def check_tree(
     source = dom0_source(tree)
     asked = inquiry(source)
     if asked is None:
-        raise InputError("nothing that is installed has a question for a tree")
+        raise InputError("no installed package asks anything of a tree")
 
     def decided(pieces: tuple[Piece, ...]) -> tuple[Answer, ...]:
         return _decided(pieces, seconds, jobs, progress, cache)

@@ -9,7 +9,7 @@ their names since 4.0; the options that Xen's Kconfig sets for x86 unless told o
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Final
 
 from attrs import frozen
@@ -104,6 +104,18 @@ class File:
         """The node's file and line."""
         return where(self.source, node)
 
+    def where_set(self, nodes: Iterable[Node], names: Container[str], *, last: bool = False) -> str | None:
+        """Where within some nodes one of the variables is set first, or last; ``None`` where none is."""
+        targets = (
+            (each, part(each, "left") or part(each, "argument"))
+            for node in nodes
+            for each in within(node)
+            if each.type in CHANGES
+        )
+        found = [each for each, target in targets if target is not None and first_name(target) in names]
+        rows = [each.start_point[0] for each in found]
+        return f"{self.source.path}:{(max(rows) if last else min(rows)) + 1}" if rows else None
+
     def function(self, name: str) -> Node | None:
         """The function whose name a pattern matches, if there is just one."""
         functions = [each for each in within(self.root) if each.type == "function_definition"]
@@ -144,6 +156,32 @@ class Dom0Source:
         if found is None:
             return Unknown(self.first, f"there is no variable {name}")
         return found if self.loop is None else standing(found, self.loop.given)
+
+    def where_set(self, *names: str, in_loop: bool = False, last: bool = False) -> str:
+        """Where some variables are first or last set in what is executed, or in the loop; where that begins if nowhere."""
+        begins = self.first if self.loop is None else self.loop.where
+        return self.file.where_set(self._loop if in_loop else self.statements, names, last=last) or begins
+
+    @property
+    def where_left(self) -> str:
+        """Where the loop is left: the last condition with a ``break``, or else the loop's own line."""
+        begins = self.first if self.loop is None else self.loop.where
+        ways_out = [
+            each
+            for node in self._loop
+            for each in within(node)
+            if each.type == "if_statement" and any(inner.type == "break_statement" for inner in within(each))
+        ]
+        return self.file.where(ways_out[-1]) if ways_out else begins
+
+    @property
+    def _loop(self) -> Sequence[Node]:
+        """The statement that the loop is; none where there is none."""
+        kinds = ("for_statement", "while_statement", "do_statement")
+        found = (each for node in self.statements for each in within(node) if each.type in kinds)
+        return [each for each in found if self.loop is not None and self.file.where(each) == self.loop.where][
+            :1
+        ]
 
 
 def dom0_source(tree: Tree) -> Dom0Source:

@@ -5,7 +5,7 @@ comes out is looked at before it is compiled: just the statements and expression
 attributes, no calls but those defined here), so that somebody's tree runs nothing else. It runs with limits, and where it can
 do nothing but calculate: in Linux's strict mode of seccomp a process may read, write and end, no more.
 
-Where there is no compiler, or something isn't to be compared, that is told. A difference is the tool's own failure.
+If there is no compiler, or something can't be compared, the output says so. A difference is the tool's own failure.
 """
 
 import re
@@ -14,7 +14,7 @@ import shutil
 import struct
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -42,6 +42,7 @@ EDGES: Final = (
     *((1 << bits) + more for bits in (21, 22, 30, 31, 32, 39, 47, 63) for more in (-0x1000, -1, 0, 1)),
     *((1 << 64) - each for each in (1, 0x1000, 4 << 20, 2 << 30, 1 << 40)),
 )
+_BITS: Final = (12, 22, 28, 31, 40)
 _PATH: Final = re.compile(r"(\w+)((?:(?:\.|->)\w+|\[\d+\])*)")
 _STEP: Final = re.compile(r"(\.|->)(\w+)|\[(\d+)\]")
 _SIZE: Final = re.compile(r"sizeof\((struct \w+)\)")
@@ -167,26 +168,31 @@ class _Reading:
     def cases(self) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
         """Inputs, edges first, and the layout's variables by the terms."""
         random = Random(3)  # noqa: S311 - numbers to try, not secrets
+        drawing = [self._drawing(each) for each in self.inputs]
         for turn in range(LAYOUTS):
-            case = tuple(self._number(each, random, turn) for each in self.inputs)
+            case = tuple(draw(random, turn) for draw in drawing)
             found = self._run(case)
             if found is not None:
                 yield case, found
 
-    def _number(self, of: Word, random: Random, turn: int) -> int:
-        if _SIZE.fullmatch(str(of.value)):
-            return _size_of(str(of.value))
-        kind = self.source.types.get(str(of.value))
+    def _drawing(self, of: Word) -> Callable[[Random, int], int]:
+        """How an input's numbers are drawn, turn by turn."""
+        title, most = str(of.value), (1 << of.width) - 1
+        if _SIZE.fullmatch(title):
+            size = _size_of(title)
+            return lambda _random, _turn: size
+        kind = self.source.types.get(title)
         if of.width == 8 and (kind is None or (isinstance(kind, Integer) and kind.boolean)):
-            return random.getrandbits(1)
-        value = (
-            random.choice(EDGES)
-            if turn < LAYOUTS // 2
-            else random.getrandbits(random.choice((12, 22, 28, 31, 40)))
-        )
-        if turn % 3:
-            value = random.choice((value, random.getrandbits(22)))
-        return value & ((1 << of.width) - 1)
+            return lambda random, _turn: random.getrandbits(1)
+
+        def draw(random: Random, turn: int) -> int:
+            early = turn < LAYOUTS // 2
+            value = random.choice(EDGES) if early else random.getrandbits(random.choice(_BITS))
+            if turn % 3:
+                value = random.choice((value, random.getrandbits(22)))
+            return value & most
+
+        return draw
 
     def _run(self, case: tuple[int, ...]) -> tuple[int, ...] | None:
         given = self._given(*case)

@@ -93,7 +93,7 @@ def _asked(of: Integer) -> Meaning:
                 if not isinstance(value, Value) or value.term.operation != "input":
                     raise NotUnderstood(f"{text_of(each)} has changed")
             elif not text_of(each).lstrip("& ").isidentifier():
-                raise NotUnderstood("of what it is asked")
+                raise NotUnderstood("an argument that is no name")
         function, names = text_of(part(node, "function") or node), map(text_of, arguments)
         return input_value(f"{function}({', '.join(names)})".replace("& ", "&"), of)
 

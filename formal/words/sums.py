@@ -1,25 +1,38 @@
 """Terms with their sums put in one order, so that what is the same sum is the same term.
 
-A sum is told by how often each part is in it, modulo 2**width. An equation is told by what stands on one side alone. Of a sum
-of which the low or the high bits alone are wanted, parts that have none are left out. Nothing else is changed, and the term is the same on
-all numbers: ``tests/formal/words/test_sums.py`` tries it on random ones.
+A sum is known by how often each part is in it, modulo 2**width. An equation is known by what stands on one side alone. Of a sum
+of which the low or the high bits alone are wanted, parts that have none are left out. Comparisons are written with "less than",
+and truths with "and" and "not", none of them twice. Nothing else is changed, and the term is the same on all numbers:
+``tests/formal/words/test_sums.py`` tries it on random ones.
 """
 
 from collections.abc import Mapping
 from typing import cast
 
-from .word import AnyTerm, Term, Truth, Word, number, rebuilt, subterms
+from attrs import field, frozen
+
+from .word import FALSE, TRUE, AnyTerm, Term, Truth, Word, choose, number, rebuilt, subterms
 
 Sum = tuple[Mapping[Word, int], int]
 """How often each part is in a sum, and the number that is in it, too."""
 
 
-def in_order(term: AnyTerm) -> AnyTerm:
-    """The term, with all sums in it in order."""
-    done: dict[Term, Term] = {}
-    sums: dict[Term, Sum] = {}
-    order: dict[Term, int] = {}
+@frozen(eq=False)
+class Order:
+    """The order of parts, by when each was met; it grows. What was put in order stays ``done``."""
+
+    places: dict[Term, int] = field(factory=dict)
+    done: dict[Term, Term] = field(factory=dict)
+    sums: dict[Term, Sum] = field(factory=dict)
+
+
+def in_order(term: AnyTerm, within: Order | None = None) -> AnyTerm:
+    """The term, with all sums in it in order: in one of its own, unless there is one that it shares."""
+    within = Order() if within is None else within
+    done, sums, order = within.done, within.sums, within.places
     for each in subterms([term]):
+        if each in done:
+            continue
         arguments = tuple(done[argument] for argument in each.arguments)
         found = rebuilt(each, arguments)
         if found.operation in ("bvadd", "bvsub", "bvmul", "bvshl"):
@@ -30,8 +43,35 @@ def in_order(term: AnyTerm) -> AnyTerm:
             found = _high_bits(cast(Word, found), sums, order)
         elif found.operation == "=" and isinstance(found.arguments[0], Word):
             found = _equation(cast(Truth, found), sums, order)
+        elif found.operation in ("bvult", "bvule", "or", "not", "ite", "="):
+            found = _plain(found)
         done[each] = found
     return cast(AnyTerm, done[term])
+
+
+def _plain(term: Term) -> Term:
+    """A comparison by "less than"; an "or" by "and"; nothing that isn't not so; a choice by what holds."""
+    if term.operation == "bvult":
+        return FALSE if term.arguments[0] is term.arguments[1] else term
+    if term.operation == "=":
+        said, known = (cast(Truth, each) for each in term.arguments)
+        if said.operation == "constant":
+            said, known = known, said
+        return term if known.operation != "constant" else said if known else _opposite(said)
+    if term.operation == "bvule":
+        low, high = (cast(Word, each) for each in term.arguments)
+        return TRUE if low is high else ~(high < low)
+    if term.operation == "or":
+        one, other = (cast(Truth, each) for each in term.arguments)
+        return ~(_opposite(one) & _opposite(other))
+    of = cast(Truth, term.arguments[0])
+    if of.operation != "not":
+        return term
+    return of.arguments[0] if term.operation == "not" else choose(of.arguments[0], *term.arguments[:0:-1])
+
+
+def _opposite(of: Truth) -> Truth:
+    return of.arguments[0] if of.operation == "not" else ~of
 
 
 def _sum(term: Word, known: dict[Term, Sum]) -> Sum:
@@ -103,6 +143,8 @@ def _high_bits(term: Word, known: dict[Term, Sum], order: dict[Term, int]) -> Wo
     """``sum >> k`` where all parts come in multiples of 2**k: nothing is carried into what is left."""
     value, by = term.arguments
     shift = int(by) if by.operation == "constant" else 0
+    if by.operation == "constant" and shift == 0:
+        return cast(Word, value)
     parts, alone = _sum(value, known)
     if not 0 < shift < term.width or any(count & ((1 << shift) - 1) for count in parts.values()):
         return term

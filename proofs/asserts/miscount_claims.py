@@ -4,7 +4,7 @@ Notation of DOMAIN.md section 1: S = v_start, V = v_end, T = vpt_start, n = nr_p
 n that are set aside here are any, not those of the search.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Final
 
@@ -299,13 +299,20 @@ def _fifth_l2(mode: PagingMode) -> Truth:
     return above_4_gib() & looking_at_nothing() & (n == search.needed(mode, n) + 1)
 
 
+def _numbered(frames: Sequence[int]) -> str:
+    """Frames by their numbers."""
+    return f"frame{'s' if len(frames) > 1 else ''} {', '.join(map(str, frames))}"
+
+
 def _any_fires(names: tuple[str, ...]) -> Callable[[Values, Report], tuple[bool, str]]:
     def holds(_values: Values, report: Report) -> tuple[bool, str]:
         frames = sorted({each.frame for each in report.fired if each.generation in names})
-        return bool(frames), (
-            f"{report.nr_pt_pages} frames are set aside and {report.consumed} taken; the asserts fire at: "
-            f"{frames or 'none'}; outside of what is set aside lie tables {list(report.stray_tables)}"
-        )
+        fires = f"asserts fire at {_numbered(frames)}" if frames else "no assert fires"
+        stray = report.stray_tables
+        lie = "table at {} lies" if len(stray) == 1 else "tables at {} lie"
+        outside = f"; the {lie.format(_numbered(stray))} outside of them" if stray else ""
+        taken = f"{report.nr_pt_pages} frames are set aside and {report.consumed} taken"
+        return bool(frames), f"{taken}; {fires}{outside}"
 
     return holds
 

@@ -121,7 +121,7 @@ EVERY: Final = Asserts("every visit", (Condition("told", lambda _type_info, _roo
 
 
 def _visits(values: Values, domain: Domain) -> tuple[bool, str]:
-    """Where the machine's walk stands before each visit, as far as it is said: at the frames of the pool, in order."""
+    """Where the machine's walk stands before each visit, as far as that is given: at the frames of the pool, in order."""
     index = values["index"]
     going = build(with_frames(domain.layout, index + 1))
     mark_read_only(going, (EVERY,))

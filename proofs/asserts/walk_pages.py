@@ -2,7 +2,7 @@
 
 Notation of DOMAIN.md section 1: S = v_start, V = v_end, T = vpt_start, n = nr_pt_pages. What is proved about the walk's
 steps (`walk_steps`) is put together with the tables that the builder took, and with the frames that the pages map.
-Nothing is said here of how n came about: it may be too large or too small.
+How n came about doesn't matter here: it may be too large or too small.
 """
 
 from functools import cache

@@ -12,6 +12,7 @@ from ...encodings import dom0_builder
 from ...encodings.allocation import order_pages
 from ...encodings.builder_loop import root_of, shift_of
 from ...encodings.spans import spanned
+from ...formal.edge.amounts import exactly
 from ...formal.layouts.layout import ADDRESS_LIMIT, Layout, Segment
 from ...formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, X86_64, PagingMode
 from ...formal.logic.claim import Claim, Part, claim
@@ -402,7 +403,7 @@ def _initrds(mode: PagingMode) -> tuple[tuple[str, Truth], ...]:
 
 
 def on_machine(mode: PagingMode, holds: Callable[[Values, Domain], tuple[bool, str]]) -> replays.Judge:
-    """Judges what the machine's builder makes of the region with n frames set aside and the initrd where it is said."""
+    """Judges what the machine's builder makes of the region with n frames set aside and the initrd where the values have it."""
 
     def judge(values: Values) -> Replay:
         given = (
@@ -476,4 +477,4 @@ def _order_on_machine(values: Values) -> Replay:
     replays.agreed("frames", int(order_pages(number(length))), domain.allocation)
     least = domain.allocation == 1 or domain.allocation * PAGE_SIZE < 2 * length
     holds = domain.allocation * PAGE_SIZE >= length
-    return Replay(least and holds, f"{domain.allocation} frames are allocated for {length:#x} bytes")
+    return Replay(least and holds, f"{domain.allocation} frames are allocated for {exactly(length)}")

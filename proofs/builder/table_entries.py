@@ -143,7 +143,7 @@ def cursor_at(level: int) -> Lemma:
 
 @cache
 def one_entry() -> Lemma:
-    """Table and entry can be told from 512 k + e."""
+    """512 k + e determines table and entry."""
     return Lemma(
         "one-entry",
         "512 k + e = 512 j + d ⇒ k = j, e = d",

@@ -1,7 +1,7 @@
 """From the root to a page of the region, by the entries that the mapping loop left: which table each of them leads to.
 
 An entry is looked at by a run of the loop that is about it, and the table that it lies in is the one that the entry
-above it leads to: so nothing is said here of where tables lie that memory doesn't say itself.
+above it leads to. So where tables lie comes from memory alone.
 """
 
 from collections.abc import Mapping

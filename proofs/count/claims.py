@@ -221,7 +221,8 @@ def _no_less(values: Values, layout: Layout) -> tuple[bool, str]:
 def _only_one(mode: PagingMode) -> replays.Holds:
     def holds(values: Values, _layout: Layout) -> tuple[bool, str]:
         fits = [each for each in (values["n"], values["m"]) if replays.needed(mode, values, each) == each]
-        return len(set(fits)) < 2, f"each of {fits} frames is just what the region that they make needs"
+        more = "".join(f", and so are {each}" for each in sorted(set(fits))[1:])
+        return not more, f"{min(fits, default='no')} frames are exactly what their region needs{more}"
 
     return holds
 

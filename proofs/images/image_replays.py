@@ -9,6 +9,7 @@ from typing import Final
 
 from attrs import evolve
 
+from ...formal.edge.amounts import exactly
 from ...formal.layouts.dom0_mem import Dom0Mem, capped
 from ...formal.layouts.layout import ADDRESS_LIMIT, Configuration, Layout
 from ...formal.layouts.paging import PAGE_SIZE, PagingMode
@@ -24,7 +25,7 @@ from ...formal.machine.refusals import (
     too_little,
 )
 from ...formal.machine.replay import misaligned, overlaps_xen
-from ..shared.replays import TOO_LARGE, Judge, Values, agreed, seen
+from ..shared.replays import TOO_LARGE, Judge, Values, agreed, by_the_cap, seen
 from .image_space import Kernel
 
 Holds = Callable[[Configuration, Layout], tuple[bool, str]]
@@ -33,7 +34,7 @@ STEPS: Final = 1 << 21
 
 
 def booted(kernel: Kernel, values: Values) -> Configuration:
-    """The image with the memory and the initrd of the values, the memory after the cap where that is spoken of."""
+    """The image with the memory and the initrd of the values, the memory after the cap if the question is about the cap."""
     given = evolve(
         kernel.configuration, nr_pages=values.get("nr_pages", 0), initrd_len=values.get("initrd_len", 0)
     )
@@ -55,7 +56,7 @@ def located(kernel: Kernel, holds: Holds) -> Judge:
         if refused is not None and holds is not built:
             raise MachineDisagreesError(f"built in the model, not on the machine: {refused}")
         if kernel.capped:
-            says = f"the cap makes {given.nr_pages} pages of {values['nr_pages']}; {says}"
+            says = f"{by_the_cap(values['nr_pages'], given.nr_pages)}; {says}"
         return Replay(verdict, says, seen(layout))
 
     return judge
@@ -71,7 +72,7 @@ def ends_in_space(_configuration: Configuration, layout: Layout) -> tuple[bool, 
     """Whether the region ends by 2^64."""
     past = layout.v_start + layout.total.size - ADDRESS_LIMIT
     return past <= 0, (
-        f"the region ends {abs(past):#x} bytes {'past' if past > 0 else 'short of'} 2^64"
+        f"the region ends {exactly(abs(past))} {'past' if past > 0 else 'short of'} 2^64"
         + (", which Xen doesn't notice" if past > 0 and not overlaps_xen(layout) else "")
     )
 
@@ -143,7 +144,7 @@ def lowered(kernel: Kernel) -> Judge:
     def judge(values: Values) -> Replay:
         given = booted(kernel, values)
         pages = capped(given, Dom0Mem(), None)
-        return Replay(pages <= given.nr_pages, f"the cap makes {pages} pages of {given.nr_pages}")
+        return Replay(pages <= given.nr_pages, by_the_cap(given.nr_pages, pages))
 
     return judge
 

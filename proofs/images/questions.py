@@ -1,7 +1,7 @@
 """What a kernel image is asked: cases of the claims, its addresses being numbers. An entry point of the tool.
 
-Notation of DOMAIN.md section 1. Memory is dom0's when it is laid out, however it came to that, except where the cap is
-spoken of. Facts: DOMAIN.md sections 2, 5 and 6; `encodings.allocation` for what Xen goes on to build.
+Notation of DOMAIN.md section 1. Memory is what dom0 is laid out with, whatever led to that; in questions about the cap
+it is the memory before the cap. Facts: DOMAIN.md sections 2, 5 and 6; `encodings.allocation` for what Xen goes on to build.
 """
 
 from functools import cache

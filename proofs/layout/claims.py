@@ -10,6 +10,7 @@ from itertools import pairwise
 from ...encodings.dom0_layout import PADDING, ROUNDING_SHIFT, stack_end, v_end
 from ...encodings.libelf import accepts
 from ...encodings.spans import round_up
+from ...formal.edge.amounts import exactly
 from ...formal.layouts.layout import (
     ADDRESS_LIMIT,
     START_INFO_SIZE,
@@ -293,7 +294,7 @@ def _adds() -> Lemma:
 
 
 def _out_of_order(choice: Choice) -> dict[str, Truth]:
-    """Layouts out of order, by the assumption that keeps them out: one length comes round to where it began."""
+    """Layouts out of order, by the assumption that keeps them out: one length wraps to where it began."""
     round_about = {
         "kernel": (kernel_end, -PAGE_SIZE),
         "tables": (n, (1 << 64 - PAGE_SHIFT) - 1),
@@ -350,7 +351,7 @@ def _ordered(choice: Choice) -> replays.Judge:
 def _leaves_enough(values: Values) -> tuple[bool, str]:
     end = values["vpt_start"] + (values["n"] + 1) * PAGE_SIZE
     above = region_end(end) - end
-    return MACHINE_PADDING <= above < ROUNDING + MACHINE_PADDING, f"the machine leaves {above:#x} bytes"
+    return MACHINE_PADDING <= above < ROUNDING + MACHINE_PADDING, f"the machine leaves {exactly(above)}"
 
 
 def _same_tables_start(values: Values) -> Replay:

@@ -1,4 +1,4 @@
-"""What the claims of the family *Limits* share: the image, dom0's memory, and how the frame machine tells of a boot.
+"""What the claims of the family *Limits* share: the image, dom0's memory, and how the frame machine describes a boot.
 
 Notation of DOMAIN.md section 1. What is refuted in this family is refuted by a whole configuration, of an image that
 libelf accepts, with the least memory that shows it; the weakest simple precondition that helps is proved besides.
@@ -12,6 +12,7 @@ from attrs import evolve
 from ...encodings import allocation
 from ...encodings.dom0_count import FIRST_TRIED
 from ...encodings.libelf import accepts
+from ...formal.edge.amounts import as_option, exactly
 from ...formal.layouts.dom0_mem import RESERVE, Amount, Dom0Mem, capped
 from ...formal.layouts.layout import ADDRESS_LIMIT, Configuration, Layout, Segment
 from ...formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, X86_64, PagingMode
@@ -68,7 +69,7 @@ def on_pages(*addresses: Word) -> Truth:
 
 
 def configuration(mode: PagingMode, values: Values) -> Configuration:
-    """The configuration of the values; its memory is that before the cap, where the cap is spoken of."""
+    """The configuration of the values; its memory is that before the cap, in claims about the cap."""
     start = values.get("kernel_start", values["virt_base"])
     return Configuration(
         mode=mode,
@@ -82,7 +83,7 @@ def configuration(mode: PagingMode, values: Values) -> Configuration:
 
 def asked_for(given: Configuration) -> str:
     """What is reported about a boot whose memory is given as an amount."""
-    return f"with dom0_mem={_kib(given.nr_pages)} and {_initrd(given)}"
+    return f"with dom0_mem={_memory(given.nr_pages)} and {_initrd(given)}"
 
 
 def capped_boot(mode: PagingMode, values: Values) -> tuple[Configuration, str]:
@@ -95,15 +96,13 @@ def capped_boot(mode: PagingMode, values: Values) -> tuple[Configuration, str]:
     least = values.get("min_pages", 0)
     option = Dom0Mem(minimum=Amount(least), maximum=Amount(given.nr_pages))
     pages = capped(given, option, given.nr_pages + RESERVE)
-    memory = f"max:{_kib(given.nr_pages)}"
+    memory = f"max:{_memory(given.nr_pages)}"
     host = ""
     if pages > given.nr_pages:
-        memory = f"-{_kib(pages - given.nr_pages)}"
-        host = f" on a host that has {_kib(pages)} for dom0"
-    memory = (f"min:{_kib(least)}," if least else "") + memory
-    says = (
-        f"with dom0_mem={memory}{host} and {_initrd(given)}, the cap makes {pages} pages of {given.nr_pages}"
-    )
+        memory = f"-{_memory(pages - given.nr_pages)}"
+        host = f" on a host that has {_memory(pages)} for dom0"
+    memory = (f"min:{_memory(least)}," if least else "") + memory
+    says = f"with dom0_mem={memory}{host} and {_initrd(given)}, {replays.by_the_cap(given.nr_pages, pages)}"
     return evolve(given, nr_pages=pages), says
 
 
@@ -125,7 +124,7 @@ def judged(given: Configuration, says: str, holds: Holds, *, builds: bool = Fals
 def ends_in_space(layout: Layout) -> tuple[bool, str]:
     """Whether the machine's region ends by 2^64."""
     past = layout.v_start + layout.total.size - ADDRESS_LIMIT
-    return past <= 0, f"the region ends {abs(past):#x} bytes {'past' if past > 0 else 'short of'} 2^64"
+    return past <= 0, f"the region ends {exactly(abs(past))} {'past' if past > 0 else 'short of'} 2^64"
 
 
 def root_slots(mode: PagingMode, start: int, size: int) -> list[int]:
@@ -141,8 +140,15 @@ def in_xens(mode: PagingMode, slots: list[int]) -> list[int]:
     return [each for each in slots if each in XEN_ROOT_SLOTS[mode.name]]
 
 
+def are_xens(slots: list[int]) -> str:
+    """Which slots of the root table are Xen's own, in words."""
+    if not slots:
+        return "none is Xen's own"
+    return f"{', '.join(map(str, slots))} {'is' if len(slots) == 1 else 'are'} Xen's own"
+
+
 def region_alone(region: Segment, p2m: Segment | None = None, mode: PagingMode = X86_64) -> Layout:
-    """A layout of which nothing is said but where the region lies, and the p2m."""
+    """A layout that has only the region's place, and the p2m's."""
     tables = Segment(region.start, region.start)
     return Layout(mode=mode, page_tables=tables, total=region, p2m=p2m)
 
@@ -158,12 +164,12 @@ def located(holds: Holds) -> replays.Judge:
 
 
 def _initrd(given: Configuration) -> str:
-    return f"an initrd of {given.initrd_len:#x} bytes" if given.initrd_len else "no initrd"
+    return f"an initrd of {exactly(given.initrd_len)}" if given.initrd_len else "no initrd"
 
 
-def _kib(pages: int) -> str:
-    """An amount of memory as people write it for ``dom0_mem``."""
-    return f"{pages << PAGE_SHIFT >> 10}K"
+def _memory(pages: int) -> str:
+    """An amount of memory as ``dom0_mem`` takes it."""
+    return as_option(pages << PAGE_SHIFT, "GMK")
 
 
 def _fate(given: Configuration, layout: Layout) -> tuple[bool, str]:

@@ -11,6 +11,7 @@ from ...encodings import allocation, overlap
 from ...encodings.dom0_count import tables_for
 from ...encodings.dom0_layout import v_end
 from ...encodings.memory import cap_applies, cap_passes, cap_reached, loaded_end, loaded_in_space
+from ...formal.edge.amounts import exactly
 from ...formal.layouts.layout import ADDRESS_LIMIT, Layout
 from ...formal.layouts.paging import COMPAT, PAGE_SHIFT, PAGE_SIZE, X86_64, PagingMode
 from ...formal.logic.claim import Claim, Expected, Part, claim
@@ -149,7 +150,7 @@ def cap_prevents_wrap() -> tuple[Part, ...]:
     sentence=CAP,
     source=CAP_SOURCE,
     cure="refuse kernel and mapped initrd that pass the end of the address space, and double the p2m alone: clip only "
-    "where vend + 2 w nr_pages comes to the end. Then the cap only lowers, and under no weaker condition",
+    "where vend + 2 w nr_pages reaches the end. Then the cap only lowers, and under no weaker condition",
 )
 def cap_only_lowers() -> tuple[Part, ...]:
     """For all configurations: the memory after the cap ≤ the memory before it.
@@ -272,7 +273,7 @@ def _lowered(mode: PagingMode) -> replays.Judge:
 
 
 def _p2m(layout: Layout) -> str:
-    return f"the p2m takes {layout.p2m.size:#x} bytes" if layout.p2m is not None else "there is no p2m"
+    return f"the p2m takes {exactly(layout.p2m.size)}" if layout.p2m is not None else "there is no p2m"
 
 
 def _as_said(mode: PagingMode) -> replays.Judge:

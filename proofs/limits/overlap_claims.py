@@ -227,8 +227,8 @@ def _slots_refused(layout: Layout) -> tuple[bool, str]:
     hit = boots.in_xens(layout.mode, slots)
     refused = overlaps_xen(layout)
     return not hit or refused, (
-        f"the region {layout.v_start:#x} to {end:#x} lies in root slots {slots}, Xen's among them: {hit}; "
-        f"it is {'refused' if refused else 'not refused'}"
+        f"the region {layout.v_start:#x} to {end:#x} lies in root slots {', '.join(map(str, slots))}, of which "
+        f"{boots.are_xens(hit)}; Xen {'refuses' if refused else 'does not refuse'} it"
     )
 
 

@@ -364,7 +364,7 @@ def _p2m_refused(values: Values) -> Replay:
         hit = boots.in_xens(X86_64, boots.root_slots(X86_64, layout.p2m.start, layout.p2m.size))
         refused = p2m_touches(layout)
         return not hit or refused, (
-            f"the p2m lies in root slots of Xen's: {hit or 'none'}, and is {'refused' if refused else 'not refused'}"
+            f"of the p2m's root slots {boots.are_xens(hit)}; Xen {'refuses' if refused else 'does not refuse'} it"
         )
 
     return boots.judged(given, boots.asked_for(given), holds, builds=True)

@@ -4,11 +4,13 @@ S = v_start and T = vpt_start, where GRUB's tables start; p is what the region w
 the tables that are needed with it. A round goes on while T + 4096 n(p) > V(p), and then makes a region for n(p).
 """
 
+from collections.abc import Callable
 from functools import cache
 from typing import Final
 
 from ...encodings import domu, grub
 from ...encodings.dom0_count import tables
+from ...formal.edge.amounts import exactly
 from ...formal.layouts.layout import ADDRESS_LIMIT
 from ...formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, X86_64
 from ...formal.logic.theorem import Assumption, Induction, Lemma, Run, Statement, Steps, Use
@@ -96,8 +98,35 @@ def page_bounded(shift: int) -> Lemma:
 
 
 @cache
-def tables_bounded() -> Lemma:
-    """No round asks for more tables than `MOST`."""
+def level_few(shift: int, size: int) -> Lemma:
+    """A level of a region of at most ``size`` bytes that ends on a line has so many tables at most, wherever it starts."""
+    last = mappings.last
+    most = _most_of_level(shift, size)
+    return Lemma(
+        f"grub-level-few[{size >> 20},{shift}]",
+        f"V - S ≤ {size >> 20} MiB ⇒ the tables of a level are {most} at most",
+        Statement(
+            assumptions=(
+                Assumption("line", last & (LINE - 1) == LINE - 1, "V is a multiple of 4 MiB"),
+                Assumption("small", last - v_start < size, f"the region has {size >> 20} MiB at most"),
+            ),
+            goal=domu.level_tables(X86_64, v_start, last, shift) <= most,
+        ),
+    )
+
+
+def _most_of_level(shift: int, size: int) -> int:
+    """Blocks of 2**shift bytes that ``size`` bytes touch: an end on a line is one of blocks that are no larger than lines."""
+    return (size >> shift) if shift < grub.LINE_SHIFT else ((size - 1) >> shift) + 2
+
+
+def most_tables(size: int) -> int:
+    """The most tables that go with a region of ``size`` bytes: the root, those below it, and three for the page beside it."""
+    return 1 + sum(_most_of_level(shift, size) for shift in domu.shifts(X86_64)) + 3
+
+
+def _bounded(name: str, meaning: str, most: int, level: Callable[[int], Lemma], *small: Assumption) -> Lemma:
+    """No round asks for more tables than ``most``, if no level has more than ``level`` says."""
     first, past, last = number(0), end, end - 1
     own = [domu.level_tables(X86_64, v_start, last, shift) for shift in domu.shifts(X86_64)]
     beside = [
@@ -107,17 +136,36 @@ def tables_bounded() -> Lemma:
     ]
     uses: list[Use] = []
     for shift in domu.shifts(X86_64):
-        uses.append(level_bounded(shift).at(last=last))
+        uses.append(level(shift).at(last=last))
         uses.extend(page_bounded(shift).at(page=page, last=last) for page in (first, past))
     counted = grub.region_tables(v_start, end) + grub.relocator_tables(v_start, end)
     return Lemma(
-        "grub-tables-bounded",
-        f"the tables of a round are {MOST:#x} at most, and one at least",
+        name,
+        meaning,
         Statement(
-            assumptions=(Assumption("line", end & (LINE - 1) == 0, "V is a multiple of 4 MiB"),),
-            goal=(counted <= MOST) & (counted >= 1),
+            assumptions=(Assumption("line", end & (LINE - 1) == 0, "V is a multiple of 4 MiB"), *small),
+            goal=(counted <= most) & (counted >= 1),
         ),
         Steps(uses=tuple(uses), generalise=(*own, *beside)),
+    )
+
+
+@cache
+def tables_bounded() -> Lemma:
+    """No round asks for more tables than `MOST`."""
+    meaning = f"the tables of a round are {MOST:#x} at most, and one at least"
+    return _bounded("grub-tables-bounded", meaning, MOST, level_bounded)
+
+
+@cache
+def few_tables(size: int) -> Lemma:
+    """No round with a region of at most ``size`` bytes asks for more tables than `most_tables`."""
+    return _bounded(
+        f"grub-few-tables[{size >> 20}]",
+        f"V - S ≤ {size >> 20} MiB ⇒ the tables of a round are {most_tables(size)} at most, and one at least",
+        most_tables(size),
+        lambda shift: level_few(shift, size),
+        Assumption("small", end - 1 - v_start < size, f"the region has {size >> 20} MiB at most"),
     )
 
 
@@ -198,6 +246,17 @@ def leaves(name: str, meaning: str, bytes_: int, most: int | None, above: int = 
         name,
         meaning,
         Statement(assumptions=(few,), runs=(found(above),), goal=left(bytes_)),
+    )
+
+
+def leaves_in(name: str, bytes_: int, size: int) -> Lemma:
+    """When the rounds are over ``bytes_`` are left above the tables of a region of at most ``size`` bytes."""
+    few = Assumption("small", region_end() - 1 - v_start < size, f"the region has {size >> 20} MiB at most")
+    return _over(
+        name,
+        f"V - S ≤ {size >> 20} MiB ⇒ {exactly(bytes_)} are left above the tables",
+        Statement(assumptions=(few,), runs=(found(),), goal=left(bytes_)),
+        few_tables(size).at(end=region_end()),
     )
 
 

@@ -3,6 +3,7 @@
 from typing import Final
 
 from ...encodings import grub as rule
+from ...formal.edge.amounts import exactly
 from ...formal.layouts.layout import ADDRESS_LIMIT
 from ...formal.layouts.paging import PAGE_SIZE, X86_64
 from ...formal.logic.claim import Claim, Expected, Part, claim
@@ -72,13 +73,13 @@ def grub_count() -> tuple[Part, ...]:
     family=FAMILY,
     sentence=SENTENCE,
     source=SOURCE,
-    cure="at most 128 tables, as in a region of less than 246 MiB; or a stop test that counts the stack and the 512 KiB",
+    cure="at most 128 tables, as in any region of up to 240 MiB; or a stop test that counts the stack and the 512 KiB",
 )
 def grub_stack() -> tuple[Part, ...]:
     """64-bit, S ≤ T, the region across no multiple of 2^48: the boot stack that GRUB starts a kernel with ends in the region.
 
     Refuted: the rounds stop when the tables end in the region, and the stack is above them. With at most 128 tables
-    the 512 KiB that are left make up for them.
+    the 512 KiB that are left make up for them. A region of up to 240 MiB has no more.
     """
     return (
         _anywhere("grub-stack", rule.STACK, _first_round(), _leaves(rule.STACK, "of the stack")),
@@ -88,6 +89,14 @@ def grub_stack() -> tuple[Part, ...]:
             least=(v_start, vpt_start),
             shape=small() & (grub.pages == 0),
             without={"few": _first_round()},
+            replay=_leaves(rule.STACK, "of the stack"),
+        ),
+        Part(
+            name="a region of 240 MiB at most",
+            lemma=grub.leaves_in("grub-stack[240 MiB]", rule.STACK, 240 << 20),
+            least=(v_start, vpt_start),
+            shape=small() & (grub.pages == 0),
+            without={"small": _first_round()},
             replay=_leaves(rule.STACK, "of the stack"),
         ),
     )
@@ -126,12 +135,13 @@ def grub_padding() -> tuple[Part, ...]:
     family=FAMILY,
     sentence=SENTENCE,
     source=SOURCE,
-    cure="at most 383 tables, as in a region of less than 754 MiB; or a stop test that counts the stack and the 512 KiB",
+    cure="at most 383 tables, as in any region of up to 750 MiB; or a stop test that counts the stack and the 512 KiB",
 )
 def grub_last_page() -> tuple[Part, ...]:
     """64-bit, S ≤ T, the region across no multiple of 2^48: the region's last page, GRUB's way into the kernel, is no table.
 
-    Refuted: the tables may end where the region does. With at most 383 tables a page of the 1.5 MiB is left.
+    Refuted: the tables may end where the region does. With at most 383 tables a page of the 1.5 MiB is left. A region
+    of up to 750 MiB has no more.
     """
     return (
         _anywhere("grub-last-page", PAGE_SIZE, _first_round(), _last_page),
@@ -143,6 +153,14 @@ def grub_last_page() -> tuple[Part, ...]:
             least=(v_start, vpt_start),
             shape=small() & (grub.pages == 0),
             without={"few": _first_round()},
+            replay=_last_page,
+        ),
+        Part(
+            name="a region of 750 MiB at most",
+            lemma=grub.leaves_in("grub-last-page[750 MiB]", PAGE_SIZE, 750 << 20),
+            least=(v_start, vpt_start),
+            shape=small() & (grub.pages == 0),
+            without={"small": _first_round()},
             replay=_last_page,
         ),
     )
@@ -159,7 +177,7 @@ def _anywhere(name: str, bytes_: int, shape: Truth, replay: replays.Judge) -> Pa
     return Part(
         name="any region",
         expected=Expected.REFUTED,
-        lemma=Lemma(f"{name}[any]", f"{bytes_} bytes are left above the tables", statement),
+        lemma=Lemma(f"{name}[any]", f"{exactly(bytes_)} are left above the tables", statement),
         least=(v_start, vpt_start),
         shape=shape,
         replay=replay,

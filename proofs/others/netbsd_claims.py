@@ -3,6 +3,7 @@
 from typing import Final
 
 from ...encodings import netbsd as rule
+from ...formal.edge.amounts import exactly
 from ...formal.layouts.layout import ADDRESS_LIMIT
 from ...formal.layouts.paging import PAGE_SIZE, X86_64
 from ...formal.logic.claim import Claim, Expected, Part, claim
@@ -140,7 +141,7 @@ def netbsd_exact() -> tuple[Part, ...]:
     family=FAMILY,
     sentence=SENTENCE,
     source=SOURCE,
-    cure="at most 64 tables in each set, as for a kernel that takes no more than 110 MiB",
+    cure="at most 64 tables in each set, directories included",
 )
 def netbsd_temporary() -> tuple[Part, ...]:
     """amd64: the temporary tables that NetBSD makes above the final ones, or above Xen's, lie in the region that Xen maps.
@@ -232,7 +233,7 @@ def _filled(values: Values) -> tuple[int, int, list[int]]:
 def _enough(values: Values) -> Replay:
     """Judges whether the tables, filled one after another, map everything."""
     wanted, found, tables = _filled(values)
-    return Replay(sum(tables) == wanted, f"{found} tables map {sum(tables):#x} bytes of {wanted:#x}")
+    return Replay(sum(tables) == wanted, f"{found} tables map {exactly(sum(tables))} of {exactly(wanted)}")
 
 
 @case
@@ -242,7 +243,7 @@ def _exact(values: Values) -> Replay:
     used = sum(map(bool, tables))
     return Replay(
         sum(tables) == wanted and used == found,
-        f"{found} tables map {sum(tables):#x} bytes of {wanted:#x}, and {used} of them map something",
+        f"{found} tables map {exactly(sum(tables))} of {exactly(wanted)}, and {used} of them map something",
     )
 
 
@@ -277,7 +278,7 @@ def _temporary(values: Values) -> Replay:
     outside = sum(frame >= end for frame in frames)
     return Replay(
         not outside,
-        f"{final} tables and as many as {temporary} temporary ones, with {kernel.directories} directories each: these lie from "
+        f"{final} tables and {temporary} temporary ones, with {kernel.directories} directories each: the temporary ones lie from "
         f"{at:#x} on, the region ends at {end:#x}, and {outside or 'none'} of their frames {'is' if outside == 1 else 'are'} "
         "not mapped",
         replays.seen(layout),

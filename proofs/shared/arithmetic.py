@@ -167,7 +167,7 @@ def same_distance() -> Lemma:
 
 
 MOVES_LIMIT = 1 << 62
-"""The longest way that an end is moved by, in bytes, where it is said what moves with it."""
+"""The longest way that an end is moved by, in bytes, for which the lemmas say what moves with it."""
 
 
 def blocks_in(shift: int, bytes_: Word) -> Word:

@@ -21,8 +21,10 @@ v_start, vpt_start = word("v_start"), word("vpt_start")
 n, m = word("n"), word("m")
 near, far = arithmetic.near, arithmetic.far
 
-HALF = (1 << 63) - (1 << 50) - PAGE_SIZE
-"""How far above S the tables may end, in bytes, in a region shorter than half of the address space."""
+LONGEST = (1 << 63) - (1 << 50)
+"""How far above S the stack may end, in bytes, in a region shorter than half of the address space."""
+HALF = LONGEST - PAGE_SIZE
+"""The same for the tables, where pages have 4 KiB."""
 ABOVE_TABLES = PAGE_SIZE + PADDING
 """What lies above the tables before the region's end is rounded up, in bytes: boot stack and padding."""
 
@@ -42,10 +44,10 @@ def tables_limit(mode: PagingMode) -> int:
     return region_limit(mode) - ABOVE_TABLES - (1 << ROUNDING_SHIFT)
 
 
-def _fits(limit: int, nr_pt_pages: Word) -> Truth:
+def _fits(limit: int, nr_pt_pages: Word, page_shift: int = PAGE_SHIFT) -> Truth:
     """The tables end within ``limit`` bytes of S, going up from there; written without wrapping."""
     before = vpt_start - v_start
-    return (before <= limit) & (nr_pt_pages <= (number(limit) - before) >> PAGE_SHIFT)
+    return (before <= limit) & (nr_pt_pages <= (number(limit) - before) >> page_shift)
 
 
 def has_room(mode: PagingMode, nr_pt_pages: Word) -> Truth:
@@ -64,9 +66,9 @@ def room(mode: PagingMode, nr_pt_pages: Word) -> Assumption:
     )
 
 
-def half_room(nr_pt_pages: Word) -> Truth:
+def half_room(nr_pt_pages: Word, page_shift: int = PAGE_SHIFT) -> Truth:
     """The stack ends within 2^63 - 2^50 bytes of S."""
-    return _fits(HALF, nr_pt_pages)
+    return _fits(LONGEST - (1 << page_shift), nr_pt_pages, page_shift)
 
 
 @cache
@@ -94,24 +96,27 @@ def v_end_closed() -> Lemma:
 
 
 @cache
-def pages_fit(limit: int) -> Lemma:
-    """n ≤ m ≤ (limit - d) / 4096 gives d + 4096 n ≤ d + 4096 m ≤ limit, and nothing wraps."""
-    d = word("d")
+def pages_fit(limit: int, page_shift: int = PAGE_SHIFT) -> Lemma:
+    """n ≤ m ≤ (limit - d) / page gives d + page n ≤ d + page m ≤ limit, and nothing wraps."""
+    d, page = word("d"), 1 << page_shift
     return Lemma(
-        f"pages-fit[{limit:#x}]",
-        "n ≤ m ≤ (limit - d) / 4096 ⇒ d + 4096 n ≤ d + 4096 m ≤ limit",
+        f"pages-fit[{limit:#x}{_of_pages(page_shift)}]",
+        f"n ≤ m ≤ (limit - d) / {page} ⇒ d + {page} n ≤ d + {page} m ≤ limit",
         Statement(
             assumptions=(
                 Assumption("in-order", n <= m, "n ≤ m"),
                 Assumption(
-                    "fits", (d <= limit) & (m <= (number(limit) - d) >> PAGE_SHIFT), "m pages fit above d"
+                    "fits", (d <= limit) & (m <= (number(limit) - d) >> page_shift), "m pages fit above d"
                 ),
             ),
-            goal=(d + n * PAGE_SIZE <= d + m * PAGE_SIZE)
-            & (d + m * PAGE_SIZE <= limit)
-            & (d <= d + n * PAGE_SIZE),
+            goal=(d + n * page <= d + m * page) & (d + m * page <= limit) & (d <= d + n * page),
         ),
     )
+
+
+def _of_pages(page_shift: int) -> str:
+    """For a lemma's name: pages that aren't of 4 KiB."""
+    return "" if page_shift == PAGE_SHIFT else f",pages {page_shift}"
 
 
 def padded(nr_pt_pages: Word) -> Word:
@@ -364,18 +369,22 @@ def count_at_least(mode: PagingMode) -> Lemma:
 @cache
 def count_above_fixed(mode: PagingMode) -> Lemma:
     """f(S, V(n)) ≥ the tables that the mode always takes, whatever S, T and n."""
-    spans = tables_by_level(mode, v_start, v_end(vpt_start, n))
+    return above_fixed(mode, f"count-above-fixed[{mode.name}]", v_end(vpt_start, n))
+
+
+def above_fixed(mode: PagingMode, name: str, end: Word) -> Lemma:
+    """f(S, V) ≥ the tables that the mode always takes, whatever the region, for any V. The caller keeps the lemma."""
     return Lemma(
-        f"count-above-fixed[{mode.name}]",
+        name,
         f"f(S, V(n)) ≥ {fixed_tables(mode)}",
-        Statement(goal=tables_for(mode, v_start, vpt_start, n) >= fixed_tables(mode)),
+        Statement(goal=tables(mode, v_start, end) >= fixed_tables(mode)),
         Steps(
             uses=tuple(
-                arithmetic.spanned_bounded(level.shift).at(low=v_start, far=v_end(vpt_start, n))
+                arithmetic.spanned_bounded(level.shift).at(low=v_start, far=end)
                 for level in mode.counted_levels
                 if level.fixed is None
             ),
-            generalise=terms(*spans),
+            generalise=terms(*tables_by_level(mode, v_start, end)),
         ),
     )
 

@@ -182,3 +182,10 @@ def arithmetic_case(holds: Arithmetic) -> Judge:
         return Replay(*holds(values))
 
     return judge
+
+
+def by_the_cap(before: int, after: int) -> str:
+    """What the cap on dom0's memory does, both in pages."""
+    if before == after:
+        return f"the cap leaves the {before} pages as they are"
+    return f"the cap turns {before} pages into {after}"

@@ -11,7 +11,7 @@ from functools import cache, partial
 from ...encodings.dom0_count import FIRST_TRIED, search, tables_for
 from ...encodings.dom0_layout import v_end
 from ...formal.layouts.paging import PagingMode
-from ...formal.logic.theorem import Assumption, Induction, Lemma, Run, Statement, Steps
+from ...formal.logic.theorem import Assumption, Induction, Lemma, Run, Statement, Steps, Use
 from ...formal.words.word import Word, number, word
 from . import arithmetic, region
 from .region import m, n, v_start, vpt_start
@@ -154,23 +154,39 @@ def exact(mode: PagingMode) -> Lemma:
 
 @cache
 def least(mode: PagingMode) -> Lemma:
-    """No fixed point of f∘V from 2 on is less than what Xen's search stops at, wrapped or not.
+    """No fixed point of f∘V from 2 on is less than what Xen's search stops at, wrapped or not."""
+    return least_fixed_point(
+        mode,
+        f"least[{mode.name}]",
+        partial(needed, mode),
+        found(mode),
+        region.count_above_fixed(mode),
+        stops_least(mode).at(first=number(FIRST_TRIED)),
+    )
 
-    In a mode that always takes two tables or more there are none below 2.
+
+def least_fixed_point(
+    mode: PagingMode,
+    name: str,
+    needed: Callable[[Word], Word],
+    run: Run,
+    above_fixed: Lemma,
+    stops_least: Use,
+) -> Lemma:
+    """No fixed point m from 2 on is less than the n that a ``run`` of the search stops at. The caller keeps the lemma.
+
+    In a mode that always takes two tables or more there are none below 2: ``above_fixed`` says so.
     """
-    fixed = Assumption("fixed", needed(mode, m) == m, "m is a fixed point: f(S, V(m)) = m")
+    fixed = Assumption("fixed", needed(m) == m, "m is a fixed point: f(S, V(m)) = m")
     tried = Assumption("tried", m >= FIRST_TRIED, "m is no less than the 2 that the search starts from")
     none_below = region.fixed_tables(mode) >= FIRST_TRIED
     return Lemma(
-        f"least[{mode.name}]",
+        name,
         "the search from 2 stops at n, f(S, V(m)) = m ≥ 2 ⇒ n ≤ m",
-        Statement(assumptions=(fixed,) if none_below else (fixed, tried), runs=(found(mode),), goal=n <= m),
+        Statement(assumptions=(fixed,) if none_below else (fixed, tried), runs=(run,), goal=n <= m),
         Steps(
-            uses=(
-                *((region.count_above_fixed(mode).at(n=m),) if none_below else ()),
-                stops_least(mode).at(first=number(FIRST_TRIED)),
-            ),
-            generalise=(needed(mode, n), needed(mode, m)),
+            uses=(*((above_fixed.at(n=m),) if none_below else ()), stops_least),
+            generalise=(needed(n), needed(m)),
         ),
     )
 

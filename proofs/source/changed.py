@@ -87,21 +87,25 @@ def properties(count: Count) -> Iterator[Piece]:
     cases = Cases(generic)
 
     def piece(name: str, says: str, asked: Part | Unknown) -> Piece:
-        return Piece(name=name, mode=found.mode, where=found.where, says=says, asked=asked)
+        where = asked.where if isinstance(asked, Unknown) else found.lines.get(name, found.where)
+        return Piece(name=name, mode=found.mode, where=where, says=says, asked=asked)
 
     stack = found.ends.get("vstack_end")
-    if found.searched or formula is not None or all(map(cases.is_consistent, cases.tried)):
+    if found.searched or formula is not None or cases.broken(cases.is_consistent) is None:
         exact = generic.exact() if formula is None else formula.exact(found)
         says = "as many frames are set aside as the region takes"
-        why = Unknown(
-            found.where,
-            "the count is a formula, and none that a proof is known of (a rule applied one after the other); "
-            f"it is exact on {len(cases.tried)} layouts",
-        )
-        known = found.searched or formula is not None or not all(map(cases.is_exact, cases.tried))
-        yield piece("exact", says, cases.part(exact, cases.exact, cases.is_exact) if known else why)
+        asked: Part | Unknown
+        if found.searched or formula is not None or cases.broken(cases.is_exact) is not None:
+            asked = cases.part(exact, cases.exact, cases.is_exact)
+        else:
+            asked = Unknown(
+                found.where,
+                "the count is a formula, and none that a proof is known of (a rule applied one after the other); "
+                f"it is exact on {len(cases.tried)} layouts",
+            )
+        yield piece("exact", says, asked)
     provable = (found.searched and generic.plain) or formula is not None
-    if provable and all(map(cases.is_exact, cases.tried)):
+    if provable and cases.broken(cases.is_exact) is None:
         least = generic.least() if formula is None else formula.least(found)
         yield piece("least", "no smaller count would do", cases.part(least, cases.least, None))
     if found.searched:

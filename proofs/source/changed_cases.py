@@ -1,7 +1,8 @@
 """Cases of a count that was changed: the tree's own loop is run on numbers, and the frame machine judges what it makes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
+from itertools import chain
 from random import Random
 from typing import Final
 
@@ -70,6 +71,9 @@ class Cases:
             [v_start, vpt_start, n],
         )
         self._start = compiled([found.start], [v_start, vpt_start])
+        self.tried: list[Numbers] = []  # layouts of all sizes, with where the loop stops
+        self._running = self._run_all()
+        self._round = compiled([found.goes_on, found.step], [v_start, vpt_start, n])
 
     def at(self, start: int, tables_start: int, count: int) -> Numbers:
         """What the tree's code makes of S, T and a count."""
@@ -91,27 +95,39 @@ class Cases:
         """Where the loop stops; ``None`` where it doesn't soon, or is left otherwise."""
         count = self._start(start, tables_start)[0]
         for _ in range(ROUNDS):
-            found = self.at(start, tables_start, count)
-            if not found["goes_on"]:
+            goes_on, step = self._round(start, tables_start, count)
+            if not goes_on:
+                found = self.at(start, tables_start, count)
                 return None if found["leaves"] else found
-            count = found["step"]
+            count = step
         return None
 
-    @cached_property
-    def tried(self) -> list[Numbers]:
-        """Layouts as images have them, of all sizes, with where the loop stops."""
+    def broken(self, holds: Callable[[Numbers], bool]) -> Numbers | None:
+        """The first layout of those tried that breaks it; ``None`` where none does. No more are run than are looked at."""
+        for each in chain(self.tried, self._run_on()):
+            if not holds(each):
+                return each
+        return None
+
+    def _run_on(self) -> Iterator[Numbers]:
+        for each in self._running:
+            self.tried.append(each)
+            yield each
+
+    def _run_all(self) -> Iterator[Numbers]:
         source = Random(7)  # noqa: S311 - layouts to try, not secrets
         limit = 0xF0000000 if self._generic.mode.bits == 32 else 1 << 47
-        found = []
         searched = self._generic.count.searched
         tries, most = (TRIES, 1 << 40) if searched else (20 * TRIES, 1 << 48)
+        layouts = set()
         for place, length in lengths(source, tries):
             start = place % (1 << 31) if self._generic.mode.bits == 32 else place
             if start + length < limit or start >> 63:
-                ran = self.ran(start, (start + length) % ADDRESS_LIMIT)
-                if ran is not None and (ran["v_end"] - start) % ADDRESS_LIMIT <= most:
-                    found.append(ran)
-        return sorted(found, key=lambda each: (each["v_start"], each["vpt_start"]))
+                layouts.add((start, (start + length) % ADDRESS_LIMIT))
+        for start, tables_start in sorted(layouts):
+            ran = self.ran(start, tables_start)
+            if ran is not None and (ran["v_end"] - start) % ADDRESS_LIMIT <= most:
+                yield ran
 
     @cached_property
     def overdue(self) -> Numbers | None:
@@ -153,7 +169,7 @@ class Cases:
 
     def part(self, lemma: Lemma, judge: replays.Judge, holds: Callable[[Numbers], bool] | None) -> Part:
         """The part for a lemma; where a case on numbers breaks it, that one is shown, and no proof is tried."""
-        broken = next((each for each in self.tried if not holds(each)), None) if holds is not None else None
+        broken = self.broken(holds) if holds is not None else None
         shape = SHORT
         if broken is not None:
             shape = (v_start == broken["v_start"]) & (vpt_start == broken["vpt_start"])

@@ -4,7 +4,6 @@ Where it is, every theorem about the encoding is one about the tree. Notation of
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from random import Random
 from typing import Final
 
@@ -58,8 +57,19 @@ def count_pieces(found: Count) -> Iterator[Piece]:
         )
         return
     version, case = rule_of(found)
-    piece = partial(Piece, mode=found.mode, where=found.where, same_as=version.name, today=version.current)
     mode = found.mode.name
+
+    def piece(name: str, says: str, asked: Part | Unknown) -> Piece:
+        return Piece(
+            name=name,
+            mode=found.mode,
+            where=found.lines.get(name, found.where),
+            says=says,
+            asked=asked,
+            same_as=version.name,
+            today=version.current,
+        )
+
     yield piece(
         name="start",
         says=f"the count starts at {FIRST_TRIED}",
@@ -321,7 +331,7 @@ def layout_pieces(source: Dom0Source, mode: PagingMode) -> Iterator[Piece]:
         yield Piece(
             name=name,
             mode=mode,
-            where=source.first,
+            where=source.where_set(*variables) if why is None else why.where,
             says=f"{name.replace('_', ' ')} lies where it is encoded, in {len(choices)} sorts of layout",
             asked=why
             or Part(

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ...formal.c.statements import SourceLoop, live
 from ...formal.c.values import Any, Unknown, Value
@@ -64,6 +64,7 @@ class Count:
     ``start`` and ``step`` are of n; a round ``goes_on`` or not, or ``leaves`` the function; ``tried_end`` is where it has the
     region end. When all is done the region ends at ``v_end``, and ``count`` frames are set aside; ``ends`` are other
     addresses then, by their names. A count that isn't ``searched`` for is ``start`` at once: a formula of S and T.
+    ``lines`` say where in the source the single pieces stand that a statement or two are about.
     """
 
     mode: PagingMode
@@ -77,6 +78,7 @@ class Count:
     count: Word
     ends: Mapping[str, Word]
     searched: bool = True
+    lines: Mapping[str, str] = field(factory=dict)
 
     @cached_property
     def plain(self) -> bool:
@@ -168,7 +170,22 @@ def _formula(source: Dom0Source, mode: PagingMode) -> Count | Unknown:
         count=n,
         ends={name: over[name] for name in ("vstack_end", "vpt_end") if name in over},
         searched=False,
+        lines=_lines(source),
     )
+
+
+def _lines(source: Dom0Source) -> dict[str, str]:
+    """Where the statements stand that the single pieces, and properties, of a count are about."""
+    looping = source.loop is not None
+    tables, end = source.where_set("vpt_end", "vstack_end"), source.where_set("v_end", in_loop=looping)
+    found = {"set-aside": tables, "consistent": tables, "v_end": end, "tried-end": end, "fits": end}
+    if looping:
+        found |= {
+            "start": source.where_set(COUNT),
+            "step": source.where_set(COUNT, in_loop=True, last=True),
+            "guard": source.where_left,
+        }
+    return found
 
 
 def _over_words(
@@ -201,6 +218,7 @@ def _over_words(
             for name in ("vstack_end", "vpt_end", "vstack_start")
             if isinstance(each := source.values.get(name), Value)
         },
+        lines=_lines(source),
     )
     widths = {each.width for each in (found.start, found.step, found.tried_end, found.v_end, found.count)}
     if widths != {64}:

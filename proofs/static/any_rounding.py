@@ -12,7 +12,7 @@ from typing import Final
 from ...encodings.dom0_count import FIRST_TRIED, search_rounded, tables, tables_by_level
 from ...encodings.dom0_layout import rounded_end, stack_end
 from ...formal.layouts.layout import ADDRESS_LIMIT
-from ...formal.layouts.paging import PAGE_SIZE, PagingMode
+from ...formal.layouts.paging import PAGE_SHIFT, PagingMode
 from ...formal.logic.theorem import Assumption, Induction, Lemma, Run, Statement, Steps, Use
 from ...formal.logic.verdict import Replay
 from ...formal.machine.arrange import TooLarge, region_end, touched
@@ -25,32 +25,37 @@ mask, padding = word("mask"), word("padding")
 
 MOST_ROUNDED: Final = 1 << 62
 """The largest rounding, in bytes."""
-LONGEST: Final = region.HALF + PAGE_SIZE
+LONGEST: Final = region.LONGEST
 """How long a region may be before it is rounded, in bytes: 2**16 times the half of
 the canonical addresses, nearly."""
 
 
-def power_of_two() -> Assumption:
-    """The assumption on the rounding: a power of two from 4 KiB to 2**62."""
-    condition = (mask & (mask + 1) == 0) & (mask >= PAGE_SIZE - 1) & (mask < MOST_ROUNDED)
-    return Assumption("power-of-two", condition, "the rounding is a power of two from 4096 to 2^62")
+def power_of_two(page_shift: int = PAGE_SHIFT, most: int = MOST_ROUNDED) -> Assumption:
+    """The assumption on the rounding: a power of two, a page at least."""
+    page = 1 << page_shift
+    condition = (mask & (mask + 1) == 0) & (mask >= page - 1) & (mask < most)
+    return Assumption(
+        "power-of-two",
+        condition,
+        f"the rounding is a power of two from {page} to 2^{most.bit_length() - 1}",
+    )
 
 
-def end_of(nr_pt_pages: Word) -> Word:
+def end_of(nr_pt_pages: Word, page_shift: int) -> Word:
     """V(n) for the rounding and the padding."""
-    return rounded_end(stack_end(vpt_start, nr_pt_pages), mask, padding)
+    return rounded_end(stack_end(vpt_start, nr_pt_pages, page_shift), mask, padding)
 
 
 def needed(mode: PagingMode, nr_pt_pages: Word) -> Word:
     """f(S, V(n)) for the rounding and the padding."""
-    return tables(mode, v_start, end_of(nr_pt_pages))
+    return tables(mode, v_start, end_of(nr_pt_pages, mode.page_shift))
 
 
-def room(nr_pt_pages: Word) -> Assumption:
+def room(nr_pt_pages: Word, page_shift: int = PAGE_SHIFT) -> Assumption:
     """The assumption that the region is shorter than half of the address space before it is rounded."""
     return Assumption(
         "room",
-        region.half_room(nr_pt_pages),
+        region.half_room(nr_pt_pages, page_shift),
         "counted upwards from v_start, vpt_start and then the end of the stack come within 2^63 - 2^50 bytes",
     )
 
@@ -166,35 +171,42 @@ def end_grows(mode: PagingMode) -> Lemma:
 
 
 @cache
-def stack_grows() -> Lemma:
+def stack_grows(page_shift: int = PAGE_SHIFT) -> Lemma:
     """n ≤ m gives E(n) ≤ E(m), counted from S, within `LONGEST`."""
-    ends = [stack_end(vpt_start, each) - v_start for each in (n, m)]
+    page = 1 << page_shift
+    ends = [stack_end(vpt_start, each, page_shift) - v_start for each in (n, m)]
     return Lemma(
-        "stack-grows",
+        f"stack-grows{_bracketed(page_shift)}",
         "n ≤ m ⇒ E(n) ≤ E(m), counted from S",
         Statement(
-            assumptions=(Assumption("in-order", n <= m, "n ≤ m"), room(m)),
+            assumptions=(Assumption("in-order", n <= m, "n ≤ m"), room(m, page_shift)),
             goal=(ends[0] <= ends[1]) & (ends[1] <= LONGEST) & (ends[0] > 0),
         ),
         Steps(
             uses=(
-                region.pages_fit(LONGEST - PAGE_SIZE).at(d=vpt_start - v_start),
-                _stack_from_start().at(),
-                _stack_from_start().at(n=m),
+                region.pages_fit(LONGEST - page, page_shift).at(d=vpt_start - v_start),
+                _stack_from_start(page_shift).at(),
+                _stack_from_start(page_shift).at(n=m),
             ),
-            generalise=(*ends, *((vpt_start - v_start) + each * PAGE_SIZE for each in (n, m))),
+            generalise=(*ends, *((vpt_start - v_start) + each * page for each in (n, m))),
         ),
     )
 
 
+def _bracketed(page_shift: int) -> str:
+    """For a lemma's name: pages that aren't of 4 KiB."""
+    return "" if page_shift == PAGE_SHIFT else f"[{1 << page_shift}]"
+
+
 @cache
-def _stack_from_start() -> Lemma:
-    """E(n) - S = (T - S) + 4096 n + 4096: the same sum, put in order."""
+def _stack_from_start(page_shift: int) -> Lemma:
+    """E(n) - S = (T - S) + page n + page: the same sum, put in order."""
+    page = 1 << page_shift
     return Lemma(
-        "stack-from-start",
-        "E - S = (T - S) + 4096 n + 4096",
+        f"stack-from-start{_bracketed(page_shift)}",
+        f"E - S = (T - S) + {page} n + {page}",
         Statement(
-            goal=stack_end(vpt_start, n) - v_start == (vpt_start - v_start) + n * PAGE_SIZE + PAGE_SIZE
+            goal=stack_end(vpt_start, n, page_shift) - v_start == (vpt_start - v_start) + n * page + page
         ),
     )
 
@@ -202,9 +214,9 @@ def _stack_from_start() -> Lemma:
 @cache
 def count_grows(mode: PagingMode) -> Lemma:
     """n ≤ m gives f(S, V(n)) ≤ f(S, V(m)), and f(S, V(n)) is no less than the fewest there are."""
-    ends = end_of(n), end_of(m)
+    ends = [end_of(each, mode.page_shift) for each in (n, m)]
     least = region.least_possible(mode)
-    stacks = stack_end(vpt_start, n), stack_end(vpt_start, m)
+    stacks = [stack_end(vpt_start, each, mode.page_shift) for each in (n, m)]
     spans = tables_by_level(mode, v_start, ends[0])
     positive: list[Use] = []
     for level in mode.counted_levels:
@@ -215,12 +227,16 @@ def count_grows(mode: PagingMode) -> Lemma:
         f"rounded-count-grows[{mode.name}]",
         f"n ≤ m ⇒ {least} ≤ f(S, V(n)) ≤ f(S, V(m))",
         Statement(
-            assumptions=(power_of_two(), Assumption("in-order", n <= m, "n ≤ m"), room(m)),
+            assumptions=(
+                power_of_two(mode.page_shift),
+                Assumption("in-order", n <= m, "n ≤ m"),
+                room(m, mode.page_shift),
+            ),
             goal=(needed(mode, n) <= needed(mode, m)) & (needed(mode, n) >= least),
         ),
         Steps(
             uses=(
-                stack_grows().at(),
+                stack_grows(mode.page_shift).at(),
                 end_grows(mode).at(near=stacks[0], far=stacks[1]),
                 region.tables_grow(mode).at(near=ends[0], far=ends[1]),
                 *positive,
@@ -228,6 +244,11 @@ def count_grows(mode: PagingMode) -> Lemma:
             generalise=region.terms(needed(mode, m), *spans, *ends, *stacks),
         ),
     )
+
+
+def found(mode: PagingMode, first: int = FIRST_TRIED) -> Run:
+    """The search, started from ``first``, stops at n."""
+    return Run(search_rounded(mode, first), (v_start, vpt_start, mask, padding), (n,))
 
 
 @cache
@@ -238,12 +259,13 @@ def exact(mode: PagingMode, first: int) -> Lemma:
         f"any-rounding[{mode.name}{'' if first == FIRST_TRIED else f',from {first}'}]",
         f"the search from {first} stops at n ⇒ f(S, V(n)) = n",
         Statement(
-            assumptions=(power_of_two(), room(n)),
-            runs=(Run(search_rounded(mode, first), (v_start, vpt_start, mask, padding), (n,)),),
+            assumptions=(power_of_two(mode.page_shift), room(n, mode.page_shift)),
+            runs=(found(mode, first),),
             goal=needed(mode, n) == n,
         ),
         Induction(
-            invariant=~(region.half_room(n) & power_of_two().condition) | (n <= needed(mode, n)),
+            invariant=~(room(n, mode.page_shift).condition & power_of_two(mode.page_shift).condition)
+            | (n <= needed(mode, n)),
             base=Steps(uses=(count_grows(mode).wherever(n=one, m=one),), generalise=(needed(mode, one),)),
             step=Steps(
                 uses=(count_grows(mode).wherever(m=n + 1),),
@@ -255,14 +277,31 @@ def exact(mode: PagingMode, first: int) -> Lemma:
 
 
 @cache
+def same_end(page_shift: int) -> Lemma:
+    """Equal counts set aside end the region at the same place."""
+    return arithmetic.same(
+        f"rounded-same-end{_bracketed(page_shift)}",
+        "n = m ⇒ V(n) = V(m)",
+        partial(end_of, page_shift=page_shift),
+        n,
+        m,
+    )
+
+
+@cache
 def needed_same(mode: PagingMode) -> Lemma:
     """Equal counts set aside need equally many tables: what is lost when f(S, V(n)) is generalised."""
+    ends = [end_of(each, mode.page_shift) for each in (n, m)]
     return arithmetic.same(
         f"rounded-same-count[{mode.name}]",
         "n = m ⇒ f(S, V(n)) = f(S, V(m))",
         partial(needed, mode),
         n,
         m,
+        Steps(
+            uses=(same_end(mode.page_shift).at(), region.same_tables(mode).at(near=ends[0], far=ends[1])),
+            generalise=(needed(mode, n), needed(mode, m), *ends),
+        ),
     )
 
 
@@ -274,7 +313,7 @@ def stops_least(mode: PagingMode) -> Lemma:
         "the search from 2 stops at n, f(S, V(m)) ≤ m, 2 ≤ m ⇒ n ≤ m",
         partial(needed, mode),
         Assumption("tried", m >= FIRST_TRIED, "m is no less than the 2 that the search starts from"),
-        Run(search_rounded(mode, FIRST_TRIED), (v_start, vpt_start, mask, padding), (n,)),
+        found(mode),
         needed_same(mode),
     )
 
@@ -282,19 +321,41 @@ def stops_least(mode: PagingMode) -> Lemma:
 def without(mode: PagingMode) -> dict[str, Truth]:
     """Where to look for what each assumption keeps out: a mask that is none, a region that comes full circle."""
     stops = (v_start == 0) & (n == region.fixed_tables(mode) + 1) & (needed(mode, n - 1) >= n)
-    aligned = vpt_start & (PAGE_SIZE - 1) == 0
+    aligned = vpt_start & ((1 << mode.page_shift) - 1) == 0
     return {"room": aligned & stops & (mask < 1 << 22), "power-of-two": aligned & stops}
 
 
-def judge(mode: PagingMode) -> replays.Judge:
-    """The machine's search with the rounding and padding of the values, region by region walked."""
+@cache
+def least(mode: PagingMode) -> Lemma:
+    """No fixed point of f∘V from 2 on is less than what the search stops at."""
+    above = region.above_fixed(mode, f"rounded-above-fixed[{mode.name}]", end_of(n, mode.page_shift))
+    return search.least_fixed_point(
+        mode,
+        f"least-any-rounding[{mode.name}]",
+        partial(needed, mode),
+        found(mode),
+        above,
+        stops_least(mode).at(),
+    )
+
+
+Said = Callable[[Values, int, int], tuple[bool, str]]
+"""Whether a goal holds where the machine's search stops at a count, and a walk touches so many; and what was seen."""
+
+
+def _took_as_many(_values: Values, tried: int, took: int) -> tuple[bool, str]:
+    return took == tried, f"with that rounding the machine's search stops at {tried}, a walk touches {took}"
+
+
+def judge(mode: PagingMode, said: Said = _took_as_many) -> replays.Judge:
+    """The machine's search with the rounding and padding of the values, region by region walked; judged by ``said``."""
 
     def judged(values: Values) -> Replay:
         rounding, padding = values["mask"] + 1, values["padding"]
         start = values["v_start"]
         if rounding & values["mask"] or not rounding:
             return Replay(None, "the machine rounds to powers of two only")
-        stack = partial(_stack_end, values)
+        stack = partial(_stack_end, values, 1 << mode.page_shift)
         tried = FIRST_TRIED
         try:
             while (took := touched(mode, start, region_end(stack(tried), rounding, padding))) > tried:
@@ -304,14 +365,12 @@ def judge(mode: PagingMode) -> replays.Judge:
         if mode.bits == 32 and region_end(stack(tried), rounding, padding) > 1 << 32:
             return Replay(None, replays.ABOVE_4_GIB)
         replays.agreed("n", values["n"], tried)
-        return Replay(
-            took == tried, f"with that rounding the machine's search stops at {tried}, a walk touches {took}"
-        )
+        return Replay(*said(values, tried, took))
 
     return judged
 
 
-def _stack_end(values: Values, frames: int) -> int:
+def _stack_end(values: Values, page: int, frames: int) -> int:
     """Where the boot stack ends, going up from S: not wrapped."""
     before = (values["vpt_start"] - values["v_start"]) % ADDRESS_LIMIT
-    return values["v_start"] + before + (frames + 1) * PAGE_SIZE
+    return values["v_start"] + before + (frames + 1) * page

@@ -10,17 +10,18 @@ from ...encodings.dom0_count import FIRST_TRIED
 from ...encodings.dom0_layout import PADDING, ROUNDING_SHIFT
 from ...encodings.static_count import raised
 from ...formal.layouts.layout import Layout
-from ...formal.layouts.paging import COMPAT, PAGING_MODES, SV39, X86_64, PagingMode
+from ...formal.layouts.paging import COMPAT, DIFFERENT_MODES, PAGING_MODES, SV39, X86_64, PagingMode
 from ...formal.logic.claim import Claim, Expected, Part, claim
 from ...formal.logic.theorem import Lemma, Statement, Steps
 from ...formal.logic.verdict import Replay
 from ...formal.words.word import Truth, Word, number
 from ..count.claims import BOTH, ordinary
 from ..shared import region, replays, search
-from ..shared.region import n, v_start, vpt_start
+from ..shared.region import m, n, v_start, vpt_start
 from ..shared.replays import Values
 from . import any_rounding as rounding
 from . import closed_form as formed
+from . import closed_form_any_rounding as rounded
 from . import raises
 from . import rounding_cost as cost
 
@@ -32,6 +33,10 @@ STATICALLY = (
 ONCE_PER_LEVEL = (
     "At most, we need to loop once per possibly-unpopulated pagetable level (so 1 for 32bit, 3 for 64bit) to "
     "cover the cases of extra pagetables tipping over a page size boundary."
+)
+SMALL_GUESTS = (
+    "The rounding up of memory might be helpful for the traditional big VMs case, but it isn't correct or useful "
+    "for other usecases."
 )
 THREE_RAISES: Final = 506 << 40
 """How far above S the tables may start, in bytes, so that three raises are enough. Each half of the canonical
@@ -231,34 +236,79 @@ def closed_form() -> tuple[Part, ...]:
     )
 
 
-@claim(
-    family=FAMILY,
-    sentence="The rounding up of memory might be helpful for the traditional big VMs case, but it isn't correct or useful for other usecases.",
-    source="thread (small guests)",
-)
+@claim(family=FAMILY, sentence=SMALL_GUESTS, source="thread (small guests)")
 def any_rounding() -> tuple[Part, ...]:
-    """For every rounding R = 2^r, 12 ≤ r ≤ 62, and every padding, all S, T with room: f(S, V(n)) = n.
+    """For every rounding R = 2^r, from a page to 2^62, and every padding, all S, T with room: f(S, V(n)) = n.
 
-    V(n) is as the code has it, ⌈E⌉ to R, and R more if less than P is left; n is what the search finds.
+    V(n) is as the code has it, ⌈E⌉ to R, and R more if less than P is left; n is what the search finds. Sv48 and arm64
+    with pages of 4 KiB are as 64-bit, Sv57 is as five levels.
     """
     return tuple(
         Part(
             name=mode.title,
             lemma=rounding.exact(mode, FIRST_TRIED),
             least=(rounding.mask, rounding.padding, v_start, vpt_start),
-            shape=ordinary() & (rounding.mask < 1 << 22),
+            shape=_on_pages(mode) & (rounding.mask < 1 << 22),
             without=rounding.without(mode),
             replay=rounding.judge(mode),
         )
-        for mode in BOTH
+        for mode in DIFFERENT_MODES
     )
 
 
-@claim(
-    family=FAMILY,
-    sentence="The rounding up of memory might be helpful for the traditional big VMs case, but it isn't correct or useful for other usecases.",
-    source="thread (small guests)",
-)
+@claim(family=FAMILY, sentence=SMALL_GUESTS, source="follows")
+def least_any_rounding() -> tuple[Part, ...]:
+    """For every rounding and padding, all S, T and m ≥ 2: f(S, V(m)) = m ⇒ n ≤ m, n being what the search finds.
+
+    With any-rounding: n is the least fixed point from 2 on, where the search starts.
+    """
+    return tuple(
+        Part(
+            name=mode.title,
+            lemma=rounding.least(mode),
+            least=(rounding.mask, rounding.padding, v_start, vpt_start, m),
+            shape=_on_pages(mode) & (rounding.mask + 1 == 1 << 22),
+            without={
+                "fixed": _small_guest(mode) & (vpt_start == 16 << 20) & (m == FIRST_TRIED),
+                "tried": _small_guest(mode) & (vpt_start == -(4 << 20)) & (n == FIRST_TRIED) & (m == 1),
+            },
+            replay=rounding.judge(mode, _no_less),
+        )
+        for mode in DIFFERENT_MODES
+    )
+
+
+@claim(family=FAMILY, sentence=SMALL_GUESTS, source="the project's own")
+def closed_form_any_rounding() -> tuple[Part, ...]:
+    """For every rounding R = 2^r, from a page to 2^61, and every padding, all S, T with room: n = F + Σ ⌊x/2^s⌋.
+
+    No search: in pages and counted from ⌊S⌋ of the widest level, or of R if that is wider, F = fixed + Σ (⌈R/2^s⌉ -
+    ⌊S/2^s⌋), b = ⌈(T + a page + min(P, R))/a page⌉, y = max(0, b + F - R), and gain(x) = x - Σ ⌊x/2^s⌋, each sum over the
+    levels below the root that aren't fixed. x is a sum of quotients, for the blocks B = 2^s > R, from the widest down, and R:
+    with H = gain(B) and e = H - 1 - gain(B - R), q = ⌊max(0, y + e)/H⌋ blocks of B; then y = max(0, y - q H).
+
+    A page's rounding is no exception. Where R is less than a page for each level, e is negative: gain falls at borders,
+    and closed-form's way of dividing would give too many.
+    """
+    return tuple(
+        Part(
+            name=mode.title,
+            lemma=rounded.closed_form(mode),
+            least=(rounding.mask, rounding.padding, v_start, vpt_start),
+            shape=_on_pages(mode) & (rounding.mask < 1 << 22),
+            without={
+                "room": _small_guest(mode) & (vpt_start == -(4 << 20)),
+                "power-of-two": _small_guest(mode)
+                & (rounding.mask == 1 << 62)
+                & (vpt_start == 16 << mode.page_shift),
+            },
+            replay=rounding.judge(mode, _by_divisions(mode)),
+        )
+        for mode in DIFFERENT_MODES
+    )
+
+
+@claim(family=FAMILY, sentence=SMALL_GUESTS, source="thread (small guests)")
 def rounding_cost() -> tuple[Part, ...]:
     """With room: n ≤ m + 4 (64-bit), m + 2 (32-bit below 4 GiB), and V(n) ≤ v + 4 MiB + 508 KiB.
 
@@ -280,8 +330,39 @@ CLAIMS: tuple[Claim, ...] = (
     static,
     closed_form,
     any_rounding,
+    least_any_rounding,
+    closed_form_any_rounding,
     rounding_cost,
 )
+
+
+def _on_pages(mode: PagingMode) -> Truth:
+    """`ordinary`, for the mode's pages."""
+    page = 1 << mode.page_shift
+    return ordinary() & ((v_start | vpt_start) & (page - 1) == 0) & (vpt_start - v_start >= 2 * page)
+
+
+def _small_guest(mode: PagingMode) -> Truth:
+    """A region from address 0 on with Xen's rounding, or a mask that is none; not padded."""
+    xens = rounding.mask + 1 == 1 << ROUNDING_SHIFT
+    return _on_pages(mode) & (v_start == 0) & (rounding.padding == 0) & (xens | (rounding.mask == 1 << 62))
+
+
+def _no_less(values: Values, tried: int, took: int) -> tuple[bool, str]:
+    """Whether the search's count is right, and no more than the other one."""
+    holds = took == tried <= values["m"]
+    return holds, f"the machine's search stops at {tried}, a walk touches {took}; m = {values['m']}"
+
+
+def _by_divisions(mode: PagingMode) -> rounding.Said:
+    """Whether Python's division comes to what the search finds."""
+
+    def said(values: Values, tried: int, _took: int) -> tuple[bool, str]:
+        figures = values["mask"] + 1, values["padding"], values["v_start"], values["vpt_start"]
+        found = rounded.divided(mode, *figures)
+        return found == tried, f"by division {found}, the machine's search stops at {tried}"
+
+    return said
 
 
 def _static_count(mode: PagingMode, values: Values, count: int, start: int) -> int:

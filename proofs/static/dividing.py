@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import cache, partial, reduce
 from operator import add
 
-from ...encodings.closed_form import Lines, lines_that_leave, shifted, tables_more, taken, worths
+from ...encodings.closed_form import Lines, gain, lines_that_leave, shifted, tables_more, taken, worths
 from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps, Use
 from ...formal.words.word import WIDTH, Truth, Word, number, word
 from ..shared import arithmetic
@@ -24,11 +24,6 @@ a, b, c, d = arithmetic.a, arithmetic.b, arithmetic.c, arithmetic.d
 
 SMALL = 1 << 56
 """More pages than so many lines have, with room to add them up for each level."""
-
-
-def gain(lines: Lines, more: Word) -> Word:
-    """How many pages ``more`` lines have besides their tables."""
-    return (more << lines.pages) - tables_more(lines, more)
 
 
 def most_lines(lines: Lines) -> int:

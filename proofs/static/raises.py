@@ -26,7 +26,7 @@ from ..shared.region import far, m, n, near, v_start, vpt_start
 
 l = word("l")  # noqa: E741 - the third of n, m, l
 MOST_RAISED = 1 << 48
-"""The largest raise that is spoken of, in frames."""
+"""The largest raise that is considered, in frames."""
 frames = word("frames")
 
 

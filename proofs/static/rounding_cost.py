@@ -21,6 +21,7 @@ from ...encodings.dom0_arrangement import count
 from ...encodings.dom0_count import FIRST_TRIED, search_rounded, tables, tables_by_level
 from ...encodings.dom0_layout import PADDING, ROUNDING_SHIFT, rounded_end, stack_end
 from ...encodings.spans import round_up, spanned
+from ...formal.edge.amounts import exactly
 from ...formal.layouts.layout import ADDRESS_LIMIT, Layout
 from ...formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
 from ...formal.layouts.what_if import WhatIf
@@ -385,7 +386,7 @@ def judge(mode: PagingMode, more: Ends, less: Ends, holds: Callable[[int, int], 
         )
         replays.agreed("n", values["n"], frames)
         replays.agreed("m", values["m"], fewer)
-        says = f"the region takes {frames - fewer} frames more and is {ends_at - ends_before:#x} bytes longer"
+        says = f"the region takes {frames - fewer} frames more and is {exactly(ends_at - ends_before)} longer"
         return holds(frames - fewer, ends_at - ends_before), says
 
     return replays.region_case(mode, judged, count=None)

@@ -13,6 +13,7 @@ from attrs import evolve
 
 from ...encodings.dom0_arrangement import count
 from ...encodings.dom0_count import FIRST_TRIED, search_rounded
+from ...formal.edge.amounts import as_option, exactly
 from ...formal.edge.errors import InputError
 from ...formal.layouts.layout import Layout
 from ...formal.layouts.paging import PAGE_SIZE, PagingMode
@@ -76,12 +77,12 @@ def _ends(asked: WhatIf) -> Ends:
     ends = Ends(shift, XENS.padding if asked.padding is None else asked.padding)
     if ends.rounding > WIDEST:
         raise InputError(
-            f"argument --rounding: expected at most {WIDEST:#x} for a proof, which tries each page of it; found {ends.rounding:#x}"
+            f"argument --rounding: expected at most {as_option(WIDEST)} for a proof, which tries each page of it; found {as_option(ends.rounding)}"
         )
     if ends.padding > ends.rounding or ends.padding % PAGE_SIZE:
         raise InputError(
-            f"argument --padding: expected whole pages, and no more than the rounding, {ends.rounding:#x}, for a proof: Xen adds one "
-            f"rounding at most; found {ends.padding:#x}"
+            f"argument --padding: expected whole pages, and no more than the rounding, {as_option(ends.rounding)}, for a proof: Xen adds one "
+            f"rounding at most; found {as_option(ends.padding)}"
         )
     return ends
 
@@ -92,8 +93,8 @@ def _said(ends: Ends) -> str:
     for mode in BOTH:
         saved, costs = cost.costliest(mode, XENS, ends), cost.costliest(mode, ends, XENS)
         said.append(
-            f"{mode.title}: at most {saved.frames} tables and {saved.bytes:#x} bytes less than Xen, "
-            f"{costs.frames} tables and {costs.bytes:#x} bytes more"
+            f"{mode.title}: at most {saved.frames} tables and {exactly(saved.bytes)} less than Xen, "
+            f"{costs.frames} tables and {exactly(costs.bytes)} more"
         )
     return f"⌈E + {ends.padding:#x}⌉ to {ends.rounding:#x}, with room. {'; '.join(said)}. What isn't 0 is reached."
 

@@ -189,7 +189,7 @@ CLAIMS: tuple[Claim, ...] = (domu_equals_dom0, domu_pae_equals, domu_p2m_tables,
 
 
 def _goes_round(values: Values) -> Replay:
-    """Judges whether the machine, which takes the iteration's steps, comes round to where it has been."""
+    """Judges whether the machine, which takes the iteration's steps, returns to where it has been."""
     domain = machine.Domu(v_start=values["v_start"], alloc_end=values["vpt_start"])
     try:
         counted = machine.count(domain)

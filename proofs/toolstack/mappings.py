@@ -24,7 +24,7 @@ p2m, p2m_last = word("p2m"), word("p2m_last")
 
 
 def top(mode: PagingMode) -> int:
-    """The highest end of a region that is spoken of: 4 MiB below 2^64, or 4 GiB."""
+    """The highest end of a region that is considered: 4 MiB below 2^64, or 4 GiB."""
     return (1 << 64) - LINE if mode is X86_64 else 1 << 32
 
 

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 from ptproof.encodings import closed_form
-from ptproof.encodings.closed_form import Block, Lines, lines_of, lines_that_leave, nr_pt_pages
+from ptproof.encodings.closed_form import Block, Lines, growing_lines_of, lines_that_leave, nr_pt_pages
 from ptproof.encodings.concrete import least_count
 from ptproof.encodings.dom0_count import FIRST_TRIED, tables
 from ptproof.encodings.dom0_layout import PADDING, ROUNDING_SHIFT
@@ -58,7 +58,7 @@ def test_the_closed_form_is_what_the_search_finds(mode: PagingMode, rounding: in
 @pytest.mark.parametrize(("mode", "rounding"), [(X86_64, 12), (X86_64, 13), (COMPAT, 13)])
 def test_lines_that_may_hold_only_tables_are_refused(mode: PagingMode, rounding: int) -> None:
     with pytest.raises(ValueError, match="a line may hold nothing but the tables that begin with it"):
-        lines_of(mode, rounding)
+        growing_lines_of(mode, rounding)
 
 
 def _gib_gains(more: int) -> Callable[[Lines], tuple[Block, ...]]:

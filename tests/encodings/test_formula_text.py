@@ -7,10 +7,20 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from formula_reading import Reading, closed_goals, is_raised, search_goals
+from formula_reading import Reading, ahead_goals, closed_goals, is_raised, search_goals
 from ptproof.encodings.formula_text import RAISES, written
 from ptproof.formal.edge.errors import InputError
-from ptproof.formal.layouts.paging import COMPAT, OTHER_MODES, PAGING_MODES, X86_64, PagingMode
+from ptproof.formal.layouts.paging import (
+    ARM64_64K,
+    COMPAT,
+    FIVE_LEVEL,
+    I386_PAE,
+    OTHER_MODES,
+    PAGING_MODES,
+    SV48,
+    X86_64,
+    PagingMode,
+)
 from ptproof.formal.logic.rule import obligations
 from ptproof.formal.logic.theorem import Lemma
 from ptproof.formal.solvers.solver import Solver
@@ -20,6 +30,7 @@ Sizes = tuple[int, int]
 XENS = (4 * MIB, 512 * KIB)
 SIZES = (XENS, (2 * MIB, 64 * KIB), (16 * MIB, MIB), (1 << 30, 3 * MIB))
 PAGE = (4 * KIB, 0)
+TWO_PAGES = (8 * KIB, 64 * KIB)
 COMPILER = shutil.which("cc")
 INPUTS = 1_000_000
 RAISED = [(mode, XENS, "raises") for mode in (X86_64, COMPAT)]
@@ -27,6 +38,9 @@ DIVIDED = [
     *((mode, sizes, "closed") for mode in (X86_64, COMPAT) for sizes in SIZES),
     *((mode, XENS, "closed") for mode in PAGING_MODES.values() if mode not in (X86_64, COMPAT)),
     *((mode, SIZES[2], "closed") for mode in OTHER_MODES.values()),
+    *((mode, sizes, "closed") for mode in (X86_64, COMPAT) for sizes in (PAGE, TWO_PAGES)),
+    (FIVE_LEVEL, PAGE, "closed"),
+    (ARM64_64K, XENS, "closed"),
 ]
 COMPILED = [*RAISED, *DIVIDED]
 
@@ -92,6 +106,17 @@ MUTANTS = {
     "counted from 0": ("start = v_start - base", "start = v_start"),
     "the first line twice": ("first - 1024 : 0", "first - 2048 : 0"),
     "an L2 for each 512 lines": ("(lines >> 8)", "(lines >> 9)"),
+}
+MUTANTS_AHEAD = {
+    "a block of a page less": (SIZES[1], "/ 261631", "/ 261630"),
+    "added one too many": (SIZES[1], "left + 509", "left + 510"),
+    "nothing added": (SIZES[1], "(left + 509)", "left"),
+    "what was added stays": (SIZES[1], "left > 509 ? left - 509 : 0", "left"),
+    "rounded down": (SIZES[1], "DIV_ROUND_UP(left, 511)", "(left / 511)"),
+    "nothing kept": (PAGE, "left < 2 ? left : 2", "0"),
+    "one kept": (PAGE, "left < 2 ? left : 2", "left < 1 ? left : 1"),
+    "what was kept is lost": (PAGE, "% 511 + kept", "% 511"),
+    "a line less to begin with": (PAGE, "first - 1 : 0", "first : 0"),
 }
 
 
@@ -176,7 +201,18 @@ def open_goals(solver: Solver, goals: Iterator[Lemma] | list[Lemma]) -> list[str
 def test_read_back_the_divisions_are_the_encodings(mode: PagingMode, sizes: Sizes, solver: Solver) -> None:
     text = written(mode, *sizes, "closed", "c")
     shift = sizes[0].bit_length() - 1
-    assert open_goals(solver, closed_goals(text, mode, shift, sizes[1])) == []
+    goals = closed_goals if "proves closed-form:" in text else ahead_goals
+    assert open_goals(solver, goals(text, mode, shift, sizes[1])) == []
+
+
+@pytest.mark.parametrize("name", MUTANTS_AHEAD)
+def test_read_back_a_changed_text_for_another_rounding_is_noticed(name: str, solver: Solver) -> None:
+    sizes, old, new = MUTANTS_AHEAD[name]
+    text = written(X86_64, *sizes, "closed", "c")
+    changed = text.replace(old, new)
+    assert changed != text
+    goals = ahead_goals(changed, X86_64, sizes[0].bit_length() - 1, sizes[1])
+    assert any(goal.endswith(": sat") for goal in open_goals(solver, goals))
 
 
 @pytest.mark.parametrize("name", MUTANTS)
@@ -237,9 +273,13 @@ def test_what_is_not_understood_is_not_taken_for_equal() -> None:
         Reading(odd, X86_64).go_to_the_end()
 
 
-@pytest.mark.parametrize("mode", PAGING_MODES.values(), ids=lambda mode: mode.name)
-def test_in_python_it_finds_what_the_loop_finds(mode: PagingMode) -> None:
-    closed, search = (in_python(mode, XENS, style) for style in ("closed", "search"))
+@pytest.mark.parametrize(
+    ("mode", "sizes"),
+    [*((mode, XENS) for mode in PAGING_MODES.values()), *((X86_64, sizes) for sizes in (SIZES[1], PAGE))],
+    ids=title,
+)
+def test_in_python_it_finds_what_the_loop_finds(mode: PagingMode, sizes: Sizes) -> None:
+    closed, search = (in_python(mode, sizes, style) for style in ("closed", "search"))
     for start, length in product(
         (0, 0xFFF, 0x3FE00000, 2**39 - 2**22, 2**64 - 2**31), range(0, 64 * MIB, 0x5F123)
     ):
@@ -250,9 +290,8 @@ def test_in_python_it_finds_what_the_loop_finds(mode: PagingMode) -> None:
 @pytest.mark.parametrize(
     ("mode", "sizes", "style", "says"),
     [
-        (X86_64, (3 * MIB, 0), "closed", "--rounding: expected a power of two from 0x1000, found 0x300000"),
-        (X86_64, (4096, 0), "closed", "no closed form for 64-bit, rounded to 4096 bytes"),
-        (X86_64, (2 * MIB, 0), "raises", "not for 64, 0x200000 and 0x0"),
+        (X86_64, (3 * MIB, 0), "closed", "--rounding: expected a power of two from 4K, found 3M"),
+        (X86_64, (2 * MIB, 0), "raises", "not for 64, 2M and 0"),
     ],
 )
 def test_what_has_no_formula_is_refused(mode: PagingMode, sizes: Sizes, style: str, says: str) -> None:
@@ -260,10 +299,20 @@ def test_what_has_no_formula_is_refused(mode: PagingMode, sizes: Sizes, style: s
         written(mode, *sizes, style, "c")
 
 
-def test_a_formula_that_is_not_proved_says_so() -> None:
-    assert "ptproof proves closed-form" in CLOSED
-    for sizes in SIZES[1:]:
-        assert "on samples, not proved" in written(X86_64, *sizes, "closed", "c")
+def test_what_is_proved_is_said() -> None:
+    """By claim; and that nothing is proved of levels that no claim is about."""
+    assert "ptproof proves closed-form:" in CLOSED
+    assert "ptproof proves closed-form:" in written(SV48, *XENS, "closed", "c")
+    for sizes in (*SIZES[1:], PAGE):
+        assert "ptproof proves closed-form-any-rounding:" in written(X86_64, *sizes, "closed", "c")
+        assert "ptproof proves any-rounding:" in written(ARM64_64K, sizes[0] << 4, 0, "search", "c")
+    for style in ("closed", "search"):
+        assert "on samples, not proved" in written(I386_PAE, *SIZES[1], style, "c")
+
+
+def test_more_padding_than_the_rounding_is_proved_as_part_of_vpt_start() -> None:
+    text = written(X86_64, *TWO_PAGES, "closed", "python").replace("\n# ", " ")
+    assert "proved of it as part of vpt_start" in text
 
 
 @pytest.mark.parametrize("mode", [*PAGING_MODES.values(), *OTHER_MODES.values()], ids=lambda mode: mode.name)

@@ -84,7 +84,7 @@ def test_every_empty_entry_at_a_border_is_told(border: int, tables: int) -> None
 
 
 def test_xens_own_entries_begin_at_the_hole() -> None:
-    """The machine's walk comes to the last page below the hole, and is lost at the first one that is Xen's own."""
+    """The machine's walk reaches the last page below the hole, and is lost at the first one that is Xen's own."""
     hole = XEN_AREA["compat"].start
     for first in (hole - 2 * PAGE_SIZE, hole - PAGE_SIZE, hole):
         domain = built(COMPAT, hole - 8 * MIB, first)

@@ -53,7 +53,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Certify, and tell."""
+    """Certify, and report."""
     import os
     from pathlib import Path
 
@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     if known is not None:
         outcomes = tuple(bound(outcomes, known))
     if not outcomes:
-        raise NothingSelected("no obligation is among what was selected: examples settle it")
+        raise NothingSelected("the selected claims have no obligations: examples settle them")
     for name in filter(None, [arguments.manifest, arguments.out and str(Path(arguments.out) / MANIFEST)]):
         write_bytes(name, manifest(outcomes, solver).encode())
     if arguments.json is not None:

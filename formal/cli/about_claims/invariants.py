@@ -82,18 +82,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _write_comments(found: "ProofRun") -> None:
-    """Write the comments, and tell of those that the run gives no grounds for."""
+    """Write the comments, and name those that the run gives no grounds for."""
     import sys
 
+    from ...edge.outside import say
     from ...reports.source_comments import comments, places, withheld
 
     print("\n\n".join(comments(places(), found.decisions)))
-    for place, remark in withheld(places(), found.decisions):
-        print(f"ptproof: not written for {place.name}: {remark.says}", file=sys.stderr)
+    left_out = withheld(places(), found.decisions)
+    say((f"ptproof: not written for {place.name}: {remark.says}" for place, remark in left_out), sys.stderr)
 
 
 def _held_by(arguments: argparse.Namespace) -> int | None:
-    """The status where a tree isn't what is encoded of today's Xen, and why, on standard error; nothing where it is."""
+    """The status if a tree differs from the encodings of today's Xen, with the reasons on standard error; ``None`` if it doesn't."""
     import sys
 
     from ...edge.outside import say

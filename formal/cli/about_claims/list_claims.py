@@ -11,14 +11,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "list",
         help="list the claims, by family",
         description="Lists claims, one a line: id, family, the verdict that is expected, the statement. On a terminal "
-        "they stand under their family, and what of a statement doesn't fit is left out.",
+        "they stand under their family, each with the question that it answers: proved means yes, refuted no.",
         allow_abbrev=False,
     )
     parser.add_argument(
         "names",
         metavar="ID|FAMILY|TEXT",
         nargs="*",
-        help="a claim's id, a family, or a text in a claim's line or in its meaning (default: all). Status 5 when no name finds "
+        help="a claim's id, a family, or a text in a claim's line, its question or its meaning (default: all). Status 5 when no name finds "
         "a claim; 2 when some do and others don't",
     )
     parser.add_argument("--refuted", action="store_true", help="only claims that are expected to be refuted")
@@ -47,14 +47,16 @@ def run(arguments: argparse.Namespace) -> int:
     from ...edge.exit_status import Status
     from ...edge.files import write_json
     from ...edge.outside import say
-    from ...edge.terminal import cut, width_of
+    from ...edge.terminal import width_of
     from ...layouts.notation import legend
     from ...logic.claim import Expected, claims
     from ...logic.selection import search
-    from ...reports.invariants import meanings
+    from ...reports.invariants import meanings, questions
     from ...reports.proof_report import by_family, listing, listing_as_dict
 
-    chosen = search(claims(), arguments.names, meanings())
+    asked, meant = questions(), meanings()
+    said = {each.id: f"{meant.get(each.id, '')} {asked.get(each.id, '')}" for each in claims()}
+    chosen = search(claims(), arguments.names, said)
     if arguments.refuted:
         chosen = tuple(each for each in chosen if each.expected is Expected.REFUTED)
         if not chosen:
@@ -63,11 +65,10 @@ def run(arguments: argparse.Namespace) -> int:
         write_json(arguments.json, listing_as_dict(chosen))
     if arguments.json == "-":
         return Status.AS_EXPECTED
-    width = width_of(sys.stdout)
-    if width is None:
+    if width_of(sys.stdout) is None:
         say(listing(chosen))
     else:
-        say(cut(line, width) for line in by_family(chosen))
-        used = legend(" ".join(each.statement for each in chosen))
-        say(["", f"({used})"] if used else [])
+        lines = list(by_family(chosen, asked))
+        used = legend("\n".join(lines))
+        say([*lines, "", "'ptproof show ID' has a claim's statement.", *([f"({used})"] if used else ())])
     return Status.AS_EXPECTED

@@ -1,4 +1,4 @@
-"""``ptproof prove``: decide claims, and tell the verdicts."""
+"""``ptproof prove``: decide claims, and print the verdicts."""
 
 import argparse
 import sys
@@ -31,9 +31,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="prove or refute claims",
         description="Decides claims: proves them from lemmas for all inputs, or refutes them by a layout that the "
         "frame machine confirms. One line a claim, the verdict first, in capitals when it isn't the expected "
-        "one; then the verdicts by family. On a terminal the lines stand under their family and are cut to the width. Certificates on record are looked up here, not checked: certify does that. "
-        "The text has no times in it: the same claims give the same text. With what if, other claims are made: that such a count is "
-        "exact, and what it saves and costs against Xen's.",
+        "one; then the verdicts by family. On a terminal the lines stand under their family and are cut to the width. "
+        "Certificates on record are looked up here, not checked: certify does that. In a pipe the text has no times in it: the "
+        "same claims give the same text. The what-if options decide other claims: that a count with these figures is exact, and "
+        "what it saves and costs compared with Xen's.",
         allow_abbrev=False,
     )
     add_names(parser)
@@ -43,7 +44,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--solver",
         choices=(*SOLVERS, "all"),
         default=SOLVERS[0],
-        help="who has to discharge the obligations of proofs; with all, each obligation goes to each solver. Z3 looks for "
+        help="the solver that discharges the proofs' obligations; with all, each solver discharges each. Z3 looks for "
         "witnesses in any case (default: z3)",
     )
     parser.add_argument("--assumptions", action="store_true", help="list every assumption that is made")
@@ -86,7 +87,7 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-cache",
         action="store_true",
-        help="ask again what was answered before (in CI, where CI is set in the environment, that is always so)",
+        help="ask again what was answered before (always so if CI is set in the environment)",
     )
 
 
@@ -122,7 +123,7 @@ def proved(
 
 
 def _told(chosen: "tuple[Claim, ...]", arguments: argparse.Namespace) -> "tuple[Told, ProofRun | None]":
-    """What is found of the claims; with the run, unless it is an earlier one's, which is told on standard error."""
+    """What is found of the claims; with the run, unless an earlier one's answer is kept: standard error says so."""
     from ...edge.outside import say
     from ...reports.told import keep, kept, key, told
     from ...solvers.answer_cache import users_cache
@@ -180,7 +181,7 @@ def _colour(each: "ToldClaim") -> str:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Decide and tell."""
+    """Decide and print."""
     from ...edge.errors import InputError
     from ...edge.files import write_bytes, write_json
     from ...edge.outside import say
@@ -208,7 +209,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _asked(arguments: argparse.Namespace) -> list[str]:
-    """What is to be otherwise than in Xen, a sentence for each guest; none where nothing is."""
+    """What differs from Xen by the what-if options, a sentence for each guest; none if nothing does."""
     from ...layouts.paging import COMPAT, X86_64
 
     found = {mode: what_if_of(arguments, mode) for mode in (X86_64, COMPAT)}

@@ -33,7 +33,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Decide and write."""
     import sys
 
+    from ...edge.errors import InputError
     from ...edge.files import write_bytes, write_json
+    from ...edge.terminal import width_of
     from ...logic.claim import claims
     from ...logic.selection import select
     from ...reports.invariants import meanings
@@ -41,6 +43,10 @@ def run(arguments: argparse.Namespace) -> int:
     from ...reports.report_page import report_page
 
     chosen = select(claims(), arguments.names)
+    if arguments.output == "-" != arguments.json and width_of(sys.stdout) is not None:
+        raise InputError(
+            "standard output: expected a file or a pipe, found a terminal: -o FILE writes the page"
+        )
     found, queries = proved(chosen, arguments)
     if arguments.json is not None:
         write_json(arguments.json, as_dict(found, arguments.timeout, queries))

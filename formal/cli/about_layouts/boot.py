@@ -43,7 +43,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Boots an image, or one made for the addresses, on a real Xen under QEMU. An image is booted as it "
         "is first, and then a copy of it that loops at its entry. Compares what Xen "
         "printed, and every entry of every page-table frame in the machine's memory, with the frame machine. Also "
-        "tells whether Xen refuses the layout, or dies of it, as foretold. The options of what if are for a Xen that was changed in that way. Status 0 when all is as the model has "
+        "tells whether Xen refuses the layout, or dies of it, as foretold. The what-if options are for a Xen that was changed in that way. Status 0 when all is as the model has "
         "it, 1 when something differs. docs/fidelity.md says what is compared. Numbers are decimal or 0x..., and "
         "may end in K, M, G or T.",
         allow_abbrev=False,
@@ -230,7 +230,7 @@ def _file(
         warn_of(image)
         _, kernel = spinning_kernel(data, source)
         if arguments.json != "-":
-            print("A copy of it, unpacked, with a loop at its entry:")
+            say(["A copy of it, unpacked, with a loop at its entry:"])
         given = asked(image.configuration(nr_pages, length))
         return _one(arguments, found, configuration=given, kernel=kernel, first=first)
     if arguments.record is not None:
@@ -242,12 +242,13 @@ def _file(
 
 def _pages(arguments: argparse.Namespace) -> int:
     """Dom0's memory in pages; reports what Xen doesn't read of dom0_mem."""
+    from ...edge.outside import say
     from ...layouts.dom0_mem import what_is_dropped
 
     option = memory_option(arguments)
     pages, dropped = pages_asked(arguments, option), what_is_dropped(option)
     if dropped:
-        print(f"warning: {dropped}", file=sys.stderr)
+        say([f"warning: {dropped}"], sys.stderr)
     return pages
 
 
@@ -305,7 +306,7 @@ def _many(arguments: argparse.Namespace, found: "Programs") -> int:
 
 
 def _progress(count: int) -> "Progress":
-    """One line on the terminal that tells how far it is, and goes away in the end."""
+    """One line on the terminal that shows the progress, and disappears at the end."""
 
     def show(done: int, differed: int) -> None:
         shown = f"{done} of {count} booted, {differed} differed"

@@ -20,8 +20,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Asks of one kernel image, for every memory and every initrd at once: is the count exact, can the region "
         "wrap, can the cap raise dom0's memory, does the region touch Xen's area, is VIRT_BASE aligned? Each is "
         "proved for this image, or comes with the least memory and the shortest initrd that break it. Status 1 when "
-        "something does that isn't harmless, with no more memory and initrd than --max-memory and --max-initrd: the "
-        "output lists what takes more.",
+        "something breaks within --max-memory and --max-initrd, unless it is harmless. What takes more is listed, too.",
         allow_abbrev=False,
     )
     parser.add_argument("image", metavar="IMAGE", help="an ELF, packed or not, or a bzImage (vmlinuz)")
@@ -37,14 +36,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--max-memory",
         metavar="SIZE",
         type=number(1 << 12, 1 << 63),
-        help="what takes more memory than that doesn't decide the status (default: 256G, 128G for a 32-bit kernel)",
+        help="the status covers cases with up to so much memory (default: 256G, 128G for a 32-bit kernel)",
     )
     parser.add_argument(
         "--max-initrd",
         metavar="SIZE",
         type=number(0, 1 << 63),
         default=LONGEST_INITRD,
-        help="what takes a longer initrd than that doesn't decide the status (default: 256M)",
+        help="the status covers cases with an initrd up to so long (default: 256M)",
     )
     add_json(parser, "all answers")
     set_files(parser, reads=("image", "host_map"))
@@ -53,7 +52,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Read the image, ask, tell."""
+    """Read the image, ask, and print the answers."""
     from ...edge.errors import NothingSelected
     from ...edge.exit_status import Status
     from ...edge.files import write_json
@@ -72,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     configuration = image.configuration(0)
     asked = questions(configuration)
     if asked is None:
-        raise NothingSelected("nothing that is installed has a question for an image")
+        raise NothingSelected("no installed package asks anything of an image")
     most = arguments.max_memory or MOST_MEMORY[configuration.mode.bits]
     within = Limits(nr_pages=most // PAGE_SIZE, initrd_len=arguments.max_initrd)
     found = check(asked, within=within, seconds=arguments.timeout, progress=on_terminal())

@@ -63,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     for name in arguments.files:
         lines: list[list[str]] = []
         said: Sequence[Said] = ()
+        complaint = ""
         try:
             said, judge = _read(name, rules, arguments.limit)
             lines = [[f"{title(name)}:{each.line}: panic: {each.sentence}"] for each in said]
@@ -74,14 +75,17 @@ def run(arguments: argparse.Namespace) -> int:
         except InputError as error:
             complaints.append(str(error))
             panics += ({"file": title(name), **each.as_dict()} for each in said)
-            say([f"ptproof: {error}"], sys.stderr)
+            complaint = f"ptproof: {error}"
         except MachineDisagreesError as error:
             disagrees = True
             complaints.append(str(error))
-            say([f"ptproof: the machine disagrees: {error}"], sys.stderr)
+            complaint = f"ptproof: the machine disagrees: {error}"
         if arguments.json != "-":
             for each in lines:
                 say(each[-1:] if arguments.quiet else each)
+        if complaint:
+            sys.stdout.flush()  # what was said first stands first, also where both go to one file
+            say([complaint], sys.stderr)
     shown = {
         "boots": [as_dict(each) for each in judgements],
         "domus": [each.as_dict() for each in domus],
@@ -101,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _status(judgements: "Sequence[Judgement]", domus: "Sequence[DomuJudgement]") -> int:
-    """The worst of all; where all that there was is out of scope nothing could be checked."""
+    """The worst of all; if everything is out of scope, nothing could be checked."""
     from ...edge.exit_status import Status
     from ...judging.check_log import Outcome
 
@@ -158,19 +162,20 @@ def _judged(
     from ...judging.domu_log import builders_refusal
     from ...judging.memory_conflicts import with_maps
     from ...judging.panics import panic_findings
-    from ...logs.boot_log_reader import NO_BOOT
+    from ...logs.boot_log_reader import NO_ARRANGEMENT, NO_BOOT
 
     if not boots and not domus:
-        raise InputError(f"{source}: {builders_refusal(text) or NO_BOOT}")
+        raise InputError(f"{source}: {builders_refusal(text) or (NO_ARRANGEMENT if said else NO_BOOT)}")
     judged = with_maps(check_boots(boots, rules, limit), text, limit)
     told = zip(judged, panic_findings(boots, said), strict=True)
     return [evolve(each, findings=(*each.findings, *notes)) for each, notes in told], domus
 
 
 def _sum_up(what: str, outcomes: "list[Outcome]") -> None:
-    """How many there were of each outcome, where there is more than one to tell of."""
+    """How many boots, or domUs, had each outcome, if there are several."""
+    from ...edge.outside import say
     from ...judging.check_log import Outcome
 
     if len(outcomes) > 1:
         counts = ", ".join(f"{each.value} {outcomes.count(each)}" for each in Outcome if each in outcomes)
-        print(f"{len(outcomes)} {what}: {counts}")
+        say([f"{len(outcomes)} {what}: {counts}"])

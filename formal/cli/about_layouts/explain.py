@@ -11,7 +11,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "explain",
         help="say what a message of Xen's about building a dom0 means",
         description="Takes what Xen printed, or a part of it, and says what it means, which figure decides it, which versions have "
-        "it, and the command that shows it. Status 5 when it is no message that is known.",
+        "it, and the command that shows it. Status 5 when the message isn't known.",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -28,7 +28,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Find the messages and tell."""
+    """Find the messages and explain them."""
     from ...edge.exit_status import Status
     from ...edge.files import read_input, write_json
     from ...edge.outside import say

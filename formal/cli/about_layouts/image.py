@@ -39,7 +39,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def warn_of(image: "Image") -> "Image":
-    """Tell on standard error what is odd about how an image is packed; the image comes back."""
+    """Report on standard error what is odd about how an image is packed; returns the image."""
     import sys
 
     from ...edge.outside import say

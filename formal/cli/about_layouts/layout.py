@@ -8,7 +8,7 @@ from ..what_if import add_what_if, refuse_what_if, what_if_of
 from .image import warn_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ...images.image import Image
     from ...layouts.dom0_mem import Dom0Mem
@@ -28,7 +28,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="print dom0's memory arrangement as Xen's boot log would",
         description="Lays dom0 out as Xen's builder does and prints the arrangement in the form of Xen's boot log: by the frame "
         "machine and by the formulas, which must agree. Standard error says what Xen would refuse, or get wrong. On "
-        "a terminal lines below have n, the tables by level, the region's size and the least memory that works. Status 1 when Xen refuses the "
+        "a terminal, lines below it show n, the tables by level, the region's size and the least memory that works. Status 1 when Xen refuses the "
         "boot, or libxenguest the domU. Numbers are decimal or 0x..., and may end in K, M, G or T.",
         allow_abbrev=False,
     )
@@ -87,13 +87,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--dom0-mem",
         metavar="VALUE",
         help="dom0's memory as Xen's option takes it, such as 4G, min:1G,max:8G or 25%%; a size without a suffix "
-        "counts KiB, and one to be taken off is written --dom0-mem=-1G",
+        "counts KiB, and an amount to leave to Xen is written --dom0-mem=-1G",
     )
     options.add_argument(
         "--host-mem",
         metavar="SIZE",
         type=number(1 << 12, 1 << 63),
-        help="the memory that is there for dom0, for a --dom0-mem that depends on it",
+        help="what the host has for dom0, for a --dom0-mem that depends on it, such as 25%%",
     )
     initrd = options.add_mutually_exclusive_group()
     initrd.add_argument("--initrd", metavar="FILE", help="the initrd, for its length")
@@ -123,6 +123,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from ...edge.errors import InputError
     from ...edge.exit_status import Status
+    from ...edge.outside import say
     from ...machine.two_layouts import Disagreement
 
     if arguments.domu:
@@ -132,14 +133,13 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         return _dom0(arguments, lay_out(arguments))
     except Disagreement as error:
-        print(
-            f"ptproof: MODEL AND MACHINE DISAGREE: {error}\n{error.arrangements()}", end="", file=sys.stderr
-        )
+        lines = f"ptproof: MODEL AND MACHINE DISAGREE: {error}\n{error.arrangements()}".splitlines()
+        say(lines, sys.stderr)
         return Status.FAILED
 
 
 def _dom0(arguments: argparse.Namespace, laid: LaidOut) -> int:
-    """Print dom0's layout, and tell what is wrong with it."""
+    """Print dom0's layout, and report what is wrong with it."""
     import sys
 
     from ...edge.exit_status import Status
@@ -175,12 +175,27 @@ def _dom0(arguments: argparse.Namespace, laid: LaidOut) -> int:
         say(
             ["note: the region is too large for the frame machine: this is by the formulas alone"], sys.stderr
         )
-    say((f"warning: {warning}" for warning in [*warnings, *refused]), sys.stderr)
+    say(_warned(warnings, refused), sys.stderr)
     return Status.DIFFERS if refused else Status.AS_EXPECTED
 
 
+def _warned(warnings: "Sequence[str]", refused: "Sequence[str]") -> "Iterator[str]":
+    """What is wrong, a line each. If Xen refuses the boot, its words come first; the reason follows as a note."""
+    from ...machine.loading import Fate
+    from ...machine.refusals import REFUSES
+    from ...machine.replay import REFUSED
+
+    yield from (f"warning: {each}" for each in refused)
+    overlaps = any(Fate.OVERLAPS.says[0] in each for each in refused)
+    for each in warnings:
+        if refused and each.startswith(REFUSES):
+            yield f"note: {each.removeprefix(REFUSES).lstrip(': ')}"
+        elif not (overlaps and each == REFUSED):
+            yield f"warning: {each}"
+
+
 def _refused(arguments: argparse.Namespace, laid: LaidOut) -> list[str]:
-    """That Xen refuses the boot, in its words, and with how much memory it wouldn't."""
+    """Xen's words if it refuses the boot, and the least memory with which it doesn't."""
     from ...layouts.dom0_mem import out_of_reach
     from ...machine.preflight import OUT_OF_BOUNDS, P2M_OUT_OF_BOUNDS, least_pages, refusal
     from ...reports.image_check_report import as_dom0_mem
@@ -202,7 +217,7 @@ def _refused(arguments: argparse.Namespace, laid: LaidOut) -> list[str]:
 
 
 def _least(laid: LaidOut) -> "Iterator[str]":
-    """With how little memory, and the same initrd, Xen wouldn't refuse the boot; the PV shim's memory isn't dom0_mem's."""
+    """The least memory with which Xen accepts the boot, with the same initrd; nothing for the PV shim, which ignores dom0_mem."""
     from ...edge.amounts import amount
     from ...machine.preflight import least_pages
     from ...reports.image_check_report import as_dom0_mem
@@ -219,7 +234,7 @@ NOT_OF_DOMUS = ("nr_pages", "dom0_mem", "host_mem", "version", "json")
 
 
 def _domu(arguments: argparse.Namespace) -> int:
-    """Lay a domU out, as far as libxenguest does, and tell where it stops."""
+    """Lay a domU out, as far as libxenguest does, and report where it stops."""
     import sys
 
     from attrs import evolve
@@ -283,7 +298,7 @@ def _domus_image(arguments: argparse.Namespace) -> "Configuration":
 
 
 def host_warnings(path: str | None, configuration: "Configuration", layout: "Layout") -> list[str]:
-    """What of a layout lies over what isn't RAM on the host, in sentences; none without a map."""
+    """Which segments lie where the host has no RAM, in sentences; none without a map."""
     from ...layouts.arrangement import LABELS
     from ...layouts.host_map import conflicts, sentences
     from ...logs.memory_map import read_map
@@ -440,7 +455,7 @@ def _check_packing(image: "Image", version: "XenVersion") -> None:
 
 
 def from_addresses(arguments: argparse.Namespace) -> "tuple[Configuration, int | None]":
-    """What the addresses say that an image has, and the entry."""
+    """The configuration that the addresses describe, and the entry."""
     from ...edge.errors import InputError
     from ...layouts.layout import Configuration, Segment
     from ...layouts.paging import COMPAT, X86_64

@@ -24,7 +24,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Draws a layout as SVG: the region to scale, its end and its frames magnified, and the tree of "
         "tables that the frame machine built, each with its frame; frames that are left over, or tables outside "
         "of the frames set aside, are marked. The layout is that of an image or of its addresses, as for 'ptproof "
-        "layout', or comes from a boot log or from a file. Numbers are decimal or 0x..., and may end in K, M, G or T.",
+        "layout', or comes from a boot log or from a file. On a terminal, without -o, it is drawn in plain "
+        "characters. Numbers are decimal or 0x..., and may end in K, M, G or T.",
         allow_abbrev=False,
     )
     add_options(parser)
@@ -63,12 +64,15 @@ def run(arguments: argparse.Namespace) -> int:
     """Draw."""
     import sys
 
+    from ...edge.errors import InputError
     from ...edge.exit_status import Status
     from ...edge.files import write_bytes, write_json
-    from ...edge.outside import one_line
+    from ...edge.outside import one_line, say
+    from ...edge.terminal import width_of
     from ...machine.replay import with_frames
     from ...pictures.picture import as_dict, picture_of
     from ...pictures.picture_svg import picture_svg
+    from ...pictures.picture_text import MIN_WIDTH, picture_text, terminal_width
 
     _check(arguments)
     layout, version, source = _chosen(arguments)
@@ -83,11 +87,19 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if arguments.json is not None:
         write_json(arguments.json, as_dict(picture))
-    drawn = picture_svg(picture)
     if arguments.output != "-":
-        write_bytes(arguments.output, drawn.encode())
+        write_bytes(arguments.output, picture_svg(picture).encode())
+    elif arguments.json != "-" and width_of(sys.stdout) is None:
+        sys.stdout.write(picture_svg(picture))
     elif arguments.json != "-":
-        sys.stdout.write(drawn)
+        width = terminal_width()
+        if width is None:
+            raise InputError(
+                f"standard output: expected a terminal of {MIN_WIDTH} columns, a file or a pipe, found one of "
+                f"{width_of(sys.stdout)}: -o FILE writes the picture as SVG"
+            )
+        say(picture_text(picture, width))
+        say(["note: -o FILE writes the picture as SVG"], sys.stderr)
     return Status.AS_EXPECTED
 
 
@@ -129,13 +141,19 @@ def _chosen(arguments: argparse.Namespace) -> "tuple[Layout, XenVersion | None, 
     import sys
     from pathlib import Path
 
+    from ...edge.errors import InputError
+    from ...edge.outside import say
+
     if arguments.layout is not None:
         return _from_file(arguments)
     if arguments.log is not None:
         return _from_log(arguments)
+    if arguments.image is None and arguments.kernel is None:
+        raise InputError(
+            "one of the arguments IMAGE --kernel is required, or --layout or --log (see: ptproof picture --help)"
+        )
     laid = lay_out(arguments)
-    for each in laid.notes:
-        print(each, file=sys.stderr)
+    say(laid.notes, sys.stderr)
     return laid.found.layout, laid.version, Path(arguments.image).name if arguments.image else ""
 
 

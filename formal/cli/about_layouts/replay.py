@@ -1,4 +1,4 @@
-"""``ptproof replay``: build a layout's tables on the frame machine, and tell what it saw."""
+"""``ptproof replay``: build a layout's tables on the frame machine, and report what it saw."""
 
 import argparse
 from typing import TYPE_CHECKING

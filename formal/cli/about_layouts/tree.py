@@ -41,7 +41,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--junit", metavar="FILE", help="write each piece as a case of JUnit's XML")
     parser.add_argument(
-        "--quiet", action="store_true", help="print the verdicts, what they assume and the last line only"
+        "--quiet", action="store_true", help="print the answer, the verdicts and what they assume only"
+    )
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="on a terminal, print each piece with its line, and what is assumed at length, as in a pipe",
     )
     add_limits(parser)
     set_files(parser, writes=("json", "sarif", "junit"))
@@ -51,8 +57,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Read, decide, tell."""
+    import sys
+
     from ...edge.files import write_bytes, write_json
     from ...edge.outside import say
+    from ...edge.terminal import width_of
 
     _need_the_extra()
     from ...reports.tree_report import as_dict, as_sarif, lines
@@ -63,7 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
         check = checked(arguments, arguments.path, arguments.rev)
         found, errors, status = [(arguments.rev, check)], [], int(check.status)
         if "-" not in (arguments.json, arguments.sarif, arguments.junit):
-            say(lines(check, quiet=arguments.quiet))
+            on_terminal = width_of(sys.stdout) is not None
+            say(lines(check, quiet=arguments.quiet, brief=on_terminal and not arguments.verbose))
     if arguments.json is not None:
         write_json(arguments.json, as_dict(found, errors))
     if arguments.sarif is not None:

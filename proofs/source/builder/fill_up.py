@@ -8,7 +8,7 @@ Facts: what the builder's variables are called, and the walk, 4.3 to today. Nota
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import product
+from itertools import combinations, product
 from random import Random
 from typing import Final
 
@@ -44,9 +44,9 @@ from ....formal.words.word import (
     replaced,
     word,
 )
-from .cases import Case, by_cases
+from .cases import Case
 from .mapping import ROW, TYPE, Pairs, choose_truth, place_of_loop, v_start
-from .pieces import NotRead, Pieces, compared, executed, judged_pairs, known, not_found, renamed
+from .pieces import NotRead, Pieces, compared_by_cases, executed, known, not_found, renamed
 
 WALK: Final = "mark_pv_pt_pages_rdonly"
 SLOTS: Final = range(L2_SLOTS)
@@ -187,6 +187,7 @@ def _begins() -> Truth:
         facts += [leads[slot] <= free_frame, leads[slot] != l3_frame + 1]
         is_l2 = (leads[slot] != 0) & (frame == leads[slot] - 1)
         facts.append(implies(is_l2, type_before == number(2 << TYPE_SHIFT)))
+    facts += [implies(leads[one] != 0, leads[one] != leads[other]) for one, other in combinations(SLOTS, 2)]
     return all_of(facts)
 
 
@@ -211,26 +212,24 @@ def _sample(source: Random) -> Mapping[str, int]:
 
 
 def _piece(name: str, says: str, its: Between, pairs: Pairs, assumes: Sequence[str]) -> Piece:
-    counted = [
-        (
-            f"how many of the first {slots} L2 are missing",
-            missing_l2(v_start, ITS.taken[2], slots),
-            missing(slots),
-        )
-        for slots in (*SLOTS, L2_SLOTS)
-    ]
+    of_slots = (*SLOTS, L2_SLOTS)
+    counted = all_of(missing_l2(v_start, ITS.taken[2], each) == missing(each) for each in of_slots)
     slots = all_of((leads[each] != 0) == has_l2(v_start, ITS.taken[2], number(each)) for each in SLOTS)
-    cases = list(_cases(its.mode)) or [Case({}, TRUE)]
-    goal = all_of(theirs == ours for _, theirs, ours in pairs)
-    goals = by_cases(cases, _begins(), TRUE, goal, _sample, [at, frame, *its.loaded])
-    goals = (*goals, implies(slots, all_of(one == other for _, one, other in counted)))
-    scenes = [
-        ({str(each.value): put for each, put in case.put.items()}, _begins() & case.assumed) for case in cases
-    ]
-    judge = judged_pairs(pairs, all_of(goals), scenes)
-    assumed = {each: ASSUMED[each] for each in assumes} if its.mode.bits == 32 else {}
-    rest = {**ROW, **FILLED} if its.mode.bits == 32 else {}
-    return compared(name, says, its.mode, its.where, goals, judge, ENCODING, assumes={**assumed, **rest})
+    assumed = {each: ASSUMED[each] for each in assumes} | ROW | FILLED
+    return compared_by_cases(
+        name,
+        says,
+        its.mode,
+        its.where,
+        pairs,
+        list(_cases(its.mode)) or [Case({}, TRUE)],
+        _begins(),
+        _sample,
+        ENCODING,
+        unsettled=[at, frame, *its.loaded],
+        beside=[implies(slots, counted)],
+        assumes=assumed if its.mode.bits == 32 else {},
+    )
 
 
 def _frames(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:

@@ -9,7 +9,7 @@ Notation of DOMAIN.md section 4.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from random import Random
 from typing import Final
 
@@ -40,7 +40,7 @@ from ....formal.words.word import (
     replaced,
     word,
 )
-from .cases import SAMPLES, Case, by_cases
+from .cases import SAMPLES, Case, by_cases, of_case, samples
 from .pieces import (
     NotRead,
     Pieces,
@@ -78,6 +78,12 @@ alloc_spfn, initrd_pfn, initrd_mfn = word("alloc_spfn"), word("initrd_pfn"), wor
 v_start, v_end, vpt_start = word("v_start"), word("v_end"), word("vpt_start")
 vinitrd_start, initrd_len = word("vinitrd_start"), word("initrd_len")
 root_frame, first_frame, rows = word("root_frame"), word("first_frame"), word("rows")
+row_mapped_at, root_after_row = word("row_mapped_at"), word("root_after_row")
+DISTANCES: Final = {
+    DIRECT_MAP_FRAME: row_mapped_at - first_frame,
+    root_frame: first_frame + root_after_row,
+}
+"""Two frames by their distance to the row: where this lies drops out of what is compared."""
 before, type_before = word("before"), word("type_before")
 _NAMES: Final = {
     str(each.value): each
@@ -101,11 +107,12 @@ _NAMES: Final = {
 
 @frozen(eq=False)
 class Found:
-    """The loop, and the slice before it, which ``begins`` where the first table's address is set."""
+    """The loop, and the slice before it, which ``begins`` where the first table's address is set; and where ``frames`` are taken."""
 
     loop: SourceLoop
     slice: Slice
     begins: str
+    frames: str
 
     def of_round(self, name: str) -> Word:
         """A variable at the end of a round. Raises NotRead."""
@@ -169,7 +176,8 @@ def mapping_loop(source: Dom0Source, mode: PagingMode) -> Found:
         raise NotRead(read.memory.vague)
     if isinstance(read.goes_on, Unknown):
         raise NotRead(read.goes_on)
-    return Found(read, found, source.file.where(nodes[begin]))
+    frames = source.file.where_set([nodes[loop]], ("pfn", "initrd_mfn"), last=True) or read.where
+    return Found(read, found, source.file.where(nodes[begin]), frames)
 
 
 def _no_way_round(source: Dom0Source, nodes: Sequence[Node], first: int, loop: int) -> None:
@@ -299,14 +307,6 @@ def address_of(table: Word) -> Word:
     return ((first_frame + table) << PAGE_SHIFT) + DIRECT_MAP
 
 
-def small_numbers() -> Truth:
-    """That the row's frames have small numbers, and that no table of it is mapped at 0."""
-    most = 1 << FRAME_BITS
-    small = (rows < most) & (first_frame < most) & (first_frame + rows < most)
-    small &= (DIRECT_MAP_FRAME >= 1) & (DIRECT_MAP_FRAME < 1 << 64 - PAGE_SHIFT)
-    return small & (DIRECT_MAP_FRAME + (first_frame + rows) < 1 << 64 - PAGE_SHIFT)
-
-
 def encoding(mode: PagingMode) -> tuple[Mapping[Word, Word], Mapping[Word, Word]]:
     """The encoding's words as the source has them, and its state after a step."""
     its = words_of_building()
@@ -351,19 +351,23 @@ class Round:
         """That numbers of frames are small, that no table is mapped at 0, and that the root is none of the row."""
         its = words_of_building()
         most = 1 << FRAME_BITS
-        small = small_numbers() & (its.next_table < most) & (its.next_table + 3 <= rows)
+        small = (rows < most) & (first_frame < most) & (first_frame + rows < most)
+        at, pages = DIRECT_MAP_FRAME + first_frame, 1 << 64 - PAGE_SHIFT
+        small &= (at >= 1) & (at < pages) & (at + rows < pages)
+        small &= (its.next_table < most) & (its.next_table + 3 <= rows)
         if self.mode.bits == 64:
             return small
-        return small & (root_frame < most) & ((root_frame < first_frame) | (root_frame >= first_frame + rows))
+        after = root_frame - first_frame
+        return small & (after >= rows) & ((after < most) | (after > -most))
 
     @cached_property
     def cases(self) -> tuple[Case, ...]:
         """The first round, and the others by the tables that they take."""
         its = words_of_building()
         first = {its.mapped: number(0), its.next_table: root_of(self.mode) + 1}
-        found = [Case(first | {its.entries[level]: number(0) for level in LEVELS}, TRUE)]
+        found = [Case(DISTANCES | first | {its.entries[level]: number(0) for level in LEVELS}, TRUE)]
         for fresh in range(len(LEVELS) + 1):
-            put = {its.entries[level]: number(ENTRIES) for level in LEVELS if level <= fresh}
+            put = DISTANCES | {its.entries[level]: number(ENTRIES) for level in LEVELS if level <= fresh}
             stays = its.entries[fresh + 1] < ENTRIES if fresh + 1 in LEVELS else TRUE
             found.append(Case(put, (its.mapped != 0) & stays))
         return tuple(found)
@@ -392,9 +396,10 @@ class Round:
         reading, source = compiled(wanted, over), Random(1)  # noqa: S311 - numbers to try, not secrets
         fits, seen = set(range(len(places))), False
         for turn in range(4 * SAMPLES):
-            values = {**self._sample(source)}
+            values = {**self.sample(source)}
             for each, put in self.cases[turn % len(self.cases)].put.items():
-                values[str(each.value)] = int(put)
+                if put.operation == "constant":
+                    values[str(each.value)] = int(put)
             holds, *same = reading(*(values.get(str(each.value), 0) for each in over))
             if holds:
                 seen = True
@@ -446,12 +451,10 @@ class Round:
     def after(self, goal: Truth, cases: Sequence[Case], known: Truth, assumed: Truth) -> tuple[Truth, ...]:
         """That a goal holds after a round, if all stood alike before, in each case."""
         its = words_of_building()
-        aside = [its.level, its.content, before, type_before, initrd_pfn, initrd_len]
-        if cases is self.cases:
-            aside += [its.table, its.entry, its.next_table]
-        return by_cases(cases, self.begins & known, assumed, goal, self._sample, aside)
+        aside = [its.table, its.entry, its.next_table] if cases is self.cases else []
+        return by_cases(cases, self.begins & known, assumed, goal, self.sample, aside)
 
-    def _sample(self, source: Random) -> Mapping[str, int]:
+    def sample(self, source: Random) -> Mapping[str, int]:
         """Numbers that a round may begin with; entries that are often the same, and tables that never are."""
         its = words_of_building()
         few = (0, 1, 2, ENTRIES - 1)
@@ -465,9 +468,11 @@ class Round:
         }
         values |= {"rows": most, "next_table": source.randrange(most // 2, most - 8)}
         values |= {"first_frame": source.getrandbits(20) + 1, "direct_map": source.getrandbits(30) + 1}
+        values["row_mapped_at"] = values["first_frame"] + values["direct_map"]
         values["v_start"] = sum(source.choice(few) << shift for shift in (12, 21, 30, 39))
         values["v_end"] = values["v_start"] + (1 << 40)
         values |= {"mapped": source.randrange(1, 1 << 20), "root_frame": (1 << 39) + source.getrandbits(20)}
+        values["root_after_row"] = values["root_frame"] - values["first_frame"]
         return values
 
 
@@ -496,19 +501,22 @@ def _in_rounds(
     cases: Sequence[Case] | None = None,
     known: Truth = TRUE,
     assumed: Truth = TRUE,
+    where: str | None = None,
+    first: Pairs = (),
 ) -> Piece:
-    """That terms of the source are the encoding's after a round, if all stood alike before."""
+    """That terms of the source are the encoding's after a round, if all stood alike before; told of a line, or of the loop's.
+
+    Some of them come ``first``: they hang on nothing that is ``assumed``, nor on more than which tables are taken.
+    """
     cases = its.cases if cases is None else cases
     goals = its.after(all_of(theirs == ours for _, theirs, ours in pairs), cases, known, assumed)
-    scenes = [
-        (
-            {str(word.value): put for word, put in each.put.items()},
-            all_of([its.begins, each.assumed, known, assumed]),
-        )
-        for each in cases
-    ]
+    if first:
+        goals += its.after(all_of(theirs == ours for _, theirs, ours in first), its.cases, known, TRUE)
+        cases, pairs = (*its.cases, *cases), [*first, *pairs]
+    tried = samples(its.sample)
+    scenes = [partial(of_case, each, all_of([its.begins, known, assumed]), tried) for each in cases]
     judge = judged_pairs(pairs, all_of(goals), scenes)
-    return compared(name, says, its.mode, its.where, goals, judge, ENCODING, assumes=assumes)
+    return compared(name, says, its.mode, where or its.where, goals, judge, ENCODING, assumes=assumes)
 
 
 def _start(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
@@ -558,7 +566,7 @@ def _frames(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece
         (variable, its.over(its.found.of_round(variable)), then[variable])
         for variable in ("pfn", "initrd_mfn")
     ]
-    return _in_rounds(name, says, its, pairs, ALLOCATED)
+    return _in_rounds(name, says, its, pairs, ALLOCATED, where=its.found.frames)
 
 
 def _entries(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
@@ -595,7 +603,6 @@ def _entries(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piec
         says,
         its,
         [
-            *written,
             ("whether the entry holds what it should", after, TRUE),
             ("whether a cursor's table is of its level", its.then.levels, TRUE),
         ],
@@ -609,6 +616,8 @@ def _entries(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piec
         known=looked_at & frames,
         assumed=its.now.levels & alike(before, words.level, words.content),
         cases=its.looks,
+        first=written,
+        where=next((each.where for each in its.found.loop.memory.stores if each.member == ""), None),
     )
 
 
@@ -630,6 +639,7 @@ def _types(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
         [("the type of a frame", choose(at_first, expected, held), expected)],
         {"types": ASSUMED["types"], **ALIGNED, **ROW},
         known=words.table < rows,
+        where=next((each.where for each in stores if each.member == TYPE), None),
     )
 
 

@@ -37,13 +37,14 @@ from ....formal.words.word import (
     word,
 )
 from ..terms import UNSET
-from .cases import Case, by_cases
+from .cases import Case
 from .mapping import Pairs
 from .pieces import (
     NotRead,
     Pieces,
     called_with,
     compared,
+    compared_by_cases,
     executed,
     judged_pairs,
     known,
@@ -286,15 +287,22 @@ def _sample(source: Random) -> Mapping[str, int]:
 
 
 def _in_steps(name: str, says: str, its: Mapped, pairs: Pairs, *, goes_on: Truth = TRUE) -> Piece:
-    goal = all_of(theirs == ours for _, theirs, ours in pairs)
     kept = {DIRECT_MAP_FRAME, root_frame, *there.values(), *behind.values()}
-    aside = [each for each in inputs([goal]) if each not in kept and not str(each.value).startswith("taken#")]
-    cases, facts = list(_cases()), _begins() & goes_on
-    goals = by_cases(cases, facts, TRUE, goal, _sample, aside)
-    scenes = [({str(each.value): put for each, put in case.put.items()}, facts) for case in cases]
-    judge = judged_pairs(pairs, all_of(goals), scenes)
+    over = inputs([each for pair in pairs for each in pair[1:]])
     assumes = {each: ASSUMED[each] for each in ("direct-map", "entries", "clears", "tables")} | MEMORY
-    return compared(name, says, its.mode, its.loop.where, goals, judge, ENCODING, assumes=assumes)
+    return compared_by_cases(
+        name,
+        says,
+        its.mode,
+        its.loop.where,
+        pairs,
+        list(_cases()),
+        _begins() & goes_on,
+        _sample,
+        ENCODING,
+        unsettled=[each for each in over if each not in kept and not str(each.value).startswith("taken#")],
+        assumes=assumes,
+    )
 
 
 def _goes_on() -> Truth:

@@ -1,6 +1,7 @@
 """What the builder's pieces have in common: each is compared with its encoding, and told with what it takes for granted."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from ....formal.c.expressions import QUESTIONS, Meaning
 from ....formal.c.types import Node, declared_name, part, text_of, within
@@ -14,6 +15,7 @@ from ....formal.source.questions import Piece
 from ....formal.source.slices import Slice, execute, writes
 from ....formal.words.word import TRUE, AnyTerm, Truth, Word, all_of, compiled, inputs, number, replaced
 from ...shared.replays import Judge, Values
+from .cases import Case, Sample, by_cases, of_case, samples
 
 Pieces = Mapping[str, tuple[str, Callable[[str, str, Dom0Source, PagingMode], Piece]]]
 """Pieces to be made: by name, what each says and how it is made, for a source and a sort of guest."""
@@ -159,6 +161,30 @@ def compared(
     )
 
 
+def compared_by_cases(
+    name: str,
+    says: str,
+    mode: PagingMode,
+    where: str,
+    pairs: Sequence[tuple[str, Word | Truth, Word | Truth]],
+    cases: Sequence[Case],
+    known: Truth,
+    sample: Sample,
+    same_as: str,
+    *,
+    unsettled: Iterable[Word] = (),
+    beside: Sequence[Truth] = (),
+    assumes: Mapping[str, str] | None = None,
+) -> Piece:
+    """A piece that is the encoding's if each pair is the same, case by case, where something is ``known``; and what is ``beside``."""
+    goal = all_of(theirs == ours for _, theirs, ours in pairs)
+    goals = (*by_cases(cases, known, TRUE, goal, sample, unsettled), *beside)
+    tried = samples(sample)
+    scenes = [partial(of_case, each, known, tried) for each in cases]
+    judge = judged_pairs(pairs, all_of(goals), scenes)
+    return compared(name, says, mode, where, goals, judge, same_as, assumes=assumes)
+
+
 def read(term: AnyTerm, values: Values) -> int:
     """A term's value on numbers; what isn't given is 0."""
     over = inputs([term])
@@ -185,25 +211,23 @@ def _shown(value: int) -> str:
 def judged_pairs(
     pairs: Sequence[tuple[str, Word | Truth, Word | Truth]],
     goal: Truth,
-    scenes: Sequence[tuple[Mapping[str, Word], Truth]] = (({}, TRUE),),
+    scenes: Sequence[Callable[[Values], Values | None]] = (lambda values: values,),
 ) -> Judge:
     """Whether a goal holds on numbers; if not, the first term that isn't what it is held against is told.
 
-    ``scenes`` are cases: terms of their own for inputs, and what is known in each.
+    ``scenes`` are cases: each gives the numbers as they are in it, or none where they can't be of it.
     """
 
     def judge(values: Values) -> Replay:
         if read(goal, values):
             return Replay(holds=True, says="they are the same")
-        for scene, known_there in scenes:
-            there = {**values, **{name: read(put, values) for name, put in scene.items()}}
-            if not read(known_there, there):
-                continue
+        for there in filter(None, (scene(values) for scene in scenes)):
             for what, theirs, ours in pairs:
                 found, expected = read(theirs, there), read(ours, there)
                 if found != expected:
                     says = f"{what} is {_shown(found)} by the tree, {_shown(expected)} by the encoding"
-                    return Replay(holds=False, says=says)
+                    at = {str(each.value): there.get(str(each.value), 0) for each in inputs([theirs, ours])}
+                    return Replay(holds=False, says=says, at=at)
         return Replay(None, "no term differs")
 
     return judge

@@ -37,7 +37,7 @@ from ....formal.words.word import (
     replaced,
     word,
 )
-from .cases import Case, by_cases
+from .cases import Case
 from .fill_up import WALK, walks_call
 from .mapping import TYPE, Pairs, place_of_loop
 from .pieces import (
@@ -45,6 +45,7 @@ from .pieces import (
     Pieces,
     called_with,
     compared,
+    compared_by_cases,
     executed,
     judged_pairs,
     known,
@@ -311,22 +312,21 @@ def _sample(source: Random) -> Mapping[str, int]:
 def _in_rounds(
     name: str, says: str, its: Walk, pairs: Pairs, assumes: Mapping[str, str], where: str = ""
 ) -> Piece:
-    goal = all_of(theirs == ours for _, theirs, ours in pairs)
-    anything = [each for each in inputs([goal]) if "@" in str(each.value) or "#" in str(each.value)]
-    cases = list(_cases())
-    goals = by_cases(
-        cases,
+    over = inputs([each for pair in pairs for each in pair[1:]])
+    anything = [each for each in over if "@" in str(each.value) or "#" in str(each.value)]
+    return compared_by_cases(
+        name,
+        says,
+        its.mode,
+        where or its.loop.where,
+        pairs,
+        list(_cases()),
         _begins(),
-        TRUE,
-        goal,
         _sample,
-        [at, before, frame, type_before, visited, nr_pt_pages, *anything],
+        ENCODING,
+        unsettled=[at, before, frame, type_before, visited, nr_pt_pages, *anything],
+        assumes=assumes,
     )
-    scenes = [
-        ({str(each.value): put for each, put in case.put.items()}, _begins() & case.assumed) for case in cases
-    ]
-    judge = judged_pairs(pairs, all_of(goals), scenes)
-    return compared(name, says, its.mode, where or its.loop.where, goals, judge, ENCODING, assumes=assumes)
 
 
 _ASSUMED: Final = {each: ASSUMED[each] for each in ("direct-map", "entries", "types")} | BEHIND
@@ -345,10 +345,19 @@ def _start(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
         pairs.append(
             (f"which entry {where} reads", address, its.pointer(level, table, first(entries[level])))
         )
-    known_ = all_of([each < 1 << FRAME_BITS for each in (root_frame, *then.values())])
-    goals = [implies(known_, theirs == ours) for _, theirs, ours in pairs]
-    judge = judged_pairs(pairs, all_of(goals), [({}, known_)])
-    return compared(name, says, mode, its.found.where, goals, judge, ENCODING, assumes=_ASSUMED)
+    small = all_of(each < 1 << FRAME_BITS for each in (root_frame, *then.values()))
+    return compared_by_cases(
+        name,
+        says,
+        mode,
+        its.found.where,
+        pairs,
+        [Case({}, TRUE)],
+        small,
+        _sample,
+        ENCODING,
+        assumes=_ASSUMED,
+    )
 
 
 def _guard(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:

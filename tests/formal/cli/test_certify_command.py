@@ -69,7 +69,7 @@ def test_nothing_to_certify(capsys: Capture) -> None:
     """Claims that examples settle rest on no obligation: that isn't success."""
     ran = run(capsys, "certify", "reached")
     assert (ran.status, ran.out) == (5, "")
-    assert ran.err == "ptproof: no obligation is among what was selected: examples settle it\n"
+    assert ran.err == "ptproof: the selected claims have no obligations: examples settle them\n"
 
 
 def test_names_that_name_nothing(capsys: Capture) -> None:
@@ -256,4 +256,4 @@ def test_files_that_cannot_be_used(capsys: Capture) -> None:
     assert_refused(run(capsys, "certify", "--out", "file"), "file: can't be written to: ")
     assert_refused(run(capsys, "certify", "--manifest", "no/m.json"), "no/m.json: can't be written")
     assert_refused(run(capsys, "certify", "--out", "a", "--check", "b"), "not allowed with argument")
-    assert_refused(run(capsys, "certify", "--jobs", "0"), "argument --jobs: expected 1 to 0x100")
+    assert_refused(run(capsys, "certify", "--jobs", "0"), "argument --jobs: expected 1 to 256")

@@ -91,7 +91,7 @@ def test_a_hosts_memory_map(
     log.write_text(log.read_text().replace(nvs, nvs.replace("ACPI NVS", "usable")))
     ran = run(capsys, "check", kernel, "--host-map", str(log))
     assert ran.status == 0
-    assert "host    nothing can lie over what isn't RAM on the host" in ran.lines
+    assert "host    with any memory every segment lies in the host's RAM" in ran.lines
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_nothing_to_ask(capsys: Capture, monkeypatch: pytest.MonkeyPatch, kernel
     ask(monkeypatch, None)
     ran = run(capsys, "check", kernel)
     assert (ran.status, ran.out) == (5, "")
-    assert ran.err == "ptproof: nothing that is installed has a question for an image\n"
+    assert ran.err == "ptproof: no installed package asks anything of an image\n"
 
 
 def test_refused(capsys: Capture, kernel: str, tmp_path: Path) -> None:

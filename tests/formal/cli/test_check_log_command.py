@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -190,7 +191,7 @@ def test_a_log_with_the_hosts_map(capsys: Capture) -> None:
     file = Path(__file__).parents[2] / "data" / "field" / "efi-box.log"
     ran = run(capsys, "check-log", str(file))
     assert ran.status == 0
-    assert f"{file}:11: host: note: EFI: nothing of dom0 lies over what isn't RAM on the host" in ran.lines
+    assert f"{file}:11: host: note: EFI: every segment of dom0 lies in the host's RAM" in ran.lines
 
 
 def test_a_packed_file_that_is_cut_short(capsys: Capture, tmp_path: Path) -> None:
@@ -205,3 +206,42 @@ def test_a_packed_file_that_is_cut_short(capsys: Capture, tmp_path: Path) -> Non
     )
     file.write_bytes(packed)
     assert run(capsys, "check-log", "--quiet", str(file)).err == ""
+
+
+PANIC = """\
+(XEN) Xen version 4.17.5
+(XEN) ****************************************
+(XEN) Panic on CPU 0:
+(XEN) Not enough RAM for domain 0 allocation
+(XEN) ****************************************
+"""
+
+
+@pytest.mark.parametrize("log", [PANIC, (LOGS.parent / "field/panic-too-small-2012.log").read_text()])
+def test_a_panic_without_an_arrangement(tmp_path: Path, log: str) -> None:
+    """What the panic means comes first, also where both streams go to one file; then that there is nothing to compare."""
+    (tmp_path / "xen.log").write_text(log)
+    ran = subprocess.run(
+        [sys.executable, "-P", "-m", "ptproof.formal", "check-log", "xen.log"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 2
+    first, second = ran.stdout.splitlines()
+    assert ": panic: " in first
+    assert "ptproof layout IMAGE" in first
+    assert second == "ptproof: xen.log: nothing to compare: the log has no memory arrangement of a PV domain"
+
+
+def test_what_led_to_a_panic_of_a_pvh_dom0(capsys: Capture) -> None:
+    """Each message is explained, and the verdict quotes them all: the last alone says nothing."""
+    log = str(LOGS.parent / "field/panic-pvh.log")
+    ran = run(capsys, "check-log", log)
+    assert [": panic: note: " in line for line in ran.lines] == [True, True, True, False]
+    assert "libelf finds no fault in the ELF" in ran.lines[0]
+    said = 'Xen says "broken ELF: <NULL>", "Failed to load Dom0 kernel", "Could not construct domain 0"'
+    assert ran.lines[-1].endswith(said)
+    assert run(capsys, "check-log", "--quiet", log).lines == ran.lines[-1:]

@@ -233,7 +233,7 @@ def test_more_than_xen_gives_is_told(capsys: Capture, tmp_path: Path) -> None:
         (("--initrd", "a", "--initrd-len", "1"), "argument --initrd-len: not allowed with argument --initrd"),
         (("--initrd", "/no/such/file"), "/no/such/file: can't be read: No such file"),
         (("--initrd", "/"), "/: expected a file, found something else"),
-        (("--host-mem", "0"), "argument --host-mem: expected 4096 to"),
+        (("--host-mem", "0"), "argument --host-mem: expected 4K to"),
         (("more",), "unrecognized arguments: more; '"),
     ],
 )

@@ -13,7 +13,7 @@ from ptproof.formal.layouts.xen_version import xen_version
 from ptproof.formal.pictures.picture import as_dict as picture_as_dict
 from ptproof.formal.pictures.picture import picture_of
 from ptproof.formal.pictures.picture_svg import picture_svg
-from run_cli import assert_refused, run
+from run_cli import assert_refused, run, run_on_terminal
 
 Capture = pytest.CaptureFixture[str]
 ROOT = Path(__file__).parents[3]
@@ -205,7 +205,30 @@ def test_a_hosts_memory_map(capsys: Capture, tmp_path: Path) -> None:
     assert any("of dom0's memory lies over 0x200000->0x201000" in each for each in found["says"])
     drawn = run(capsys, "picture", *SMALL, "--host-map", str(log)).out
     assert 'class="host"' in drawn
-    assert "outlined: what isn" in drawn
+    assert "outlined: where the host has no RAM" in drawn
     log.write_text(log.read_text() + run(capsys, "layout", *SMALL).out)
     assert run(capsys, "picture", "--log", str(log)).out.count('class="host"') == drawn.count('class="host"')
     assert 'class="host"' not in run(capsys, "picture", *SMALL).out
+
+
+@pytest.mark.parametrize("columns", [80, 100])
+def test_on_a_terminal(tmp_path: Path, columns: int) -> None:
+    """There it is drawn in plain characters, and a line says how to have the SVG; into a file it goes as SVG."""
+    status, lines = run_on_terminal(f"ptproof picture {' '.join(SMALL)}", tmp_path, columns)
+    assert status == 0
+    assert lines[0].startswith("The region, 4 MiB, a character for")
+    assert lines[-1] == "note: -o FILE writes the picture as SVG"
+    assert not any("<svg" in line for line in lines)
+    assert max(map(len, lines)) <= columns
+    status, lines = run_on_terminal(f"ptproof picture {' '.join(SMALL)} > drawn.svg", tmp_path, columns)
+    assert (status, lines) == (0, [])
+    assert (tmp_path / "drawn.svg").read_text() == picture_svg(picture_of(TINY))
+
+
+def test_on_a_narrow_terminal(tmp_path: Path) -> None:
+    """A picture in characters doesn't fit: the line says what to do."""
+    status, lines = run_on_terminal(f"ptproof picture {' '.join(SMALL)}", tmp_path, 79)
+    assert status == 2
+    assert lines[0].startswith("ptproof: standard output: expected a terminal of 80 columns")
+    assert lines[-1].endswith("-o FILE writes the picture as SVG")
+    assert run_on_terminal(f"ptproof picture {' '.join(SMALL)} -o a.svg", tmp_path, 79) == (0, [])

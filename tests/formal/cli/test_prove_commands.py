@@ -178,12 +178,16 @@ def test_a_terminal_gets_a_line_a_claim_under_its_family(
 
 
 def test_all_claims_fit_a_terminal(tmp_path: Path) -> None:
-    """A line each, of 80 columns at most, and a legend for the letters; the listing of refuted ones, too."""
+    """A line each, of 80 columns at most, with the question that it answers; the listing of refuted ones, too."""
     status, lines = run_on_terminal("ptproof list; ptproof list --refuted", tmp_path)
     assert status == 0
     assert [line for line in lines if len(line) > 80] == []
     assert "Count" in lines
-    assert any(line.startswith("(S = v_start; T = vpt_start; ") for line in lines)
+    assert "  exact         proved   Is the count precise?" in lines
+    assert "…" not in "".join(lines)
+    assert sum(line.count("?") for line in lines) == sum(
+        1 + (each.expected is Expected.REFUTED) for each in claims()
+    )
     assert len([line for line in lines if "  proved   " in line or "  refuted  " in line]) == sum(
         1 + (each.expected is Expected.REFUTED) for each in claims()
     )
@@ -193,6 +197,9 @@ def test_a_list_of_what_has_a_text(capsys: Capture) -> None:
     """A text that is no id and no family is looked for in lines and meanings; only refuted ones on request."""
     assert_refused(run(capsys, "list", "no such words", "exact"), "'no such words'")
     assert "start-6-4" in [line.split()[0] for line in run(capsys, "list", "changes no result").lines]
+    assert [line.split()[0] for line in run(capsys, "list", "may the search start from 4").lines] == [
+        "start-6-4"
+    ]
     refuted = run(capsys, "list", "changes no result", "--refuted")
     assert [line.split()[0] for line in refuted.lines] == ["start-higher"]
     none = run(capsys, "list", "exact", "--refuted")
@@ -544,7 +551,7 @@ def test_the_counterexample_of_an_installed_claim(capsys: Capture, tmp_path: Pat
     ("change", "told"),
     [
         ({"parts": 5}, "parts: expected a list of objects"),
-        ({"parts": []}, "parts: expected a layout in one of them, found none"),
+        ({"parts": []}, "parts: expected a layout in at least one, found none"),
         ({"parts": [{"name": "a", "runs": [7]}]}, "parts[0]: runs: expected a list of objects"),
         ({"parts": [{"runs": [{"title": "b"}]}]}, "parts[0]: name: expected a text"),
         ({"parts": [{"name": "a", "runs": [{"title": None}]}]}, "parts[0].runs[0]: title: expected a text"),
@@ -595,7 +602,7 @@ def test_no_counterexample(capsys: Capture, install: Install, claim: Claim, stat
 @pytest.mark.parametrize(
     ("argv", "told"),
     [
-        (("prove", "--timeout", "0"), "argument --timeout: expected 1 to 0x100000, found '0'"),
+        (("prove", "--timeout", "0"), "argument --timeout: expected 1 to 1M, found '0'"),
         (("prove", "--timeout", "soon"), "argument --timeout: "),
         (("prove", "--jobs", "0"), "argument --jobs: "),
         (("prove", "--jobs=--"), "argument --jobs: "),

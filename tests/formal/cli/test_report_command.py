@@ -14,7 +14,7 @@ from ptproof.formal.logic import claim as claim_module
 from ptproof.formal.logic.claim import Claim
 from ptproof.formal.logic.theorem import Steps
 from ptproof.formal.solvers import solver as solver_module
-from run_cli import assert_refused, run
+from run_cli import assert_refused, run, run_on_terminal
 
 Capture = pytest.CaptureFixture[str]
 Install = Callable[..., None]
@@ -208,4 +208,13 @@ def test_refused(capsys: Capture) -> None:
     )
     assert_refused(
         run(capsys, "report", "proved", "-o", "x", "--json", "x"), "argument --output: x is taken already"
+    )
+
+
+def test_a_page_is_nothing_for_a_terminal(tmp_path: Path) -> None:
+    """The line says what to do, before anything is decided."""
+    status, lines = run_on_terminal("ptproof report unique", tmp_path)
+    assert status == 2
+    assert " ".join(map(str.strip, lines)) == (
+        "ptproof: standard output: expected a file or a pipe, found a terminal: -o FILE writes the page"
     )

@@ -13,7 +13,7 @@ from ptproof.formal.reports.tree_report import unlike
 from ptproof.formal.source import check_tree as check_tree_module
 from ptproof.formal.source.check_tree import check_tree
 from ptproof.formal.source.second_reader import Compared
-from run_cli import assert_refused, run
+from run_cli import assert_refused, run, run_on_terminal
 from small_tree import BUILDER, changed, written
 
 
@@ -21,19 +21,19 @@ def test_an_unchanged_tree_is_all_equal(capsys: pytest.CaptureFixture[str], tmp_
     """Status 0; what was found where, what was taken for granted, and a line for each count and layout."""
     ran = run(capsys, "tree", str(written(tmp_path)))
     assert ran.status == 0
-    assert f"build(), from {BUILDER}:19 to line 75" in ran.lines[0]
+    assert ran.lines[0] == "yes: everything proved about these pieces holds for this tree"
+    assert f"build(), from {BUILDER}:19 to line 75" in ran.lines[5]
     assert [each.split(":")[0] for each in ran.lines if each.startswith("equal")] == [
         "equal     64-bit",
         "equal     64-bit",
         "equal     32-bit PAE guest on 64-bit Xen",
         "equal     32-bit PAE guest on 64-bit Xen",
     ]
-    assert ran.lines[-1] == "everything proved about these pieces holds for this tree"
     quiet = run(capsys, "tree", str(tmp_path), "--quiet")
-    assert quiet.lines == ran.lines[-5:]
+    assert quiet.lines == ran.lines[:5]
 
 
-def test_the_last_line_has_what_keeps_the_status_from_0(
+def test_the_first_line_has_what_keeps_the_status_from_0(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The count's properties are proved, the layout differs; and of what the readers disagree on nothing is promised."""
@@ -42,13 +42,61 @@ def test_the_last_line_has_what_keeps_the_status_from_0(
     ran = run(capsys, "tree", str(odd))
     assert ran.status == 3
     assert (
-        ran.lines[-1]
-        == "properties of the count that differs: 10 proved, 0 refuted, 0 open; nothing is proved of 4 other pieces"
+        ran.lines[0]
+        == "not all: the count is no encoding's; its properties: 10 proved, 0 refuted, 0 open; nothing is proved of 4 other pieces"
     )
     monkeypatch.setattr(check_tree_module, "compared", lambda _: Compared(5, differs="v_end is 0x1"))
     disagreed = run(capsys, "tree", str(written(tmp_path / "same")))
     assert disagreed.status == 70
-    assert disagreed.lines[-1].startswith("nothing above may be relied on")
+    assert disagreed.lines[0].startswith("no answer")
+    assert disagreed.lines[1] == "READERS DISAGREE: v_end is 0x1"
+
+
+def test_what_is_wrong_comes_first(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Refuted, then open, then different; each with the line of its own statement."""
+    changes = [changed(" : 4)", " : 3)"), changed("512UL << 10", "256UL << 10")]
+    ran = run(capsys, "tree", str(written(tmp_path, *changes)))
+    assert ran.status == 1
+    assert ran.lines[0].startswith("no: ")
+    words = [each.split()[0] for each in ran.lines[1:]]
+    assert words[:3] == ["REFUTED"] * 3
+    assert words[3:5] == ["differs"] * 2
+    assert "REFUTED" not in words[3:]
+    fits, *_ = (each for each in ran.lines if "fits" in each)
+    assert fits.startswith(f"REFUTED   64-bit: fits ({BUILDER}:57): ")
+    assert "v_start = 0, vpt_start = 0x37e000, n = 5: the region ends" in fits
+    v_end = next(each for each in ran.lines if each.startswith("differs") and "v_end" in each)
+    assert f"({BUILDER}:57)" in v_end
+    assert any(f"guard ({BUILDER}:63)" in each for each in ran.lines)
+
+
+def test_a_reason_is_told_once(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """With all that it concerns."""
+    odd = written(
+        tmp_path, changed("vkern_start = parms.virt_kstart;", 'asm("" : "+r" (vkern_start), "+r" (v_start));')
+    )
+    ran = run(capsys, "tree", str(odd))
+    reasons = [each.partition("): ")[2] for each in ran.lines if each.startswith("UNKNOWN")]
+    assert reasons
+    assert len(reasons) == len(set(reasons))
+    assert "UNKNOWN   64-bit, 32-bit PAE guest on 64-bit Xen: " in ran.out
+
+
+def test_a_terminal_gets_it_in_short(tmp_path: Path) -> None:
+    """Within its width, what is wrong before the rest; -v says what is equal piece by piece, and what is assumed."""
+    written(tmp_path, changed(" : 4)", " : 3)"), changed("512UL << 10", "256UL << 10"))
+    status, lines = run_on_terminal("ptproof tree . --no-cache", tmp_path)
+    assert status == 1
+    assert [line for line in lines if len(line) > 80] == []
+    shown = [each for each in lines if each]
+    answer = next(place for place, each in enumerate(shown) if each.startswith("no: "))
+    assert shown[answer + 1].startswith("REFUTED")
+    assert any(each.startswith("proved    64-bit: exact, least, stops, consistent") for each in shown)
+    assert "taken for granted: the tree isn't configured" in shown
+    _, long = run_on_terminal("ptproof tree . --no-cache -v", tmp_path)
+    assert [line for line in long if len(line) > 80] == []
+    assert "CONFIG_PV32" in " ".join(long)
+    assert len(long) > len(lines)
 
 
 def test_what_is_not_understood_is_status_3(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

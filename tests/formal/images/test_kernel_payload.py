@@ -16,7 +16,7 @@ ELF = image()
 
 
 def refusal(data: bytes) -> str:
-    """What is said of a file that can't be used."""
+    """The error for a file that can't be used."""
     with pytest.raises(InputError) as refused:
         payload(data, "vmlinuz")
     message = str(refused.value)

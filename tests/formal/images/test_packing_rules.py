@@ -48,7 +48,7 @@ HALF = len(ELF) // 2
 
 
 def refusal(data: bytes, reader: Reader = Reader.DOM0) -> str:
-    """What is said of a file that is refused."""
+    """The error for a file that is refused."""
     with pytest.raises(InputError) as refused:
         payload(data, "vmlinuz", reader)
     assert "\n" not in str(refused.value)

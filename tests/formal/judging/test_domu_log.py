@@ -181,7 +181,8 @@ def test_domains_without_a_region(capsys: pytest.CaptureFixture[str], name: str,
     """HVM and PVH are told as what they are; where nothing else is in the file, nothing could be checked."""
     ran = run(capsys, "check-log", str(FIELD / name))
     assert ran.status == 2
-    (line,) = ran.lines
-    assert f"OUT OF SCOPE: a domain of the kind {kind}" in line
+    assert f"OUT OF SCOPE: a domain of the kind {kind}" in ran.lines[-1]
+    assert all(": panic: note: " in line for line in ran.lines[:-1])
     beside = run(capsys, "check-log", "--quiet", str(FIELD / name), str(LOGS / "011.log"))
     assert (beside.status, beside.lines[-1]) == (0, "2 boots: agrees 1, out of scope 1")
+    assert len(beside.lines) == 3

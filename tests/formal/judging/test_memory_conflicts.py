@@ -42,7 +42,7 @@ def test_a_host_with_nvs_at_64_mib() -> None:
     kernel, host = notes(MAP + ARRANGEMENT)
     assert kernel[0] == "kernel"
     assert "0x1000000->0x4800000 of dom0's memory lies over 0x4000000->0x4021000" in kernel[1]
-    assert "line 4, is ACPI NVS: 0x21000 bytes" in kernel[1]
+    assert "line 4, is ACPI NVS: 132 KiB." in kernel[1]
     assert host == (
         "host",
         "Xen-e820: A kernel built to start at 0x4200000 (CONFIG_PHYSICAL_START), with all else as it is, would lie in RAM.",
@@ -65,7 +65,7 @@ def test_what_a_guest_says() -> None:
 def test_a_host_that_fits() -> None:
     """A log with a map in which nothing is wrong says so."""
     ((figure, message),) = notes((FIELD / "efi-box.log").read_text())
-    assert (figure, message) == ("host", "EFI: nothing of dom0 lies over what isn't RAM on the host")
+    assert (figure, message) == ("host", "EFI: every segment of dom0 lies in the host's RAM")
 
 
 def test_a_range_that_cannot_be() -> None:

@@ -76,13 +76,13 @@ def test_conflicts() -> None:
     assert [each.name for each in found] == ["kernel", "start_info", "page_tables", "boot_stack", "initrd"]
     kernel, start_info, tables, stack, initrd = map(str, found)
     assert "0x1000000->0x4200000 of dom0's memory lies over 0x4000000->0x4100000" in kernel
-    assert "line 3, is ACPI NVS: 0x100000 bytes" in kernel
+    assert "line 3, is ACPI NVS: 1 MiB." in kernel
     assert '"Xen hypervisor allocated kernel memory conflicts with E820 map"; 6.12' in kernel
-    assert "0x4b8 bytes" in start_info
+    assert "1208 bytes" in start_info
     assert '"Xen hypervisor allocated page table memory conflicts with E820 map"' in tables
     assert "6.12 helps with ACPI NVS only" in tables
     assert "doesn't need it" in stack
-    assert "0x1 bytes. Linux since 4.3 moves it." in initrd
+    assert "1 byte. Linux since 4.3 moves it." in initrd
     assert [each.fatal for each in found] == [True, True, True, False, False]
 
 
@@ -100,9 +100,11 @@ def test_where_a_kernel_fits() -> None:
 def test_sentences() -> None:
     """Where nothing lies over anything that is said, and of how much is known."""
     safe = {"kernel": Segment(16 * MIB, 20 * MIB)}
-    assert [*sentences(HOST, safe)] == [("host", "nothing of dom0 lies over what isn't RAM on the host")]
+    assert [*sentences(HOST, safe)] == [("host", "every segment of dom0 lies in the host's RAM")]
     part = HostMap("part", HOST.ranges, whole=False)
-    assert [*sentences(part, safe)] == [("host", "nothing of dom0 lies over what this part of the map has")]
+    assert [*sentences(part, safe)] == [
+        ("host", "every segment of dom0 lies in RAM, as far as this part of the map lists")
+    ]
     *_, last = sentences(HOST, {"kernel": Segment(16 * MIB, 65 * MIB)})
     assert last[0] == "host"
     assert "start at 0x4200000 (CONFIG_PHYSICAL_START)" in last[1]

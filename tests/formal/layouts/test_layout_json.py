@@ -35,7 +35,7 @@ layouts = st.builds(
 
 
 def refusal(data: bytes | str) -> str:
-    """What is said of data that isn't a layout: one line that names the file."""
+    """The error for data that isn't a layout: one line that names the file."""
     with pytest.raises(InputError) as error:
         read_layout(data, "x.json")
     message = str(error.value)
@@ -176,12 +176,12 @@ EXPECTED = "expected a layout as 'ptproof layout --json -' writes it"
         (b'"x"', "expected a JSON object, found 'x'"),
         (b"NaN", "expected JSON: NaN is not a JSON number"),
         (b'{"entry": -Infinity}', "expected JSON: -Infinity is not a JSON number"),
-        (b'{"mode": 1, "mode": 2}', "expected JSON: the key 'mode' is there twice"),
+        (b'{"mode": 1, "mode": 2}', "expected JSON: the key 'mode' appears twice"),
         (b"\xff\xfe\xff", f"{EXPECTED}, found bytes that are no text in UTF-8"),
         (b"\x80", f"{EXPECTED}, found bytes that are no text in UTF-8"),
         (b"1" * 5000, "expected JSON: a number has 5000 digits, more than 1000"),
-        (b"[" * 100_000, f"{EXPECTED}, found lists or objects too deep in each other"),
-        (b'{"a":' * 100_000, f"{EXPECTED}, found lists or objects too deep in each other"),
+        (b"[" * 100_000, f"{EXPECTED}, found lists or objects nested too deep"),
+        (b'{"a":' * 100_000, f"{EXPECTED}, found lists or objects nested too deep"),
         (b"\0", f"line 1, column 1: {EXPECTED}, found what is no JSON"),
     ],
     ids=range(17),
@@ -216,5 +216,5 @@ def test_anything_is_read_or_refused(changes: dict[str, object]) -> None:
 def test_a_key_that_is_there_twice_among_many() -> None:
     """Looked for one by one in all the others, it would take minutes."""
     pairs = ",".join(f'"{each}":0' for each in range(100_000))
-    with pytest.raises(InputError, match="'99999' is there twice"):
+    with pytest.raises(InputError, match="'99999' appears twice"):
         parsed(f'{{{pairs},"99999":1}}', "keys")

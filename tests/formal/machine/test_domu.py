@@ -145,7 +145,7 @@ def test_a_region_that_does_not_fit_into_memory() -> None:
 
 
 def test_the_iteration_that_never_stops() -> None:
-    """Nothing fits below a region's end of 2^64, which is 0 as a word: the steps come round again."""
+    """Nothing fits below a region's end of 2^64, which is 0 as a word: the steps repeat."""
     assert count(Domu(v_start=2**64 - 16 * MIB, alloc_end=2**64 - 4 * MIB)) is None
     assert count(Domu(v_start=2**64 - 16 * MIB, alloc_end=2**64 - 5 * MIB)) is not None
 

@@ -87,7 +87,7 @@ def test_where_the_note_init_p2m_counts(
     ],
 )  # fmt: skip
 def test_what_it_refuses(changes: dict[str, Any], told: str) -> None:
-    """In its own words, with the values that it prints."""
+    """With libxenguest's words and values."""
     assert linux(**changes).refused == told
 
 

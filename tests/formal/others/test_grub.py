@@ -44,7 +44,7 @@ def test_a_page_beside_the_region_is_taken_back() -> None:
 
 
 def test_a_region_past_the_end() -> None:
-    """Where the region wraps, the rounds come round again; a test that wraps is passed."""
+    """Where the region wraps, the rounds repeat; a test that wraps is passed."""
     assert load(2**64 - 8 * MIB, 2**64 - 2 * MIB) is None
     found = load(2**64 - (1 << 40), 2**64 - 8 * MIB)
     assert found is not None

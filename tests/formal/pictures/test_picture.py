@@ -86,7 +86,7 @@ def test_tables_in_the_order_of_what_they_map() -> None:
 
 
 def test_tables_that_are_out_of_reach() -> None:
-    """Tables that the builder took, and no walk comes to, are told from frames that were never taken."""
+    """Tables that the builder took and no walk reaches differ from frames that were never taken."""
     runs = picture_of(CASES["past 2^64"]).runs
     assert [(run.first, run.level) for run in runs if run.state == OUT_OF_REACH] == [
         (5, "L1"),

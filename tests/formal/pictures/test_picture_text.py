@@ -54,7 +54,7 @@ def test_tables_that_are_astray() -> None:
 
 
 def test_tables_that_are_out_of_reach() -> None:
-    """Tables that no walk comes to are told from frames that were never taken."""
+    """Tables that no walk reaches differ from frames that were never taken."""
     lines = list(picture_text(picture_of(CASES["past 2^64"]), 80))
     assert "taken       41231????" in lines
     assert "OUT OF REACH: 4 frames 5-8" in lines

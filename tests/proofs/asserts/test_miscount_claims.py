@@ -33,7 +33,7 @@ CATCHES = {part.name: part for part in asserts_overcount.parts if part.name.star
     ids=["left", "many", "taken", "off the root", "off a page", "large", "compat", "hole", "into the hole"],
 )
 def test_the_machine_says_what_is_caught(part: str, changed: dict[str, int], holds: bool | None) -> None:
-    """Where the walk comes to a frame that is left over the asserts fire; where it can't, the machine says so."""
+    """If the walk reaches a frame that is left over, the asserts fire; if it can't, the machine says so."""
     assert CATCHES[f"every left-over frame, {part}"].replay(SMALL | changed).holds is holds
 
 

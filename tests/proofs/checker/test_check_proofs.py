@@ -91,7 +91,7 @@ def bundle(honest: Path, tmp_path: Path) -> Path:
 
 
 def test_an_honest_bundle_is_certified(honest: Path) -> None:
-    """Every obligation that a theorem rests on, itself and below; nothing is said of what is refuted by an example."""
+    """Every obligation that a theorem rests on, itself and below; what an example refutes isn't among them."""
     told = checked(honest)
     assert (told.status, told.err) == (0, "")
     assert told.out.splitlines() == [

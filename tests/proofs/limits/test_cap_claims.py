@@ -35,8 +35,8 @@ def test_a_capped_boot_is_what_the_option_gives() -> None:
     assert option.minimum.pages == 512
     assert option.nr_pages((1 << 27) + RESERVE) == 1 << 27 > given.nr_pages
     assert says == (
-        "with dom0_mem=min:2048K,max:536870912K and an initrd of 0x1388 bytes, "
-        f"the cap makes {given.nr_pages} pages of 134217728"
+        "with dom0_mem=min:2M,max:512G and an initrd of 5000 bytes, "
+        f"the cap turns 134217728 pages into {given.nr_pages}"
     )
 
 
@@ -48,8 +48,8 @@ def test_a_boot_whose_memory_is_raised_has_no_maximum() -> None:
     assert option.nr_pages(given.nr_pages) == RAISED["nr_pages"]
     assert capped(evolve(given, nr_pages=RAISED["nr_pages"]), option, given.nr_pages) == given.nr_pages
     assert says == (
-        "with dom0_mem=-1966080K on a host that has 2097152K for dom0 and an initrd of 0x3700000 bytes, "
-        "the cap makes 524288 pages of 32768"
+        "with dom0_mem=-1920M on a host that has 2G for dom0 and an initrd of 55 MiB, "
+        "the cap turns 32768 pages into 524288"
     )
 
 
@@ -57,7 +57,7 @@ def test_a_boot_is_told_to_its_end() -> None:
     """What Xen makes of the memory comes after what is asked, and then how the boot ends."""
     small = {"virt_base": LINUX, "kernel_end": LINUX + (1 << 20), "nr_pages": 2048}
     assert boots.located(boots.ends_in_space)(small).says == (
-        "with dom0_mem=8192K and no initrd; the region ends 0x7fc00000 bytes short of 2^64; "
+        "with dom0_mem=8M and no initrd; the region ends 2044 MiB short of 2^64; "
         "Xen can allocate the region and builds it; in the end dom0 runs"
     )
     assert boots.located(boots.ends_in_space)(small | {"nr_pages": 1023}).says.endswith(

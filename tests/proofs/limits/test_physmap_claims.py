@@ -77,7 +77,7 @@ def test_a_p2m_in_xens_area_is_told_to_where_the_machine_stops() -> None:
     replay = claim.parts[0].replay(values)
     assert replay.holds is False
     assert replay.says == (
-        "with dom0_mem=4132K and no initrd; the p2m lies in root slots of Xen's: [271], and is not refused; Xen can "
+        "with dom0_mem=4132K and no initrd; of the p2m's root slots 271 is Xen's own; Xen does not refuse it; Xen can "
         "allocate the region and builds it; the p2m at 0xffff87fffff00000 lies in Xen's own area, where the machine goes "
         "no further"
     )

@@ -9,6 +9,7 @@ from ptproof.formal.logic.prover import prove
 from ptproof.formal.logic.verdict import Proved, Refuted, Verdict
 from ptproof.formal.source import check_tree
 from ptproof.formal.source.dom0_source import dom0_source
+from ptproof.proofs.source.changed import properties
 from ptproof.proofs.source.questions import inquiry
 from ptproof.proofs.source.terms import count_of
 from small_tree import BUILDER, FILES, Change, changed, files
@@ -140,10 +141,11 @@ def decided(asked: Mapping[str, tuple[str, PagingMode, tuple[Change, ...]]]) -> 
     claims = []
     for name, (what, mode, changes) in asked.items():
         source = dom0_source(Tree("small", files(*changes).get))
-        pieces = [each for each in inquiry(source).properties(mode) if each.name == what]
-        assert len(pieces) == 1, name
-        assert not isinstance(pieces[0].asked, Unknown), f"{name}: {pieces[0].asked}"
-        claims.append(check_tree._claim(pieces[0]))
+        count = count_of(source, mode)
+        assert not isinstance(count, Unknown), f"{name}: {count}"
+        piece = next(each for each in properties(count) if each.name == what)
+        assert not isinstance(piece.asked, Unknown), f"{name}: {piece.asked}"
+        claims.append(check_tree._claim(piece))
     decisions = prove(claims, jobs=2).decisions
     return {name: each.parts[0].verdict for name, each in zip(asked, decisions, strict=True)}
 

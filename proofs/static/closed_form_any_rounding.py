@@ -1,0 +1,226 @@
+"""Lemmas and the theorem that the closed form is what the search finds, for every rounding and every padding.
+
+Notation of `region_in_lines`. Where n is exact, b and n pages fit into the line w that the region ends with. The bits give the least
+line u that leaves enough (`thresholds`), so u ≤ w, and b pages and u's own tables fit into it: `region_in_lines.enough` says the
+rest. The search finds the least number that is enough, and n is no less than that.
+"""
+
+from functools import cache
+
+from ...encodings.closed_form import Lines, as_needed, tables_more
+from ...encodings.closed_form_any_rounding import (
+    above_first,
+    by_page,
+    first_tables,
+    nr_pt_pages,
+    pages_more,
+    pages_that_leave,
+    pages_without_tables,
+    widest,
+)
+from ...encodings.dom0_count import FIRST_TRIED
+from ...encodings.dom0_layout import stack_end
+from ...formal.layouts.paging import PagingMode
+from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps
+from ...formal.words.word import WIDTH, number, word
+from ..shared import arithmetic
+from ..shared.region import n, terms, v_start, vpt_start
+from . import any_rounding, thresholds
+from .any_rounding import end_of, mask, needed, padding
+from .dividing import SMALL
+from .region_in_lines import (
+    Levels,
+    ends_in_a_line,
+    enough,
+    fits,
+    fitting_power_of_two,
+    last_line,
+    levels_of,
+    page_in_line,
+    swapped,
+)
+from .thresholds import line_mask, whole_lines
+
+b, first = word("b"), word("first")
+
+
+@cache
+def room_from_half(levels: Levels) -> Lemma:
+    """A region shorter than half of the address space has room above the base."""
+    return Lemma(
+        f"room-from-half[{levels.slug}]",
+        "within 2^63 - 2^50 of S ⇒ room above the base",
+        Statement(
+            assumptions=(fitting_power_of_two(levels.page), any_rounding.room(n, levels.page)),
+            goal=fits(levels, n).condition,
+        ),
+    )
+
+
+@cache
+def same_added() -> Lemma:
+    """The same added to both: as long as nothing wraps, they are in the same order."""
+    a, c, d = arithmetic.a, arithmetic.c, arithmetic.d
+    small = Assumption("small", (a < SMALL) & (c < SMALL) & (d < SMALL), "nothing wraps")
+    return Lemma(
+        "same-added",
+        "a + c ≤ d + c ⇔ a ≤ d",
+        Statement(assumptions=(small,), goal=(a + c <= d + c) == (a <= d)),
+    )
+
+
+@cache
+def put_back() -> Lemma:
+    """What is taken off and added again; and what is left is no more."""
+    c, d = arithmetic.c, arithmetic.d
+    return Lemma(
+        "put-back",
+        "(d - c) + c = d; c ≤ d ⇒ d - c ≤ d",
+        Statement(goal=((d - c) + c == d) & ((c > d) | (d - c <= d))),
+    )
+
+
+@cache
+def as_wanted() -> Lemma:
+    """So many pages fit into d pages and a line, beside c, just if what is above the first line fits into the others."""
+    a, c, d = arithmetic.a, arithmetic.c, arithmetic.d
+    one, rest = line_mask + 1, d - c
+    both = rest + one
+    return Lemma(
+        "as-wanted",
+        "c ≤ d ⇒ (a + c ≤ d + 1 line ⇔ what of a is above the first line ≤ d - c)",
+        Statement(
+            assumptions=(
+                Assumption("tables", c <= d, "c ≤ d"),
+                Assumption(
+                    "small",
+                    (a < SMALL) & (d < SMALL >> 1) & (line_mask < (SMALL >> 1) - 1),
+                    "nothing wraps",
+                ),
+            ),
+            goal=(a + c <= d + one) == (above_first(line_mask, a) <= rest),
+        ),
+        Steps(
+            uses=(
+                put_back().at(),
+                swapped().at(a=rest, b=one, c=c),
+                same_added().at(d=both),
+                thresholds.beyond_one().at(a=one, b=rest, wanted=a),
+            ),
+            generalise=(rest,),
+        ),
+    )
+
+
+@cache
+def least_line(lines: Lines) -> Lemma:
+    """The bits give a line no later than the one where the count is exact; the pages and its tables fit into it."""
+    frames, needed = b + n, b + first
+    last = last_line(line_mask, frames)
+    wanted = above_first(line_mask, needed)
+    u = pages_that_leave(lines, line_mask, wanted)
+    at_u, at_last = tables_more(lines, u), tables_more(lines, last)
+    limit = thresholds.pages_limit(lines.page_shift)
+    return Lemma(
+        f"rounded-least-line[{lines.slug}]",
+        "n = first + more(w), which ends in line w ⇒ u ≤ w, b + first + more(u) ≤ the pages up to line u",
+        Statement(
+            assumptions=(
+                thresholds.line(),
+                Assumption("exact", n == first + at_last, "n is exact"),
+                Assumption("range", (b >= 1) & (b <= frames) & (frames < limit), "nothing wraps"),
+            ),
+            goal=(u <= last) & (needed + at_u <= u + (line_mask + 1)) & whole_lines(line_mask, u),
+        ),
+        Steps(
+            uses=(
+                arithmetic.associative().at(a=b, b=first, c=at_last),
+                page_in_line(lines.page_shift).at(pages=frames, more=number(0)),
+                thresholds.tables_fit(lines).at(more=last),
+                as_wanted().at(a=needed, c=at_last, d=last),
+                thresholds.finds_least(lines).at(found=last, wanted=wanted),
+                thresholds.tables_fit(lines).at(more=u),
+                as_wanted().at(a=needed, c=at_u, d=u),
+            ),
+            generalise=terms(
+                at_u,
+                at_last,
+                *(each & line_mask for each in (u, last)),
+                line_mask & (line_mask + 1),
+                u,
+                last,
+                wanted,
+                needed,
+            ),
+        ),
+    )
+
+
+@cache
+def closed_form(mode: PagingMode) -> Lemma:
+    """The closed form is what the search finds."""
+    lines, line_mask = by_page(mode), mask >> mode.page_shift
+    without = pages_without_tables(mode, mask, padding, v_start, vpt_start)
+    first = first_tables(mode, mask, v_start)
+    more = pages_more(mode, mask, padding, v_start, vpt_start)
+    frames = nr_pt_pages(mode, mask, padding, v_start, vpt_start)
+    stack, end = stack_end(vpt_start, n, mode.page_shift), end_of(n, mode.page_shift)
+    last = last_line(line_mask, without + n)
+    return Lemma(
+        f"closed-form-any-rounding[{mode.name}]",
+        "the search from 2 stops at n ⇒ n is the closed form",
+        Statement(
+            assumptions=(fitting_power_of_two(mode.page_shift), any_rounding.room(n, mode.page_shift)),
+            runs=(any_rounding.found(mode),),
+            goal=frames == n,
+        ),
+        Steps(
+            uses=(
+                any_rounding.exact(mode, FIRST_TRIED).at(),
+                room_from_half(levels_of(mode)).at(),
+                any_rounding.stack_grows(mode.page_shift).at(m=n),
+                any_rounding.end_grows(mode).at(near=stack, far=stack),
+                ends_in_a_line(mode).at(),
+                least_line(lines).at(b=without, first=first, line_mask=line_mask),
+                enough(mode).at(u=more),
+                any_rounding.count_grows(mode).at(n=frames, m=n),
+                any_rounding.stops_least(mode).at(m=frames),
+            ),
+            generalise=terms(
+                needed(mode, n),
+                needed(mode, frames),
+                frames,
+                *(tables_more(lines, each) for each in (more, last)),
+                more,
+                last,
+                end,
+                stack,
+                first,
+                without,
+            ),
+        ),
+    )
+
+
+def divided(mode: PagingMode, rounding: int, padding: int, start: int, tables_at: int) -> int:
+    """The closed form on plain integers, by Python's own division; S and T as words, in bytes."""
+    shifts = [level.shift - mode.page_shift for level in as_needed(mode)]
+    line, page = rounding >> mode.page_shift, 1 << mode.page_shift
+    ahead = start % max(rounding, 1 << widest(mode))
+    needed = -(-((tables_at - start) % (1 << WIDTH) + ahead + page + min(padding, rounding)) // page)
+    first = sum(
+        max(1, rounding >> level.shift) - (ahead >> level.shift) if level.fixed is None else level.fixed
+        for level in mode.counted_levels
+    )
+
+    def gain(pages: int) -> int:
+        return pages - sum(pages >> each for each in shifts)
+
+    left, more = max(0, needed + first - line), 0
+    for block in sorted({line, *(1 << each for each in shifts if 1 << each > line)}, reverse=True):
+        # All of a block but its last line: if that isn't enough, the block is taken.
+        without_last = gain(block - line)
+        quotient = max(0, left + gain(block) - 1 - without_last) // gain(block)
+        more += quotient * block
+        left = max(0, left - quotient * gain(block))
+    return first + sum(more >> each for each in shifts)
