@@ -36,10 +36,13 @@ def has_l2(v_start: Word, taken: Word, slot: Word) -> Truth:
     return (first <= slot) & (slot < first + taken)
 
 
-def missing_l2(v_start: Word, taken: Word) -> Word:
-    """How many of a 32-bit guest's four L2 are missing when the loop has taken ``taken``, and are filled up then."""
+def missing_l2(v_start: Word, taken: Word, slots: int = L2_SLOTS) -> Word:
+    """How many of a 32-bit guest's four L2 are missing when the loop has taken ``taken``, and are filled up then.
+
+    Of the first ``slots`` only, if so many are given: the next slot, if it is filled up, gets so many tables after the next.
+    """
     result = number(0)
-    for slot in range(L2_SLOTS):
+    for slot in range(slots):
         result += choose(has_l2(v_start, taken, number(slot)), number(0), number(1))
     return result
 

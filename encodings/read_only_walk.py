@@ -31,11 +31,14 @@ TYPE_FIELD: Final = 7 << TYPE_SHIFT
 WRITABLE: Final = 7
 """The type of a page that is no table."""
 VALIDATED: Final = 1 << 58
+PINNED: Final = 1 << 59
 XEN_L2: Final = 1 << 57
 """Marks the L2 of a 32-bit guest that has Xen's own entries."""
 L1_TYPE: Final = 1 << TYPE_SHIFT
 ROOT_TYPE: Final = 4 << TYPE_SHIFT
 """The type of the topmost table of a 64-bit Xen, whatever the guest."""
+TOP_OF_PAE: Final = 3 << TYPE_SHIFT
+"""The type of a 32-bit guest's L3, its topmost table but for the monitor table that Xen has above it."""
 XENS_SLOT: Final = 3
 """The slot of a 32-bit guest's L3 whose L2 is marked."""
 
@@ -76,6 +79,13 @@ def table_info(mode: PagingMode, level: Word, slot: Word) -> Word:
     if mode.bits == 64:
         return info
     return choose((level == 2) & (slot == XENS_SLOT), info | XEN_L2, info)
+
+
+def visited_info(mode: PagingMode, type_info: Word) -> Word:
+    """A table's ``type_info`` after its visit: validated, with a reference, and the guest's topmost table pinned."""
+    is_top = type_info & TYPE_FIELD == ROOT_TYPE if mode.bits == 64 else type_info & TYPE_FIELD == TOP_OF_PAE
+    seen = type_info | (VALIDATED | 1)
+    return choose(is_top, seen + (PINNED + 1), seen)
 
 
 def frame_info(mode: PagingMode, frame: Word, taken: Word, level: Word, slot: Word) -> Word:

@@ -14,6 +14,7 @@ from typing import Final
 
 from attrs import frozen
 from ptproof.formal.c.tree_files import Tree, opened
+from ptproof.formal.layouts.paging import COMPAT, X86_64, PagingMode
 from ptproof.formal.source.check_tree import TreeCheck, check_tree
 
 BUILDER: Final = "xen/arch/x86/pv/dom0_build.c"
@@ -249,6 +250,577 @@ CHANGES: Final = (
     TreeChange("raises six times at most", "proved", [bounded("6", "compat ? 6 : 4")]),
     TreeChange("raises six times at most, rounds to 16 MiB", "proved", [bounded("6", "2", shift=24)]),
     TreeChange("divides three times", "open", [DIVIDED]),
+)
+
+
+@frozen(eq=False)
+class PieceChange:
+    """A change to what the builder does beside, the piece that it is in, for a sort of guest, and what is said of that piece.
+
+    That is ``equal``, ``differs``, or ``not understood``.
+    """
+
+    name: str
+    piece: str
+    mode: PagingMode
+    verdict: str
+    edits: Sequence[Edit]
+
+    def __call__(self, text: str) -> str:
+        """The text, changed."""
+        for each in self.edits:
+            text = each(text)
+        return text
+
+
+ROUND_OF_SLOTS: Final = r"i < 4; \+\+i, \+\+l3tab"
+SLOT_IS_EMPTY: Final = r"if \( !l3e_get_intpte\(\*l3tab\) \)"
+IN_THE_END: Final = r"(?=    /\* Pages that are part of page tables must be read only)"
+FILL_UP: Final = (
+    PieceChange(
+        "three slots", "fill-up-frames", COMPAT, "differs", [Edit(ROUND_OF_SLOTS, "i < 3; ++i, ++l3tab")]
+    ),
+    PieceChange(
+        "five slots", "fill-up-frames", COMPAT, "differs", [Edit(ROUND_OF_SLOTS, "i <= 4; ++i, ++l3tab")]
+    ),
+    PieceChange(
+        "from the second slot on",
+        "fill-up-frames",
+        COMPAT,
+        "differs",
+        [Edit(r"i = 0, l3tab = l3start;", "i = 1, l3tab = l3start + 1;")],
+    ),
+    PieceChange(
+        "the cursor stays", "fill-up-entries", COMPAT, "differs", [Edit(ROUND_OF_SLOTS, "i < 4; ++i")]
+    ),
+    PieceChange(
+        "another table's cursor moves",
+        "fill-up-entries",
+        COMPAT,
+        "differs",
+        [Edit(ROUND_OF_SLOTS, "i < 4; ++i, ++l2tab")],
+    ),
+    PieceChange(
+        "full slots are filled",
+        "fill-up-frames",
+        COMPAT,
+        "differs",
+        [Edit(SLOT_IS_EMPTY, "if ( l3e_get_intpte(*l3tab) != 0 )")],
+    ),
+    PieceChange(
+        "the new table isn't cleared",
+        "fill-up-entries",
+        COMPAT,
+        "differs",
+        [Edit(r"clear_page\(l2tab\);(?=\s*\*l3tab = )", "")],
+    ),
+    PieceChange(
+        "the mark on all but the last",
+        "fill-up-types",
+        COMPAT,
+        "differs",
+        [Edit(r"if \( i == 3 \)", "if ( i != 3 )")],
+    ),
+    PieceChange(
+        "the mark takes the type's place",
+        "fill-up-types",
+        COMPAT,
+        "differs",
+        [Edit(r"\|= PGT_pae_xen_l2", "= PGT_pae_xen_l2")],
+    ),
+    PieceChange(
+        "Xen's entries in slot 2",
+        "fill-up-types",
+        COMPAT,
+        "differs",
+        [Edit(r"map_l2t_from_l3e\(l3start\[3\]\)", "map_l2t_from_l3e(l3start[2])")],
+    ),
+    PieceChange(
+        "a panic at the last slot",
+        "fill-up-frames",
+        COMPAT,
+        "not understood",
+        [Edit(r"if \( i == 3 \)", 'if ( i == 2 ) panic("2"); if ( i == 3 )')],
+    ),
+    PieceChange(
+        "an entry is emptied then",
+        "fill-up-entries",
+        COMPAT,
+        "differs",
+        [Edit(IN_THE_END, "if ( compat ) l3start[1].l3 = 0;\n")],
+    ),
+    PieceChange(
+        "an entry of the root then",
+        "fill-up-entries",
+        X86_64,
+        "not understood",
+        [Edit(IN_THE_END, "l4start[5] = l4e_from_pfn(7, 1);\n")],
+    ),
+    PieceChange(
+        "one more table then",
+        "fill-up-frames",
+        X86_64,
+        "differs",
+        [Edit(IN_THE_END, "mpt_alloc += PAGE_SIZE;\n")],
+    ),
+    PieceChange(
+        "a call then", "fill-up-entries", X86_64, "not understood", [Edit(IN_THE_END, "odd(l4start);\n")]
+    ),
+    PieceChange(
+        "counted to three", "fill-up-entries", COMPAT, "equal", [Edit(ROUND_OF_SLOTS, "i <= 3; i++, l3tab++")]
+    ),
+    PieceChange(
+        "asked for 0",
+        "fill-up-frames",
+        COMPAT,
+        "equal",
+        [Edit(SLOT_IS_EMPTY, "if ( l3e_get_intpte(*l3tab) == 0 )")],
+    ),
+)
+
+IN_WALK: Final = r"(static __init void mark_pv_pt_pages_rdonly(?s:.*?))"
+ITERATE: Final = r"(?=/\* Iterate)"
+
+
+def in_walk(pattern: str, put: str) -> Edit:
+    """An edit in the walk: of the first place there that the pattern matches."""
+    return Edit(rf"{IN_WALK}{pattern}", rf"\g<1>{put}")
+
+
+WALK: Final = (
+    PieceChange(
+        "one visit more",
+        "walk-guard",
+        X86_64,
+        "differs",
+        [in_walk("count < nr_pt_pages", "count <= nr_pt_pages")],
+    ),
+    PieceChange("from the second on", "walk-start", COMPAT, "differs", [in_walk("count = 0;", "count = 1;")]),
+    PieceChange(
+        "until it isn't as many",
+        "walk-guard",
+        COMPAT,
+        "differs",
+        [in_walk("count < nr_pt_pages", "count == nr_pt_pages")],
+    ),
+    PieceChange(
+        "it ends at an L3", "walk-guard", COMPAT, "differs", [in_walk(ITERATE, "if ( count == 3 ) break;\n")]
+    ),
+    PieceChange(
+        "a panic half-way",
+        "walk-guard",
+        X86_64,
+        "differs",
+        [in_walk(ITERATE, 'if ( count == 3 ) panic("3");\n')],
+    ),
+    PieceChange(
+        "death by the IOMMU",
+        "walk-guard",
+        X86_64,
+        "differs",
+        [in_walk(r"need_iommu_pt_sync\(d\) &&", "need_iommu_pt_sync(d) || ")],
+    ),
+    PieceChange(
+        "the L3's own entry",
+        "walk-start",
+        X86_64,
+        "differs",
+        [in_walk(r"l3_table_offset\(vpt_start\)", "l2_table_offset(vpt_start)")],
+    ),
+    PieceChange(
+        "from the first L1 entry on",
+        "walk-start",
+        COMPAT,
+        "differs",
+        [in_walk(r" \+ l1_table_offset\(vpt_start\)", "")],
+    ),
+    PieceChange(
+        "the wrong cursor moves", "walk-cursors", X86_64, "differs", [in_walk(r"\+\+pl2e &", "++pl3e &")]
+    ),
+    PieceChange(
+        "an L1's end isn't seen",
+        "walk-cursors",
+        X86_64,
+        "differs",
+        [in_walk(r"\+\+pl1e & \(PAGE_SIZE - 1\)", "++pl1e & (2 * PAGE_SIZE - 1)")],
+    ),
+    PieceChange("the entry before", "walk-cursors", COMPAT, "differs", [in_walk(r"\*\+\+pl4e", "*pl4e++")]),
+    PieceChange(
+        "the table of another level",
+        "walk-cursors",
+        X86_64,
+        "differs",
+        [in_walk(r"map_l1t_from_l2e\(\*pl2e\)(?=;\s*\})", "map_l1t_from_l2e(*pl3e)")],
+    ),
+    PieceChange(
+        "the entry after",
+        "walk-cursors",
+        COMPAT,
+        "differs",
+        [in_walk(r"map_l2t_from_l3e\(\*pl3e\)(?=;\s*\})", "map_l2t_from_l3e(*(pl3e + 1))")],
+    ),
+    PieceChange("another flag goes", "walk-pages", X86_64, "differs", [in_walk("_PAGE_RW", "_PAGE_USER")]),
+    PieceChange(
+        "it isn't present any more",
+        "walk-pages",
+        COMPAT,
+        "differs",
+        [in_walk("_PAGE_RW", "_PAGE_RW | _PAGE_PRESENT")],
+    ),
+    PieceChange(
+        "the L3 above isn't pinned",
+        "walk-pages",
+        COMPAT,
+        "differs",
+        [in_walk("!is_pv_32bit_domain", "is_pv_32bit_domain")],
+    ),
+    PieceChange(
+        "all but the top is pinned",
+        "walk-pages",
+        X86_64,
+        "differs",
+        [in_walk(r"PGT_type_mask\) ==", "PGT_type_mask) !=")],
+    ),
+    PieceChange(
+        "an entry above is written", "walk-pages", X86_64, "differs", [in_walk(ITERATE, "pl2e->l2 = 0;\n")]
+    ),
+    PieceChange(
+        "no lower bound",
+        "walk-asserts",
+        X86_64,
+        "differs",
+        [in_walk(r"ASSERT\([^;]*>= PGT_l1_page_table\);", "")],
+    ),
+    PieceChange(
+        "a lower bound of any type",
+        "walk-asserts",
+        COMPAT,
+        "equal",
+        [in_walk(r">= PGT_l1_page_table", "!= 0")],
+    ),
+    PieceChange(
+        "no upper bound",
+        "walk-asserts",
+        COMPAT,
+        "differs",
+        [in_walk(r"ASSERT\([^;]*<= PGT_root_page_table\);", "")],
+    ),
+    PieceChange(
+        "a stricter upper bound",
+        "walk-asserts",
+        X86_64,
+        "differs",
+        [in_walk("<= PGT_root_page_table", "< PGT_root_page_table")],
+    ),
+    PieceChange(
+        "Xen's L2 forgotten",
+        "walk-asserts",
+        COMPAT,
+        "differs",
+        [in_walk(r"PGT_type_mask \| PGT_pae_xen_l2", "PGT_type_mask")],
+    ),
+    PieceChange(
+        "the count allowed",
+        "walk-asserts",
+        X86_64,
+        "differs",
+        [in_walk(r"PGT_type_mask \| PGT_pae_xen_l2", "PGT_type_mask | PGT_pae_xen_l2 | 1")],
+    ),
+    PieceChange(
+        "asserted for some",
+        "walk-asserts",
+        X86_64,
+        "differs",
+        [in_walk(r"(ASSERT\([^;]*<= PGT_root_page_table\);)", r"if ( count ) \g<2>")],
+    ),
+    PieceChange(
+        "asserted afterwards",
+        "walk-asserts",
+        X86_64,
+        "differs",
+        [in_walk(r"(ASSERT\([^;]*PGT_pae_xen_l2\)\)\);)(.*?)(?=/\* Iterate)", r"\g<3>\g<2>")],
+    ),
+    PieceChange(
+        "nothing is asserted",
+        "walk-asserts",
+        X86_64,
+        "not understood",
+        [in_walk(r"ASSERT\(.*PGT_pae_xen_l2\)\)\);", "")],
+    ),
+    PieceChange(
+        "an assert that does something",
+        "walk-cursors",
+        X86_64,
+        "not understood",
+        [in_walk(ITERATE, "ASSERT(pl1e++);\n")],
+    ),
+    PieceChange("a call in it", "walk-pages", X86_64, "not understood", [in_walk(ITERATE, "odd(pl1e);\n")]),
+    PieceChange(
+        "a way out", "walk-guard", X86_64, "not understood", [in_walk(ITERATE, "if ( count == 3 ) return;\n")]
+    ),
+    PieceChange(
+        "a panic before it",
+        "walk-guard",
+        X86_64,
+        "not understood",
+        [in_walk(r"(?=for \( count = 0)", 'if ( nr_pt_pages == 5 ) panic("5");\n')],
+    ),
+    PieceChange(
+        "something written afterwards",
+        "walk-pages",
+        X86_64,
+        "not understood",
+        [in_walk(r"unmap_domain_page\(pl3e\);\s*\}", "pl3e->l3 = 0; }\n")],
+    ),
+    PieceChange(
+        "a call afterwards",
+        "walk-pages",
+        X86_64,
+        "not understood",
+        [in_walk(r"unmap_domain_page\(pl3e\);\s*\}", "odd(pl3e); }\n")],
+    ),
+    PieceChange(
+        "another address",
+        "walk-start",
+        X86_64,
+        "not understood",
+        [
+            Edit(
+                r"mark_pv_pt_pages_rdonly\(d, l4start, vpt_start,",
+                "mark_pv_pt_pages_rdonly(d, l4start, vpt_end,",
+            )
+        ],
+    ),
+    PieceChange(
+        "another count", "walk-guard", COMPAT, "not understood", [Edit(IN_THE_END, "nr_pt_pages--;\n")]
+    ),
+    PieceChange(
+        "written with other signs",
+        "walk-cursors",
+        X86_64,
+        "equal",
+        [
+            in_walk(
+                r"!\(\(unsigned long\)\+\+pl1e & \(PAGE_SIZE - 1\)\)",
+                "((unsigned long)++pl1e & ~PAGE_MASK) == 0",
+            )
+        ],
+    ),
+    PieceChange(
+        "counted from the end",
+        "walk-guard",
+        X86_64,
+        "equal",
+        [in_walk("count < nr_pt_pages", "nr_pt_pages > count")],
+    ),
+    PieceChange(
+        "asserted at once",
+        "walk-asserts",
+        COMPAT,
+        "equal",
+        [in_walk(r"(>= PGT_l1_page_table)\);", r"\g<2> && page->u.inuse.type_info < 5UL << 61);")],
+    ),
+)
+
+IN_P2M: Final = r"(static __init void setup_pv_physmap(?s:.*?))"
+LAST_PAGE: Final = r"(?=vphysmap_start &= PAGE_MASK)"
+
+
+def in_p2m(pattern: str, put: str) -> Edit:
+    """An edit in what maps the p2m: of the first place there that the pattern matches."""
+    return Edit(rf"{IN_P2M}{pattern}", rf"\g<1>{put}")
+
+
+PHYSMAP: Final = (
+    PieceChange(
+        "it may touch the region",
+        "physmap-refused",
+        X86_64,
+        "differs",
+        [in_p2m("v_start <= vphysmap_end", "v_start < vphysmap_end")],
+    ),
+    PieceChange(
+        "one side is looked at",
+        "physmap-refused",
+        X86_64,
+        "differs",
+        [in_p2m(r"&& vphysmap_start <= v_end", "")],
+    ),
+    PieceChange(
+        "a step at the end",
+        "physmap-guard",
+        X86_64,
+        "differs",
+        [in_p2m(r"while \( vphysmap_start <", "while ( vphysmap_start <=")],
+    ),
+    PieceChange(
+        "until it is at the end",
+        "physmap-guard",
+        X86_64,
+        "differs",
+        [in_p2m(r"while \( vphysmap_start <", "while ( vphysmap_start !=")],
+    ),
+    PieceChange(
+        "room for two tables", "physmap-guard", X86_64, "differs", [in_p2m("3 > nr_pages", "2 > nr_pages")]
+    ),
+    PieceChange(
+        "room for one more", "physmap-guard", X86_64, "differs", [in_p2m("3 > nr_pages", "3 >= nr_pages")]
+    ),
+    PieceChange(
+        "a panic on the way",
+        "physmap-guard",
+        X86_64,
+        "differs",
+        [in_p2m(LAST_PAGE, 'if ( vphysmap_start == 5 ) panic("5");\n')],
+    ),
+    PieceChange(
+        "a superpage off its line",
+        "physmap-steps",
+        X86_64,
+        "differs",
+        [in_p2m(r"!\(vphysmap_start & \(\(1UL << L2_PAGETABLE_SHIFT\) - 1\)\) &&", "")],
+    ),
+    PieceChange(
+        "a superpage beyond the end",
+        "physmap-steps",
+        X86_64,
+        "differs",
+        [in_p2m(r"vphysmap_end >= vphysmap_start \+ \(1UL << L3_PAGETABLE_SHIFT\) &&", "")],
+    ),
+    PieceChange(
+        "half a superpage",
+        "physmap-steps",
+        X86_64,
+        "differs",
+        [
+            in_p2m(
+                r"vphysmap_start \+= 1UL << L2_PAGETABLE_SHIFT",
+                "vphysmap_start += 1UL << (L2_PAGETABLE_SHIFT - 1)",
+            )
+        ],
+    ),
+    PieceChange(
+        "off a page as it began",
+        "physmap-steps",
+        X86_64,
+        "differs",
+        [in_p2m(r"vphysmap_start &= PAGE_MASK;", "")],
+    ),
+    PieceChange(
+        "an L2 is taken anyhow",
+        "physmap-steps",
+        X86_64,
+        "differs",
+        [in_p2m(r"if \( !l3e_get_intpte\(\*pl3e\) \)", "if ( 1 )")],
+    ),
+    PieceChange(
+        "an L1 where there is one",
+        "physmap-steps",
+        X86_64,
+        "differs",
+        [in_p2m(r"!l2e_get_intpte\(\*pl2e\)", "l2e_get_intpte(*pl2e) != 0")],
+    ),
+    PieceChange(
+        "another cursor moves",
+        "physmap-entries",
+        X86_64,
+        "differs",
+        [in_p2m(r"pl2e \+= l2_table_offset", "pl3e += l2_table_offset")],
+    ),
+    PieceChange(
+        "another level's entry",
+        "physmap-entries",
+        X86_64,
+        "differs",
+        [in_p2m(r"l2_table_offset\(vphysmap_start\)", "l1_table_offset(vphysmap_start)")],
+    ),
+    PieceChange(
+        "the table of another level",
+        "physmap-entries",
+        X86_64,
+        "not understood",
+        [in_p2m(r"clear_page\(pl2e\);", "")],
+    ),
+    PieceChange(
+        "an entry that isn't present",
+        "physmap-entries",
+        X86_64,
+        "differs",
+        [in_p2m(r"l1e_from_page\(page, L1_PROT", "l1e_from_page(page, _PAGE_DIRTY")],
+    ),
+    PieceChange(
+        "a call in a step",
+        "physmap-steps",
+        X86_64,
+        "not understood",
+        [in_p2m(LAST_PAGE, "odd(&vphysmap_start);\n")],
+    ),
+    PieceChange(
+        "an entry in the end",
+        "physmap-entries",
+        X86_64,
+        "not understood",
+        [in_p2m(r"(unmap_domain_page\(l4start\);)", r"l4start->l4 = 0; \g<2>")],
+    ),
+    PieceChange(
+        "an end in the end",
+        "physmap-guard",
+        X86_64,
+        "not understood",
+        [in_p2m(r"(unmap_domain_page\(l4start\);)", r'panic("x"); \g<2>')],
+    ),
+    PieceChange(
+        "where none is asked for",
+        "physmap-start",
+        X86_64,
+        "differs",
+        [
+            Edit(
+                r"if \( parms.p2m_base != UNSET_ADDR \)(?=\s*\{\s*pfn = )",
+                "if ( parms.p2m_base == UNSET_ADDR )",
+            )
+        ],
+    ),
+    PieceChange(
+        "another address",
+        "physmap-start",
+        X86_64,
+        "not understood",
+        [Edit(r"setup_pv_physmap\(d, pfn, v_start, v_end,", "setup_pv_physmap(d, pfn, v_start, vpt_end,")],
+    ),
+    PieceChange(
+        "another root",
+        "physmap-start",
+        X86_64,
+        "differs",
+        [Edit(r"(pfn = pagetable_get_pfn\(v->arch.guest_table\));", r"\g<1> + 1;")],
+    ),
+    PieceChange(
+        "later",
+        "physmap-start",
+        X86_64,
+        "not understood",
+        [Edit(r"(?=if \( parms.p2m_base != UNSET_ADDR \)\s*\{\s*pfn = )", "vphysmap_start += PAGE_SIZE;\n")],
+    ),
+    PieceChange(
+        "nobody looks at what was there",
+        "physmap-steps",
+        X86_64,
+        "equal",
+        [in_p2m(r"BUG_ON\(l1e_get_intpte\(\*pl1e\)\);", "")],
+    ),
+    PieceChange(
+        "fewer superpages",
+        "physmap-steps",
+        X86_64,
+        "equal",
+        [
+            in_p2m(
+                r"vphysmap_end >= vphysmap_start \+ \(1UL << L2",
+                r"vphysmap_end > vphysmap_start + (1UL << L2",
+            )
+        ],
+    ),
 )
 
 

@@ -151,6 +151,7 @@ class Evaluator:
         self.objects: dict[str, CType | None] = {}
         self.lengths: dict[str, int | None] = {}
         self.leaves: list[tuple[str, Truth]] = []
+        self.asserted: list[tuple[str, Truth, Truth | Unknown]] = []
         self.depth = 0
 
     # Names and places
@@ -269,7 +270,11 @@ class Evaluator:
         member = of.members.get(name) if isinstance(of, Record) else None
         key = None if whole.key is None else f"{whole.key}{'->' if arrow else '.'}{name}"
         shared = whole.shared or (isinstance(of, Record) and of.union)
-        return Place(key, member, shared=shared, address=address, member=f"{within_it}.{name}")
+        alone = isinstance(of, Record) and not of.union and len(of.members) == 1
+        inner = (
+            "" if alone and not within_it else f"{within_it}.{name}"
+        )  # or it is the whole, by another name
+        return Place(key, member, shared=shared, address=address, member=inner)
 
     def _element(self, node: Node, state: State) -> Place | None:
         index = self.evaluate(_child(node, "index"), state)
@@ -303,9 +308,13 @@ class Evaluator:
         if place.key is not None and in_object(place.key) and isinstance(place.of, Array):
             self.lengths[place.key] = place.of.length
             return self._pointer(f"{place.key}[0]", place.of.of)
-        if place.key is not None:
+        noted = self.memory is not None and place.address is not None and _is_wide(place)
+        by_name = (
+            place.address is None or place.address.operation == "input"
+        )  # what is there, whatever its address
+        if place.key is not None and not (noted and "->" in place.key and not by_name):
             return state.read(place.key, place.of, self.where(node))
-        if self.memory is None or place.address is None or not _is_wide(place):
+        if self.memory is None or place.address is None or not noted:
             return self.unknown(node, f"memory is read: {text_of(node)[:60]}")
         return self.memory.load(self.where(node), text_of(node), place.address, place.member)
 
@@ -547,6 +556,8 @@ class Evaluator:
         value = self.evaluate(given, state)
         if not isinstance(of, Integer | Pointer):
             return self.unknown(node, f"a cast: {text_of(node)[:60]}")
+        if self.memory is not None and _to_members(value) and _pointed(value) is not _to(of):
+            return self.unknown(node, f"a struct seen as something else: {text_of(node)[:60]}")
         return value if isinstance(value, Unknown) else converted(value, of)
 
     def _size(self, node: Node, state: State) -> Any:
@@ -721,11 +732,13 @@ def _bug_on(self: Evaluator, node: Node, arguments: list[Node], state: State) ->
 
 
 def _assert(self: Evaluator, node: Node, arguments: list[Node], state: State) -> Any:
-    """Nothing, or the end, as Xen is built: so its argument must not do anything else."""
+    """Nothing, or the end, as Xen is built: so its argument must not do anything else. What it asks is noted."""
     if any(written(each) for each in arguments):
         why = self.unknown(node, "an assertion that does something, in some builds")
         self.lose_all(state, why)
         return why
+    asked = self.condition(arguments[0], state.fork()) if arguments else ~TRUE
+    self.asserted.append((self.where(node), state.path, asked))
     return self.unknown(node, "nothing")
 
 
@@ -770,6 +783,21 @@ def _child(node: Node, name: str) -> Node:
 def _as_type(name: str) -> Node:
     """A declaration by a type of that name."""
     return parsed(f"{name} x;").named_children[0]
+
+
+def _to(of: Integer | Pointer) -> CType | None:
+    return of.to if isinstance(of, Pointer) else None
+
+
+def _pointed(value: Any) -> CType | None:
+    """What a value points to, if it is a pointer."""
+    return _to(value.type) if isinstance(value, Value) else None
+
+
+def _to_members(value: Any) -> bool:
+    """Whether a value is the address of a struct of several members, of which each is known by its name alone."""
+    of = _pointed(value)
+    return isinstance(of, Record) and len(of.members) != 1
 
 
 def _is_wide(place: Place) -> bool:

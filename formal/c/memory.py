@@ -75,8 +75,15 @@ def holds(stores: list[Store], address: Word, before: Word, member: str = "") ->
         if each.member == CLEARED and not member:
             same_page = each.address & -PAGE == address & -PAGE
             found = choose(each.path & same_page, number(0), found)
+        elif each.member and member and each.member != member and _first(each.member) == _first(member):
+            return Unknown(each.where, f"{each.member[1:]} is written, which may overlap {member[1:]}")
         elif each.member == member:
             if isinstance(each.value, Unknown):
                 return each.value
             found = choose(each.path & (each.address == address), each.value.term, found)
     return found
+
+
+def _first(member: str) -> str:
+    """The outermost struct or union within which a member is."""
+    return member.split(".")[1] if member.startswith(".") else member

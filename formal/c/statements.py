@@ -400,7 +400,7 @@ class Executor(Evaluator):
             return False
         here, before = (
             state.fork(),
-            (len(self.loops), len(self.leaves), self._executed, list(self.scopes[-1].items())),
+            (len(self.loops), len(self.leaves), len(self.asserted)),
         )
         noted = None if self.memory is None else self.memory.copy()
         out: list[State] = []
@@ -426,7 +426,7 @@ class Executor(Evaluator):
                 state.become(self._together(out, self.where(node)) if out else onward)
                 return True
             here = onward
-        del self.loops[before[0] :], self.leaves[before[1] :]
+        del self.loops[before[0] :], self.leaves[before[1] :], self.asserted[before[2] :]
         self.memory = noted
         return False
 

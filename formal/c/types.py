@@ -184,9 +184,13 @@ class Types:
             return _of_enum(of)
         return None
 
+    def named_by(self, name: str) -> CType | None:
+        """The type of that name."""
+        return self._typedef(name) or integer_named(name)
+
     def known(self, name: str) -> bool:
         """Whether a name is that of a type."""
-        return self._typedef(name) is not None or integer_named(name) is not None
+        return self.named_by(name) is not None
 
     def record(self, title: str) -> CType | None:
         """A struct by its name."""

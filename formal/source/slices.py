@@ -51,15 +51,18 @@ def execute(
     loops: Callable[[Node], bool] = lambda _: False,
     given: Mapping[str, Value] | None = None,
     answers: Mapping[str, Value] | None = None,
+    meanings: Mapping[str, Meaning] | None = None,
 ) -> Slice:
     """Execute some statements of a function.
 
     ``loops`` tells which loops are wanted, ``given`` is what is known before of variables, ``answers`` what is of functions:
-    they give that.
+    they give that. ``meanings`` say what other functions do here.
     """
     memory = Memory()
     executor = Executor(file.source, function, file.typeofs, loops, _as_everywhere(file), memory)
-    executor.meanings |= {name: _answer(value) for name, value in (answers or {}).items()}
+    executor.meanings |= {name: _answer(value) for name, value in (answers or {}).items()} | dict(
+        meanings or {}
+    )
     where = executor.where(statements[0])
     try:
         state = executor.run_all(statements, given)

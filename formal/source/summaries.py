@@ -34,9 +34,14 @@ ASSUMED: Final = {
     "amounts": "get_memsize() gives what dom0_mem says of the memory that is there, and memsize_gt_zero() whether it is a "
     "positive amount",
     "direct-map": "__va() adds a multiple of a page to a machine address, the same for all, and __pa() takes it off; no table comes to lie at 0",
-    "entries": "l1e_from_pfn() and its like make an entry of a frame and of flags, l1e_get_pfn() and its like take it apart",
+    "entries": "l1e_from_pfn() and its like make an entry of a frame and of flags, l1e_get_pfn() and its like take it apart, and "
+    "map_l1t_from_l2e() and its like give the table behind it",
     "clears": "clear_page() clears the page, and nothing else",
-    "types": "get_page_and_type() and calls for the IOMMU change nothing of a table, nor its type",
+    "xens-own": "init_xen_pae_l2_slots() writes Xen's own entries, those from the compat hole on, into the L2 that it is given, and "
+    "nothing else",
+    "tables": "map_domain_page() and its like add to a machine address what __va() adds, and "
+    "iommu_memory_setup() changes nothing of a table",
+    "types": "get_page_and_type() and calls for the IOMMU succeed, and change nothing of a table, nor its type",
 }
 """What is taken for granted, by name."""
 FRAME_BITS: Final = 40
@@ -45,6 +50,8 @@ FLAGS: Final = 0xFFF
 DIRECT_MAP_FRAME: Final = word("direct_map")
 DIRECT_MAP: Final = DIRECT_MAP_FRAME << 12
 """What is added to a machine address, a multiple of a page."""
+XENS_ENTRIES: Final = "Xen's own entries"
+"""What stands for the member where Xen puts entries of its own into an L2."""
 HOLE: Final = "HYPERVISOR_COMPAT_VIRT_START"
 """Where Xen's part of a 32-bit guest's addresses begins: a field of the domain, of 32 bits."""
 
@@ -103,6 +110,12 @@ def _pa(self: Evaluator, _node: Node, arguments: list[Node], state: State) -> An
     return Value(converted(address, ULONG).term - DIRECT_MAP, ULONG)
 
 
+def _mapped_page(self: Evaluator, _node: Node, arguments: list[Node], state: State) -> Any:
+    """Where a frame is mapped, given by its number or by what Xen notes of it."""
+    (frame,) = values(self, arguments, state, 1)
+    return Value((converted(frame, ULONG).term << 12) + DIRECT_MAP, Pointer(None))
+
+
 def _as_it_is(of: Integer | None) -> Meaning:
     """What is given, as a number or as a pointer to what Xen notes of the frame of that number."""
 
@@ -131,6 +144,15 @@ def _clear(self: Evaluator, node: Node, arguments: list[Node], state: State) -> 
     return why
 
 
+def _xens_entries(self: Evaluator, node: Node, arguments: list[Node], state: State) -> Any:
+    """Xen puts its own entries into the L2 that is given."""
+    table = values(self, arguments[:1], state, 1)[0]
+    self.evaluate_all(arguments[1:], state)
+    if self.memory is not None:
+        self.memory.store(self.where(node), state.path, table.term, XENS_ENTRIES, constant(0, ULONG))
+    return self.unknown(node, "nothing")
+
+
 def _entry(shift: int) -> Meaning:
     """An entry that leads to a frame, given as a number (shifted left by so many), with flags."""
 
@@ -144,6 +166,13 @@ def _entry(shift: int) -> Meaning:
 def entry_for(frame: Word, flags: Word) -> Word:
     """The entry that leads to a frame."""
     return (frame << 12) + (flags & FLAGS)
+
+
+def _flags_in_entry(self: Evaluator, _node: Node, arguments: list[Node], state: State) -> Any:
+    """Flags, at their places in an entry: those beyond the lowest 12 bits lie at its end."""
+    (flags,) = values(self, arguments, state, 1)
+    wide = converted(flags, ULONG).term
+    return Value(((wide & ~number(FLAGS)) << 40) | (wide & FLAGS), ULONG)
 
 
 def frame_in(entry: Word) -> Word:
@@ -170,8 +199,28 @@ def _any(of: Integer) -> Meaning:
     return meaning
 
 
+def _succeeds(as_said: int) -> Meaning:
+    """A function that succeeds, which it says by a number, and changes nothing that matters."""
+
+    def meaning(self: Evaluator, node: Node, arguments: list[Node], state: State) -> Any:
+        self.evaluate_all(arguments, state)
+        self.given_away(arguments, state, self.unknown(node, "it is given away"))
+        return constant(as_said)
+
+    return meaning
+
+
+def _processor(_self: Evaluator, node: Node, _arguments: list[Node], _state: State) -> Any:
+    """What the processor can, the same each time."""
+    return input_value(text_of(node), BOOL)
+
+
 def _root(_self: Evaluator, _node: Node, _arguments: list[Node], _state: State) -> Any:
     return Value(word("root_frame") << 12, ULONG)
+
+
+def _root_frame(_self: Evaluator, _node: Node, _arguments: list[Node], _state: State) -> Any:
+    return Value(word("root_frame"), ULONG)
 
 
 def _root_page(self: Evaluator, _node: Node, _arguments: list[Node], _state: State) -> Any:
@@ -187,6 +236,10 @@ def _behind(entry: Word) -> Word:
     return (frame_in(entry) << 12) + DIRECT_MAP
 
 
+def _entries_of(level: int) -> Callable[[Evaluator], Pointer]:
+    return lambda self: Pointer(self.types.named_by(f"l{level}_pgentry_t"))
+
+
 _TABLES: Final = {
     **{f"l{level}e_from_paddr": _entry(12) for level in (1, 2, 3, 4)},
     **{f"l{level}e_from_{of}": _entry(0) for level in (1, 2, 3, 4) for of in ("pfn", "mfn", "page")},
@@ -198,7 +251,7 @@ _TABLES: Final = {
     **{f"l{level}e_get_page": _taken_apart(frame_in, _frames) for level in (1, 2, 3, 4)},
     **{f"l{level}e_get_intpte": _as_it_is(ULONG) for level in (1, 2, 3, 4)},
     **{
-        name: _taken_apart(_behind, lambda _: Pointer(None))
+        name: _taken_apart(_behind, _entries_of(level))
         for level in (1, 2, 3)
         for name in (f"map_l{level}t_from_l{level + 1}e", f"l{level + 1}e_to_l{level}e")
     },
@@ -208,20 +261,23 @@ SUMMARIES: Final[Mapping[str, Meaning]] = {
     "__va": _va,
     "__pa": _pa,
     "_mfn": _as_it_is(ULONG),
+    "_dfn": _as_it_is(ULONG),
     "mfn_x": _as_it_is(ULONG),
     "mfn_to_page": _as_it_is(None),
     "page_to_mfn": _as_it_is(ULONG),
     "maddr_to_page": _frame_of_address,
+    "map_domain_page": _mapped_page,
+    "__map_domain_page": _mapped_page,
     "page_to_virt": _taken_apart(lambda frame: (frame << 12) + DIRECT_MAP, lambda _: Pointer(None)),
     "pagetable_get_paddr": _root,
+    "pagetable_get_pfn": _root_frame,
     "alloc_domheap_page": _root_page,
     "virt_to_mfn": _taken_apart(lambda address: (address - DIRECT_MAP) >> 12, _number),
     "clear_page": _clear,
     **dict.fromkeys(
         (
-            "get_page_and_type",
             "need_iommu_pt_sync",
-            "iommu_unmap",
+            "iommu_memory_setup",
             "paging_mode_translate",
             "unmap_domain_page",
             "pagetable_from_paddr",
@@ -229,6 +285,11 @@ SUMMARIES: Final[Mapping[str, Meaning]] = {
         ),
         _any(BOOL),
     ),
+    "init_xen_pae_l2_slots": _xens_entries,
+    "put_pte_flags": _flags_in_entry,
+    "boot_cpu_has": _processor,
+    "get_page_and_type": _succeeds(1),
+    "iommu_unmap": _succeeds(0),
     "get_order_from_bytes": _order,
     "get_memsize": _asked(ULONG),
     "memsize_gt_zero": _asked(BOOL),

@@ -106,3 +106,15 @@ def test_tables_beyond_the_root_are_not_there() -> None:
     assert stopped(domain, 0)[-1] > 0
     mark_read_only(domain, ())
     assert domain.stopped_at == 0
+
+
+@pytest.mark.parametrize(("mode", "v_start", "vpt_start"), CASES)
+def test_a_visit_leaves_the_machines_type(mode: PagingMode, v_start: int, vpt_start: int) -> None:
+    """Of each frame that is visited; one that isn't keeps its own."""
+    domain = built(mode, v_start, vpt_start)
+    before = list(domain.type_info)
+    mark_read_only(domain, ())
+    visited = range(domain.pool_mfn, domain.pool_mfn + FRAMES)
+    for mfn, info in enumerate(before):
+        expected = int(walk.visited_info(mode, number(info))) if mfn in visited else info
+        assert domain.type_info[mfn] == expected

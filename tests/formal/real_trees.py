@@ -9,7 +9,7 @@ import pytest
 from ptproof.formal.c.tree_files import Tree, opened
 from ptproof.formal.c.values import Unknown
 from ptproof.formal.logic.prover import prove
-from ptproof.formal.logic.verdict import Refuted, Verdict
+from ptproof.formal.logic.verdict import Proved, Refuted, Verdict
 from ptproof.formal.source import check_tree
 from ptproof.formal.source.questions import Piece
 
@@ -70,6 +70,17 @@ def verdict_of(piece: Piece) -> Verdict:
     """What comes of a piece that is understood."""
     assert not isinstance(piece.asked, Unknown), str(piece.asked)
     return prove([check_tree._claim(piece)], jobs=1).decisions[0].parts[0].verdict
+
+
+def assert_said(piece: Piece, verdict: str) -> None:
+    """It is ``equal``, ``differs`` by numbers on which both really differ, or is ``not understood``, with its line."""
+    if verdict == "not understood":
+        assert isinstance(piece.asked, Unknown)
+        assert piece.asked.where.startswith("xen/arch/x86/")
+    elif verdict == "equal":
+        assert isinstance(verdict_of(piece), Proved)
+    else:
+        assert_refuted(piece)
 
 
 def assert_refuted(piece: Piece) -> None:

@@ -127,9 +127,8 @@ class Found:
         return known(standing(self.slice.value(name), self.loop.given) if value is None else value).term
 
 
-@lru_cache(8)
-def mapping_loop(source: Dom0Source, mode: PagingMode) -> Found:
-    """The loop that maps the region. Raises NotRead."""
+def place_of_loop(source: Dom0Source) -> int:
+    """Which statement of the builder's block the mapping loop is. Raises NotRead."""
     nodes = block(source.builder)
     after = nodes.index(source.statements[-1]) + 1
     loops = [
@@ -141,7 +140,14 @@ def mapping_loop(source: Dom0Source, mode: PagingMode) -> Found:
     ]
     if len(loops) != 1:
         raise not_found(source.last, f"one loop that moves {', '.join(CURSORS.values())}")
-    (loop,) = loops
+    return loops[0]
+
+
+@lru_cache(8)
+def mapping_loop(source: Dom0Source, mode: PagingMode) -> Found:
+    """The loop that maps the region. Raises NotRead."""
+    nodes, loop = block(source.builder), place_of_loop(source)
+    after = nodes.index(source.statements[-1]) + 1
     begin = max((at for at in range(after, loop) if _sets(nodes[at], "mpt_alloc")), default=None)
     if begin is None:
         raise not_found(source.last, "where mpt_alloc is set before the mapping loop")
@@ -332,12 +338,11 @@ class Round:
         for stands, value in self.found.loop.given.items():
             self.names[stands] = value
         self.goes_on = replaced(words_of_building().mapped < words_of_building().pages, self.put)
-        self.leaves = self.over(self.found.loop.leaves)
 
     def over(self, term: AnyTerm) -> AnyTerm:
         """A term of the source's over the encoding's words. Raises NotRead where it hangs on something else."""
         said = replaced(term, self.names)
-        any_of_it = [each for each in inputs([said]) if "@" in str(each.value)]
+        any_of_it = [each for each in inputs([said]) if "@" in str(each.value) or "#" in str(each.value)]
         ours = (*inputs([*building().state, *self.put]), *any_of_it, first_frame)
         return renamed(said, _NAMES | {str(each.value): each for each in ours}, self.where)
 
@@ -539,7 +544,7 @@ def _guard(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
     its = Round(source, mode)
     goes_on = its.found.loop.goes_on
     assert isinstance(goes_on, Truth)
-    pairs = [("whether it goes on", its.over(goes_on) | its.leaves, its.goes_on)]
+    pairs = [("whether it goes on", its.over(goes_on), its.goes_on)]
     return _at_once(name, says, mode, its.where, pairs, {"types": ASSUMED["types"]})
 
 

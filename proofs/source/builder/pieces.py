@@ -1,9 +1,10 @@
 """What the builder's pieces have in common: each is compared with its encoding, and told with what it takes for granted."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
-from ....formal.c.expressions import QUESTIONS
-from ....formal.c.types import Node, text_of, within
+from ....formal.c.expressions import QUESTIONS, Meaning
+from ....formal.c.types import Node, declared_name, part, text_of, within
 from ....formal.c.values import BOOL, Any, Unknown, Value, constant
 from ....formal.layouts.paging import PagingMode
 from ....formal.logic.claim import Part
@@ -14,6 +15,7 @@ from ....formal.source.questions import Piece
 from ....formal.source.slices import Slice, execute, writes
 from ....formal.words.word import TRUE, AnyTerm, Truth, Word, all_of, compiled, inputs, number, replaced
 from ...shared.replays import Judge, Values
+from .cases import Case, Sample, by_cases, of_case, samples
 
 Pieces = Mapping[str, tuple[str, Callable[[str, str, Dom0Source, PagingMode], Piece]]]
 """Pieces to be made: by name, what each says and how it is made, for a source and a sort of guest."""
@@ -55,6 +57,23 @@ def unchanged(file: File, nodes: Iterable[Node], names: Sequence[str], why: str)
             raise not_read(file, each, why)
 
 
+def called_with(file: File, function: Node, call: Node, names: Sequence[str]) -> None:
+    """That a function is called with the caller's variables that have its own parameters' names. Raises NotRead."""
+    declarator = next(each for each in within(function) if each.type == "function_declarator")
+    parameters = [
+        declared_name(part(each, "declarator"))
+        for each in within(declarator)
+        if each.type == "parameter_declaration"
+    ]
+    arguments = part(call, "arguments")
+    inner = [] if arguments is None else [each for each in arguments.named_children if each.type != "comment"]
+    given = [name for name, each in zip(parameters, inner, strict=False) if name == text_of(each)]
+    if [each for each in given if each in names] != list(names):
+        raise not_read(
+            file, call, f"a call with something else than {', '.join(names)}: {text_of(call)[:60]}"
+        )
+
+
 def known(value: Any) -> Value:
     """A value that is understood. Raises NotRead."""
     if isinstance(value, Unknown):
@@ -72,6 +91,7 @@ def executed(
     loops: Callable[[Node], bool] = lambda _: False,
     given: Mapping[str, Value] | None = None,
     leaving: bool = False,
+    meanings: Mapping[str, Meaning] | None = None,
 ) -> Slice:
     """Statements executed for one sort of guest, of which it is known what is reached. Raises NotRead.
 
@@ -84,7 +104,15 @@ def executed(
     sort = {name: Value(number(narrow, BOOL.bits), BOOL) for name in source.mode}
     answers = {name: constant(int(narrow and name != "is_pvh_domain")) for name in QUESTIONS}
     answers["is_pv_domain"] = constant(1)
-    found = execute(file, function, statements, loops=loops, given={**sort, **(given or {})}, answers=answers)
+    found = execute(
+        file,
+        function,
+        statements,
+        loops=loops,
+        given={**sort, **(given or {})},
+        answers=answers,
+        meanings=meanings,
+    )
     if found.vague is not None:
         raise NotRead(found.vague)
     return found
@@ -131,6 +159,30 @@ def compared(
         same_as=same_as,
         assumes=assumes or {},
     )
+
+
+def compared_by_cases(
+    name: str,
+    says: str,
+    mode: PagingMode,
+    where: str,
+    pairs: Sequence[tuple[str, Word | Truth, Word | Truth]],
+    cases: Sequence[Case],
+    known: Truth,
+    sample: Sample,
+    same_as: str,
+    *,
+    unsettled: Iterable[Word] = (),
+    beside: Sequence[Truth] = (),
+    assumes: Mapping[str, str] | None = None,
+) -> Piece:
+    """A piece that is the encoding's if each pair is the same, case by case, where something is ``known``; and what is ``beside``."""
+    goal = all_of(theirs == ours for _, theirs, ours in pairs)
+    goals = (*by_cases(cases, known, TRUE, goal, sample, unsettled), *beside)
+    tried = samples(sample)
+    scenes = [partial(of_case, each, known, tried) for each in cases]
+    judge = judged_pairs(pairs, all_of(goals), scenes)
+    return compared(name, says, mode, where, goals, judge, same_as, assumes=assumes)
 
 
 def read(term: AnyTerm, values: Values) -> int:

@@ -6,14 +6,14 @@ from typing import Final
 from attrs import evolve
 
 from ....formal.c.types import text_of
-from ....formal.layouts.paging import X86_64
+from ....formal.layouts.paging import X86_64, PagingMode
 from ....formal.source.dom0_source import Dom0Source
 from ....formal.source.grub_source import GrubSource
 from ....formal.source.questions import Inquiry
 from ..questions import MODES
 from ..questions import inquiry as count_and_layout
-from . import before_mapping, domu, grub, mapping
-from .pieces import made
+from . import before_mapping, domu, fill_up, grub, mapping, physmap, read_only_walk
+from .pieces import Pieces, made
 
 MAPS: Final = r"\bl[1-4]_pgentry_t\b"
 """What a builder has variables of that maps pages: one that only lays out is asked nothing else."""
@@ -33,7 +33,18 @@ def inquiry(source: Dom0Source | GrubSource) -> Inquiry:
         builder=tuple(
             each
             for mode in asked.modes
-            for pieces in (before_mapping.PIECES, mapping.PIECES)
+            for pieces in (
+                before_mapping.PIECES,
+                mapping.PIECES,
+                fill_up.PIECES,
+                read_only_walk.PIECES,
+                _p2m(mode),
+            )
             for each in made(pieces, source, mode)
         ),
     )
+
+
+def _p2m(mode: PagingMode) -> Pieces:
+    """The pieces of a p2m at an address of its own, which 32-bit guests don't get."""
+    return physmap.PIECES if mode.bits == 64 else {}

@@ -56,6 +56,25 @@ EDITED: dict[str, tuple[str, PagingMode, Edit]] = {
         X86_64,
         (BUILDER, r"count < \(\(v_end-v_start\) >> PAGE_SHIFT\)", "count <= ((v_end-v_start) >> PAGE_SHIFT)"),
     ),
+    "a panic half-way": (
+        "mapping-guard",
+        COMPAT,
+        (BUILDER, r"l1tab\+\+;(?=\s*page =)", 'l1tab++; if ( count == 5 ) panic("x");'),
+    ),
+    "death by success": (
+        "mapping-guard",
+        X86_64,
+        (
+            BUILDER,
+            r"!(get_page_and_type\(page, d, PGT_writable_page\) \)\s*BUG\(\);\s*\}\s*if \( compat \))",
+            r"\1",
+        ),
+    ),
+    "an entry by its member": (
+        "mapping-entries",
+        X86_64,
+        (BUILDER, r"l1tab\+\+;(?=\s*page =)", "l1tab->l1 = 0; l1tab++;"),
+    ),
     "the first L2 from its first entry on": (
         "mapping-cursors",
         X86_64,
@@ -98,6 +117,16 @@ NOT_UNDERSTOOD: dict[str, Edit] = {
         "l1tab++; *(unsigned long *)d->next = 1;",
     ),
     "a store of half an entry": (BUILDER, r"l1tab\+\+;(?=\s*page =)", "*(unsigned int *)l1tab = 5; l1tab++;"),
+    "a type by what overlaps it": (
+        BUILDER,
+        r"l1tab\+\+;(?=\s*page =)",
+        "l1tab++; maddr_to_page(mpt_alloc)->u.free.val = 0;",
+    ),
+    "a type by its place": (
+        BUILDER,
+        r"l1tab\+\+;(?=\s*page =)",
+        "l1tab++; *((unsigned long *)maddr_to_page(mpt_alloc) + 3) = 0;",
+    ),
     "the allocation's frames from another one on": (
         BUILDER,
         r"(?=l4tab \+= l4_table_offset\(v_start\);)",

@@ -1,0 +1,445 @@
+"""The p2m at an address of its own, as a tree's function maps it: when it is refused, and each of its steps.
+
+A step takes tables and pages one by one from memory that is dom0's; what that comes to is held against the encoding's step, whatever
+tables are there and whatever superpages can be had. The pages that dom0 has are counted as the function takes them.
+
+Facts: what its variables are called, 4.7 to today. Notation of DOMAIN.md section 4.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations, count
+from random import Random
+from typing import Final
+
+from ....encodings import physmap
+from ....encodings.dom0_builder import ENTRY_BITS, entry_of
+from ....formal.c.expressions import Evaluator, Meaning
+from ....formal.c.memory import CLEARED, Store, holds
+from ....formal.c.state import State
+from ....formal.c.types import Node, part, text_of, within
+from ....formal.c.values import ULONG, Any, NotUnderstood, Pointer, Unknown, Value, constant
+from ....formal.layouts.paging import PAGE_SHIFT, PagingMode
+from ....formal.source.dom0_source import Dom0Source
+from ....formal.source.questions import Piece
+from ....formal.source.slices import Slice, block, writes
+from ....formal.source.summaries import ASSUMED, DIRECT_MAP, DIRECT_MAP_FRAME, FRAME_BITS, entry_for
+from ....formal.words.word import (
+    TRUE,
+    AnyTerm,
+    Truth,
+    Word,
+    all_of,
+    choose,
+    implies,
+    inputs,
+    number,
+    replaced,
+    word,
+)
+from ..terms import UNSET
+from .cases import Case
+from .mapping import Pairs
+from .pieces import (
+    NotRead,
+    Pieces,
+    called_with,
+    compared,
+    compared_by_cases,
+    executed,
+    judged_pairs,
+    known,
+    not_found,
+    not_read,
+    renamed,
+    unchanged,
+)
+from .read_only_walk import level_of
+
+FUNCTION: Final = "setup_pv_physmap"
+GIVEN: Final = ("v_start", "v_end", "vphysmap_start", "vphysmap_end", "nr_pages")
+"""The parameters that it is called with, by the names that the builder has for them, too."""
+OF: Final = "d"
+"""Whose pages they are: the domain that is built."""
+TAKEN: Final = "pages taken"
+"""What stands for the member where it is noted how many pages dom0 has."""
+CALLED: Final = "the p2m is mapped"
+ENCODING: Final = "encodings/physmap.py"
+MEMORY: Final = {
+    "pages": "domain_tot_pages() gives how many pages dom0 has; alloc_domheap_page() and its like find some, or Xen ends, and add to them",
+    "own": "no entry of an L1 that the p2m is mapped by is there before",
+}
+v_start, v_end, nr_pages = physmap.v_start, physmap.v_end, physmap.nr_pages
+p2m_start, p2m_end, at, total = physmap.p2m_start, physmap.p2m_end, physmap.at, physmap.total
+MOST_TAKEN: Final = 6
+"""How often a step asks for pages, at most."""
+root_frame, _p2m_base = word("root_frame"), word("parms.p2m_base")
+there: Final = {level: word(f"l{level}_is_there", 1) for level in (1, 2, 3)}
+behind: Final = {level: word(f"l{level}_frame") for level in (1, 2, 3)}
+"""The frame of a level's table, if it is there before."""
+flags: Final = {level: word(f"flags_of_l{level}_entry") for level in (2, 3, 4)}
+
+
+# The source
+
+
+def _taking(order: int, names: Iterator[int]) -> Meaning:
+    """A function that finds pages, 2**order of them (or as many as it is asked for, if that is -1), and counts them."""
+
+    def meaning(self: Evaluator, node: Node, arguments: list[Node], state: State) -> Any:
+        given = self.evaluate_all(arguments, state)
+        if not arguments or text_of(arguments[0]) != OF:
+            raise NotUnderstood("for whom pages are asked for")
+        asked = given[1] if order < 0 and len(given) > 1 else constant(order)
+        if not isinstance(asked, Value) or asked.term.operation != "constant" or self.memory is None:
+            raise NotUnderstood("how many pages are asked for")
+        found, several = next(names), int(asked.term)
+        found_any = word(f"found#{found}", 1) == 1 if order < 0 else TRUE
+        before_ = self.memory.load(self.where(node), TAKEN, number(0), TAKEN)
+        if isinstance(before_, Unknown):
+            raise NotUnderstood(before_.why)
+        more = Value(before_.term + (1 << several), ULONG)
+        self.memory.store(self.where(node), state.path & found_any, number(0), TAKEN, more)
+        page = choose(found_any, word(f"taken#{found}"), number(0))
+        return Value(page, Pointer(self.types.record("struct page_info")))
+
+    return meaning
+
+
+def _have(self: Evaluator, node: Node, arguments: list[Node], state: State) -> Any:
+    self.evaluate_all(arguments, state)
+    if [text_of(each) for each in arguments] != [OF] or self.memory is None:
+        raise NotUnderstood("whose pages are counted")
+    return self.memory.load(self.where(node), TAKEN, number(0), TAKEN)
+
+
+class Mapped:
+    """The function of a source, over the encoding's words."""
+
+    def __init__(self, source: Dom0Source, mode: PagingMode) -> None:
+        """Raises NotRead."""
+        self.file, self.mode, self.source = source.file, mode, source
+        function = self.file.function(FUNCTION)
+        if function is None:
+            raise not_found(self.file.where(source.builder), f"one function {FUNCTION}()")
+        statements = block(function)
+        loops = [
+            at_ for at_, each in enumerate(statements) if each.type in ("while_statement", "for_statement")
+        ]
+        if len(loops) != 1:
+            raise not_found(self.file.where(function), f"one loop in {FUNCTION}()")
+        self.begin = self._executed(function, statements[: loops[0]])
+        self.found = self._executed(function, statements[: loops[0] + 1])
+        if len(self.found.loops) != 1:
+            raise not_read(
+                self.file, statements[loops[0]], "the steps that map the p2m aren't understood as a loop"
+            )
+        self.loop = self.found.loops[0]
+        if isinstance(self.loop.goes_on, Unknown):
+            raise NotRead(self.loop.goes_on)
+        self.goes_on = self.loop.goes_on
+        rest = self._executed(function, statements[loops[0] + 1 :])
+        page_found = {word("page"): number(1)}
+        for where, path in rest.leaves:
+            if replaced(path, page_found) is not ~TRUE:
+                raise NotRead(Unknown(where, "an end after the p2m is mapped, other than for want of a page"))
+        for memory in (self.begin.memory, self.loop.memory, rest.memory):
+            if memory.vague is not None:
+                raise NotRead(memory.vague)
+        for store in (*self.begin.memory.stores, *rest.memory.stores):
+            raise NotRead(Unknown(store.where, "something is written beside the steps"))
+        self._names = self._said()
+
+    def _executed(self, function: Node, statements: Sequence[Node]) -> Slice:
+        names = count()
+        return executed(
+            self.source,
+            self.mode,
+            self.file,
+            function,
+            statements,
+            loops=lambda each: writes(each, ["pl4e"]),
+            meanings={
+                "alloc_domheap_page": _taking(0, names),
+                "alloc_domheap_pages": _taking(-1, names),
+                "domain_tot_pages": _have,
+            },
+        )
+
+    def _said(self) -> dict[Word, Word]:
+        found = {
+            **self.loop.given,
+            word("vphysmap_end"): p2m_end,
+            word("pgtbl_pfn"): root_frame,
+        }
+        if "vphysmap_start" in self.loop.state:
+            found[self.loop.state["vphysmap_start"]] = at
+        found = {each: replaced(value, {word("pgtbl_pfn"): root_frame}) for each, value in found.items()}
+        for load in self.loop.memory.loads:
+            if load.member == TAKEN:
+                found[load.given] = total
+            elif not load.member:
+                level = level_of(load)
+                entry = entry_for(behind[level - 1], flags[level] | 1) if level > 1 else number(0)
+                found[load.given] = choose(there[level - 1] == 1, entry, number(0)) if level > 1 else entry
+        return found
+
+    def over(self, term: AnyTerm) -> AnyTerm:
+        """A term of a step over the encoding's words. Raises NotRead where it hangs on something else."""
+        said = replaced(term, self._names)
+        if any("tot_pages" in str(each.value) for each in inputs([said])):
+            raise not_found(self.loop.where, "domain_tot_pages(), by which dom0's pages are counted,")
+        anything = [each for each in inputs([said]) if "@" in str(each.value) or "#" in str(each.value)]
+        anything += [each for each in inputs([said]) if each.width == 8]
+        anything += [each for name, each in self.loop.state.items() if name != "vphysmap_start"]
+        ours = (
+            at,
+            total,
+            p2m_end,
+            nr_pages,
+            root_frame,
+            DIRECT_MAP_FRAME,
+            *there.values(),
+            *behind.values(),
+            *flags.values(),
+        )
+        return renamed(said, {str(each.value): each for each in (*ours, *anything)}, self.loop.where)
+
+    def stores(self, member: str) -> list[Store]:
+        """What a step writes to a member, or to entries (no member), over the encoding's words."""
+        return [
+            Store(
+                each.where,
+                self.over(each.path),
+                self.over(each.address),
+                each.member,
+                Value(self.over(known(each.value).term), known(each.value).type),
+            )
+            for each in self.loop.memory.stores
+            if each.member == member
+        ]
+
+    @property
+    def at_start(self) -> Word:
+        """Where the first step is, over the function's parameters. Raises NotRead."""
+        value = self.loop.start.get("vphysmap_start")
+        if value is None:
+            raise not_found(self.loop.where, "vphysmap_start, which changes in each step,")
+        return replaced(known(value).term, self.loop.given)
+
+    def takes(self, pages: int) -> Truth:
+        """Whether so many pages are taken at once."""
+        paths = [
+            self.over(each.path)
+            for each in self.loop.memory.stores
+            if each.member == TAKEN and _more(known(each.value).term) == pages
+        ]
+        return ~all_of(~each for each in paths)
+
+    @property
+    def step(self) -> physmap.Step:
+        """The encoding's step, for the tables that are there and the superpages that the source comes to take."""
+        l3, l2, l1 = (there[level] == 1 for level in (3, 2, 1))
+        free = (
+            self.takes(1 << physmap.L2_SHIFT - PAGE_SHIFT),
+            self.takes(1 << physmap.L1_SHIFT - PAGE_SHIFT),
+        )
+        return physmap.step(at, p2m_end, (l3, l3 & l2, l3 & l2 & l1), free)
+
+
+def _more(term: Word) -> int:
+    """How many pages are added by a sum that counts them."""
+    last = term.arguments[1] if term.operation == "bvadd" else term
+    return int(last) if last.operation == "constant" else 0
+
+
+# The pieces
+
+
+def _begins() -> Truth:
+    frames = [word(f"taken#{each}") for each in range(MOST_TAKEN)]
+    facts = [(each >= 1) & (each < 1 << FRAME_BITS) for each in (*frames, *behind.values(), root_frame)]
+    facts += [DIRECT_MAP_FRAME < 1 << 52, DIRECT_MAP_FRAME + (1 << FRAME_BITS) < 1 << 52]
+    apart = (*frames, *behind.values(), root_frame)
+    facts += [one != other for one, other in combinations(apart, 2)]
+    return all_of(facts)
+
+
+def _cases() -> Iterator[Case]:
+    """By the tables that are there."""
+    for level in (3, 2, 1, 0):
+        put = {there[each]: number(1, 1) for each in there if each > level}
+        yield Case({**put, **({there[level]: number(0, 1)} if level else {})}, TRUE)
+
+
+def _sample(source: Random) -> Mapping[str, int]:
+    frames = source.sample(range(1, 1 << 30), MOST_TAKEN + 4)
+    found = {f"taken#{each}": frames[each] for each in range(MOST_TAKEN)}
+    found |= {
+        str(each.value): frames[MOST_TAKEN + at_] for at_, each in enumerate((*behind.values(), root_frame))
+    }
+    found |= {str(each.value): source.getrandbits(1) for each in there.values()}
+    found |= {f"found#{each}": source.getrandbits(1) for each in range(MOST_TAKEN)}
+    start = source.getrandbits(20) << source.choice((12, 21, 30)) | source.choice((0, 0, 5))
+    end = start + (source.getrandbits(12) << source.choice((12, 21, 30)))
+    pages = source.getrandbits(20)
+    found |= {"at": start, "p2m_end": end, "total": pages, "nr_pages": pages + source.getrandbits(20)}
+    return found | {"direct_map": source.getrandbits(40)}
+
+
+def _in_steps(name: str, says: str, its: Mapped, pairs: Pairs, *, goes_on: Truth = TRUE) -> Piece:
+    kept = {DIRECT_MAP_FRAME, root_frame, *there.values(), *behind.values()}
+    over = inputs([each for pair in pairs for each in pair[1:]])
+    assumes = {each: ASSUMED[each] for each in ("direct-map", "entries", "clears", "tables")} | MEMORY
+    return compared_by_cases(
+        name,
+        says,
+        its.mode,
+        its.loop.where,
+        pairs,
+        list(_cases()),
+        _begins() & goes_on,
+        _sample,
+        ENCODING,
+        unsettled=[each for each in over if each not in kept and not str(each.value).startswith("taken#")],
+        assumes=assumes,
+    )
+
+
+def _goes_on() -> Truth:
+    return (at < p2m_end) & physmap.enough(total, at, p2m_end, nr_pages)
+
+
+def _refused(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
+    its = Mapped(source, mode)
+    names = {"v_start": v_start, "v_end": v_end, "vphysmap_start": p2m_start, "vphysmap_end": p2m_end}
+    theirs = renamed(~all_of(~path for _, path in its.begin.leaves), names, its.begin.where)
+    pairs = [("whether it is refused", theirs, physmap.refused(v_start, v_end, p2m_start, p2m_end))]
+    goal = all_of(one == other for _, one, other in pairs)
+    where = its.begin.leaves[0][0] if its.begin.leaves else its.begin.where
+    return compared(name, says, mode, where, goal, judged_pairs(pairs, goal), ENCODING)
+
+
+def _guard(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
+    its = Mapped(source, mode)
+    return _in_steps(name, says, its, [("whether it goes on", its.over(its.goes_on), _goes_on())])
+
+
+def _steps(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
+    its = Mapped(source, mode)
+    after = holds(its.stores(TAKEN), number(0), total, TAKEN)
+    if isinstance(after, Unknown):
+        raise NotRead(after)
+    value = its.loop.step.get("vphysmap_start")
+    if value is None:
+        raise not_found(its.loop.where, "vphysmap_start, which changes in each step,")
+    step = its.step
+    pairs = [
+        ("vphysmap_start", its.over(known(value).term), step.after),
+        ("the pages that dom0 has", after, total + step.tables + step.pages),
+    ]
+    return _in_steps(name, says, its, pairs, goes_on=_goes_on())
+
+
+def _start(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
+    its = Mapped(source, mode)
+    nodes, function = block(source.builder), source.file.function(FUNCTION)
+    assert function is not None
+    calls = [
+        (place, inner)
+        for place, each in enumerate(nodes)
+        for inner in within(each)
+        if inner.type == "call_expression" and text_of(part(inner, "function") or inner) == FUNCTION
+    ]
+    if len(calls) != 1:
+        raise not_found(source.file.where(source.builder), f"one call of {FUNCTION}() by the builder itself")
+    ((place, call),) = calls
+    called_with(source.file, function, call, GIVEN)
+    after = nodes.index(source.statements[-1]) + 1
+    unchanged(source.file, nodes[after:place], GIVEN, "what the p2m is mapped by changes before it is")
+    found = executed(source, mode, source.file, source.builder, [nodes[place]], meanings={FUNCTION: _called})
+    where, paths, roots = source.file.where(call), list[Truth](), list[Word]()
+    for store in found.memory.stores:
+        if store.member != CALLED:
+            raise NotRead(Unknown(store.where, "something is written where the p2m is mapped"))
+        paths.append(renamed(store.path, {"parms.p2m_base": _p2m_base}, where))
+        roots.append(renamed(store.address, {"root_frame": root_frame}, where))
+    if found.memory.vague is not None:
+        raise NotRead(found.memory.vague)
+    names = {"vphysmap_start": p2m_start, "pgtbl_pfn": root_frame, "direct_map": DIRECT_MAP_FRAME}
+    start = renamed(its.at_start, names, where)
+    pairs: list[tuple[str, Word | Truth, Word | Truth]] = [
+        ("whether it is mapped", ~all_of(~each for each in paths), _p2m_base != UNSET),
+        ("where the first step is", start, p2m_start),
+        *(("the root's frame", each, root_frame) for each in roots),
+    ]
+    goal = all_of(theirs == ours for _, theirs, ours in pairs)
+    return compared(name, says, mode, where, goal, judged_pairs(pairs, goal), ENCODING)
+
+
+def _called(self: Evaluator, node: Node, arguments: list[Node], state: State) -> Any:
+    given = [self.evaluate(each, state) for each in arguments[:2]]
+    if len(given) != 2 or not isinstance(given[1], Value) or self.memory is None:
+        raise NotUnderstood("by which root it is mapped")
+    self.memory.store(self.where(node), state.path, given[1].term, CALLED, constant(0, ULONG))
+    return self.unknown(node, "nothing")
+
+
+def _entries(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
+    its = Mapped(source, mode)
+    step = its.step
+    frames = [word(f"taken#{each}") for each in range(MOST_TAKEN)]
+    linked, cleared = its.stores(""), its.stores(CLEARED)
+    wanted = [each.member for each in its.loop.memory.stores if each.member == TAKEN]
+    if (len(linked), len(cleared), len(wanted)) != (MOST_TAKEN, len(there), MOST_TAKEN):
+        raise not_found(
+            its.loop.where, "a table of each level, a page, and superpages of two sizes that a step takes,"
+        )
+    huge, large = (
+        step.pages == 1 << physmap.L2_SHIFT - PAGE_SHIFT,
+        step.pages == 1 << physmap.L1_SHIFT - PAGE_SHIFT,
+    )
+    fresh = {3: step.l3 == 1, 2: step.l2 == 1, 1: step.l1 == 1}
+    of_level = {3: frames[0], 2: frames[2], 1: frames[4]}
+    table = {level: choose(fresh[level], of_level[level], behind[level]) for level in there} | {4: root_frame}
+
+    def cursor(level: int) -> Word:
+        entry = entry_of(at, PAGE_SHIFT + ENTRY_BITS * level)
+        return (table[level] << PAGE_SHIFT) + DIRECT_MAP + (entry << 3)
+
+    links = [
+        (4, fresh[3], frames[0]),
+        (3, huge, frames[1]),
+        (3, fresh[2], frames[2]),
+        (2, large, frames[3]),
+        (2, fresh[1], frames[4]),
+        (1, ~huge & ~large, frames[5]),
+    ]
+    pairs: list[tuple[str, Word | Truth, Word | Truth]] = []
+    for store, (level, path, frame) in zip(linked, links, strict=True):
+        value = known(store.value).term
+        leads = (store.address == cursor(level)) & (value >> PAGE_SHIFT == frame) & (value & 1 == 1)
+        pairs.append((f"whether {store.where} is come to", store.path, path))
+        pairs.append((f"whether {store.where} links what is taken", implies(path, leads), TRUE))
+    for store, level in zip(cleared, (3, 2, 1), strict=True):
+        right = store.address == (of_level[level] << PAGE_SHIFT) + DIRECT_MAP
+        pairs.append((f"whether {store.where} is come to", store.path, fresh[level]))
+        pairs.append((f"whether {store.where} clears what is taken", implies(fresh[level], right), TRUE))
+    return _in_steps(name, says, its, pairs, goes_on=_goes_on())
+
+
+PIECES: Final[Pieces] = {
+    "physmap-start": ("a p2m of its own is mapped by the builder's root, if the kernel asks for one", _start),
+    "physmap-refused": ("a p2m of its own is refused where it overlaps the region or touches it", _refused),
+    "physmap-guard": (
+        "it is mapped to its end, as long as there is room for the rest and three tables",
+        _guard,
+    ),
+    "physmap-steps": (
+        "each step takes the tables that are missing, and the page or superpage that fits",
+        _steps,
+    ),
+    "physmap-entries": (
+        "what a step takes is linked at the step's address, tables being cleared first",
+        _entries,
+    ),
+}
