@@ -212,14 +212,11 @@ def summary(found: TreeCheck) -> str:
         open_ = sum(not each.proved for each in found.beside) - differs
         if not differs and not open_:
             return "yes: everything proved about these pieces holds for this tree"
-        rest = (
-            [f"{counted(differs, 'other piece')} {'differs' if differs == 1 else 'differ'}"]
-            if differs
-            else []
-        )
-        rest += [f"{counted(open_, 'other piece')} {'is' if open_ == 1 else 'are'} open"] if open_ else []
+        others = [f"{counted(differs, 'other piece')} {'differs' if differs == 1 else 'differ'}"]
+        others += [f"{counted(open_, 'other piece')} {'is' if open_ == 1 else 'are'} open"]
+        rest = ", ".join(each for each, count in zip(others, (differs, open_), strict=True) if count)
         held = "the pieces that are equal" if found.loader else "count and layout"
-        return f"not all: what is proved of {held} holds for this tree; {', '.join(rest)}"
+        return f"not all: what is proved of {held} holds for this tree; {rest}"
     if not found.properties:
         return "not known: nothing is proved about code that isn't understood, or differs"
     refuted = sum(each.refuted for each in found.properties)
