@@ -94,12 +94,12 @@ $(IMAGES)/.unpacked:
 	rm $(IMAGES)/*.deb
 	ls $(IMAGES)/boot/vmlinuz-* $(IMAGES)/usr/lib/grub-xen/grub-x86_64-xen.bin > $@
 
-# Debian's sources of Xen, from a sources list of its own: what the tool reads of them. Other suites: make trees SUITES=trixie.
+# Debian's sources of Xen and of GRUB, from a sources list of its own: what the tool reads of them. Other suites: make trees SUITES=trixie.
 TREES := build/trees
 SUITES := bookworm
 APT := apt-get -q -o Dir::Etc::SourceList=$(abspath $(TREES))/sources.list -o Dir::Etc::SourceParts=/dev/null \
   -o Dir::State::Lists=$(abspath $(TREES))/lists -o APT::Sandbox::User=root
-trees: $(TREES)/.unpacked ## fetch real trees of Xen, for the tests of real trees
+trees: $(TREES)/.unpacked ## fetch real trees of Xen, and GRUB's loader, for the tests of real trees
 
 $(TREES)/.unpacked:
 	mkdir -p $(TREES)/lists/partial
@@ -108,9 +108,12 @@ $(TREES)/.unpacked:
 	$(APT) update
 	for each in $(SUITES); do \
 	  mkdir -p $(TREES)/$$each && (cd $(TREES)/$$each && $(APT) source --download-only xen/$$each && \
-	  tar -x --strip-components=1 --wildcards -f xen_*.orig.tar.* '*/xen/include' '*/xen/arch/x86' && rm xen_*) || exit 1; \
+	  tar -x --strip-components=1 --wildcards -f xen_*.orig.tar.* '*/xen/include' '*/xen/arch/x86' \
+	    '*/tools/include' '*/tools/libs/guest' '*/tools/libs/ctrl' && rm xen_*) || exit 1; \
+	  mkdir -p $(TREES)/grub-$$each && (cd $(TREES)/grub-$$each && $(APT) source --download-only grub2/$$each && \
+	  tar -x --strip-components=1 --wildcards -f grub2_*.orig.tar.?z '*/include' '*/grub-core/loader/i386/xen.c' && rm grub2_*) || exit 1; \
 	done
-	ls $(SUITES:%=$(TREES)/%/xen/include/xen/config.h) > $@
+	ls $(SUITES:%=$(TREES)/%/xen/include/xen/config.h) $(SUITES:%=$(TREES)/%/tools/include/xenguest.h) > $@
 
 # Each is taken or refused in one line, and none takes long. Other ones: make fuzz SEED=2; fewer: COUNT=1000; of a kind: KIND=logs.
 SEED := 1

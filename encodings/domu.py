@@ -6,7 +6,7 @@ these and the 129 pages fit. So the region's end is that of the count before the
 
 Source: DOMAIN.md section 8; ``alloc_pgtables_pv()`` and ``count_pgtables()`` in Xen's
 ``tools/libs/guest/xg_dom_x86.c`` (4.22), ``tools/libxc/xc_dom_x86.c`` before 4.7. Addresses are in bytes, counts in
-frames. The check against the domain's memory is left out.
+frames. The iteration doesn't look at what `too_large` refuses.
 """
 
 from functools import cache, reduce
@@ -15,9 +15,9 @@ from typing import Final
 
 from attrs import frozen
 
-from ..formal.layouts.paging import PAGE_SIZE, X86_64, PagingMode
+from ..formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, X86_64, PagingMode
 from ..formal.logic.theorem import Loop
-from ..formal.words.word import Word, choose, number, word
+from ..formal.words.word import Truth, Word, choose, number, word
 from .spans import round_down
 
 EXTRA: Final = 1 + (512 << 10) // PAGE_SIZE
@@ -48,6 +48,11 @@ class Blocks:
     def tables(self, shift: int) -> Word:
         """How many tables that are, each of which maps 2**shift bytes."""
         return choose(self.low < self.high, ((self.high - self.low) >> shift) + 1, number(0))
+
+
+def too_large(first: Word, last: Word, pfn: Word, nr_pages: Word) -> Truth:
+    """Whether a mapping of [first, last], whose frames begin with ``pfn``, is refused in a domain of so many pages."""
+    return pfn + ((last - first) >> PAGE_SHIFT) >= nr_pages
 
 
 def blocks(mode: PagingMode, first: Word, last: Word, shift: int) -> Blocks:

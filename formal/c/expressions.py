@@ -8,11 +8,12 @@ Source: ISO C11, 6.5; GNU C's statement expressions and ``__builtin_expect``. Of
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import ClassVar, Final
 
 from ..words.word import TRUE, Truth, Word, number
 from .memory import Memory
+from .objects import OBJECT, array_of, in_object, led_to, moved, pointer_to
 from .preprocessor import UNKNOWN, Source
 from .state import MEMORY, State, input_value, rejoined, root_of
 from .types import Node, is_address, parsed, part, text_of, types_of, where, within
@@ -61,18 +62,22 @@ CHANGES: Final = ("assignment_expression", "update_expression")
 """The expressions that change their target."""
 
 
-def written(node: Node) -> set[str]:
-    """The words that something within the node may change: targets, what has its address taken, what isn't clear."""
+def written(node: Node, harmless: Container[str] = ()) -> set[str]:
+    """The words that something within the node may change: targets, what has its address taken, what isn't clear.
+
+    Functions that are ``harmless`` write nothing, nor do those of `MEANINGS`.
+    """
     found: set[str] = set()
     for each in within(node):
         if each.type in CHANGES:
             target = part(each, "left") or part(each, "argument")
             assert target is not None
             found.add(first_name(target) or MEMORY)
-            if target.type not in ("identifier", "field_expression"):
+            if target.type not in ("identifier", "field_expression") or b"->" in (target.text or b""):
                 found.add(MEMORY)
         elif each.type == "call_expression":
-            if text_of(part(each, "function") or each) not in MEANINGS:
+            name = text_of(part(each, "function") or each)
+            if name not in MEANINGS and name not in harmless:
                 found.add(MEMORY)
         elif is_address(each):
             found.update(filter(None, [first_name(each)]))
@@ -143,6 +148,8 @@ class Evaluator:
         self.scopes: list[dict[str, str]] = [{}]
         self.type_of: dict[str, CType | None] = {}
         self.exposed: set[str] = set()
+        self.objects: dict[str, CType | None] = {}
+        self.lengths: dict[str, int | None] = {}
         self.leaves: list[tuple[str, Truth]] = []
         self.asserted: list[tuple[str, Truth, Truth | Unknown]] = []
         self.depth = 0
@@ -189,8 +196,53 @@ class Evaluator:
             inner = bare(_argument(node))
             if is_address(inner):
                 return self.place(_argument(inner), state)
-            return _behind(self.evaluate(inner, state))
+            pointer = self.evaluate(inner, state)
+            return self.in_object_at(pointer) or _behind(pointer)
         return None
+
+    def name_object(self, name: str, of: CType | None) -> Value:
+        """The pointer to a whole object of that name."""
+        return self._pointer(f"{OBJECT}{name}", of)
+
+    def name_variable(self, name: str, of: CType | None) -> None:
+        """Make a variable outside of functions an object, which pointers may lead to."""
+        key = f"{OBJECT}{name}"
+        self.objects[key] = self.type_of[key] = of
+        self.scopes[0][name] = key
+        self.exposed.add(key)
+
+    def _pointer(self, key: str, of: CType | None) -> Value:
+        self.objects[key] = of
+        return pointer_to(key, of)
+
+    def in_object_at(self, pointer: Any) -> Place | None:
+        """The place in an object that a pointer leads to, if it does. Raises NotUnderstood for one of another type."""
+        there = led_to(pointer)
+        if there is None:
+            return None
+        key, of = there
+        if key not in self.objects or of != self.objects[key]:
+            raise NotUnderstood("a pointer to an object of another type")
+        return Place(key, of)
+
+    def _moved(self, pointer: Any | None, by: Any, *, back: bool = False) -> Value | None:
+        """A pointer to an element of an object's array, moved by a number; ``None`` for any other. Raises NotUnderstood."""
+        there = led_to(pointer)
+        if there is None or not isinstance(by, Value) or isinstance(by.type, Pointer):
+            return None
+        if by.term.operation != "constant":
+            raise NotUnderstood("a pointer is moved by what isn't a plain number")
+        wide = int(converted(by, ULONG).term)
+        wide -= (wide >> 63) << 64
+        place = moved(there[0], -wide if back else wide)
+        self._check_bounds(place)
+        return self._pointer(place, there[1])
+
+    def _check_bounds(self, key: str) -> None:
+        array, index = array_of(key) or (key, 0)
+        length = self.lengths.get(array)
+        if length is None or index >= length:
+            raise NotUnderstood("a pointer may leave its array")
 
     def _member(self, node: Node, state: State) -> Place | None:
         base, name = bare(_child(node, "argument")), text_of(_child(node, "field"))
@@ -199,9 +251,17 @@ class Evaluator:
             base, arrow = _argument(base), False
         whole = self.place(base, state)
         if whole is None:
-            behind = _behind(self.evaluate(base, state))
-            of = behind.of.members.get(name) if isinstance(behind.of, Record) else None
-            return Place(None, of, address=behind.address, member=f".{name}") if arrow else None
+            pointer = self.evaluate(base, state)
+            whole = self.in_object_at(pointer) if arrow else None
+            if whole is None:
+                behind = _behind(pointer)
+                of = behind.of.members.get(name) if isinstance(behind.of, Record) else None
+                return Place(None, of, address=behind.address, member=f".{name}") if arrow else None
+            arrow = False
+        if arrow and self.objects:
+            there = self.in_object_at(self.value_in(whole, base, state))
+            if there is not None:
+                whole, arrow = there, False
         of, address, within_it = whole.of, whole.address, whole.member
         if arrow:
             if self.memory is not None:
@@ -221,6 +281,11 @@ class Evaluator:
         whole = self.place(_child(node, "argument"), state)
         if whole is None:
             return None
+        if self.objects:
+            value = self.value_in(whole, node, state) if isinstance(whole.of, Array | Pointer) else None
+            there = self._moved(value, index)
+            if there is not None:
+                return self.in_object_at(there)
         fixed = isinstance(index, Value) and index.term.operation == "constant"
         if self.memory is not None and isinstance(whole.of, Pointer):
             pointer = self.value_in(whole, node, state)
@@ -240,6 +305,9 @@ class Evaluator:
 
     def value_in(self, place: Place, node: Node, state: State) -> Any:
         """The value in a place."""
+        if place.key is not None and in_object(place.key) and isinstance(place.of, Array):
+            self.lengths[place.key] = place.of.length
+            return self._pointer(f"{place.key}[0]", place.of.of)
         noted = self.memory is not None and place.address is not None and _is_wide(place)
         by_name = (
             place.address is None or place.address.operation == "input"
@@ -285,6 +353,8 @@ class Evaluator:
             )
         else:
             state.write(found.key, value)
+        if in_object(found.key):
+            state.disturb()
         return value
 
     def _stored(self, target: Node, place: Place, value: Any, why: Unknown, state: State) -> None:
@@ -409,7 +479,16 @@ class Evaluator:
         first, second = self.evaluate(left, state), self.evaluate(right, state)
         if isinstance(first, Unknown) or isinstance(second, Unknown):
             return first if isinstance(first, Unknown) else second
-        return combined(operation, first, second)
+        return self._calculated(operation, first, second)
+
+    def _calculated(self, operation: str, first: Value, second: Value) -> Value:
+        """What a binary operator gives, pointers into objects among its operands. Raises NotUnderstood."""
+        there = None
+        if operation in ("+", "-") and self.objects:
+            there = self._moved(first, second, back=operation == "-")
+            if there is None and operation == "+":
+                there = self._moved(second, first)
+        return combined(operation, first, second) if there is None else there
 
     def _lazily(self, operation: str, left: Node, right: Node, state: State) -> Any:
         first = self.condition(left, state)
@@ -458,13 +537,20 @@ class Evaluator:
     def _cast(self, node: Node, state: State) -> Any:
         descriptor = _child(node, "type")
         of = self.types.declared(descriptor, part(descriptor, "declarator"))
+        if text_of(descriptor).startswith(TYPEOF):
+            of = self.typeof(text_of(descriptor), state)
         if self.key_of(text_of(descriptor)) is not None:
             of = None
         return self._cast_to(of, _child(node, "value"), node, state)
 
     def _names_type(self, node: Node) -> bool:
         name = text_of(node)
-        return node.type == "identifier" and self.key_of(name) is None and self.types.known(name)
+        known = self.types.known(name) or name.startswith(TYPEOF)
+        return node.type == "identifier" and self.key_of(name) is None and known
+
+    def typeof(self, name: str, state: State) -> CType | None:
+        """The type that a ``typeof`` gives, by the name that stands for it; statements know how."""
+        raise NotImplementedError
 
     def _cast_to(self, of: CType | None, given: Node, node: Node, state: State) -> Any:
         value = self.evaluate(given, state)
@@ -510,7 +596,7 @@ class Evaluator:
         if isinstance(first, Unknown) or isinstance(second, Unknown):
             return first if isinstance(first, Unknown) else second
         try:
-            return combined(operation, first, second)
+            return self._calculated(operation, first, second)
         except NotUnderstood as error:
             return self.unknown(node, f"{error}: {text_of(node)[:60]}")
 
@@ -531,7 +617,9 @@ class Evaluator:
             return self.read(node, state)
         inner = bare(_argument(node))
         if inner.type != "identifier":
-            self.place(inner, state)
+            found = self.place(inner, state)
+            if found is not None and in_object(found.key) and found.key is not None and not found.shared:
+                return self._pointer(found.key, found.of)
         return self.unknown(node, f"an address: {text_of(node)[:60]}")
 
     def _call(self, node: Node, state: State) -> Any:
@@ -545,7 +633,9 @@ class Evaluator:
                 return why
             return self.meanings[name](self, node, arguments, state)
         if function is not _child(node, "function") and self._names_type(function) and len(arguments) == 1:
-            return self._cast_to(self.types.declared(_as_type(name), None), arguments[0], node, state)
+            plain = not name.startswith(TYPEOF)
+            of = self.types.declared(_as_type(name), None) if plain else self.typeof(name, state)
+            return self._cast_to(of, arguments[0], node, state)
         self._check_order([function, *arguments], node, state)
         if function.type == "identifier" and self.key_of(name) is None:
             read = self.called(name, arguments, state)

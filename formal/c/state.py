@@ -12,11 +12,15 @@ from typing import Final
 from attrs import define, evolve, field
 
 from ..words.word import TRUE, Truth, Word, choose, number, word
+from .objects import CLEARED
 from .values import Any, CType, Integer, NotUnderstood, Pointer, Unknown, Value, chosen
 
 MEMORY: Final = ""
 """The root of all that isn't a variable of the function."""
+BEHIND: Final = "->"
+"""The root of what lies behind pointers of which it isn't known where they lead."""
 _ROOT: Final = re.compile(r"[^.\-\[]+")
+_PART: Final = re.compile(r"[.\[]")
 
 
 def root_of(key: str) -> str:
@@ -76,16 +80,19 @@ class State:
         """The value of a place; an input where it isn't known."""
         if key not in self.places:
             above = self._above(key)
+            if above is CLEARED and isinstance(of, Integer | Pointer):
+                return Value(number(0, of.bits if isinstance(of, Integer) else 64), of)
             if above is not None:
-                return above
+                return above if isinstance(above, Unknown) else Unknown(where, f"whether {key} was cleared")
             self.places[key] = self._input(key, of, where)
         return self.places[key]
 
-    def _above(self, key: str) -> Unknown | None:
-        """Why the whole, of which a place is a part, isn't known."""
-        root = root_of(key)
-        whole = self.places.get(root) if root != key and sort_of(key) != MEMORY else None
-        return whole if isinstance(whole, Unknown) else None
+    def _above(self, key: str) -> Any | None:
+        """What is known of the smallest whole of which a place is a part: why it isn't known, or that it was cleared."""
+        if sort_of(key) == MEMORY:
+            return None
+        ends = [found.start() for found in _PART.finditer(key)]
+        return next((self.places[key[:end]] for end in reversed(ends) if key[:end] in self.places), None)
 
     def _input(self, key: str, of: CType | None, where: str) -> Any:
         if not isinstance(of, Integer | Pointer):
@@ -95,8 +102,11 @@ class State:
 
     def title(self, key: str) -> str:
         """The name of the input that a place is, read now."""
-        root = root_of(key)
-        since = max(self.epochs.get(root, 0), self.epochs.get(MEMORY, 0) if self._exposed(key) else 0)
+        since = self.epochs.get(root_of(key), 0)
+        if self._exposed(key):
+            since = max(since, self.epochs.get(MEMORY, 0))
+        if sort_of(key) == MEMORY:
+            since = max(since, self.epochs.get(BEHIND, 0))
         return f"{key}@{since}" if since else key
 
     def _exposed(self, key: str) -> bool:
@@ -124,6 +134,11 @@ class State:
         self.places = {each: known for each, known in self.places.items() if not self._exposed(each)}
         for each in addressed:
             self.spoil(each, why)
+
+    def disturb(self) -> None:
+        """An object was written: what lies behind other pointers is read again."""
+        self.epochs[BEHIND] = next(self.fresh)
+        self.places = {each: known for each, known in self.places.items() if sort_of(each) != MEMORY}
 
     def lose(self, why: Unknown, also: Iterable[str]) -> None:
         """Nothing is known any more of any place."""

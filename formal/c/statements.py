@@ -89,6 +89,8 @@ class Executor(Evaluator):
         super().__init__(source, typeofs, summaries, memory)
         self.function, self.wanted = function, wanted
         self.loops: list[SourceLoop] = []
+        self.effects: dict[str, str] = {}
+        """Functions that write no memory but the whole of a place, by name: nothing, where it is empty."""
         self._ends: list[_Ends] = []
         self._numbers = count(1)
         self._executed = 0
@@ -284,7 +286,7 @@ class Executor(Evaluator):
             if of is not None and text_of(of).startswith(TYPEOF):
                 plain = declarator if declarator.type == "identifier" else part(declarator, "declarator")
                 clear = plain is not None and plain.type == "identifier"
-                self.type_of[key] = self._typeof(text_of(of), state) if clear else None
+                self.type_of[key] = self.typeof(text_of(of), state) if clear else None
             if given is not None:
                 self._initialise(key, declarator, given, state)
 
@@ -300,12 +302,20 @@ class Executor(Evaluator):
     def _is_type(self, name: str) -> bool:
         return name == OF_ITS_VALUE or name.startswith(TYPEOF) or self.types.known(name)
 
-    def _typeof(self, name: str, state: State) -> CType | None:
+    def typeof(self, name: str, state: State) -> CType | None:
+        """The type of what a ``typeof`` is of."""
         text = self.typeofs[int(name.removeprefix(TYPEOF))]
         tree = parsed(f"void f(void) {{ x = {text}; }}")
         assigned = next((each for each in within(tree) if each.type == "assignment_expression"), None)
         right = part(assigned, "right") if assigned is not None and not tree.has_error else None
-        if right is None or written(right):
+        if right is None:
+            return None
+        calls = [
+            text_of(part(each, "function") or each)
+            for each in within(right)
+            if each.type == "call_expression"
+        ]
+        if written(right, [each for each in calls if self._one_return(each) is not None]):
             return None
         value = self.evaluate(right, state.fork())
         return value.type if isinstance(value, Value) else None
@@ -432,6 +442,20 @@ class Executor(Evaluator):
             self.evaluate(update, onward)
         return onward
 
+    def once(self, node: Node, state: State) -> tuple[State, list[State]]:
+        """Execute one round of a loop: the state where it goes on, and those where it is left."""
+        body, out = part(node, "body"), list[State]()
+        if body is None:
+            raise NotUnderstood("a loop without a body")
+        self.scopes.append({})
+        onward = self._one_round(node, body, state, out)
+        self.scopes.pop()
+        return onward, out
+
+    def together(self, states: Iterable[State], where: str) -> State:
+        """Where several ways meet."""
+        return self._together(states, where)
+
     def _together(self, states: Iterable[State], where: str) -> State:
         """Where several ways meet, of which each has a condition of its own."""
         states = list(states)
@@ -461,7 +485,9 @@ class Executor(Evaluator):
         """Make a `SourceLoop` of a loop, and go on from where it ends."""
         where = self.where(node)
         line = node.start_point[0] + 1
-        changed = {key for name in written(node) - {MEMORY} if (key := self.key_of(name)) is not None}
+        changed = {
+            key for name in written(node, self.effects) - {MEMORY} if (key := self.key_of(name)) is not None
+        }
         start = state.fork()
         head, words, given = self._head(changed, start, node, line)
         here, out = head.fork(), list[State]()
@@ -518,8 +544,16 @@ class Executor(Evaluator):
         head.path, head.vague = TRUE, None
         words: dict[str, Word] = {}
         given: dict[Word, Word] = {}
-        if MEMORY in written(node):
+        if MEMORY in written(node, self.effects):
             head.stir(self.unknown(node, "a round of the loop writes memory"), self.exposed)
+        for each in within(node):
+            place = (
+                self.effects.get(text_of(part(each, "function") or each))
+                if each.type == "call_expression"
+                else None
+            )
+            if place:
+                head.write(place, self.unknown(each, f"what {place} is before it is written in a round"))
         for key in sorted(changed):
             of = self.type_of[key]
             head.spoil(key, self.unknown(node, f"{key} in a loop"))

@@ -19,6 +19,13 @@ from attrs import frozen
 
 from ..edge.errors import InputError
 
+BUILDERS: Final = (
+    "xen/arch/x86",
+    "tools/libs/guest/xg_dom_x86.c",
+    "tools/libxc/xc_dom_x86.c",
+    "grub-core/loader/i386/xen.c",
+)
+"""What a commit of a range has to touch."""
 LIMIT: Final = 8 << 20
 """The largest file that is read, in bytes; Xen's largest source has a tenth of that."""
 _GIT: Final = {
@@ -87,11 +94,11 @@ def commit_of(path: str, revision: str) -> str:
 
 
 def revisions(path: str, wanted: str) -> list[str]:
-    """What ``A..B`` (commits that touch x86's builder) or a pattern of tags names, oldest first. Raises `InputError`."""
+    """What ``A..B`` (commits that touch `BUILDERS`) or a pattern of tags names, oldest first. Raises `InputError`."""
     if ".." in wanted:
         for end in wanted.split(".."):
             commit_of(path, end.lstrip(".") or "HEAD")
-        listed = _answer(path, "rev-list", "--reverse", "--end-of-options", wanted, "--", "xen/arch/x86")
+        listed = _answer(path, "rev-list", "--reverse", "--end-of-options", wanted, "--", *BUILDERS)
     else:
         listed = _answer(path, "tag", "--list", "--sort=version:refname", "--", wanted)
     found = listed.split()

@@ -153,10 +153,17 @@ class Types:
         if declarator.type in ("pointer_declarator", "abstract_pointer_declarator"):
             return self._through(Pointer(base), inner)
         if declarator.type in ("array_declarator", "abstract_array_declarator"):
-            return self._through(Array(base), inner)
+            size = part(declarator, "size")
+            length = text_of(size) if size is not None else ""
+            macro = self.source.macros.get(length)
+            if macro is not None and macro.parameters is None and macro.doubt is None:
+                length = macro.body.strip()
+            return self._through(Array(base, int(length) if length.isdecimal() else None), inner)
         return None
 
-    def named(self, of: Node) -> CType | None:
+    def named(  # noqa: PLR0911 - one for each sort
+        self, of: Node
+    ) -> CType | None:
         """The type that the words of a type say."""
         if of.has_error:
             return None
@@ -173,6 +180,8 @@ class Types:
             if part(of, "body") is not None:
                 return self._record_of(of, text.split("{")[0].strip() or "a struct without a name")
             return self._record(text)
+        if of.type == "enum_specifier":
+            return _of_enum(of)
         return None
 
     def named_by(self, name: str) -> CType | None:
@@ -291,6 +300,15 @@ class Types:
                     clear = not (narrow or each.has_error or name in members)
                     members[name] = self.declared(each, declarator) if clear else None
         return Record(title, node.type == "union_specifier", members)
+
+
+def _of_enum(of: Node) -> Integer | None:
+    """The type that gcc gives an enum whose numbers are plain: none of them is negative, nor longer than 31 bits."""
+    body = part(of, "body")
+    given = [part(each, "value") for each in within(body)] if body is not None else []
+    numbers = [text_of(each) for each in given if each is not None]
+    plain = all(each.isdecimal() and int(each) < 1 << 31 for each in numbers)
+    return UNSIGNED if body is not None and plain else None
 
 
 types_of: Final = lru_cache(4)(Types)

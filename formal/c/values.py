@@ -10,7 +10,7 @@ types wrap, ``>>`` of a negative number copies the sign); the System V ABI for x
 
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ..words.word import TRUE, Term, Truth, Word, choose, number, truncated, zero_extended
 
@@ -45,9 +45,10 @@ class Record:
 
 @frozen
 class Array:
-    """An array; ``of`` is ``None`` where the type of its elements isn't known."""
+    """An array; ``of`` is ``None`` where the type of its elements isn't known, ``length`` where their number isn't a plain one."""
 
     of: "CType | None"
+    length: int | None = field(default=None, eq=False)
 
 
 CType = Integer | Pointer | Record | Array

@@ -62,6 +62,8 @@ def _of_tree(found: TreeCheck) -> Iterator[tuple[str, str, str, str]]:
         ("layout", found.layout),
         ("property", found.properties),
         ("builder", found.builder),
+        ("toolstack", found.toolstack or ()),
+        ("loader", found.loader),
     ):
         for each in answers:
             instead = kind == "count" and found.of(found.properties, each.piece.mode)

@@ -9,9 +9,11 @@ from typing import Any, Final
 from ..c.values import Unknown
 from ..edge.exit_status import Status
 from ..layouts.notation import number
-from ..layouts.paging import PagingMode
+from ..layouts.paging import COMPAT, X86_64, PagingMode
 from ..logic.verdict import Refuted
 from ..source.check_tree import Answer, TreeCheck
+from ..source.dom0_source import Dom0Source
+from ..source.domu_source import PLACES
 from ..source.second_reader import Compared
 from .proof_report import counted, in_one_line
 
@@ -55,7 +57,7 @@ def _assumed(found: TreeCheck) -> dict[str, str]:
         if answer.proved and answer.piece.name != "least" and not isinstance(answer.piece.asked, Unknown)
         for each in answer.piece.asked.lemma.statement.assumptions
     }
-    for answer in found.builder:
+    for answer in found.beside:
         assumed |= answer.piece.assumes if answer.proved else {}
     return assumed
 
@@ -68,8 +70,12 @@ def _read(found: TreeCheck, *, brief: bool) -> Iterator[str]:
         yield f"the count: the loop at {source.loop.where}, to line {source.loop.last.rpartition(':')[2]}"
     for each in source.notes:
         yield f"taken for granted: {each.partition(':')[0] if brief else each}"
+    if not isinstance(source, Dom0Source):
+        return
     if not found.builder:
         yield f"nothing else is asked: {source.function}() maps no page"
+    if found.toolstack is None:
+        yield f"the toolstack's builder wasn't found: there is no {' and no '.join(PLACES)}"
     if not found.second.differs:
         yield _second(found.second)
     for where, name in source.later:
@@ -92,7 +98,7 @@ def _problems(found: TreeCheck, *, brief: bool) -> Iterator[str]:
         ("", found.properties),
         ("count", found.count),
         ("layout", found.layout),
-        ("", found.builder),
+        ("", found.beside),
     ):
         for each in answers:
             if not each.proved:
@@ -145,7 +151,7 @@ def _against(answer: Answer, *, brief: bool) -> str:
 def _in_short(found: TreeCheck, mode: PagingMode) -> Iterator[str]:
     """What is proved for one sort of guest, in a line or two."""
     count, layout = found.count_is(mode), found.layout_is(mode)
-    others = sum(each.proved for each in found.of(found.builder, mode))
+    others = sum(each.proved for each in found.of(found.beside, mode))
     equal = [f"count ({count})"] if count is not None else []
     equal += [f"layout ({layout})"] if layout is not None else []
     equal += [counted(others, "other piece" if equal else "piece")] if others else []
@@ -167,10 +173,16 @@ def _of_mode(found: TreeCheck, mode: PagingMode) -> Iterator[str]:
     for each in found.of(found.properties, mode):
         if each.proved:
             yield f"proved    {mode.title}: {described(each)}"
-    equal_ones = [each.piece for each in found.of(found.builder, mode) if each.proved]
-    if equal_ones:
-        names = ", ".join(f"{each.name} ({each.where.rpartition(':')[2]})" for each in equal_ones)
-        yield f"equal     {mode.title}: what the builder does beside, {counted(len(equal_ones), 'piece')} proved: {names}"
+    for title, answers in (
+        ("what the builder does beside", found.builder),
+        ("libxenguest's count", found.toolstack or ()),
+        ("GRUB's count", found.loader),
+    ):
+        equal_ones = [each.piece for each in found.of(answers, mode) if each.proved]
+        if equal_ones:
+            place = "" if answers is found.builder else f" in {equal_ones[0].where.rpartition(':')[0]}"
+            names = ", ".join(f"{each.name} ({each.where.rpartition(':')[2]})" for each in equal_ones)
+            yield f"equal     {mode.title}: {title}{place}, {counted(len(equal_ones), 'piece')} proved: {names}"
 
 
 def _word(answer: Answer) -> str:
@@ -195,13 +207,19 @@ def summary(found: TreeCheck) -> str:
     if found.second.differs:
         return "no answer: the readers disagree, a fault of ptproof; nothing below may be relied on"
     equal = [found.count_is(mode) for mode in found.modes] + [found.layout_is(mode) for mode in found.modes]
-    if all(each is not None for each in equal):
-        differs = sum(each.refuted for each in found.builder)
-        open_ = sum(not each.proved for each in found.builder) - differs
+    if found.loader or all(each is not None for each in equal):
+        differs = sum(each.refuted for each in found.beside)
+        open_ = sum(not each.proved for each in found.beside) - differs
         if not differs and not open_:
             return "yes: everything proved about these pieces holds for this tree"
-        rest = f"of the other pieces {differs} differ, {open_} are open"
-        return f"not all: what is proved of count and layout holds for this tree; {rest}"
+        rest = (
+            [f"{counted(differs, 'other piece')} {'differs' if differs == 1 else 'differ'}"]
+            if differs
+            else []
+        )
+        rest += [f"{counted(open_, 'other piece')} {'is' if open_ == 1 else 'are'} open"] if open_ else []
+        held = "the pieces that are equal" if found.loader else "count and layout"
+        return f"not all: what is proved of {held} holds for this tree; {', '.join(rest)}"
     if not found.properties:
         return "not known: nothing is proved about code that isn't understood, or differs"
     refuted = sum(each.refuted for each in found.properties)
@@ -216,7 +234,7 @@ def summary(found: TreeCheck) -> str:
 
 def _unproved_beside_the_count(found: TreeCheck) -> int:
     """Of how many pieces that are no property of the count nothing is proved."""
-    unproved = sum(not each.proved for each in (*found.layout, *found.builder))
+    unproved = sum(not each.proved for each in (*found.layout, *found.beside))
     for mode in found.modes:
         unproved += found.count_is(mode) is None and not found.of(found.properties, mode)
         unproved += not found.of(found.layout, mode)
@@ -226,6 +244,7 @@ def _unproved_beside_the_count(found: TreeCheck) -> int:
 def unlike(found: TreeCheck) -> tuple[list[str], Status]:
     """In what a tree isn't what is encoded of today's Xen, and the status that says so; nothing where it is all of it."""
     why = [f"READERS DISAGREE: {found.second.differs}"] if found.second.differs else []
+    why += ["it is a tree of GRUB's"] if found.loader else []
     for mode in found.modes:
         for title, answers, equal in (
             ("count", found.of(found.count, mode), found.count_is(mode)),
@@ -235,16 +254,24 @@ def unlike(found: TreeCheck) -> tuple[list[str], Status]:
                 why += [f"{mode.title}: {title}: {described(each)}" for each in answers if not each.proved]
             elif not all(each.piece.today for each in answers):
                 why.append(f"{mode.title}: the {title} is that of {equal}, not today's")
-    why += [f"{each.piece.mode.title}: {described(each)}" for each in found.builder if not each.proved]
+    why += [f"{each.piece.mode.title}: {described(each)}" for each in found.beside if not each.proved]
     return why, max(found.status, Status.DIFFERS)
 
 
 def row(title: str, found: TreeCheck) -> str:
     """A revision's line in a sweep."""
+    if found.loader:
+        proved = sum(each.proved for each in found.loader)
+        return (
+            f"{int(found.status):<3}{title:<22}GRUB: {proved} of {counted(len(found.loader), 'piece')} proved"
+        )
     parts = [
         f"{mode.name}: count {found.count_is(mode) or _short(found, mode)}, layout {found.layout_is(mode) or 'differs'}"
         for mode in found.modes
     ]
+    if found.toolstack is not None:
+        proved = sum(each.proved for each in found.toolstack)
+        parts.append(f"libxenguest: {proved} of {counted(len(found.toolstack), 'piece')}")
     return f"{int(found.status):<3}{title:<22}{'; '.join(parts)}"
 
 
@@ -274,8 +301,8 @@ def as_dict(found: Sequence[tuple[str | None, TreeCheck]], errors: Iterable[str]
                     "why_not": each.second.why or None,
                     "differs": each.second.differs or None,
                 },
-                "count": {mode.name: each.count_is(mode) for mode in each.modes},
-                "layout": {mode.name: each.layout_is(mode) for mode in each.modes},
+                "count": {mode.name: each.count_is(mode) for mode in (X86_64, COMPAT)},
+                "layout": {mode.name: each.layout_is(mode) for mode in (X86_64, COMPAT)},
                 "pieces": [
                     _piece(answer, kind)
                     for kind, answers in (
@@ -283,6 +310,8 @@ def as_dict(found: Sequence[tuple[str | None, TreeCheck]], errors: Iterable[str]
                         ("layout", each.layout),
                         ("property", each.properties),
                         ("builder", each.builder),
+                        ("toolstack", each.toolstack or ()),
+                        ("loader", each.loader),
                     )
                     for answer in answers
                 ],
@@ -322,7 +351,7 @@ def as_sarif(found: Sequence[TreeCheck]) -> dict[str, Any]:
             (each.properties, True),
             (each.count, not each.properties),
             (each.layout, True),
-            (each.builder, True),
+            (each.beside, True),
         )
         if matter
         for answer in answers

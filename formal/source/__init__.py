@@ -1,1 +1,1 @@
-"""Xen's sources: where a tree has the layout and the count, and the questions that it is asked."""
+"""Sources of Xen, its toolstack and GRUB: where a tree has layout and count, and the questions that it is asked."""

@@ -16,7 +16,8 @@ from ..logic.verdict import Error, Proved, Refuted
 from ..logic.verdict import Unknown as Open
 from ..solvers.answer_cache import Cache
 from ..solvers.solver_threads import Progress
-from .dom0_source import Dom0Source, dom0_source
+from .dom0_source import PLACES, Dom0Source, dom0_source
+from .grub_source import GrubSource, grub_source
 from .questions import Inquiry, Piece, inquiry
 from .second_reader import Compared, compared
 
@@ -71,17 +72,24 @@ class TreeCheck:
     """All that was decided of a tree, by paging mode; ``second`` is what a compiler says to how it was read."""
 
     title: str
-    source: Dom0Source
+    source: Dom0Source | GrubSource
     modes: tuple[PagingMode, ...]
     count: tuple[Answer, ...]
     layout: tuple[Answer, ...]
     properties: tuple[Answer, ...] = field(default=())
     builder: tuple[Answer, ...] = field(default=())
+    toolstack: tuple[Answer, ...] | None = field(default=None)
+    loader: tuple[Answer, ...] = field(default=())
     second: Compared = field(factory=Compared)
 
     def of(self, answers: Iterable[Answer], mode: PagingMode) -> tuple[Answer, ...]:
         """The answers for one sort of guest."""
         return tuple(each for each in answers if each.piece.mode is mode)
+
+    @property
+    def beside(self) -> tuple[Answer, ...]:
+        """What isn't of the count nor the layout: each of them is a piece of its own."""
+        return (*self.builder, *(self.toolstack or ()), *self.loader)
 
     def count_is(self, mode: PagingMode) -> str | None:
         """The version whose count the tree's is, for all inputs; ``None`` where it is none's."""
@@ -97,29 +105,30 @@ class TreeCheck:
     def status(self) -> Status:
         """0 when all is proved; 1 when a property is refuted, whatever else; 3 when something stays open.
 
-        Of a piece of the builder that differs nothing is proved, so that stays open.
+        Of a piece beside that differs nothing is proved, so that stays open.
         """
         found = [each.status for each in self.properties]
         if self.second.differs:
             return Status.FAILED
         if Status.DIFFERS in found and Status.FAILED not in found:
             return Status.DIFFERS
-        for mode in self.modes:
+        for mode in () if self.loader else self.modes:
             if self.count_is(mode) is None and not self.of(self.properties, mode):
                 found.append(Status.UNKNOWN)
             if self.layout_is(mode) is None:
                 found.append(Status.UNKNOWN)
-        answers = (*self.count, *self.layout, *self.builder)
+        answers = (*self.count, *self.layout, *self.beside)
         found += [each.status for each in answers if each.status is Status.FAILED]
-        found += [Status.UNKNOWN for each in self.builder if not each.proved]
+        found += [Status.UNKNOWN for each in self.beside if not each.proved]
         return max(found, default=Status.AS_EXPECTED)
 
 
 def check_tree(
     tree: Tree, *, seconds: float, jobs: int = 2, progress: Progress | None = None, cache: Cache | None = None
 ) -> TreeCheck:
-    """Read a tree and decide what it is asked. Raises `InputError` for what is no tree of Xen's."""
-    source = dom0_source(tree)
+    """Read a tree and decide what it is asked. Raises `InputError` for what is no tree of Xen's, nor of GRUB's."""
+    grub = None if tree.first(*PLACES) is not None else grub_source(tree)
+    source = grub or dom0_source(tree)
     asked = inquiry(source)
     if asked is None:
         raise InputError("no installed package asks anything of a tree")
@@ -127,16 +136,20 @@ def check_tree(
     def decided(pieces: tuple[Piece, ...]) -> tuple[Answer, ...]:
         return _decided(pieces, seconds, jobs, progress, cache)
 
-    answers = decided((*asked.count, *asked.layout, *asked.builder))
+    answers = decided((*asked.count, *asked.layout, *asked.builder, *(asked.toolstack or ()), *asked.loader))
     layout_ends = len(asked.count) + len(asked.layout)
+    builder_ends = layout_ends + len(asked.builder)
+    loader_begins = len(answers) - len(asked.loader)
     found = TreeCheck(
         title=tree.title,
         source=source,
         modes=asked.modes,
-        second=compared(source),
+        second=compared(source) if isinstance(source, Dom0Source) else Compared(why="it is GRUB's"),
         count=answers[: len(asked.count)],
         layout=answers[len(asked.count) : layout_ends],
-        builder=answers[layout_ends:],
+        builder=answers[layout_ends:builder_ends],
+        toolstack=None if asked.toolstack is None else answers[builder_ends:loader_begins],
+        loader=answers[loader_begins:],
     )
     return _with_properties(found, asked, decided)
 

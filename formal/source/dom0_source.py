@@ -207,7 +207,7 @@ def dom0_source(tree: Tree) -> Dom0Source:
 
 
 def read_file(tree: Tree, path: str) -> File:
-    """A file of the tree, which is there. Raises `InputError` for one that can't be used."""
+    """A file of the hypervisor's, which is there. Raises `InputError` for one that can't be used."""
     configured = tree.read(FIRST[0]) is not None
     defined: dict[str, str | None] = {**COMPILER, **({} if configured else GUESSED)}
     source = preprocessed(
@@ -219,9 +219,14 @@ def read_file(tree: Tree, path: str) -> File:
         kept=KEPT | SUMMARIES.keys(),
         configured=configured,
     )
-    text, typeofs = without_typeof(source.text)
     on = ", ".join(name for name, body in GUESSED.items() if body is not None)
     notes = [] if configured else [f"the tree isn't configured: {on} are taken as set"]
+    return file_of(source, notes)
+
+
+def file_of(source: Source, notes: Sequence[str] = ()) -> File:
+    """A file that is preprocessed."""
+    text, typeofs = without_typeof(source.text)
     return File(source=source, root=parsed(text), typeofs=typeofs, notes=notes)
 
 

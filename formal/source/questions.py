@@ -1,7 +1,7 @@
 """What a tree's layout is asked: pieces to be decided, each with its place in the source.
 
 They reach this package through the entry-point group ``ptproof.source_questions`` only: an entry is a function from a
-`Dom0Source` to an `Inquiry`.
+`Dom0Source`, or a `GrubSource`, to an `Inquiry`.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,6 +13,7 @@ from ..c.values import Unknown
 from ..layouts.paging import PagingMode
 from ..logic.claim import Part
 from .dom0_source import Dom0Source
+from .grub_source import GrubSource
 
 GROUP = "ptproof.source_questions"
 
@@ -41,7 +42,8 @@ class Inquiry:
 
     ``count`` are pieces of the count, of which each decides whether it is the encoding's, by paging mode; ``layout`` those
     of the segments. ``properties`` gives, for a mode, what to prove of a count that isn't any encoding's. ``builder`` are
-    pieces of what the builder does beside, each its own encoding's or not.
+    pieces of what the builder does beside, each its own encoding's or not; ``toolstack`` those of the toolstack's builder,
+    ``None`` where the tree has none. ``loader`` are those of GRUB's loader, where the tree is GRUB's.
     """
 
     modes: tuple[PagingMode, ...]
@@ -49,9 +51,11 @@ class Inquiry:
     layout: tuple[Piece, ...]
     properties: Callable[[PagingMode], tuple[Piece, ...]]
     builder: tuple[Piece, ...] = ()
+    toolstack: tuple[Piece, ...] | None = None
+    loader: tuple[Piece, ...] = ()
 
 
-def inquiry(source: Dom0Source) -> Inquiry | None:
+def inquiry(source: Dom0Source | GrubSource) -> Inquiry | None:
     """What the first installed entry point asks of a source; ``None`` without any."""
     found: list[Inquiry] = [entry.load()(source) for entry in entry_points(group=GROUP)]
     return found[0] if found else None

@@ -287,8 +287,8 @@ def closed_form_any_rounding() -> tuple[Part, ...]:
     levels below the root that aren't fixed. x is a sum of quotients, for the blocks B = 2^s > R, from the widest down, and R:
     with H = gain(B) and e = H - 1 - gain(B - R), q = ⌊max(0, y + e)/H⌋ blocks of B; then y = max(0, y - q H).
 
-    A page's rounding is no exception. Where R is less than a page for each level, e is negative: gain falls at borders,
-    and closed-form's way of dividing would give too many.
+    A page's rounding is no exception. Where R has no more pages than tables may begin with a block, e is negative: gain
+    falls at the block's border, and closed-form's way of dividing would give too many.
     """
     return tuple(
         Part(

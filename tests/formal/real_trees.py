@@ -15,6 +15,8 @@ from ptproof.formal.source.questions import Piece
 
 TREES = Path(__file__).parents[2] / "build/trees"
 BUILDER = "xen/arch/x86/pv/dom0_build.c"
+TOOLSTACK = "tools/libs/guest/xg_dom_x86.c"
+LOADER = "grub-core/loader/i386/xen.c"
 MEMORY = "xen/arch/x86/dom0_build.c"
 Edit = tuple[str, str, str]
 """A file, a pattern that matches in one place of it, and what comes there."""
@@ -26,6 +28,25 @@ def trees() -> list[Path]:
     if not found:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"no tree of Xen in {TREES}: make trees")
     return found
+
+
+def toolstack() -> Path:
+    """The first of the trees, which has its toolstack; where it hasn't the test fails in CI, and is skipped elsewhere."""
+    found = trees()[0]
+    if not (found / TOOLSTACK).exists():
+        missing = f"no toolstack in {found}: rm -r build/trees; make trees"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
+    return found
+
+
+def grub() -> Path:
+    """The first of GRUB's trees; where there is none the test fails in CI, and is skipped elsewhere."""
+    found = sorted(path for path in TREES.glob("grub-*") if (path / LOADER).exists())
+    if not found:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(
+            f"no GRUB in {TREES}: rm -r {TREES}; make trees"
+        )
+    return found[0]
 
 
 def edited(*edits: Edit) -> Tree:

@@ -18,7 +18,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Reads the dom0 builder in a tree of Xen's sources, and says what was found where. Each piece of the layout "
         "and the count is proved equal to what is encoded, so that all theorems hold for the tree; for a count that "
         "was changed, properties are proved for all inputs, or refuted by a layout. What isn't understood is "
-        "reported with its line, never guessed. Needs the extra tree. Status 0 when all is proved, 1 when a "
+        "reported with its line, never guessed. In a tree of GRUB's its loader for Xen is read. Needs the extra tree. Status 0 when all is proved, 1 when a "
         "property is refuted, whatever else stays open, 3 when something isn't understood or stays open, 2 for what "
         "is no tree.",
         allow_abbrev=False,

@@ -6,20 +6,26 @@ from typing import Final
 from attrs import evolve
 
 from ....formal.c.types import text_of
-from ....formal.layouts.paging import PagingMode
+from ....formal.layouts.paging import X86_64, PagingMode
 from ....formal.source.dom0_source import Dom0Source
+from ....formal.source.grub_source import GrubSource
 from ....formal.source.questions import Inquiry
+from ..questions import MODES
 from ..questions import inquiry as count_and_layout
-from . import before_mapping, fill_up, mapping, physmap, read_only_walk
+from . import before_mapping, domu, fill_up, grub, mapping, physmap, read_only_walk
 from .pieces import Pieces, made
 
 MAPS: Final = r"\bl[1-4]_pgentry_t\b"
 """What a builder has variables of that maps pages: one that only lays out is asked nothing else."""
 
 
-def inquiry(source: Dom0Source) -> Inquiry:
-    """Whether count, layout and the rest of the builder are the encodings'."""
-    asked = count_and_layout(source)
+def inquiry(source: Dom0Source | GrubSource) -> Inquiry:
+    """Whether count, layout and the rest of the builder are the encodings', and the toolstack's count."""
+    if isinstance(source, GrubSource):
+        return Inquiry(
+            modes=(X86_64,), count=(), layout=(), properties=lambda _: (), loader=grub.pieces(source)
+        )
+    asked = evolve(count_and_layout(source), toolstack=domu.pieces(source.tree, MODES))
     if not re.search(MAPS, text_of(source.builder)):
         return asked
     return evolve(

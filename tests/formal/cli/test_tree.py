@@ -16,6 +16,8 @@ from ptproof.formal.source.second_reader import Compared
 from run_cli import assert_refused, run, run_on_terminal
 from small_tree import BUILDER, changed, written
 
+TOOLSTACK = "tools/libs/guest/xg_dom_x86.c"
+
 
 def test_an_unchanged_tree_is_all_equal(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Status 0; what was found where, what was taken for granted, and a line for each count and layout."""
@@ -28,6 +30,9 @@ def test_an_unchanged_tree_is_all_equal(capsys: pytest.CaptureFixture[str], tmp_
         "equal     64-bit",
         "equal     32-bit PAE guest on 64-bit Xen",
         "equal     32-bit PAE guest on 64-bit Xen",
+    ]
+    assert [each for each in ran.lines if "toolstack" in each] == [
+        f"the toolstack's builder wasn't found: there is no {TOOLSTACK} and no tools/libxc/xc_dom_x86.c"
     ]
     quiet = run(capsys, "tree", str(tmp_path), "--quiet")
     assert quiet.lines == ran.lines[:5]
@@ -108,6 +113,28 @@ def test_what_is_not_understood_is_status_3(capsys: pytest.CaptureFixture[str], 
     (result, *_) = json.loads((tmp_path / "found.sarif").read_text())["runs"][0]["results"]
     assert result["level"] == "warning"
     assert result["locations"][0]["physicalLocation"]["region"]["startLine"] == 59
+
+
+def test_a_toolstack_that_is_not_understood_is_status_3(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """What is proved of the hypervisor stays so; one that is no C is refused in one line."""
+    written(tmp_path)
+    place = tmp_path / TOOLSTACK
+    place.parent.mkdir(parents=True)
+    place.write_text("static int count_pgtables(void) { return 0; }\n")
+    reports = [f"--{each}={tmp_path / each}" for each in ("json", "junit", "sarif")]
+    ran = run(capsys, "tree", str(tmp_path), *reports)
+    assert ran.status == 3
+    assert f"domu-tables ({TOOLSTACK}:1): not understood: no function alloc_pgtables_pv()" in ran.out
+    assert ran.lines[0].endswith("holds for this tree; of the other pieces 0 differ, 2 are open")
+    pieces = json.loads((tmp_path / "json").read_text())["trees"][0]["pieces"]
+    assert [each["verdict"] for each in pieces if each["kind"] == "toolstack"] == ["not understood"] * 2
+    assert fromstring((tmp_path / "junit").read_bytes()).get("errors") == "2"  # noqa: S314 - our own text
+    results = json.loads((tmp_path / "sarif").read_text())["runs"][0]["results"]
+    assert {each["level"] for each in results} == {"warning"}
+    place.write_bytes(b"\0")
+    assert_refused(run(capsys, "tree", str(tmp_path)), "expected C")
 
 
 def test_revisions_are_swept_without_a_checkout(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
