@@ -9,7 +9,7 @@ Source: TREE.md, "The generic proof"; the thread's proposals; CLOSED_FORM.md.
 import re
 import resource
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from attrs import frozen
@@ -51,6 +51,13 @@ class Edit:
         return changed
 
 
+def all_edited(text: str, edits: Iterable[Edit]) -> str:
+    """The text after each of some edits."""
+    for each in edits:
+        text = each(text)
+    return text
+
+
 @frozen
 class TreeChange:
     """A change, by its edits, and the verdict."""
@@ -61,9 +68,7 @@ class TreeChange:
 
     def __call__(self, text: str) -> str:
         """The text, changed."""
-        for each in self.edits:
-            text = each(text)
-        return text
+        return all_edited(text, self.edits)
 
 
 def literal(text: str) -> str:
@@ -268,9 +273,7 @@ class PieceChange:
 
     def __call__(self, text: str) -> str:
         """The text, changed."""
-        for each in self.edits:
-            text = each(text)
-        return text
+        return all_edited(text, self.edits)
 
 
 ROUND_OF_SLOTS: Final = r"i < 4; \+\+i, \+\+l3tab"
