@@ -95,9 +95,13 @@ def v_end_closed() -> Lemma:
     )
 
 
-@cache
 def pages_fit(limit: int, page_shift: int = PAGE_SHIFT) -> Lemma:
     """n ≤ m ≤ (limit - d) / page gives d + page n ≤ d + page m ≤ limit, and nothing wraps."""
+    return _pages_fit(limit, page_shift)
+
+
+@cache
+def _pages_fit(limit: int, page_shift: int) -> Lemma:
     d, page = word("d"), 1 << page_shift
     return Lemma(
         f"pages-fit[{limit:#x}{_of_pages(page_shift)}]",

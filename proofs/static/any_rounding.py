@@ -171,7 +171,7 @@ def end_grows(mode: PagingMode) -> Lemma:
 
 
 @cache
-def stack_grows(page_shift: int = PAGE_SHIFT) -> Lemma:
+def stack_grows(page_shift: int) -> Lemma:
     """n ≤ m gives E(n) ≤ E(m), counted from S, within `LONGEST`."""
     page = 1 << page_shift
     ends = [stack_end(vpt_start, each, page_shift) - v_start for each in (n, m)]
