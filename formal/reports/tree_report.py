@@ -200,13 +200,12 @@ def summary(found: TreeCheck) -> str:
         open_ = sum(not each.proved for each in found.builder) - differs
         if not differs and not open_:
             return "yes: everything proved about these pieces holds for this tree"
-        rest = (
-            [f"{counted(differs, 'other piece')} {'differs' if differs == 1 else 'differ'}"]
-            if differs
-            else []
-        )
-        rest += [f"{counted(open_, 'other piece')} {'is' if open_ == 1 else 'are'} open"] if open_ else []
-        return f"not all: what is proved of count and layout holds for this tree; {', '.join(rest)}"
+        beside = []
+        if differs:
+            beside.append(f"{counted(differs, 'other piece')} {'differs' if differs == 1 else 'differ'}")
+        if open_:
+            beside.append(f"{counted(open_, 'other piece')} {'is' if open_ == 1 else 'are'} open")
+        return f"not all: what is proved of count and layout holds for this tree; {', '.join(beside)}"
     if not found.properties:
         return "not known: nothing is proved about code that isn't understood, or differs"
     refuted = sum(each.refuted for each in found.properties)
