@@ -212,11 +212,13 @@ def summary(found: TreeCheck) -> str:
         open_ = sum(not each.proved for each in found.beside) - differs
         if not differs and not open_:
             return "yes: everything proved about these pieces holds for this tree"
-        others = [f"{counted(differs, 'other piece')} {'differs' if differs == 1 else 'differ'}"]
-        others += [f"{counted(open_, 'other piece')} {'is' if open_ == 1 else 'are'} open"]
-        rest = ", ".join(each for each, count in zip(others, (differs, open_), strict=True) if count)
+        beside = []
+        if differs:
+            beside.append(f"{counted(differs, 'other piece')} {'differs' if differs == 1 else 'differ'}")
+        if open_:
+            beside.append(f"{counted(open_, 'other piece')} {'is' if open_ == 1 else 'are'} open")
         held = "the pieces that are equal" if found.loader else "count and layout"
-        return f"not all: what is proved of {held} holds for this tree; {rest}"
+        return f"not all: what is proved of {held} holds for this tree; {', '.join(beside)}"
     if not found.properties:
         return "not known: nothing is proved about code that isn't understood, or differs"
     refuted = sum(each.refuted for each in found.properties)
