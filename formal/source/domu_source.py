@@ -179,20 +179,29 @@ def counted(
     Raises NotFound.
     """
     executor, given = _begin(source, source.counts, mode, 0 if before is None else 1)
-    for name, term in (("from", first), ("to", last), ("pfn", pfn)):
-        if executor.type_of.get(name) != ULONG:
-            raise NotFound(
-                executor.where(source.counts), f"{COUNTS}() has no {name} of 64 bits without a sign"
-            )
-        given[name] = Value(term, ULONG)
+    given |= of_mapping(executor, source.counts, (first, last, pfn))
     if before is not None:
-        given |= {
-            key: known
-            for key, known in before.state.places.items()
-            if key.startswith(f"{MAPS}[0]") and isinstance(known, Value)
-        }
-        executor.objects |= before.executor.objects
+        given |= left_by(before.executor, before.state, MAPS, executor)
     return _executed(executor, source.counts, given, {})
+
+
+def of_mapping(executor: Executor, counts: Node, terms: tuple[Word, Word, Word]) -> dict[str, Value]:
+    """A mapping's first and last address, and its first frame, as the parameters of what counts its tables. Raises NotFound."""
+    names = ("from", "to", "pfn")
+    for name in names:
+        if executor.type_of.get(name) != ULONG:
+            raise NotFound(executor.where(counts), f"it has no {name} of 64 bits without a sign")
+    return {name: Value(term, ULONG) for name, term in zip(names, terms, strict=True)}
+
+
+def left_by(before: Executor, after: State, maps: str, executor: Executor) -> dict[str, Value]:
+    """What the count of the first mapping left in its place of ``maps``, for the count of the second."""
+    executor.objects |= before.objects
+    return {
+        key: known
+        for key, known in after.places.items()
+        if key.startswith(f"{maps}[0]") and isinstance(known, Value)
+    }
 
 
 def tried(source: DomuSource, mode: PagingMode) -> DomuSlice:

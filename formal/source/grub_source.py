@@ -24,7 +24,7 @@ from ..c.values import INT, ULONG, Any, Integer, NotUnderstood, Record, Unknown,
 from ..edge.errors import InputError
 from ..words.word import TRUE, Truth, Word, word
 from .dom0_source import COMPILER, File, file_of
-from .domu_source import Call, NotFound, memset, type_of
+from .domu_source import Call, NotFound, left_by, memset, of_mapping, type_of
 from .slices import block
 
 PLACE: Final = "grub-core/loader/i386/xen.c"
@@ -166,19 +166,9 @@ def _for_platform(tree: Tree) -> Tree:
 def mapping(source: GrubSource, first: Word, end: Word, before: Mapping | None = None) -> Mapping:
     """``get_pgtable_size()`` for [first, end): the first mapping, or that after another one. Raises NotFound."""
     executor, given = _begin(source, source.counts, 0 if before is None else 1)
-    for name, term in (("from", first), ("to", end), ("pfn", word("pfn"))):
-        if executor.type_of.get(name) != ULONG:
-            raise NotFound(
-                executor.where(source.counts), f"{COUNTS}() has no {name} of 64 bits without a sign"
-            )
-        given[name] = Value(term, ULONG)
+    given |= of_mapping(executor, source.counts, (first, end, word("pfn")))
     if before is not None:
-        given |= {
-            key: known
-            for key, known in before.state.places.items()
-            if key.startswith(f"{MAPS}[0]") and isinstance(known, Value)
-        }
-        executor.objects |= before.executor.objects
+        given |= left_by(before.executor, before.state, MAPS, executor)
     where = executor.where(source.counts)
     state = executor.run_all(block(source.counts), given)
     if state.vague is not None:

@@ -139,7 +139,7 @@ WRONG = (
     "ptproof picture --log xen.log --boot 7 -o no-such-folder-here-at-all/picture.svg",
     "ptproof report exact",
     "ptproof formula --rounding 3M",
-    "ptproof formula --style closed --rounding 4K",
+    "ptproof formula --style raises --rounding 2M",
     "ptproof check-log initrd.img",
     "ptproof check-log layout.json no-such-log-of-a-rather-long-name-that-does-not-fit.log",
     "ptproof explain Decodin failed",
