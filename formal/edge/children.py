@@ -75,7 +75,11 @@ def _interrupt(_signal: int, _frame: object) -> NoReturn:
 
 
 def end_with(parent: int) -> None:
-    """Have this process killed when its parent, of that process id, ends of whatever cause."""
+    """Have this process killed when its parent, of that process id, ends of whatever cause.
+
+    A parent that ends closes its pipes first, so what is written to one that nobody reads ends the process, too, without a word.
+    """
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:  # it ended before

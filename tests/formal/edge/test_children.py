@@ -1,5 +1,6 @@
 """Children run nothing of the current folder, and none outlives its parent."""
 
+import json
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from ptproof.formal.edge.children import python
 
 PLANTED = "import os; open(os.environ['PLANTED'], 'a').write(__name__ + '\\n'); os._exit(9)\n"
 MODULES = ("z3", "json", "multiprocessing", "ctypes", "attrs", "pysolvers")
@@ -63,3 +65,23 @@ def test_children_end_with_their_parent(command: list[str], number: signal.Signa
         time.sleep(0.05)
     assert children
     assert not left
+
+
+def test_a_solver_whose_parent_reads_no_more_ends_without_a_word() -> None:
+    """The answer comes to a closed pipe: only a moment later is the parent gone."""
+    asked = {"text": "(assert true)", "inputs": [], "rlimit": 1000, "least": []}
+    with subprocess.Popen(
+        python("ptproof.formal.solvers.solver_process", "z3", str(os.getpid())),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        process.stdout.close()
+        process.stdin.write(json.dumps(asked) + "\n")
+        process.stdin.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+        assert process.wait(timeout=20) == -signal.SIGPIPE
