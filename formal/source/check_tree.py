@@ -91,6 +91,18 @@ class TreeCheck:
         """What isn't of the count nor the layout: each of them is a piece of its own."""
         return (*self.builder, *(self.toolstack or ()), *self.loader)
 
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """All of them; of a count that is no encoding's, and has properties of its own, these in its place."""
+        own = {each.piece.mode for each in self.properties}
+        count = tuple(each for each in self.count if each.piece.mode not in own)
+        return (*count, *self.properties, *self.layout, *self.beside)
+
+    @property
+    def proved(self) -> tuple[Claim, ...]:
+        """What is proved of the tree, a claim for each piece."""
+        return tuple(_claim(each.piece) for each in self.answers if each.proved)
+
     def count_is(self, mode: PagingMode) -> str | None:
         """The version whose count the tree's is, for all inputs; ``None`` where it is none's."""
         answers = self.of(self.count, mode)

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..arguments import add_examples, add_json, add_limit, no_dash, number, set_files
 from .list_claims import add_names
+from .prove import SECONDS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ...certify.certificate import Outcome
+    from ...edge.exit_status import Status
+    from ...logic.claim import Claim
 
 SCHEMA = "ptproof-certify/1"
 
@@ -26,6 +29,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         allow_abbrev=False,
     )
     add_names(parser)
+    parser.add_argument(
+        "--tree",
+        metavar="TREE",
+        help="in place of claims: what 'ptproof tree' proves of this tree. The status is no better than that of 'tree'",
+    )
     parser.add_argument(
         "--manifest", metavar="FILE", type=no_dash, help="write what was certified, by hashes, as JSON"
     )
@@ -49,7 +57,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_json(parser, "what came of each obligation")
     set_files(parser, writes=("json", "manifest"), folders=("check",), made=("out",))
     add_examples(parser, "ptproof certify v-end-closed", "ptproof certify min-2level --out proofs")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, timeout=SECONDS, no_cache=False)  # what reading a tree goes by
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -60,6 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ...certify.certificate import MANIFEST, MANIFEST_BYTES, bound, certify, manifest, read_manifest
     from ...certify.sat_oracle import solver_version
     from ...edge.errors import NothingSelected
+    from ...edge.exit_status import Status
     from ...edge.files import file_size, read_input, write_bytes, write_json
     from ...edge.limits import RAISED
     from ...edge.outside import say
@@ -67,7 +76,10 @@ def run(arguments: argparse.Namespace) -> int:
     from ...logic.claim import claims
     from ...logic.selection import select
 
-    chosen = select(claims(), arguments.names)
+    if arguments.tree is None:
+        chosen, held = select(claims(), arguments.names), Status.AS_EXPECTED
+    else:
+        chosen, held = _of_tree(arguments)
     solver = f"none; kept proofs of {arguments.check}" if arguments.check else solver_version()
     known = None
     if arguments.check:
@@ -85,14 +97,36 @@ def run(arguments: argparse.Namespace) -> int:
     if known is not None:
         outcomes = tuple(bound(outcomes, known))
     if not outcomes:
-        raise NothingSelected("the selected claims have no obligations: examples settle them")
+        raise NothingSelected(
+            "the selected claims have no obligations: examples settle them"
+            if arguments.tree is None
+            else f"nothing is proved of {arguments.tree}: 'ptproof tree' says why"
+        )
     for name in filter(None, [arguments.manifest, arguments.out and str(Path(arguments.out) / MANIFEST)]):
         write_bytes(name, manifest(outcomes, solver).encode())
     if arguments.json is not None:
-        write_json(arguments.json, _as_dict(outcomes, solver))
+        write_json(arguments.json, _as_dict(outcomes, solver, held))
     if arguments.json != "-":
         say(_lines(outcomes, solver))
-    return _status(outcomes)
+    return max(held, _status(outcomes))
+
+
+def _of_tree(arguments: argparse.Namespace) -> "tuple[tuple[Claim, ...], Status]":
+    """What is proved of the tree, as claims, and the status of all that it was asked; standard error names what isn't proved."""
+    import sys
+
+    from ...edge.errors import InputError
+    from ...edge.outside import say
+    from ..about_layouts.tree import checked
+
+    if arguments.names:
+        raise InputError("argument --tree: expected no claims with it")
+    found = checked(arguments, arguments.tree)
+    why = [f"the readers disagree: {found.second.differs}"] if found.second.differs else []
+    open_ = [each.piece for each in found.answers if not each.proved]
+    why += [f"not proved, so not certified: {each.name} ({each.where})" for each in open_]
+    say((f"ptproof: {each}" for each in why), sys.stderr)
+    return found.proved, found.status
 
 
 def _made(name: str) -> "Path":
@@ -141,7 +175,7 @@ def _lines(outcomes: "Iterable[Outcome]", solver: str) -> Iterator[str]:
     )
 
 
-def _as_dict(outcomes: "Iterable[Outcome]", solver: str) -> dict[str, Any]:
+def _as_dict(outcomes: "Iterable[Outcome]", solver: str, held: int) -> dict[str, Any]:
     from importlib.metadata import version
 
     from attrs import asdict
@@ -153,7 +187,7 @@ def _as_dict(outcomes: "Iterable[Outcome]", solver: str) -> dict[str, Any]:
         "schema": SCHEMA,
         "versions": {"ptproof": version("ptproof"), "solver": solver},
         "trusted": trusted(),
-        "status": _status(outcomes),
+        "status": max(held, _status(outcomes)),
         "obligations": [
             {
                 "name": each.name,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+import small_tree
 import tiny_claims as tiny
 from ptproof.formal.certify import sat_oracle
 from ptproof.formal.certify.certificate import LOOKS, MANIFEST, PROOF_BYTES, read_manifest
@@ -257,3 +258,23 @@ def test_files_that_cannot_be_used(capsys: Capture) -> None:
     assert_refused(run(capsys, "certify", "--manifest", "no/m.json"), "no/m.json: can't be written")
     assert_refused(run(capsys, "certify", "--out", "a", "--check", "b"), "not allowed with argument")
     assert_refused(run(capsys, "certify", "--jobs", "0"), "argument --jobs: expected 1 to 256")
+
+
+def test_what_is_proved_of_a_tree_is_certified(capsys: Capture, tmp_path: Path) -> None:
+    """Each obligation of it."""
+    tree = str(small_tree.written(tmp_path))
+    ran = run(capsys, "certify", "--tree", tree, "--json", str(tmp_path / "found.json"))
+    assert (ran.status, ran.err) == (0, "")
+    found = json.loads((tmp_path / "found.json").read_text())["obligations"]
+    assert len(found) > 20
+    assert {each["grade"] for each in found} == {"certified"}
+
+
+def test_what_is_not_proved_of_a_tree_is_named(capsys: Capture, tmp_path: Path) -> None:
+    """The status stays that of the tree, though all that is proved is certified."""
+    edit = small_tree.changed("v_end += 1UL << 22;", 'asm volatile ("" : "+r" (v_end));')
+    ran = run(capsys, "certify", "--tree", str(small_tree.written(tmp_path, edit)))
+    assert ran.status == 3
+    assert "ptproof: not proved, so not certified: count (" in ran.err
+    assert "uncertified 0, refused 0" in ran.out
+    assert_refused(run(capsys, "certify", "exact", "--tree", str(tmp_path)), "expected no claims with it")
