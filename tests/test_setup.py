@@ -232,3 +232,21 @@ def test_solvers_are_imported_by_their_processes_only() -> None:
     asking = [f"formal/solvers/ask_{each}.py: {each}" for each in sorted(solvers)]
     assert importing([*FORMAL, *ENCODINGS, *PROOFS], *solvers) == asking
     assert importing(FORMAL, *(f"ptproof.formal.solvers.ask_{each}" for each in solvers)) == []
+
+
+def test_only_what_reads_sources_needs_the_extra_tree() -> None:
+    """Without tree-sitter each module can be imported but the readers of sources, and the report of what they found."""
+    readers = ("formal/c/", "formal/source/", "proofs/source/", "formal/reports/tree_report.py")
+    names = [
+        ".".join(("ptproof", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
+        for path in (*FORMAL, *ENCODINGS, *PROOFS)
+        if not str(path.relative_to(ROOT)).startswith(readers)
+        and path.parent != STANDS_ALONE
+        and path.stem != "__main__"
+    ]
+    assert len(names) > 150
+    code = (
+        "import sys, importlib; sys.modules['tree_sitter'] = sys.modules['tree_sitter_c'] = None\n"
+        f"for name in {names}: importlib.import_module(name)"
+    )
+    assert python(code) == ""

@@ -5,15 +5,13 @@ verdict on the claim (Unknown, Vacuous, Error) is an error. Nothing is ever skip
 same run gives the same file. The elements are those that Jenkins and GitLab read.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from ..edge.outside import one_line
 from ..logic.prover import Decision, PartDecision, ProofRun
 from ..logic.verdict import Proved, Refuted
-from ..source.check_tree import TreeCheck
 from .proof_report import in_one_line, why, word_of
-from .tree_report import described
 
 
 def as_junit(run: ProofRun, *, kept: bool = False) -> bytes:
@@ -32,60 +30,22 @@ def as_junit(run: ProofRun, *, kept: bool = False) -> bytes:
         for decision in decisions:
             for part in decision.parts:
                 _add_case(suite, decision, part)
-    return _as_file(root)
+    return as_file(root)
 
 
-def tree_as_junit(found: Sequence[TreeCheck]) -> bytes:
-    """What was decided of trees: a suite for each, and a case for each piece that matters.
-
-    Refuted is a failure, open or not understood an error. Pieces that differ from the encoding are none as long as properties
-    are decided in their place.
-    """
-    suites = [(each.title, list(_of_tree(each))) for each in found]
-    every = [case for _, cases in suites for case in cases]
-    root = Element("testsuites", {"name": "ptproof tree"} | _totals([kind for _, _, kind, _ in every]))
-    for title, cases in suites:
-        suite = SubElement(
-            root, "testsuite", {"name": one_line(title)} | _totals([kind for _, _, kind, _ in cases])
-        )
-        for classname, name, kind, says in cases:
-            case = SubElement(suite, "testcase", classname=one_line(classname), name=one_line(name))
-            if kind:
-                SubElement(case, kind, message=one_line(says))
-    return _as_file(root)
-
-
-def _of_tree(found: TreeCheck) -> Iterator[tuple[str, str, str, str]]:
-    """Class, name, sort of fault (none where it holds), and what is said, of each piece that matters."""
-    for kind, answers in (
-        ("count", found.count),
-        ("layout", found.layout),
-        ("property", found.properties),
-        ("builder", found.builder),
-        ("toolstack", found.toolstack or ()),
-        ("loader", found.loader),
-    ):
-        for each in answers:
-            instead = kind == "count" and found.of(found.properties, each.piece.mode)
-            if each.proved or not instead:
-                fault = "" if each.proved else "failure" if each.refuted else "error"
-                classname = f"{each.piece.mode.name}.{kind}"
-                yield classname, each.piece.name, fault, described(each)
-    if found.second.differs:
-        yield "compiler", "second reader", "error", found.second.differs
-
-
-def _as_file(root: Element) -> bytes:
+def as_file(root: Element) -> bytes:
+    """The elements as a file, in UTF-8."""
     indent(root)
     text: str = tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'.encode()
 
 
 def _counts(parts: Sequence[PartDecision]) -> dict[str, str]:
-    return _totals([_kind(each) for each in parts])
+    return totals([_kind(each) for each in parts])
 
 
-def _totals(kinds: Sequence[str]) -> dict[str, str]:
+def totals(kinds: Sequence[str]) -> dict[str, str]:
+    """A suite's attributes, by the sort of fault of each of its cases."""
     return {
         "tests": str(len(kinds)),
         "failures": str(kinds.count("failure")),

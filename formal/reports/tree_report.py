@@ -1,13 +1,15 @@
-"""What was found in a tree of sources, as text, as plain data for JSON, and as SARIF for code hosts.
+"""What was found in a tree of sources, as text, as plain data for JSON, as SARIF for code hosts, and as JUnit's XML.
 
 The schema of the JSON is ``ptproof-tree/1``. Facts: SARIF 2.1.0, OASIS standard, for what a result is made of.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
+from xml.etree.ElementTree import Element, SubElement
 
 from ..c.values import Unknown
 from ..edge.exit_status import Status
+from ..edge.outside import one_line
 from ..layouts.notation import number
 from ..layouts.paging import COMPAT, X86_64, PagingMode
 from ..logic.verdict import Refuted
@@ -15,6 +17,7 @@ from ..source.check_tree import Answer, TreeCheck
 from ..source.dom0_source import Dom0Source
 from ..source.domu_source import PLACES
 from ..source.second_reader import Compared
+from .junit import as_file, totals
 from .proof_report import counted, in_one_line
 
 SCHEMA: Final = "ptproof-tree/1"
@@ -385,3 +388,43 @@ def _location(where: str) -> dict[str, Any]:
             "region": {"startLine": int(line) if line.isdigit() else 1},
         }
     }
+
+
+def tree_as_junit(found: Sequence[TreeCheck]) -> bytes:
+    """What was decided of trees: a suite for each, and a case for each piece that matters.
+
+    Refuted is a failure, open or not understood an error. Pieces that differ from the encoding are none as long as properties
+    are decided in their place.
+    """
+    suites = [(each.title, list(_of_tree(each))) for each in found]
+    every = [case for _, cases in suites for case in cases]
+    root = Element("testsuites", {"name": "ptproof tree"} | totals([kind for _, _, kind, _ in every]))
+    for title, cases in suites:
+        suite = SubElement(
+            root, "testsuite", {"name": one_line(title)} | totals([kind for _, _, kind, _ in cases])
+        )
+        for classname, name, kind, says in cases:
+            case = SubElement(suite, "testcase", classname=one_line(classname), name=one_line(name))
+            if kind:
+                SubElement(case, kind, message=one_line(says))
+    return as_file(root)
+
+
+def _of_tree(found: TreeCheck) -> Iterator[tuple[str, str, str, str]]:
+    """Class, name, sort of fault (none where it holds), and what is said, of each piece that matters."""
+    for kind, answers in (
+        ("count", found.count),
+        ("layout", found.layout),
+        ("property", found.properties),
+        ("builder", found.builder),
+        ("toolstack", found.toolstack or ()),
+        ("loader", found.loader),
+    ):
+        for each in answers:
+            instead = kind == "count" and found.of(found.properties, each.piece.mode)
+            if each.proved or not instead:
+                fault = "" if each.proved else "failure" if each.refuted else "error"
+                classname = f"{each.piece.mode.name}.{kind}"
+                yield classname, each.piece.name, fault, described(each)
+    if found.second.differs:
+        yield "compiler", "second reader", "error", found.second.differs

@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ...edge.terminal import width_of
 
     _need_the_extra()
-    from ...reports.tree_report import as_dict, as_sarif, lines
+    from ...reports.tree_report import as_dict, as_sarif, lines, tree_as_junit
 
     if arguments.revs is not None:
         found, errors, status = _sweep(arguments)
@@ -79,8 +79,6 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.sarif is not None:
         write_json(arguments.sarif, as_sarif([check for _, check in found]))
     if arguments.junit is not None:
-        from ...reports.junit import tree_as_junit
-
         write_bytes(arguments.junit, tree_as_junit([check for _, check in found]))
     return status
 
