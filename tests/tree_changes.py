@@ -367,6 +367,20 @@ FILL_UP: Final = (
         [Edit(IN_THE_END, "mpt_alloc += PAGE_SIZE;\n")],
     ),
     PieceChange(
+        "a type then, by what overlaps it",
+        "fill-up-types",
+        X86_64,
+        "not understood",
+        [Edit(IN_THE_END, "maddr_to_page(mpt_alloc - PAGE_SIZE)->u.free.val = 0;\n")],
+    ),
+    PieceChange(
+        "a new L2's type, by what overlaps it",
+        "fill-up-types",
+        COMPAT,
+        "not understood",
+        [Edit(IN_THE_END, "maddr_to_page(mpt_alloc - PAGE_SIZE)->u.free.val = 0;\n")],
+    ),
+    PieceChange(
         "a call then", "fill-up-entries", X86_64, "not understood", [Edit(IN_THE_END, "odd(l4start);\n")]
     ),
     PieceChange(
@@ -556,6 +570,13 @@ WALK: Final = (
         X86_64,
         "not understood",
         [in_walk(ITERATE, "ASSERT(pl1e++);\n")],
+    ),
+    PieceChange(
+        "a type at last, by what overlaps it",
+        "walk-pages",
+        X86_64,
+        "not understood",
+        [in_walk(ITERATE, "page->u.free.val = 0;\n")],
     ),
     PieceChange("a call in it", "walk-pages", X86_64, "not understood", [in_walk(ITERATE, "odd(pl1e);\n")]),
     PieceChange(

@@ -8,6 +8,7 @@ Facts: what the builder's variables are called, and the walk, 4.3 to today. Nota
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
 from itertools import combinations, product
 from random import Random
 from typing import Final
@@ -15,9 +16,8 @@ from typing import Final
 from ....encodings.builder_loop import words_of_building
 from ....encodings.dom0_builder import L2_SLOTS, has_l2, missing_l2
 from ....encodings.read_only_walk import TYPE_SHIFT, XENS_SLOT, table_info
-from ....formal.c.memory import CLEARED, Store, holds
-from ....formal.c.types import Node, part, text_of, within
-from ....formal.c.values import Unknown, Value
+from ....formal.c.memory import Store
+from ....formal.c.types import Node
 from ....formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
 from ....formal.source.dom0_source import Dom0Source
 from ....formal.source.questions import Piece
@@ -46,7 +46,18 @@ from ....formal.words.word import (
 )
 from .cases import Case
 from .mapping import ROW, TYPE, Pairs, choose_truth, place_of_loop, v_start
-from .pieces import NotRead, Pieces, compared_by_cases, executed, known, not_found, renamed
+from .pieces import (
+    NotRead,
+    Pieces,
+    builders_call,
+    compared_by_cases,
+    executed,
+    held,
+    known,
+    not_found,
+    renamed,
+    restated,
+)
 
 WALK: Final = "mark_pv_pt_pages_rdonly"
 SLOTS: Final = range(L2_SLOTS)
@@ -65,7 +76,7 @@ at, frame = word("at"), word("frame")
 """The address and the frame that are looked at."""
 leads: Final = {slot: word(f"slot_{slot}") for slot in SLOTS}
 """By slot of the L3, 1 more than the frame that it leads to; 0 where it is empty."""
-held: Final = {slot: word(f"slot_{slot}_holds") for slot in SLOTS}
+entry_before: Final = {slot: word(f"slot_{slot}_holds") for slot in SLOTS}
 """What the slot's entry is in memory."""
 
 
@@ -74,16 +85,10 @@ held: Final = {slot: word(f"slot_{slot}_holds") for slot in SLOTS}
 
 def walks_call(source: Dom0Source) -> tuple[int, Node]:
     """Which statement of the builder's block calls the walk, and the call. Raises NotRead."""
-    nodes = block(source.builder)
-    found = [
-        (place, inner)
-        for place, each in enumerate(nodes)
-        for inner in within(each)
-        if inner.type == "call_expression" and text_of(part(inner, "function") or inner) == WALK
-    ]
-    if len(found) != 1 or nodes[found[0][0]].type != "expression_statement":
+    place, call = builders_call(source, WALK)
+    if block(source.builder)[place].type != "expression_statement":
         raise not_found(source.file.where(source.builder), f"one call of {WALK}() by the builder itself")
-    return found[0]
+    return place, call
 
 
 class Between:
@@ -123,7 +128,7 @@ class Between:
         if member == TYPE:
             return choose(address == frame, type_before, given)
         for slot in SLOTS:
-            given = choose(address == slot_address(slot), held[slot], given)
+            given = choose(address == slot_address(slot), entry_before[slot], given)
         return given
 
     def over(self, term: AnyTerm) -> AnyTerm:
@@ -132,23 +137,20 @@ class Between:
         ours = (*inputs(self._names.values()), *self.loaded)
         return renamed(said, {str(each.value): each for each in ours}, self.where)
 
-    def stores(self, member: str) -> Iterator[Store]:
-        """What is written to a member, or to entries (no member), over the encoding's words."""
-        for each in self.found.memory.stores:
-            if each.member != member and not (each.member == CLEARED and not member):
-                continue
-            value = known(each.value)
-            yield Store(
-                each.where,
-                self.over(each.path),
-                self.over(each.address),
-                each.member,
-                Value(self.over(value.term), value.type),
-            )
+    @cached_property
+    def stores(self) -> list[Store]:
+        """What is written, over the encoding's words. Raises NotRead."""
+        return restated(self.found.memory.stores, self.over)
 
     def next_table(self) -> Word:
         """The machine address of the next table, after it. Raises NotRead."""
         return self.over(known(self.found.value("mpt_alloc")).term)
+
+
+@lru_cache(4)
+def between(source: Dom0Source, mode: PagingMode) -> Between:
+    """What stands there in a source. Raises NotRead."""
+    return Between(source, mode)
 
 
 def address_of(frame: Word) -> Word:
@@ -182,8 +184,8 @@ def _begins() -> Truth:
     facts = [free_frame < (1 << FRAME_BITS) - L2_SLOTS, l3_frame < free_frame]
     facts += [DIRECT_MAP_FRAME < 1 << 52, DIRECT_MAP_FRAME + (free_frame + L2_SLOTS) < 1 << 52]
     for slot in SLOTS:
-        to_it = (held[slot] & 1 == 1) & (held[slot] >> PAGE_SHIFT == leads[slot] - 1)
-        facts.append(choose_truth(leads[slot] == 0, held[slot] == 0, to_it))
+        to_it = (entry_before[slot] & 1 == 1) & (entry_before[slot] >> PAGE_SHIFT == leads[slot] - 1)
+        facts.append(choose_truth(leads[slot] == 0, entry_before[slot] == 0, to_it))
         facts += [leads[slot] <= free_frame, leads[slot] != l3_frame + 1]
         is_l2 = (leads[slot] != 0) & (frame == leads[slot] - 1)
         facts.append(implies(is_l2, type_before == number(2 << TYPE_SHIFT)))
@@ -194,7 +196,7 @@ def _begins() -> Truth:
 def _cases(mode: PagingMode) -> Iterator[Case]:
     """By which slots are empty."""
     for empty in product((True, False), repeat=L2_SLOTS) if mode.bits == 32 else ():
-        put = {each[slot]: number(0) for slot in SLOTS if empty[slot] for each in (leads, held)}
+        put = {each[slot]: number(0) for slot in SLOTS if empty[slot] for each in (leads, entry_before)}
         yield Case(put, all_of(leads[slot] != 0 for slot in SLOTS if not empty[slot]))
 
 
@@ -204,7 +206,9 @@ def _sample(source: Random) -> Mapping[str, int]:
     frames = source.sample(range(free - min(free, 64), free), 1 + L2_SLOTS)
     values = {"free_frame": free, "l3_frame": frames[L2_SLOTS], "direct_map": source.getrandbits(30) + 1}
     values |= {str(leads[slot].value): frames[slot] + 1 for slot in SLOTS}
-    values |= {str(held[slot].value): int(entry_for(number(frames[slot]), number(0x67))) for slot in SLOTS}
+    values |= {
+        str(entry_before[slot].value): int(entry_for(number(frames[slot]), number(0x67))) for slot in SLOTS
+    }
     return values | {"frame": 1 << FRAME_BITS}
 
 
@@ -233,21 +237,18 @@ def _piece(name: str, says: str, its: Between, pairs: Pairs, assumes: Sequence[s
 
 
 def _frames(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
-    its = Between(source, mode)
+    its = between(source, mode)
     taken = missing() if mode.bits == 32 else number(0)
     pairs = [("mpt_alloc", its.next_table(), address_of(free_frame + taken))]
     return _piece(name, says, its, pairs, ("direct-map", "entries", "clears"))
 
 
 def _entries(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
-    its = Between(source, mode)
-    stores = list(its.stores(""))
-    after = holds(stores, at, before)
-    if isinstance(after, Unknown):
-        raise NotRead(after)
+    its = between(source, mode)
+    after = held(its.stores, at, before)
     expected, flags = before, number(0)
-    for each in stores:
-        if each.member != CLEARED:
+    for each in its.stores:
+        if not each.member:
             flags = known(each.value).term & FLAGS
     for slot in SLOTS if mode.bits == 32 else ():
         table = address_of(free_frame + missing(slot))
@@ -261,11 +262,9 @@ def _entries(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piec
 
 
 def _types(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
-    its = Between(source, mode)
-    after = holds(list(its.stores(TYPE)), frame, type_before, TYPE)
-    if isinstance(after, Unknown):
-        raise NotRead(after)
-    expected, own = type_before, list(its.stores(XENS_ENTRIES))
+    its = between(source, mode)
+    after = held(its.stores, frame, type_before, TYPE)
+    expected, own = type_before, [each for each in its.stores if each.member == XENS_ENTRIES]
     pairs: list[tuple[str, Word | Truth, Word | Truth]] = []
     if mode.bits == 32:
         for slot in SLOTS:

@@ -17,7 +17,7 @@ from attrs import frozen
 
 from ....encodings.builder_loop import LEVELS, ROOT_LEVEL, building, root_of, words_of_building
 from ....encodings.dom0_builder import ENTRIES, ENTRY_BITS, entry_of, first_table, pages_of
-from ....formal.c.memory import CLEARED, Store, holds
+from ....formal.c.memory import CLEARED, Store
 from ....formal.c.statements import SourceLoop, standing
 from ....formal.c.types import Node, part, text_of, within
 from ....formal.c.values import Unknown, Value
@@ -44,13 +44,16 @@ from .cases import SAMPLES, Case, by_cases, of_case, samples
 from .pieces import (
     NotRead,
     Pieces,
+    anything,
     compared,
     executed,
+    held,
     judged_pairs,
     known,
     not_found,
     not_read,
     renamed,
+    restated,
     unchanged,
 )
 
@@ -341,10 +344,9 @@ class Round:
 
     def over(self, term: AnyTerm) -> AnyTerm:
         """A term of the source's over the encoding's words. Raises NotRead where it hangs on something else."""
-        said = replaced(term, self.names)
-        any_of_it = [each for each in inputs([said]) if "@" in str(each.value) or "#" in str(each.value)]
-        ours = (*inputs([*building().state, *self.put]), *any_of_it, first_frame)
-        return renamed(said, _NAMES | {str(each.value): each for each in ours}, self.where)
+        here = replaced(term, self.names)
+        ours = (*inputs([*building().state, *self.put]), *anything([here]), first_frame)
+        return renamed(here, _NAMES | {str(each.value): each for each in ours}, self.where)
 
     @property
     def row(self) -> Truth:
@@ -572,21 +574,22 @@ def _frames(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece
 def _entries(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
     its, words = Round(source, mode), words_of_building()
 
-    def alike(held: Word, level: Word, said: Word) -> Truth:
+    def alike(entry: Word, level: Word, said: Word) -> Truth:
         frame = choose(level == 1, alloc_spfn, first_frame) + (said - 1)
-        leads = (held & 1 == 1) & (held >> PAGE_SHIFT == frame)
-        return (level == 0) | choose_truth(said == 0, held == 0, leads)
+        leads = (entry & 1 == 1) & (entry >> PAGE_SHIFT == frame)
+        return (level == 0) | choose_truth(said == 0, entry == 0, leads)
 
     level, said = its.then.its[words.level], its.then.its[words.content]
     after = alike(before, level, said)
     written: list[tuple[str, Word | Truth, Word | Truth]] = []
-    for each in its.found.loop.memory.stores:
+    stores = restated(its.found.loop.memory.stores, its.over)
+    for each in stores:
         if each.member in ("", CLEARED):
-            value = _value(its, each)
-            if isinstance(value, Unknown):
-                raise NotRead(value)
-            path, address, page = its.over(each.path), its.over(each.address), each.member == CLEARED
-            there, place = its.looked_at(address, page=page), its.place_of(path, address, page=page)
+            value, path, page = known(each.value), each.path, each.member == CLEARED
+            there, place = (
+                its.looked_at(each.address, page=page),
+                its.place_of(path, each.address, page=page),
+            )
             if place is not None:
                 written.append((f"where {each.where} writes", path & there, path & place))
             after = choose_truth(
@@ -617,14 +620,14 @@ def _entries(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piec
         assumed=its.now.levels & alike(before, words.level, words.content),
         cases=its.looks,
         first=written,
-        where=next((each.where for each in its.found.loop.memory.stores if each.member == ""), None),
+        where=next((each.where for each in stores if not each.member), None),
     )
 
 
 def _types(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
     its, words = Round(source, mode), words_of_building()
-    stores = its.found.loop.memory.stores
-    held = _holds(its, stores, first_frame + words.table, type_before, TYPE)
+    stores = restated(its.found.loop.memory.stores, its.over)
+    after = held(stores, first_frame + words.table, type_before, TYPE)
     set_to = [found for each in stores if each.member == TYPE and (found := _number_of(each))]
     shift = (min(set_to) & -min(set_to)).bit_length() - 1 if set_to else 61
     expected = type_before
@@ -636,7 +639,7 @@ def _types(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
         name,
         says,
         its,
-        [("the type of a frame", choose(at_first, expected, held), expected)],
+        [("the type of a frame", choose(at_first, expected, after), expected)],
         {"types": ASSUMED["types"], **ALIGNED, **ROW},
         known=words.table < rows,
         where=next((each.where for each in stores if each.member == TYPE), None),
@@ -647,25 +650,6 @@ def _number_of(store: Store) -> int | None:
     value = store.value
     fixed = isinstance(value, Value) and value.term.operation == "constant"
     return int(value.term) if isinstance(value, Value) and fixed else None
-
-
-def _holds(its: Round, stores: Sequence[Store], address: Word, held: Word, member: str) -> Word:
-    said = [
-        Store(each.where, its.over(each.path), its.over(each.address), each.member, _value(its, each))
-        for each in stores
-    ]
-    found = holds(said, address, held, member)
-    if isinstance(found, Unknown):
-        raise NotRead(found)
-    return found
-
-
-def _value(its: Round, store: Store) -> Value | Unknown:
-    value = store.value
-    if isinstance(value, Unknown):
-        return value
-    assert isinstance(value, Value)
-    return Value(its.over(value.term), value.type)
 
 
 def choose_truth(condition: Truth, then: Truth, otherwise: Truth) -> Truth:

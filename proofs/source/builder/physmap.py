@@ -7,6 +7,7 @@ Facts: what its variables are called, 4.7 to today. Notation of DOMAIN.md sectio
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
 from itertools import combinations, count
 from random import Random
 from typing import Final
@@ -14,9 +15,9 @@ from typing import Final
 from ....encodings import physmap
 from ....encodings.dom0_builder import ENTRY_BITS, entry_of
 from ....formal.c.expressions import Evaluator, Meaning
-from ....formal.c.memory import CLEARED, Store, holds
+from ....formal.c.memory import CLEARED, Store
 from ....formal.c.state import State
-from ....formal.c.types import Node, part, text_of, within
+from ....formal.c.types import Node, text_of
 from ....formal.c.values import ULONG, Any, NotUnderstood, Pointer, Unknown, Value, constant
 from ....formal.layouts.paging import PAGE_SHIFT, PagingMode
 from ....formal.source.dom0_source import Dom0Source
@@ -42,15 +43,19 @@ from .mapping import Pairs
 from .pieces import (
     NotRead,
     Pieces,
+    anything,
+    builders_call,
     called_with,
     compared,
     compared_by_cases,
     executed,
+    held,
     judged_pairs,
     known,
     not_found,
     not_read,
     renamed,
+    restated,
     unchanged,
 )
 from .read_only_walk import level_of
@@ -185,12 +190,12 @@ class Mapped:
 
     def over(self, term: AnyTerm) -> AnyTerm:
         """A term of a step over the encoding's words. Raises NotRead where it hangs on something else."""
-        said = replaced(term, self._names)
-        if any("tot_pages" in str(each.value) for each in inputs([said])):
+        here = replaced(term, self._names)
+        if any("tot_pages" in str(each.value) for each in inputs([here])):
             raise not_found(self.loop.where, "domain_tot_pages(), by which dom0's pages are counted,")
-        anything = [each for each in inputs([said]) if "@" in str(each.value) or "#" in str(each.value)]
-        anything += [each for each in inputs([said]) if each.width == 8]
-        anything += [each for name, each in self.loop.state.items() if name != "vphysmap_start"]
+        others = anything([here])
+        others += [each for each in inputs([here]) if each.width == 8]
+        others += [each for name, each in self.loop.state.items() if name != "vphysmap_start"]
         ours = (
             at,
             total,
@@ -202,21 +207,12 @@ class Mapped:
             *behind.values(),
             *flags.values(),
         )
-        return renamed(said, {str(each.value): each for each in (*ours, *anything)}, self.loop.where)
+        return renamed(here, {str(each.value): each for each in (*ours, *others)}, self.loop.where)
 
-    def stores(self, member: str) -> list[Store]:
-        """What a step writes to a member, or to entries (no member), over the encoding's words."""
-        return [
-            Store(
-                each.where,
-                self.over(each.path),
-                self.over(each.address),
-                each.member,
-                Value(self.over(known(each.value).term), known(each.value).type),
-            )
-            for each in self.loop.memory.stores
-            if each.member == member
-        ]
+    @cached_property
+    def stores(self) -> list[Store]:
+        """What a step writes, over the encoding's words. Raises NotRead."""
+        return restated(self.loop.memory.stores, self.over)
 
     @property
     def at_start(self) -> Word:
@@ -244,6 +240,12 @@ class Mapped:
             self.takes(1 << physmap.L1_SHIFT - PAGE_SHIFT),
         )
         return physmap.step(at, p2m_end, (l3, l3 & l2, l3 & l2 & l1), free)
+
+
+@lru_cache(4)
+def mapped(source: Dom0Source, mode: PagingMode) -> Mapped:
+    """The function of a source. Raises NotRead."""
+    return Mapped(source, mode)
 
 
 def _more(term: Word) -> int:
@@ -310,7 +312,7 @@ def _goes_on() -> Truth:
 
 
 def _refused(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
-    its = Mapped(source, mode)
+    its = mapped(source, mode)
     names = {"v_start": v_start, "v_end": v_end, "vphysmap_start": p2m_start, "vphysmap_end": p2m_end}
     theirs = renamed(~all_of(~path for _, path in its.begin.leaves), names, its.begin.where)
     pairs = [("whether it is refused", theirs, physmap.refused(v_start, v_end, p2m_start, p2m_end))]
@@ -320,15 +322,13 @@ def _refused(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piec
 
 
 def _guard(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
-    its = Mapped(source, mode)
+    its = mapped(source, mode)
     return _in_steps(name, says, its, [("whether it goes on", its.over(its.goes_on), _goes_on())])
 
 
 def _steps(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
-    its = Mapped(source, mode)
-    after = holds(its.stores(TAKEN), number(0), total, TAKEN)
-    if isinstance(after, Unknown):
-        raise NotRead(after)
+    its = mapped(source, mode)
+    after = held(its.stores, number(0), total, TAKEN)
     value = its.loop.step.get("vphysmap_start")
     if value is None:
         raise not_found(its.loop.where, "vphysmap_start, which changes in each step,")
@@ -341,18 +341,10 @@ def _steps(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
 
 
 def _start(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
-    its = Mapped(source, mode)
+    its = mapped(source, mode)
     nodes, function = block(source.builder), source.file.function(FUNCTION)
     assert function is not None
-    calls = [
-        (place, inner)
-        for place, each in enumerate(nodes)
-        for inner in within(each)
-        if inner.type == "call_expression" and text_of(part(inner, "function") or inner) == FUNCTION
-    ]
-    if len(calls) != 1:
-        raise not_found(source.file.where(source.builder), f"one call of {FUNCTION}() by the builder itself")
-    ((place, call),) = calls
+    place, call = builders_call(source, FUNCTION)
     called_with(source.file, function, call, GIVEN)
     after = nodes.index(source.statements[-1]) + 1
     unchanged(source.file, nodes[after:place], GIVEN, "what the p2m is mapped by changes before it is")
@@ -385,12 +377,13 @@ def _called(self: Evaluator, node: Node, arguments: list[Node], state: State) ->
 
 
 def _entries(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
-    its = Mapped(source, mode)
+    its = mapped(source, mode)
     step = its.step
     frames = [word(f"taken#{each}") for each in range(MOST_TAKEN)]
-    linked, cleared = its.stores(""), its.stores(CLEARED)
-    wanted = [each.member for each in its.loop.memory.stores if each.member == TAKEN]
-    if (len(linked), len(cleared), len(wanted)) != (MOST_TAKEN, len(there), MOST_TAKEN):
+    linked, cleared, counted = (
+        [each for each in its.stores if each.member == member] for member in ("", CLEARED, TAKEN)
+    )
+    if (len(linked), len(cleared), len(counted)) != (MOST_TAKEN, len(there), MOST_TAKEN):
         raise not_found(
             its.loop.where, "a table of each level, a page, and superpages of two sizes that a step takes,"
         )

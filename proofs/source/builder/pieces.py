@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import Protocol
 
 from ....formal.c.expressions import QUESTIONS, Meaning
+from ....formal.c.memory import Store, holds
 from ....formal.c.types import Node, declared_name, part, text_of, within
 from ....formal.c.values import BOOL, Any, Unknown, Value, constant
 from ....formal.layouts.paging import PagingMode
@@ -12,7 +14,7 @@ from ....formal.logic.theorem import Lemma, Statement, Steps, Use
 from ....formal.logic.verdict import Replay
 from ....formal.source.dom0_source import Dom0Source, File
 from ....formal.source.questions import Piece
-from ....formal.source.slices import Slice, execute, writes
+from ....formal.source.slices import Slice, block, execute, writes
 from ....formal.words.word import TRUE, AnyTerm, Truth, Word, all_of, compiled, inputs, number, replaced
 from ...shared.replays import Judge, Values
 from .cases import Case, Sample, by_cases, of_case, samples
@@ -74,6 +76,19 @@ def called_with(file: File, function: Node, call: Node, names: Sequence[str]) ->
         )
 
 
+def builders_call(source: Dom0Source, name: str) -> tuple[int, Node]:
+    """Which statement of the builder's block has its call of a function, and the call. Raises NotRead if it isn't just one."""
+    found = [
+        (place, inner)
+        for place, each in enumerate(block(source.builder))
+        for inner in within(each)
+        if inner.type == "call_expression" and text_of(part(inner, "function") or inner) == name
+    ]
+    if len(found) != 1:
+        raise not_found(source.file.where(source.builder), f"one call of {name}() by the builder itself")
+    return found[0]
+
+
 def known(value: Any) -> Value:
     """A value that is understood. Raises NotRead."""
     if isinstance(value, Unknown):
@@ -116,6 +131,43 @@ def executed(
     if found.vague is not None:
         raise NotRead(found.vague)
     return found
+
+
+class Over(Protocol):
+    """Says a term of a source's over the encoding's words. Raises NotRead where it hangs on something else."""
+
+    def __call__(self, term: AnyTerm, /) -> AnyTerm:
+        """The term over the encoding's words."""
+
+
+def restated(stores: Iterable[Store], over: Over) -> list[Store]:
+    """What was written, ``over`` the encoding's words; a value that isn't understood stays so."""
+    return [
+        Store(
+            each.where,
+            over(each.path),
+            over(each.address),
+            each.member,
+            Value(over(each.value.term), each.value.type) if isinstance(each.value, Value) else each.value,
+        )
+        for each in stores
+    ]
+
+
+def held(stores: list[Store], address: Word, before: Word, member: str = "") -> Word:
+    """What an address holds, or a member of what is there, after all that was written, if ``before`` was there. Raises NotRead.
+
+    Of the stores none may be left out: one to another member may overlap this one, which isn't understood.
+    """
+    found = holds(stores, address, before, member)
+    if isinstance(found, Unknown):
+        raise NotRead(found)
+    return found
+
+
+def anything(terms: Iterable[AnyTerm]) -> list[Word]:
+    """What stands in terms for anything: what was in memory, and what calls give."""
+    return [each for each in inputs(terms) if "@" in str(each.value) or "#" in str(each.value)]
 
 
 def renamed(term: AnyTerm, names: Mapping[str, Word], where: str) -> AnyTerm:

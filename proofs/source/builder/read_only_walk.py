@@ -9,16 +9,17 @@ Facts: what the walk's variables are called, 4.6 to today. Notation of DOMAIN.md
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import combinations
 from random import Random
 from typing import Final, cast
 
 from ....encodings.dom0_builder import ENTRIES
 from ....encodings.read_only_walk import FIXED, visited_info, walking
-from ....formal.c.memory import CLEARED, Load, Memory, Store, holds
+from ....formal.c.memory import Load, Memory
 from ....formal.c.statements import SourceLoop
 from ....formal.c.types import Node
-from ....formal.c.values import Any, Unknown, Value
+from ....formal.c.values import Any, Unknown
 from ....formal.layouts.paging import PAGE_SHIFT, PagingMode
 from ....formal.source.dom0_source import LAYOUT, Dom0Source
 from ....formal.source.questions import Piece
@@ -32,7 +33,6 @@ from ....formal.words.word import (
     all_of,
     choose,
     implies,
-    inputs,
     number,
     replaced,
     word,
@@ -43,15 +43,18 @@ from .mapping import TYPE, Pairs, place_of_loop
 from .pieces import (
     NotRead,
     Pieces,
+    anything,
     called_with,
     compared,
     compared_by_cases,
     executed,
+    held,
     judged_pairs,
     known,
     not_found,
     not_read,
     renamed,
+    restated,
     unchanged,
 )
 
@@ -162,10 +165,9 @@ class Walk:
 
     def over(self, term: AnyTerm, names: Mapping[Word, Word] | None = None) -> AnyTerm:
         """A term of a round over the encoding's words. Raises NotRead where it hangs on something else."""
-        said = replaced(term, self._in_round if names is None else names)
-        anything = [each for each in inputs([said]) if "@" in str(each.value) or "#" in str(each.value)]
-        ours = (*_WORDS, *anything)
-        return renamed(said, {str(each.value): each for each in ours}, self.loop.where)
+        here = replaced(term, self._in_round if names is None else names)
+        ours = (*_WORDS, *anything([here]))
+        return renamed(here, {str(each.value): each for each in ours}, self.loop.where)
 
     def after(self, name: str) -> Word:
         """A variable after a round. Raises NotRead."""
@@ -188,19 +190,11 @@ class Walk:
         """The same of what is before the loop."""
         return self.loads(self.found.memory, self._at_start)
 
-    def stores(self, member: str) -> list[Store]:
-        """What a round writes to a member, or to entries (no member), over the encoding's words."""
-        return [
-            Store(
-                each.where,
-                self.over(each.path),
-                self.over(each.address),
-                each.member,
-                Value(self.over(known(each.value).term), known(each.value).type),
-            )
-            for each in self.loop.memory.stores
-            if each.member == member or (each.member == CLEARED and not member)
-        ]
+
+@lru_cache(4)
+def walk(source: Dom0Source, mode: PagingMode) -> Walk:
+    """The walk of a source. Raises NotRead."""
+    return Walk(source, mode)
 
 
 def _known(values: Mapping[str, Any], name: str, where: str) -> Word:
@@ -312,8 +306,7 @@ def _sample(source: Random) -> Mapping[str, int]:
 def _in_rounds(
     name: str, says: str, its: Walk, pairs: Pairs, assumes: Mapping[str, str], where: str = ""
 ) -> Piece:
-    over = inputs([each for pair in pairs for each in pair[1:]])
-    anything = [each for each in over if "@" in str(each.value) or "#" in str(each.value)]
+    read = anything(each for pair in pairs for each in pair[1:])
     return compared_by_cases(
         name,
         says,
@@ -324,7 +317,7 @@ def _in_rounds(
         _begins(),
         _sample,
         ENCODING,
-        unsettled=[at, before, frame, type_before, visited, nr_pt_pages, *anything],
+        unsettled=[at, before, frame, type_before, visited, nr_pt_pages, *read],
         assumes=assumes,
     )
 
@@ -333,7 +326,7 @@ _ASSUMED: Final = {each: ASSUMED[each] for each in ("direct-map", "entries", "ty
 
 
 def _start(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
-    its = Walk(source, mode)
+    its = walk(source, mode)
     pairs: list[tuple[str, Word | Truth, Word | Truth]] = [("count", its.at_start("count"), number(0))]
     for level in (4, 3, 2, 1):
         table = root_frame if level == 4 else then[level]
@@ -361,7 +354,7 @@ def _start(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
 
 
 def _guard(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
-    its = Walk(source, mode)
+    its = walk(source, mode)
     pairs = [("whether it goes on", its.over(its.goes_on), visited < nr_pt_pages)]
     goal = all_of(theirs == ours for _, theirs, ours in pairs)
     judge = judged_pairs(pairs, goal)
@@ -371,7 +364,7 @@ def _guard(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
 
 
 def _cursors(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
-    its = Walk(source, mode)
+    its = walk(source, mode)
     pairs: list[tuple[str, Word | Truth, Word | Truth]] = [("count", its.after("count"), stepped(visited))]
     pairs += [(f"pl{level}e", its.after(f"pl{level}e"), its.then(level)) for level in (4, 3, 2, 1)]
     for where, level, address in its.loads(its.loop.memory):
@@ -384,14 +377,9 @@ def _cursors(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piec
 
 
 def _pages(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
-    its = Walk(source, mode)
-    entry = holds(its.stores(""), at, before)
-    info = holds(its.stores(TYPE), frame, type_before, TYPE)
-    for each in (entry, info):
-        if isinstance(each, Unknown):
-            raise NotRead(each)
-    assert isinstance(entry, Word)
-    assert isinstance(info, Word)
+    its = walk(source, mode)
+    stores = restated(its.loop.memory.stores, its.over)
+    entry, info = held(stores, at, before), held(stores, frame, type_before, TYPE)
     read_only = entry_for(page_frame, flags[1]) & ~number(WRITABLE)
     after = choose(page_frame == frame, visited_info(mode, type_before), type_before)
     pairs = [
@@ -402,7 +390,7 @@ def _pages(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
 
 
 def _asserts(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
-    its = Walk(source, mode)
+    its = walk(source, mode)
     asserted = its.found.executor.asserted
     if not asserted:
         raise not_found(its.loop.where, "an assert on what a page is a table of")
