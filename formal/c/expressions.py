@@ -270,10 +270,9 @@ class Evaluator:
         member = of.members.get(name) if isinstance(of, Record) else None
         key = None if whole.key is None else f"{whole.key}{'->' if arrow else '.'}{name}"
         shared = whole.shared or (isinstance(of, Record) and of.union)
+        # The only member of a struct is the whole of it, by another name.
         alone = isinstance(of, Record) and not of.union and len(of.members) == 1
-        inner = (
-            "" if alone and not within_it else f"{within_it}.{name}"
-        )  # or it is the whole, by another name
+        inner = "" if alone and not within_it else f"{within_it}.{name}"
         return Place(key, member, shared=shared, address=address, member=inner)
 
     def _element(self, node: Node, state: State) -> Place | None:
@@ -308,14 +307,13 @@ class Evaluator:
         if place.key is not None and in_object(place.key) and isinstance(place.of, Array):
             self.lengths[place.key] = place.of.length
             return self._pointer(f"{place.key}[0]", place.of.of)
-        noted = self.memory is not None and place.address is not None and _is_wide(place)
-        by_name = (
-            place.address is None or place.address.operation == "input"
-        )  # what is there, whatever its address
-        if place.key is not None and not (noted and "->" in place.key and not by_name):
+        if self.memory is None or place.address is None or not _is_wide(place):
+            if place.key is None:
+                return self.unknown(node, f"memory is read: {text_of(node)[:60]}")
             return state.read(place.key, place.of, self.where(node))
-        if self.memory is None or place.address is None or not noted:
-            return self.unknown(node, f"memory is read: {text_of(node)[:60]}")
+        # What an input leads to is known by its name, whatever the address.
+        if place.key is not None and ("->" not in place.key or place.address.operation == "input"):
+            return state.read(place.key, place.of, self.where(node))
         return self.memory.load(self.where(node), text_of(node), place.address, place.member)
 
     def stirred(self, state: State, why: Unknown) -> None:

@@ -305,18 +305,7 @@ def as_dict(found: Sequence[tuple[str | None, TreeCheck]], errors: Iterable[str]
                 },
                 "count": {mode.name: each.count_is(mode) for mode in (X86_64, COMPAT)},
                 "layout": {mode.name: each.layout_is(mode) for mode in (X86_64, COMPAT)},
-                "pieces": [
-                    _piece(answer, kind)
-                    for kind, answers in (
-                        ("count", each.count),
-                        ("layout", each.layout),
-                        ("property", each.properties),
-                        ("builder", each.builder),
-                        ("toolstack", each.toolstack or ()),
-                        ("loader", each.loader),
-                    )
-                    for answer in answers
-                ],
+                "pieces": [_piece(answer, kind) for kind, answers in each.by_kind for answer in answers],
             }
             for revision, each in found
         ],
@@ -412,14 +401,7 @@ def tree_as_junit(found: Sequence[TreeCheck]) -> bytes:
 
 def _of_tree(found: TreeCheck) -> Iterator[tuple[str, str, str, str]]:
     """Class, name, sort of fault (none where it holds), and what is said, of each piece that matters."""
-    for kind, answers in (
-        ("count", found.count),
-        ("layout", found.layout),
-        ("property", found.properties),
-        ("builder", found.builder),
-        ("toolstack", found.toolstack or ()),
-        ("loader", found.loader),
-    ):
+    for kind, answers in found.by_kind:
         for each in answers:
             instead = kind == "count" and found.of(found.properties, each.piece.mode)
             if each.proved or not instead:

@@ -1,6 +1,7 @@
 """Has what a tree is asked decided: whether its count and its layout are the encodings', and if not, what holds for them."""
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Final
 
 from attrs import evolve, field, frozen
@@ -92,6 +93,18 @@ class TreeCheck:
         return (*self.builder, *(self.toolstack or ()), *self.loader)
 
     @property
+    def by_kind(self) -> tuple[tuple[str, tuple[Answer, ...]], ...]:
+        """All answers, by what sort of piece they are about."""
+        return (
+            ("count", self.count),
+            ("layout", self.layout),
+            ("property", self.properties),
+            ("builder", self.builder),
+            ("toolstack", self.toolstack or ()),
+            ("loader", self.loader),
+        )
+
+    @property
     def answers(self) -> tuple[Answer, ...]:
         """All of them; of a count that is no encoding's, and has properties of its own, these in its place."""
         own = {each.piece.mode for each in self.properties}
@@ -148,20 +161,22 @@ def check_tree(
     def decided(pieces: tuple[Piece, ...]) -> tuple[Answer, ...]:
         return _decided(pieces, seconds, jobs, progress, cache)
 
-    answers = decided((*asked.count, *asked.layout, *asked.builder, *(asked.toolstack or ()), *asked.loader))
-    layout_ends = len(asked.count) + len(asked.layout)
-    builder_ends = layout_ends + len(asked.builder)
-    loader_begins = len(answers) - len(asked.loader)
+    toolstack = asked.toolstack or ()
+    answers = iter(decided((*asked.count, *asked.layout, *asked.builder, *toolstack, *asked.loader)))
+
+    def of(pieces: tuple[Piece, ...]) -> tuple[Answer, ...]:
+        return tuple(islice(answers, len(pieces)))
+
     found = TreeCheck(
         title=tree.title,
         source=source,
         modes=asked.modes,
         second=compared(source) if isinstance(source, Dom0Source) else Compared(why="it is GRUB's"),
-        count=answers[: len(asked.count)],
-        layout=answers[len(asked.count) : layout_ends],
-        builder=answers[layout_ends:builder_ends],
-        toolstack=None if asked.toolstack is None else answers[builder_ends:loader_begins],
-        loader=answers[loader_begins:],
+        count=of(asked.count),
+        layout=of(asked.layout),
+        builder=of(asked.builder),
+        toolstack=None if asked.toolstack is None else of(toolstack),
+        loader=of(asked.loader),
     )
     return _with_properties(found, asked, decided)
 
