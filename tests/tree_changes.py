@@ -381,6 +381,18 @@ FILL_UP: Final = (
         [Edit(IN_THE_END, "maddr_to_page(mpt_alloc - PAGE_SIZE)->u.free.val = 0;\n")],
     ),
     PieceChange(
+        "a variable that is called as a word of ours",
+        "fill-up-types",
+        COMPAT,
+        "not understood",
+        [
+            Edit(
+                r"(?=    l2_pgentry_t \*l2tab = NULL)", "unsigned long type_before = domain_tot_pages(d);\n"
+            ),
+            Edit(IN_THE_END, "maddr_to_page(mpt_alloc + PAGE_SIZE)->u.inuse.type_info = type_before;\n"),
+        ],
+    ),
+    PieceChange(
         "a call then", "fill-up-entries", X86_64, "not understood", [Edit(IN_THE_END, "odd(l4start);\n")]
     ),
     PieceChange(
@@ -577,6 +589,20 @@ WALK: Final = (
         X86_64,
         "not understood",
         [in_walk(ITERATE, "page->u.free.val = 0;\n")],
+    ),
+    PieceChange(
+        "a parameter that is called as a word of ours",
+        "walk-pages",
+        X86_64,
+        "not understood",
+        [
+            Edit(
+                r"(?<=static __init void mark_pv_pt_pages_rdonly\()struct domain \*d,",
+                "struct domain *d, unsigned long type_before,",
+            ),
+            Edit(r"mark_pv_pt_pages_rdonly\(d, l4start", "mark_pv_pt_pages_rdonly(d, 1, l4start"),
+            in_walk(ITERATE, "page->u.inuse.type_info = type_before;\n"),
+        ],
     ),
     PieceChange("a call in it", "walk-pages", X86_64, "not understood", [in_walk(ITERATE, "odd(pl1e);\n")]),
     PieceChange(

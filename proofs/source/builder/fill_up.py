@@ -79,6 +79,11 @@ leads: Final = {slot: word(f"slot_{slot}") for slot in SLOTS}
 entry_before: Final = {slot: word(f"slot_{slot}_holds") for slot in SLOTS}
 """What the slot's entry is in memory."""
 
+_OURS: Final = (
+    *(l3_frame, free_frame, before, type_before, at, frame, DIRECT_MAP_FRAME),
+    *(*leads.values(), *entry_before.values()),
+)
+
 
 # The source
 
@@ -104,7 +109,7 @@ class Between:
                 source.file.where(nodes[first - 1]), "what fills up the L2, between loop and walk,"
             )
         self.where = source.file.where(nodes[first])
-        self.found = executed(source, mode, source.file, source.builder, nodes[first:last])
+        self.found = executed(source, mode, source.file, source.builder, nodes[first:last], ours=_OURS)
         assert declarations
         if self.found.memory.vague is not None:
             raise NotRead(self.found.memory.vague)

@@ -171,6 +171,7 @@ def mapping_loop(source: Dom0Source, mode: PagingMode) -> Found:
         source.builder,
         [*declared, *wanted, nodes[loop]],
         loops=lambda each: writes(each, ["l1tab"]),
+        ours=(first_frame, root_frame, DIRECT_MAP_FRAME, *inputs([*building().state, *encoding(mode)[0]])),
     )
     if len(found.loops) != 1:
         raise not_read(source.file, nodes[loop], "the mapping loop isn't understood as a loop")

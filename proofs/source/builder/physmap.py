@@ -82,6 +82,10 @@ there: Final = {level: word(f"l{level}_is_there", 1) for level in (1, 2, 3)}
 behind: Final = {level: word(f"l{level}_frame") for level in (1, 2, 3)}
 """The frame of a level's table, if it is there before."""
 flags: Final = {level: word(f"flags_of_l{level}_entry") for level in (2, 3, 4)}
+_OURS: Final = (
+    *(at, total, p2m_start, p2m_end, root_frame, DIRECT_MAP_FRAME),
+    *(*there.values(), *behind.values(), *flags.values()),
+)
 
 
 # The source
@@ -168,6 +172,7 @@ class Mapped:
                 "alloc_domheap_pages": _taking(-1, names),
                 "domain_tot_pages": _have,
             },
+            ours=_OURS,
         )
 
     def _said(self) -> dict[Word, Word]:

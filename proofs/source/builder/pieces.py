@@ -107,10 +107,12 @@ def executed(
     given: Mapping[str, Value] | None = None,
     leaving: bool = False,
     meanings: Mapping[str, Meaning] | None = None,
+    ours: Iterable[Word] = (),
 ) -> Slice:
     """Statements executed for one sort of guest, of which it is known what is reached. Raises NotRead.
 
-    They may leave the function where ``leaving`` says that the piece asks for that.
+    They may leave the function where ``leaving`` says that the piece asks for that. ``ours`` are words of the encoding's that are
+    no variables of the source: one that is called alike, and is read before it is set, would be taken for it.
     """
     for each in (inner for statement in statements for inner in within(statement)):
         if not leaving and each.type in ("return_statement", "goto_statement"):
@@ -130,6 +132,9 @@ def executed(
     )
     if found.vague is not None:
         raise NotRead(found.vague)
+    for name in (str(word.value) for word in ours):
+        if name in found.state.asked:
+            raise NotRead(Unknown(found.where, f"a variable that is called {name}, as a word of ours is"))
     return found
 
 

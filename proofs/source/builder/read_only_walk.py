@@ -125,7 +125,13 @@ class Walk:
 
     def _executed(self, source: Dom0Source, function: Node, statements: Sequence[Node]) -> Slice:
         return executed(
-            source, self.mode, self.file, function, statements, loops=lambda each: writes(each, ["pl1e"])
+            source,
+            self.mode,
+            self.file,
+            function,
+            statements,
+            loops=lambda each: writes(each, ["pl1e"]),
+            ours=_OURS,
         )
 
     def _check_call(self, source: Dom0Source, function: Node) -> None:
@@ -166,7 +172,7 @@ class Walk:
     def over(self, term: AnyTerm, names: Mapping[Word, Word] | None = None) -> AnyTerm:
         """A term of a round over the encoding's words. Raises NotRead where it hangs on something else."""
         here = replaced(term, self._in_round if names is None else names)
-        ours = (*_WORDS, *anything([here]))
+        ours = (v_start, vpt_start, nr_pt_pages, *_OURS, *anything([here]))
         return renamed(here, {str(each.value): each for each in ours}, self.loop.where)
 
     def after(self, name: str) -> Word:
@@ -251,20 +257,9 @@ def leaves_table(level: int) -> Truth:
     return all_of(entries[each] == ENTRIES - 1 for each in range(1, level + 1))
 
 
-_WORDS: Final = (
-    *(
-        v_start,
-        vpt_start,
-        nr_pt_pages,
-        root_frame,
-        page_frame,
-        at,
-        before,
-        frame,
-        type_before,
-        DIRECT_MAP_FRAME,
-    ),
-    *(*now.values(), *then.values(), *flags.values(), *entries.values(), visited),
+_OURS: Final = (
+    *(root_frame, page_frame, at, before, frame, type_before, DIRECT_MAP_FRAME, visited),
+    *(*now.values(), *then.values(), *flags.values(), *entries.values()),
 )
 
 
