@@ -74,6 +74,7 @@ class Cases:
         self.tried: list[Numbers] = []  # layouts of all sizes, with where the loop stops
         self._running = self._run_all()
         self._round = compiled([found.goes_on, found.step], [v_start, vpt_start, n])
+        self._by_one = found.step is n + 1
 
     def at(self, start: int, tables_start: int, count: int) -> Numbers:
         """What the tree's code makes of S, T and a count."""
@@ -94,6 +95,10 @@ class Cases:
     def ran(self, start: int, tables_start: int) -> Numbers | None:
         """Where the loop stops; ``None`` where it doesn't soon, or is left otherwise."""
         count = self._start(start, tables_start)[0]
+        if self._by_one:  # then it is known how far the rounds get: nothing comes of a layout that needs more there
+            last = self.at(start, tables_start, (count + ROUNDS) % ADDRESS_LIMIT)
+            if last["goes_on"] and last["needed"] > last["n"]:
+                return None
         for _ in range(ROUNDS):
             goes_on, step = self._round(start, tables_start, count)
             if not goes_on:
