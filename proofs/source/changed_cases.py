@@ -95,7 +95,7 @@ class Cases:
     def ran(self, start: int, tables_start: int) -> Numbers | None:
         """Where the loop stops; ``None`` where it doesn't soon, or is left otherwise."""
         count = self._start(start, tables_start)[0]
-        if self._by_one:  # then it is known how far the rounds get: nothing comes of a layout that needs more there
+        if self._by_one:  # then it's known how far the rounds get: a layout that needs more there is given up
             last = self.at(start, tables_start, (count + ROUNDS) % ADDRESS_LIMIT)
             if last["goes_on"] and last["needed"] > last["n"]:
                 return None
