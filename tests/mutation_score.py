@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -87,9 +88,10 @@ def unchanged() -> Iterator[str]:
     """What is found where nothing is changed: then what finds mutants is itself at fault."""
     with tempfile.TemporaryDirectory() as folder:
         copy = copied(Path(folder), None)
-        yield from filter(
-            None, (noticed(copy, each) for each in sorted({each.caught_by for each in MUTANTS}))
-        )
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            yield from filter(
+                None, pool.map(partial(noticed, copy), sorted({each.caught_by for each in MUTANTS}))
+            )
     recordings = {path.stem: restore(str(path)) for path in DUMPS}
     yield from (name for name, each in recordings.items() if again(each).differences)
     kept = read()
