@@ -20,6 +20,7 @@ from ...formal.machine.replay import Report, with_frames
 from ...formal.words.word import (
     FALSE,
     compiled,
+    compiled_loop,
     implies,
 )
 from ..shared import replays
@@ -73,7 +74,7 @@ class Cases:
         self._start = compiled([found.start], [v_start, vpt_start])
         self.tried: list[Numbers] = []  # layouts of all sizes, with where the loop stops
         self._running = self._run_all()
-        self._round = compiled([found.goes_on, found.step], [v_start, vpt_start, n])
+        self._rounds = compiled_loop(found.goes_on, [found.step], [v_start, vpt_start], [n])
         self._by_one = found.step is n + 1
 
     def at(self, start: int, tables_start: int, count: int) -> Numbers:
@@ -99,13 +100,11 @@ class Cases:
             last = self.at(start, tables_start, (count + ROUNDS) % ADDRESS_LIMIT)
             if last["goes_on"] and last["needed"] > last["n"]:
                 return None
-        for _ in range(ROUNDS):
-            goes_on, step = self._round(start, tables_start, count)
-            if not goes_on:
-                found = self.at(start, tables_start, count)
-                return None if found["leaves"] else found
-            count = step
-        return None
+        stopped = self._rounds(start, tables_start, count, ROUNDS)
+        if stopped is None:
+            return None
+        found = self.at(start, tables_start, *stopped)
+        return None if found["leaves"] else found
 
     def broken(self, holds: Callable[[Numbers], bool]) -> Numbers | None:
         """The first layout of those tried that breaks it; ``None`` where none does. No more are run than are looked at."""
