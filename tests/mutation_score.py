@@ -27,6 +27,7 @@ sys.path.append(str(Path(__file__).parent / "formal"))
 
 from builder_mutants import MUTANTS as FAULTS
 from builder_mutants import faulty
+from generated_pages import OF_THIS_RUN
 from mutants import MUTANTS, Mutant, copied, noticed
 from ptproof.formal.layouts.layout import Layout
 from ptproof.formal.machine.builder import Domain
@@ -121,10 +122,10 @@ def score(trials: Sequence[Trial]) -> Iterator[str]:
 def main() -> int:
     """Try them all; what was answered about one copy is not asked again about another.
 
-    That goes for CI, too, where no answers of an earlier run are believed: these are of this run.
+    That goes for CI, too, where no answers of an earlier run are believed: these are of this run, or of its tests.
     """
     with tempfile.TemporaryDirectory() as kept:
-        os.environ["XDG_CACHE_HOME"] = kept
+        os.environ["XDG_CACHE_HOME"] = os.environ.get(OF_THIS_RUN, kept)
         os.environ.pop("CI", None)
         return _tried()
 
