@@ -16,6 +16,8 @@ from ptproof.formal.source.second_reader import Compared
 from run_cli import assert_refused, run, run_on_terminal
 from small_tree import BUILDER, changed, written
 
+pytestmark = pytest.mark.usefixtures("shared_answers")
+
 TOOLSTACK = "tools/libs/guest/xg_dom_x86.c"
 
 

@@ -12,6 +12,8 @@ from ptproof.proofs.source.builder import before_mapping, pieces
 from ptproof.proofs.source.builder.pieces import made
 from real_trees import BUILDER, MEMORY, Edit, assert_refuted, edited, verdict_of
 
+pytestmark = pytest.mark.usefixtures("shared_answers")
+
 NAMES = ("memory-unasked", "memory-clamp", "memory-cap", "allocation", "overlap")
 
 
