@@ -11,7 +11,7 @@ reference. So what an assert says depends on whether the frame was taken as a ta
 
 Source: DOMAIN.md section 4; ``mark_pv_pt_pages_rdonly()`` and ``dom0_construct()`` in Xen's
 ``xen/arch/x86/pv/dom0_build.c`` (4.22), the masks in ``xen/arch/x86/include/asm/mm.h``. The asserts as posted on
-2021-08-16 (the thread), as committed two days later, and as fixed two days after that.
+2021-08-16 (the thread), as committed two days later, and as fixed two days after that; up to 4.15 there are none.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from attrs import frozen
 
 from ..formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
 from ..formal.logic.theorem import Loop
-from ..formal.words.word import Truth, Word, choose, number, word
+from ..formal.words.word import TRUE, Truth, Word, choose, number, word
 from .dom0_builder import ENTRIES, ENTRY_BITS, entry_of
 from .overlap import COMPAT_HOLE
 
@@ -71,6 +71,8 @@ POSTED: Final = Generation("posted", lambda info: one_sided(info) & _no_other_bi
 COMMITTED: Final = Generation("committed", lambda info: two_sided(info) & _no_other_bits(info, TYPE_FIELD))
 FIXED: Final = Generation("fixed", lambda info: two_sided(info) & _no_other_bits(info, TYPE_FIELD | XEN_L2))
 GENERATIONS: Final = (POSTED, COMMITTED, FIXED)
+UNASSERTED: Final = Generation("unasserted", lambda _: TRUE)
+"""No asserts at all."""
 
 
 def table_info(mode: PagingMode, level: Word, slot: Word) -> Word:

@@ -14,10 +14,13 @@ from random import Random
 from typing import Final
 
 from ....encodings.builder_loop import words_of_building
-from ....encodings.dom0_builder import L2_SLOTS, has_l2, missing_l2
+from ....encodings.dom0_builder import ENTRY_BITS, L2_SLOTS, entry_of, has_l2, missing_l2
 from ....encodings.read_only_walk import TYPE_SHIFT, XENS_SLOT, table_info
-from ....formal.c.memory import Store
+from ....formal.c.expressions import Evaluator
+from ....formal.c.memory import COPIED, Store
+from ....formal.c.state import State
 from ....formal.c.types import Node
+from ....formal.c.values import Any
 from ....formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
 from ....formal.source.dom0_source import Dom0Source
 from ....formal.source.questions import Piece
@@ -28,6 +31,7 @@ from ....formal.source.summaries import (
     DIRECT_MAP_FRAME,
     FLAGS,
     FRAME_BITS,
+    HOLE,
     XENS_ENTRIES,
     entry_for,
 )
@@ -43,6 +47,7 @@ from ....formal.words.word import (
     number,
     replaced,
     word,
+    zero_extended,
 )
 from .cases import Case
 from .mapping import ROW, TYPE, Pairs, choose_truth, place_of_loop, v_start
@@ -60,6 +65,8 @@ from .pieces import (
 )
 
 WALK: Final = "mark_pv_pt_pages_rdonly"
+XENS_COPY: Final = f"{COPIED}compat_idle_pg_table_l2"
+"""What stands for the member where the builder itself copies Xen's own entries, as up to 4.11."""
 SLOTS: Final = range(L2_SLOTS)
 FILLED: Final = {
     "slots": "the L3's first four entries are empty just where the mapping loop took no L2 for them (compat-four-l2), else each "
@@ -74,6 +81,8 @@ l3_frame, free_frame = word("l3_frame"), word("free_frame")
 before, type_before = word("before"), word("type_before")
 at, frame = word("at"), word("frame")
 """The address and the frame that are looked at."""
+hole = word(f"{HOLE}(d)", 32)
+"""Where Xen's part of a 32-bit guest's addresses begins."""
 leads: Final = {slot: word(f"slot_{slot}") for slot in SLOTS}
 """By slot of the L3, 1 more than the frame that it leads to; 0 where it is empty."""
 entry_before: Final = {slot: word(f"slot_{slot}_holds") for slot in SLOTS}
@@ -88,11 +97,21 @@ _OURS: Final = (
 # The source
 
 
-def walks_call(source: Dom0Source) -> tuple[int, Node]:
-    """Which statement of the builder's block calls the walk, and the call. Raises NotRead."""
+def walks_call(source: Dom0Source, mode: PagingMode) -> tuple[int, Node]:
+    """Which statement of the builder's block calls the walk, whatever else, and the call. Raises NotRead."""
     place, call = builders_call(source, WALK)
-    if block(source.builder)[place].type != "expression_statement":
-        raise not_found(source.file.where(source.builder), f"one call of {WALK}() by the builder itself")
+    statement = block(source.builder)[place]
+    paths: list[Truth] = []
+
+    def called(self: Evaluator, node: Node, _arguments: list[Node], state: State) -> Any:
+        paths.append(state.path)
+        return self.unknown(node, "nothing")
+
+    found = executed(source, mode, source.file, source.builder, [statement], meanings={WALK: called})
+    if found.memory.vague is not None:
+        raise NotRead(found.memory.vague)
+    if [each is TRUE for each in paths] != [True] or found.memory.stores or found.leaves:
+        raise not_found(source.file.where(statement), f"that {WALK}() is called, whatever the guest,")
     return place, call
 
 
@@ -102,7 +121,7 @@ class Between:
     def __init__(self, source: Dom0Source, mode: PagingMode) -> None:
         """Raises NotRead."""
         nodes, first = block(source.builder), place_of_loop(source) + 1
-        last, _ = walks_call(source)
+        last, _ = walks_call(source, mode)
         declarations = [each for each in nodes[:first] if each.type == "declaration"]
         if last <= first:
             raise not_found(
@@ -139,13 +158,43 @@ class Between:
     def over(self, term: AnyTerm) -> AnyTerm:
         """A term of the source's over the encoding's words. Raises NotRead where it hangs on something else."""
         said = replaced(term, self._names)
-        ours = (*inputs(self._names.values()), *self.loaded)
+        ours = (*inputs(self._names.values()), *self.loaded, hole)
         return renamed(said, {str(each.value): each for each in ours}, self.where)
 
     @cached_property
-    def stores(self) -> list[Store]:
+    def written(self) -> list[Store]:
         """What is written, over the encoding's words. Raises NotRead."""
         return restated(self.found.memory.stores, self.over)
+
+    @property
+    def stores(self) -> list[Store]:
+        """The same without Xen's own entries."""
+        return [each for each in self.written if each.member not in (XENS_ENTRIES, XENS_COPY)]
+
+    @property
+    def own(self) -> Pairs:
+        """Where Xen's own entries are written, and how many: those from the compat hole on, into the L2 of slot 3. Raises NotRead."""
+        pairs: list[tuple[str, Word | Truth, Word | Truth]] = []
+        table = address_of(filled_with(XENS_SLOT)) + DIRECT_MAP
+        for each in self.written:
+            if each.member in (XENS_ENTRIES, XENS_COPY):
+                pairs.append((f"whether {each.where} is come to", each.path, TRUE))
+            if each.member == XENS_ENTRIES:
+                pairs.append((f"which L2 {each.where} writes into", each.address, table))
+            elif each.member == XENS_COPY:
+                first = entry_of(zero_extended(hole, 64), PAGE_SHIFT + 2 * ENTRY_BITS) << 3
+                pairs.append((f"where {each.where} writes to", each.address, table + first))
+                pairs.append(
+                    (f"how many bytes {each.where} writes", known(each.value).term, PAGE_SIZE - first)
+                )
+        if not pairs:
+            raise not_found(self.where, "where Xen's own entries are put into an L2")
+        return pairs
+
+    @property
+    def whose(self) -> str:
+        """The name of what is assumed of Xen's own entries: they are copied, or put in by a function."""
+        return "copies" if any(each.member == XENS_COPY for each in self.written) else "xens-own"
 
     def next_table(self) -> Word:
         """The machine address of the next table, after it. Raises NotRead."""
@@ -235,7 +284,7 @@ def _piece(name: str, says: str, its: Between, pairs: Pairs, assumes: Sequence[s
         _begins(),
         _sample,
         ENCODING,
-        unsettled=[at, frame, *its.loaded],
+        unsettled=[at, frame, hole, *its.loaded],
         beside=[implies(slots, counted)],
         assumes=assumed if its.mode.bits == 32 else {},
     )
@@ -263,13 +312,14 @@ def _entries(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piec
     pairs = [("what an entry holds", after, expected)]
     if mode.bits == 32:
         pairs.append(("whether what is written is present", flags & 1, number(1)))
-    return _piece(name, says, its, pairs, ("direct-map", "entries", "clears", "xens-own"))
+        pairs += its.own
+    return _piece(name, says, its, pairs, ("direct-map", "entries", "clears", its.whose))
 
 
 def _types(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
     its = between(source, mode)
     after = held(its.stores, frame, type_before, TYPE)
-    expected, own = type_before, [each for each in its.stores if each.member == XENS_ENTRIES]
+    expected = type_before
     pairs: list[tuple[str, Word | Truth, Word | Truth]] = []
     if mode.bits == 32:
         for slot in SLOTS:
@@ -277,19 +327,9 @@ def _types(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
             expected = choose(new, table_info(mode, number(2), number(slot)), expected)
         marked = address_of(filled_with(XENS_SLOT)) >> PAGE_SHIFT == frame
         expected = choose(marked, table_info(mode, number(2), number(XENS_SLOT)), expected)
-        if not own:
-            raise not_found(its.where, "where Xen's own entries are put into an L2")
-        for each in own:
-            pairs.append((f"whether {each.where} is come to", each.path, TRUE))
-            pairs.append(
-                (
-                    f"which L2 {each.where} writes into",
-                    each.address,
-                    address_of(filled_with(XENS_SLOT)) + DIRECT_MAP,
-                )
-            )
+        pairs += its.own
     pairs.append(("the type of a frame", after, expected))
-    return _piece(name, says, its, pairs, ("direct-map", "entries", "clears", "xens-own"))
+    return _piece(name, says, its, pairs, ("direct-map", "entries", "clears", its.whose))
 
 
 PIECES: Final[Pieces] = {

@@ -65,12 +65,14 @@ GIVEN: Final = ("v_start", "v_end", "vphysmap_start", "vphysmap_end", "nr_pages"
 """The parameters that it is called with, by the names that the builder has for them, too."""
 OF: Final = "d"
 """Whose pages they are: the domain that is built."""
+PAGES: Final = "tot_pages"
+"""The domain's field that says how many they are: up to 4.13 the function reads it itself."""
 TAKEN: Final = "pages taken"
 """What stands for the member where it is noted how many pages dom0 has."""
 CALLED: Final = "the p2m is mapped"
 ENCODING: Final = "encodings/physmap.py"
 MEMORY: Final = {
-    "pages": "domain_tot_pages() gives how many pages dom0 has; alloc_domheap_page() and its like find some, or Xen ends, and add to them",
+    "pages": "domain_tot_pages(), or d->tot_pages itself, gives how many pages dom0 has; alloc_domheap_page() and its like find some, or Xen ends, and add to them",
     "own": "no entry of an L1 that the p2m is mapped by is there before",
 }
 v_start, v_end, nr_pages = physmap.v_start, physmap.v_end, physmap.nr_pages
@@ -118,6 +120,12 @@ def _have(self: Evaluator, node: Node, arguments: list[Node], state: State) -> A
     self.evaluate_all(arguments, state)
     if [text_of(each) for each in arguments] != [OF] or self.memory is None:
         raise NotUnderstood("whose pages are counted")
+    return _counted(self, node)
+
+
+def _counted(self: Evaluator, node: Node) -> Any:
+    if self.memory is None:
+        return self.unknown(node, "how many pages there are")
     return self.memory.load(self.where(node), TAKEN, number(0), TAKEN)
 
 
@@ -131,6 +139,7 @@ class Mapped:
         if function is None:
             raise not_found(self.file.where(source.builder), f"one function {FUNCTION}()")
         statements = block(function)
+        unchanged(self.file, statements, [OF], "whose pages they are changes")
         loops = [
             at_ for at_, each in enumerate(statements) if each.type in ("while_statement", "for_statement")
         ]
@@ -146,7 +155,11 @@ class Mapped:
         if isinstance(self.loop.goes_on, Unknown):
             raise NotRead(self.loop.goes_on)
         self.goes_on = self.loop.goes_on
-        rest = self._executed(function, statements[loops[0] + 1 :])
+        self._check_beside(self._executed(function, statements[loops[0] + 1 :]))
+        self._names = self._said()
+
+    def _check_beside(self, rest: Slice) -> None:
+        """That nothing is written but by the steps, and no count of pages by them. Raises NotRead."""
         page_found = {word("page"): number(1)}
         for where, path in rest.leaves:
             if replaced(path, page_found) is not ~TRUE:
@@ -154,9 +167,11 @@ class Mapped:
         for memory in (self.begin.memory, self.loop.memory, rest.memory):
             if memory.vague is not None:
                 raise NotRead(memory.vague)
+        for store in self.loop.memory.stores:
+            if store.member == f".{PAGES}":
+                raise NotRead(Unknown(store.where, f"{PAGES} is written"))
         for store in (*self.begin.memory.stores, *rest.memory.stores):
             raise NotRead(Unknown(store.where, "something is written beside the steps"))
-        self._names = self._said()
 
     def _executed(self, function: Node, statements: Sequence[Node]) -> Slice:
         names = count()
@@ -172,6 +187,7 @@ class Mapped:
                 "alloc_domheap_pages": _taking(-1, names),
                 "domain_tot_pages": _have,
             },
+            readings={f"{OF}->{PAGES}": _counted},
             ours=_OURS,
         )
 
@@ -197,7 +213,9 @@ class Mapped:
         """A term of a step over the encoding's words. Raises NotRead where it hangs on something else."""
         here = replaced(term, self._names)
         if any("tot_pages" in str(each.value) for each in inputs([here])):
-            raise not_found(self.loop.where, "domain_tot_pages(), by which dom0's pages are counted,")
+            raise not_found(
+                self.loop.where, f"domain_tot_pages() or {OF}->{PAGES}, by which dom0's pages are counted,"
+            )
         others = anything([here])
         others += [each for each in inputs([here]) if each.width == 8]
         others += [each for name, each in self.loop.state.items() if name != "vphysmap_start"]

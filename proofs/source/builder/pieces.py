@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
-from ....formal.c.expressions import QUESTIONS, Meaning
+from ....formal.c.expressions import QUESTIONS, Meaning, Reading
 from ....formal.c.memory import Store, holds
 from ....formal.c.types import Node, declared_name, part, text_of, within
 from ....formal.c.values import BOOL, Any, Unknown, Value, constant
@@ -107,6 +107,7 @@ def executed(
     given: Mapping[str, Value] | None = None,
     leaving: bool = False,
     meanings: Mapping[str, Meaning] | None = None,
+    readings: Mapping[str, Reading] | None = None,
     ours: Iterable[Word] = (),
 ) -> Slice:
     """Statements executed for one sort of guest, of which it is known what is reached. Raises NotRead.
@@ -129,6 +130,7 @@ def executed(
         given={**sort, **(given or {})},
         answers=answers,
         meanings=meanings,
+        readings=readings,
     )
     if found.vague is not None:
         raise NotRead(found.vague)
