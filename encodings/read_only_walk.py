@@ -27,6 +27,7 @@ from .dom0_builder import ENTRIES, ENTRY_BITS, entry_of
 from .overlap import COMPAT_HOLE
 
 TYPE_SHIFT: Final = 61
+"""Where the type begins in ``type_info``, up to its end; 60 up to 4.9."""
 TYPE_FIELD: Final = 7 << TYPE_SHIFT
 WRITABLE: Final = 7
 """The type of a page that is no table."""
@@ -35,10 +36,11 @@ PINNED: Final = 1 << 59
 XEN_L2: Final = 1 << 57
 """Marks the L2 of a 32-bit guest that has Xen's own entries."""
 L1_TYPE: Final = 1 << TYPE_SHIFT
-ROOT_TYPE: Final = 4 << TYPE_SHIFT
+ROOT_LEVEL: Final = 4
+ROOT_TYPE: Final = ROOT_LEVEL << TYPE_SHIFT
 """The type of the topmost table of a 64-bit Xen, whatever the guest."""
-TOP_OF_PAE: Final = 3 << TYPE_SHIFT
-"""The type of a 32-bit guest's L3, its topmost table but for the monitor table that Xen has above it."""
+TOP_LEVEL_OF_PAE: Final = 3
+"""A 32-bit guest's L3 is its topmost table but for the monitor table that Xen has above it."""
 XENS_SLOT: Final = 3
 """The slot of a 32-bit guest's L3 whose L2 is marked."""
 
@@ -75,17 +77,18 @@ UNASSERTED: Final = Generation("unasserted", lambda _: TRUE)
 """No asserts at all."""
 
 
-def table_info(mode: PagingMode, level: Word, slot: Word) -> Word:
-    """A table's ``type_info`` before the walk: of the given level, and in that slot of the table above it."""
-    info = level << TYPE_SHIFT
+def table_info(mode: PagingMode, level: Word, slot: Word, shift: int = TYPE_SHIFT) -> Word:
+    """A table's ``type_info`` before the walk: of the given level, and in that slot of the table above it; types begin at ``shift``."""
+    info = level << shift
     if mode.bits == 64:
         return info
     return choose((level == 2) & (slot == XENS_SLOT), info | XEN_L2, info)
 
 
-def visited_info(mode: PagingMode, type_info: Word) -> Word:
+def visited_info(mode: PagingMode, type_info: Word, shift: int = TYPE_SHIFT) -> Word:
     """A table's ``type_info`` after its visit: validated, with a reference, and the guest's topmost table pinned."""
-    is_top = type_info & TYPE_FIELD == ROOT_TYPE if mode.bits == 64 else type_info & TYPE_FIELD == TOP_OF_PAE
+    top = number(ROOT_LEVEL if mode.bits == 64 else TOP_LEVEL_OF_PAE)
+    is_top = type_info & -(1 << shift) == top << shift
     seen = type_info | (VALIDATED | 1)
     return choose(is_top, seen + (PINNED + 1), seen)
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from ....encodings.builder_loop import words_of_building
 from ....encodings.dom0_builder import ENTRY_BITS, L2_SLOTS, entry_of, has_l2, missing_l2
-from ....encodings.read_only_walk import TYPE_SHIFT, XENS_SLOT, table_info
+from ....encodings.read_only_walk import XENS_SLOT, table_info
 from ....formal.c.expressions import Evaluator
 from ....formal.c.memory import COPIED, Store
 from ....formal.c.state import State
@@ -50,7 +50,7 @@ from ....formal.words.word import (
     zero_extended,
 )
 from .cases import Case
-from .mapping import ROW, TYPE, Pairs, choose_truth, place_of_loop, v_start
+from .mapping import ROW, TYPE, Pairs, choose_truth, place_of_loop, type_shift, v_start, with_types
 from .pieces import (
     NotRead,
     Pieces,
@@ -134,7 +134,7 @@ class Between:
             raise NotRead(self.found.memory.vague)
         if self.found.leaves:
             raise not_found(self.found.leaves[0][0], "that it comes to the walk, whatever the guest,")
-        self.mode = mode
+        self.mode, self.shift = mode, type_shift(source, mode)
         self._names: dict[Word, Word] = {
             word("mpt_alloc"): address_of(free_frame),
             word("l3start"): address_of(l3_frame) + DIRECT_MAP,
@@ -233,7 +233,7 @@ def filled_with(slot: int) -> Word:
     return choose(leads[slot] == 0, free_frame + missing(slot), leads[slot] - 1)
 
 
-def _begins() -> Truth:
+def _begins(shift: int) -> Truth:
     """What is before: the slots' tables are of the row, and the slots lead to them."""
     facts = [free_frame < (1 << FRAME_BITS) - L2_SLOTS, l3_frame < free_frame]
     facts += [DIRECT_MAP_FRAME < 1 << 52, DIRECT_MAP_FRAME + (free_frame + L2_SLOTS) < 1 << 52]
@@ -242,7 +242,7 @@ def _begins() -> Truth:
         facts.append(choose_truth(leads[slot] == 0, entry_before[slot] == 0, to_it))
         facts += [leads[slot] <= free_frame, leads[slot] != l3_frame + 1]
         is_l2 = (leads[slot] != 0) & (frame == leads[slot] - 1)
-        facts.append(implies(is_l2, type_before == number(2 << TYPE_SHIFT)))
+        facts.append(implies(is_l2, type_before == number(2 << shift)))
     facts += [implies(leads[one] != 0, leads[one] != leads[other]) for one, other in combinations(SLOTS, 2)]
     return all_of(facts)
 
@@ -281,7 +281,7 @@ def _piece(name: str, says: str, its: Between, pairs: Pairs, assumes: Sequence[s
         its.where,
         pairs,
         list(_cases(its.mode)) or [Case({}, TRUE)],
-        _begins(),
+        _begins(its.shift),
         _sample,
         ENCODING,
         unsettled=[at, frame, hole, *its.loaded],
@@ -324,12 +324,13 @@ def _types(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
     if mode.bits == 32:
         for slot in SLOTS:
             new = (leads[slot] == 0) & (address_of(free_frame + missing(slot)) >> PAGE_SHIFT == frame)
-            expected = choose(new, table_info(mode, number(2), number(slot)), expected)
+            expected = choose(new, table_info(mode, number(2), number(slot), its.shift), expected)
         marked = address_of(filled_with(XENS_SLOT)) >> PAGE_SHIFT == frame
-        expected = choose(marked, table_info(mode, number(2), number(XENS_SLOT)), expected)
+        expected = choose(marked, table_info(mode, number(2), number(XENS_SLOT), its.shift), expected)
         pairs += its.own
     pairs.append(("the type of a frame", after, expected))
-    return _piece(name, says, its, pairs, ("direct-map", "entries", "clears", its.whose))
+    piece = _piece(name, says, its, pairs, ("direct-map", "entries", "clears", its.whose))
+    return with_types(piece, its.shift) if mode.bits == 32 else piece
 
 
 PIECES: Final[Pieces] = {

@@ -50,7 +50,7 @@ from ....formal.words.word import (
 )
 from .cases import Case, samples
 from .fill_up import WALK, walks_call
-from .mapping import TYPE, Pairs, place_of_loop
+from .mapping import TYPE, Pairs, place_of_loop, type_shift, with_types
 from .pieces import (
     NotRead,
     Pieces,
@@ -389,16 +389,16 @@ def _cursors(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piec
 
 
 def _pages(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
-    its = walk(source, mode)
+    its, shift = walk(source, mode), type_shift(source, mode)
     stores = restated(its.loop.memory.stores, its.over)
     entry, info = held(stores, at, before), held(stores, frame, type_before, TYPE)
     read_only = entry_for(page_frame, flags[1]) & ~number(WRITABLE)
-    after = choose(page_frame == frame, visited_info(mode, type_before), type_before)
+    after = choose(page_frame == frame, visited_info(mode, type_before, shift), type_before)
     pairs = [
         ("what an entry holds", entry, choose(its.now(1) == at, read_only, before)),
         ("the type of a frame", info, after),
     ]
-    return _in_rounds(name, says, its, pairs, _ASSUMED)
+    return with_types(_in_rounds(name, says, its, pairs, _ASSUMED), shift)
 
 
 def _asserts(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
