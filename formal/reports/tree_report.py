@@ -241,9 +241,9 @@ def summary(found: TreeCheck) -> str:
 
 
 def _older(found: TreeCheck) -> str:
-    """Which pieces beside the count aren't today's: what is proved of today's isn't known of them."""
-    names = dict.fromkeys(each.piece.name for each in found.beside if not each.piece.today)
-    return f"; of {', '.join(names)}, that of an older Xen" if names else ""
+    """Of how many pieces beside the count that is an older Xen's: what is proved of today's isn't known of them."""
+    older = sum(not each.piece.today for each in found.beside)
+    return f"; of {counted(older, 'piece')}, what is proved of an older Xen" if older else ""
 
 
 def _unproved_beside_the_count(found: TreeCheck) -> int:
