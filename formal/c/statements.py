@@ -277,7 +277,9 @@ class Executor(Evaluator):
         for declarator in node.children_by_field_name("declarator"):
             at_top = len(self.scopes) == 1
             known = declared_name(declarator)
-            key = self.scopes[0].get(known or "") if at_top else self._declare(node, declarator)
+            key = self.scopes[0].get(known or "") if at_top else None
+            if key is None:  # of an inner block, the statements of which may be executed by themselves
+                key = self._declare(node, declarator)
             if key is None:
                 raise NotUnderstood("a declaration")
             given = part(declarator, "value") if declarator.type == "init_declarator" else None

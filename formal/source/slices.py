@@ -65,7 +65,7 @@ def execute(
         meanings or {}
     )
     executor.readings |= readings or {}
-    where = executor.where(statements[0])
+    where = executor.where(statements[0] if statements else function)
     try:
         state = executor.run_all(statements, given)
         vague = state.vague

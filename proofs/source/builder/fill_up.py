@@ -13,6 +13,8 @@ from itertools import combinations, product
 from random import Random
 from typing import Final
 
+from attrs import frozen
+
 from ....encodings.builder_loop import words_of_building
 from ....encodings.dom0_builder import ENTRY_BITS, L2_SLOTS, entry_of, has_l2, missing_l2
 from ....encodings.read_only_walk import XENS_SLOT, table_info
@@ -22,9 +24,9 @@ from ....formal.c.state import State
 from ....formal.c.types import Node
 from ....formal.c.values import Any
 from ....formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
-from ....formal.source.dom0_source import Dom0Source
+from ....formal.source.dom0_source import COUNT, Dom0Source
 from ....formal.source.questions import Piece
-from ....formal.source.slices import block
+from ....formal.source.slices import block, mentions, writes
 from ....formal.source.summaries import (
     ASSUMED,
     DIRECT_MAP,
@@ -50,11 +52,12 @@ from ....formal.words.word import (
     zero_extended,
 )
 from .cases import Case
-from .mapping import ROW, TYPE, Pairs, choose_truth, place_of_loop, type_shift, v_start, with_types
+from .mapping import CURSORS, ROW, TYPE, Pairs, choose_truth, place_of_loop, type_shift, v_start, with_types
 from .pieces import (
     NotRead,
     Pieces,
     builders_call,
+    called_with,
     compared_by_cases,
     executed,
     held,
@@ -67,6 +70,8 @@ from .pieces import (
 WALK: Final = "mark_pv_pt_pages_rdonly"
 XENS_COPY: Final = f"{COPIED}compat_idle_pg_table_l2"
 """What stands for the member where the builder itself copies Xen's own entries, as up to 4.11."""
+GIVEN: Final = ("l4start", "vpt_start", COUNT)
+"""The walk's parameters that it is called with, by the names that the builder has for them, too."""
 SLOTS: Final = range(L2_SLOTS)
 FILLED: Final = {
     "slots": "the L3's first four entries are empty just where the mapping loop took no L2 for them (compat-four-l2), else each "
@@ -115,13 +120,65 @@ def walks_call(source: Dom0Source, mode: PagingMode) -> tuple[int, Node]:
     return place, call
 
 
+@frozen(eq=False)
+class Walked:
+    """The walk as it stands: the ``first`` statement of the builder's block that is of it, its function, and its statements.
+
+    These are its ``loop``, and those ``before`` it and in the ``rest`` of the function; ``pointers`` are its variables, by level.
+    """
+
+    first: int
+    function: Node
+    before: Sequence[Node]
+    loop: Node
+    rest: Sequence[Node]
+    pointers: Mapping[int, str]
+
+
+def walked(source: Dom0Source, mode: PagingMode) -> Walked:
+    """The walk of a source: a function that the builder calls, or, as up to 4.4, statements of the builder's own. Raises NotRead."""
+    function = source.file.function(WALK)
+    if function is None:
+        return _walked_by_itself(source)
+    place, call = walks_call(source, mode)
+    called_with(source.file, function, call, GIVEN)
+    statements = block(function)
+    loops = [at_ for at_, each in enumerate(statements) if each.type == "for_statement"]
+    if len(loops) != 1:
+        raise not_found(source.file.where(function), f"one loop in {WALK}()")
+    pointers = {level: f"pl{level}e" for level in (1, 2, 3, 4)}
+    at_ = loops[0]
+    return Walked(place, function, statements[:at_], statements[at_], statements[at_ + 1 :], pointers)
+
+
+def _walked_by_itself(source: Dom0Source) -> Walked:
+    nodes = block(source.builder)
+    loops = [
+        at_
+        for at_, each in enumerate(nodes)
+        if at_ > place_of_loop(source)
+        and each.type == "for_statement"
+        and mentions(each, COUNT)
+        and all(writes(each, [one]) for one in CURSORS.values())
+    ]
+    if len(loops) != 1:
+        raise not_found(
+            source.file.where(source.builder),
+            f"one function {WALK}(), nor a loop of the builder's own in its place,",
+        )
+    first = loops[0]
+    while nodes[first - 1].type == "expression_statement" and writes(nodes[first - 1], CURSORS.values()):
+        first -= 1
+    return Walked(first, source.builder, nodes[first : loops[0]], nodes[loops[0]], (), CURSORS)
+
+
 class Between:
     """What stands between the mapping loop and the walk, executed, over the encoding's words."""
 
     def __init__(self, source: Dom0Source, mode: PagingMode) -> None:
         """Raises NotRead."""
         nodes, first = block(source.builder), place_of_loop(source) + 1
-        last, _ = walks_call(source, mode)
+        last = walked(source, mode).first
         declarations = [each for each in nodes[:first] if each.type == "declaration"]
         if last <= first:
             raise not_found(
