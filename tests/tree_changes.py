@@ -51,7 +51,7 @@ class Edit:
         return changed
 
 
-def all_edited(text: str, edits: Iterable[Edit]) -> str:
+def all_edited(text: str, edits: Iterable[Callable[[str], str]]) -> str:
     """The text after each of some edits."""
     for each in edits:
         text = each(text)
@@ -269,7 +269,7 @@ class PieceChange:
     piece: str
     mode: PagingMode
     verdict: str
-    edits: Sequence[Edit]
+    edits: Sequence[Callable[[str], str]]
 
     def __call__(self, text: str) -> str:
         """The text, changed."""
