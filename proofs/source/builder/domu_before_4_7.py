@@ -130,8 +130,8 @@ class _Rounds:
             raise not_found(self.found.where, "one count for each level")
         self.call = by_bits[topmost]
         for each in self.found.calls:
-            ends = [known(one).term for one in each.arguments[-3:-1]]
-            if ends != [known(one).term for one in self.call.arguments[-3:-1]]:
+            pairs = zip(each.arguments[-3:-1], self.call.arguments[-3:-1], strict=True)
+            if any(known(one).term is not known(other).term for one, other in pairs):
                 raise not_read(source.file, source.rounds, "levels that are counted for different regions")
             if each.state.path is not self.call.state.path:
                 raise not_read(source.file, source.rounds, "levels that are counted for some regions only")
