@@ -36,8 +36,7 @@ PINNED: Final = 1 << 59
 XEN_L2: Final = 1 << 57
 """Marks the L2 of a 32-bit guest that has Xen's own entries."""
 L1_TYPE: Final = 1 << TYPE_SHIFT
-ROOT_LEVEL: Final = 4
-ROOT_TYPE: Final = ROOT_LEVEL << TYPE_SHIFT
+ROOT_TYPE: Final = 4 << TYPE_SHIFT
 """The type of the topmost table of a 64-bit Xen, whatever the guest."""
 TOP_LEVEL_OF_PAE: Final = 3
 """A 32-bit guest's L3 is its topmost table but for the monitor table that Xen has above it."""
@@ -87,7 +86,7 @@ def table_info(mode: PagingMode, level: Word, slot: Word, shift: int = TYPE_SHIF
 
 def visited_info(mode: PagingMode, type_info: Word, shift: int = TYPE_SHIFT) -> Word:
     """A table's ``type_info`` after its visit: validated, with a reference, and the guest's topmost table pinned."""
-    top = number(ROOT_LEVEL if mode.bits == 64 else TOP_LEVEL_OF_PAE)
+    top = ROOT_TYPE >> TYPE_SHIFT if mode.bits == 64 else TOP_LEVEL_OF_PAE
     is_top = type_info & -(1 << shift) == top << shift
     seen = type_info | (VALIDATED | 1)
     return choose(is_top, seen + (PINNED + 1), seen)

@@ -579,10 +579,10 @@ class Evaluator:
             return constant(of.bits // 8, ULONG)
         if isinstance(of, Pointer):
             return constant(8, ULONG)
-        if isinstance(of, Record) and (of.union or len(of.members) != 1):
-            return input_value(f"sizeof({of.name})", ULONG)
         if isinstance(of, Record):
-            return constant(size_of(of), ULONG)
+            if self.memory is not None and _alone(of):
+                return constant(size_of(of), ULONG)
+            return input_value(f"sizeof({of.name})", ULONG)
         raise NotUnderstood(f"the size of {title}")
 
     def _set(self, node: Node, state: State) -> Any:
@@ -805,6 +805,12 @@ def _to_members(value: Any) -> bool:
     """Whether a value is the address of a struct of several members, of which each is known by its name alone."""
     of = _pointed(value)
     return isinstance(of, Record) and len(of.members) != 1
+
+
+def _alone(of: Record) -> bool:
+    """Whether a struct is an integer by another name, as entries of tables are."""
+    members = list(of.members.values())
+    return not of.union and len(members) == 1 and isinstance(members[0], Integer)
 
 
 def _is_wide(place: Place) -> bool:

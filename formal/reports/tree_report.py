@@ -287,9 +287,14 @@ def row(title: str, found: TreeCheck) -> str:
         f"{mode.name}: count {found.count_is(mode) or _short(found, mode)}, layout {found.layout_is(mode) or 'differs'}"
         for mode in found.modes
     ]
-    if found.toolstack is not None:
-        proved = sum(each.proved for each in found.toolstack)
-        parts.append(f"libxenguest: {proved} of {counted(len(found.toolstack), 'piece')}")
+    for name, answers in (("builder", found.builder), ("libxenguest", found.toolstack or ())):
+        if answers:
+            proved, older = (
+                sum(each.proved for each in answers),
+                sum(not each.piece.today for each in answers),
+            )
+            of_older = f", {older} of them older" if older else ""
+            parts.append(f"{name}: {proved} of {counted(len(answers), 'piece')}{of_older}")
     return f"{int(found.status):<3}{title:<22}{'; '.join(parts)}"
 
 
@@ -339,6 +344,7 @@ def _piece(answer: Answer, kind: str) -> dict[str, Any]:
         "where": piece.where,
         "says": piece.says,
         "encoding": piece.same_as or None,
+        "today": piece.today,
         "verdict": type(verdict).__name__.lower() if understood else "not understood",
         "why": answer.why or None,
         "assumes": dict(piece.assumes),

@@ -7,73 +7,9 @@ from ptproof.formal.logic.verdict import Proved
 from ptproof.formal.source.questions import Piece
 from ptproof.proofs.source.builder import domu_before_4_7
 from real_trees import assert_refuted, verdict_of
+from small_tree import LIBXC, LIBXC_TEXT
 from tree_changes import Edit, all_edited
 
-PLACE = "tools/libxc/xc_dom_x86.c"
-LIBXC = """
-typedef unsigned long xen_vaddr_t;
-struct elf_dom_parms { xen_vaddr_t virt_base; xen_vaddr_t virt_entry; };
-struct xc_dom_image {
-    void *xch;
-    struct elf_dom_parms parms;
-    xen_vaddr_t virt_alloc_end, virt_pgtab_end;
-    unsigned int pgtables, pg_l4, pg_l3, pg_l2, pg_l1, alloc_bootstack, extra_pages;
-    unsigned long p2m_size;
-};
-int xc_dom_printf(void *xch, const char *text, ...);
-int grow(struct xc_dom_image *dom);
-extern unsigned long last;
-
-static unsigned long nr_page_tables(struct xc_dom_image *dom, xen_vaddr_t low, xen_vaddr_t high, unsigned long shift)
-{
-    xen_vaddr_t within = (1UL << shift) - 1;
-    int number;
-
-    if ( !shift )
-        return 0;
-    number = (((high | within) - (low & ~within)) >> shift) + 1;
-    xc_dom_printf(dom->xch, "%d tables", number);
-    return number;
-}
-
-static int count_pgtables(struct xc_dom_image *dom, int pae, int bits4, int bits3, int bits2, int bits1)
-{
-    int pages, beside = 128 + (dom->alloc_bootstack ? 1 : 0) + dom->extra_pages;
-    xen_vaddr_t base = dom->parms.virt_base, end;
-    unsigned long frames;
-
-    pages = beside;
-    for ( ; ; )
-    {
-        end = (dom->virt_alloc_end + pages * 4096UL) | 0x3fffffUL;
-        frames = (end - base) >> 12;
-        if ( frames > dom->p2m_size )
-            return -12;
-        dom->pg_l4 = nr_page_tables(dom, base, end, bits4);
-        dom->pg_l3 = nr_page_tables(dom, base, end, bits3);
-        dom->pg_l2 = nr_page_tables(dom, base, end, bits2);
-        dom->pg_l1 = nr_page_tables(dom, base, end, bits1);
-        if ( pae && end < 0xc0000000UL )
-            dom->pg_l2++;
-        dom->pgtables = dom->pg_l1 + dom->pg_l2 + dom->pg_l3 + dom->pg_l4;
-        pages = dom->pgtables + beside;
-        if ( end + 1 >= dom->virt_alloc_end + pages * 4096UL )
-            break;
-    }
-    dom->virt_pgtab_end = end + 1;
-    return 0;
-}
-
-static int count_pgtables_x86_32_pae(struct xc_dom_image *dom)
-{
-    return count_pgtables(dom, 1, 0, 32, 30, 21);
-}
-
-static int count_pgtables_x86_64(struct xc_dom_image *dom)
-{
-    return count_pgtables(dom, 0, 48, 39, 30, 21);
-}
-"""
 LEVELS = {X86_64: ("l1", "l2", "l3"), COMPAT: ("l1", "l2")}
 OTHERS = ("tables", "refused", "start", "tried-end", "step", "guard", "set-aside")
 NAMES = {
@@ -87,7 +23,7 @@ OLDER = {
 
 
 def asked(mode: PagingMode, *edits: Edit) -> dict[str, Piece]:
-    tree = Tree("libxc", {PLACE: all_edited(LIBXC, edits)}.get)
+    tree = Tree("libxc", {LIBXC: all_edited(LIBXC_TEXT, edits)}.get)
     found = domu_before_4_7.pieces(tree, (mode,))
     assert found is not None
     return {each.name: each for each in found}
@@ -162,11 +98,11 @@ def test_what_is_beyond_it_is_said(name: str) -> None:
     """Of the 64-bit builder, in one piece that isn't understood."""
     found = asked(X86_64, Edit(*NOT_UNDERSTOOD[name]))
     assert list(found) == ["domu-tables"]
-    assert str(found["domu-tables"].asked).startswith(PLACE)
+    assert str(found["domu-tables"].asked).startswith(LIBXC)
 
 
 def test_another_shape_is_left_to_others() -> None:
     """A tree without a toolstack, or with one that counts otherwise."""
     assert domu_before_4_7.pieces(Tree("none", lambda _: None), (X86_64,)) is None
-    renamed = LIBXC.replace("nr_page_tables", "tables_for")
-    assert domu_before_4_7.pieces(Tree("other", {PLACE: renamed}.get), (X86_64,)) is None
+    renamed = LIBXC_TEXT.replace("nr_page_tables", "tables_for")
+    assert domu_before_4_7.pieces(Tree("other", {LIBXC: renamed}.get), (X86_64,)) is None

@@ -13,7 +13,7 @@ from ptproof.proofs.source.builder.pieces import made
 from real_trees import assert_said, trees
 from tree_changes import Edit, PieceChange, changed, in_p2m, in_walk
 
-PIECES = fill_up.PIECES | mapping.PIECES | physmap.PIECES | read_only_walk.PIECES
+PIECES = {**fill_up.PIECES, **mapping.PIECES, **physmap.PIECES, **read_only_walk.PIECES}
 WALK, P2M = fill_up.WALK, physmap.FUNCTION
 
 
