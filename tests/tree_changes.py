@@ -792,6 +792,20 @@ PHYSMAP: Final = (
         [in_p2m(r"clear_page\(pl2e\);", "")],
     ),
     PieceChange(
+        "the entry after is asked for",
+        "physmap-steps",
+        X86_64,
+        "differs",
+        [in_p2m(r"l4e_get_intpte\(\*pl4e\)", "l4e_get_intpte(*(pl4e + 1))")],
+    ),
+    PieceChange(
+        "the entry after is followed",
+        "physmap-entries",
+        X86_64,
+        "differs",
+        [in_p2m(r"map_l2t_from_l3e\(\*pl3e\)", "map_l2t_from_l3e(*(pl3e + 1))")],
+    ),
+    PieceChange(
         "an entry that isn't present",
         "physmap-entries",
         X86_64,

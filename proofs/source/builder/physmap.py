@@ -400,6 +400,7 @@ def _steps(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
     pairs = [
         (its.its.cursor, its.over(known(value).term), step.after),
         ("the pages that dom0 has", after, total + step.tables + step.pages),
+        *_reads(its),
     ]
     return _in_steps(name, says, its, pairs, goes_on=_goes_on())
 
@@ -489,13 +490,7 @@ def _entries(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piec
         step.pages == 1 << physmap.L2_SHIFT - PAGE_SHIFT,
         step.pages == 1 << physmap.L1_SHIFT - PAGE_SHIFT,
     )
-    fresh = {3: step.l3 == 1, 2: step.l2 == 1, 1: step.l1 == 1}
-    of_level = {3: frames[0], 2: frames[2], 1: frames[4]}
-    table = {level: choose(fresh[level], of_level[level], behind[level]) for level in there} | {4: root_frame}
-
-    def cursor(level: int) -> Word:
-        entry = entry_of(at, PAGE_SHIFT + ENTRY_BITS * level)
-        return (table[level] << PAGE_SHIFT) + DIRECT_MAP + (entry << 3)
+    fresh, of_level = _fresh(step), OF_LEVEL
 
     links = [
         (4, fresh[3], frames[0]),
@@ -508,14 +503,42 @@ def _entries(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piec
     pairs: list[tuple[str, Word | Truth, Word | Truth]] = []
     for store, (level, path, frame) in zip(linked, links, strict=True):
         value = known(store.value).term
-        leads = (store.address == cursor(level)) & (value >> PAGE_SHIFT == frame) & (value & 1 == 1)
+        leads = (store.address == _cursor(step, level)) & (value >> PAGE_SHIFT == frame) & (value & 1 == 1)
         pairs.append((f"whether {store.where} is come to", store.path, path))
         pairs.append((f"whether {store.where} links what is taken", implies(path, leads), TRUE))
     for store, level in zip(cleared, (3, 2, 1), strict=True):
         right = store.address == (of_level[level] << PAGE_SHIFT) + DIRECT_MAP
         pairs.append((f"whether {store.where} is come to", store.path, fresh[level]))
         pairs.append((f"whether {store.where} clears what is taken", implies(fresh[level], right), TRUE))
-    return _in_steps(name, says, its, pairs, goes_on=_goes_on())
+    return _in_steps(name, says, its, [*pairs, *_reads(its)], goes_on=_goes_on())
+
+
+OF_LEVEL: Final = {3: word("taken#0"), 2: word("taken#2"), 1: word("taken#4")}
+"""The frame of a level's table, if the step takes one."""
+
+
+def _fresh(step: physmap.Step) -> dict[int, Truth]:
+    """Whether a step takes a level's table."""
+    return {3: step.l3 == 1, 2: step.l2 == 1, 1: step.l1 == 1}
+
+
+def _cursor(step: physmap.Step, level: int) -> Word:
+    """Where a level's entry for the step lies."""
+    frame = root_frame if level == 4 else choose(_fresh(step)[level], OF_LEVEL[level], behind[level])
+    return (frame << PAGE_SHIFT) + DIRECT_MAP + (entry_of(at, PAGE_SHIFT + ENTRY_BITS * level) << 3)
+
+
+def _reads(its: Mapped) -> Pairs:
+    """Which entries a step looks at, of the tables that it comes to."""
+    step = its.step
+    comes_to = {4: TRUE, 3: TRUE, 2: step.pages != 1 << physmap.L2_SHIFT - PAGE_SHIFT, 1: step.pages == 1}
+    pairs: list[tuple[str, Word | Truth, Word | Truth]] = []
+    for load in its.loop.memory.loads:
+        if not load.member:
+            level = level_of(load)
+            right = implies(comes_to[level], its.over(load.address) == _cursor(step, level))
+            pairs.append((f"whether {load.where} reads the step's entry", right, TRUE))
+    return pairs
 
 
 PIECES: Final[Pieces] = {
