@@ -163,18 +163,29 @@ def lines_in_pages(lines: Lines) -> Lines:
 
 FIGURES = {"mask": number((1 << ROUNDING_SHIFT) - 1), "padding": number(PADDING)}
 """Xen's, for what is said of every rounding and padding."""
+_FIGURES = {word(name): figure for name, figure in FIGURES.items()}
 
 
 @cache
 def fits(mode: PagingMode) -> Lemma:
     """A region that has room has it above the base."""
-    condition = region_in_lines.fits(region_in_lines.levels_of(mode), n).condition
+    levels = region_in_lines.levels_of(mode)
+    condition, base = (
+        replaced(each, _FIGURES) for each in (region_in_lines.fits(levels, n).condition, levels.base)
+    )
     return Lemma(
         f"fits-above-base[{mode.name}]",
         "room ⇒ room above the base",
         Statement(
             assumptions=(region.room(mode, n),),
-            goal=replaced(condition, {word(name): figure for name, figure in FIGURES.items()}),
+            goal=condition,
+        ),
+        Steps(
+            uses=(
+                region_in_lines.from_border(levels).at(mask=FIGURES["mask"]),
+                arithmetic.same_distance().at(low=base, near=v_start, far=vpt_start),
+            ),
+            generalise=(vpt_start - base, v_start - base, vpt_start - v_start),
         ),
     )
 

@@ -34,6 +34,7 @@ from .region_in_lines import (
     enough,
     fits,
     fitting_power_of_two,
+    from_border,
     last_line,
     levels_of,
     page_in_line,
@@ -52,6 +53,13 @@ def room_from_half(levels: Levels) -> Lemma:
         Statement(
             assumptions=(fitting_power_of_two(levels.page), any_rounding.room(n, levels.page)),
             goal=fits(levels, n).condition,
+        ),
+        Steps(
+            uses=(
+                from_border(levels).at(),
+                arithmetic.same_distance().at(low=levels.base, near=v_start, far=vpt_start),
+            ),
+            generalise=(vpt_start - levels.base, v_start - levels.base, vpt_start - v_start),
         ),
     )
 
