@@ -70,6 +70,7 @@ from .pieces import (
 WALK: Final = "mark_pv_pt_pages_rdonly"
 XENS_COPY: Final = f"{COPIED}compat_idle_pg_table_l2"
 """What stands for the member where the builder itself copies Xen's own entries, as up to 4.11."""
+XENS_OWN: Final = (XENS_ENTRIES, XENS_COPY)
 GIVEN: Final = ("l4start", "vpt_start", COUNT)
 """The walk's parameters that it is called with, by the names that the builder has for them, too."""
 SLOTS: Final = range(L2_SLOTS)
@@ -221,12 +222,12 @@ class Between:
     @cached_property
     def written(self) -> list[Store]:
         """What is written, over the encoding's words. Raises NotRead."""
-        return restated(self.found.memory.stores, self.over)
+        return restated(self.found.memory.stores, self.over, XENS_OWN)
 
     @property
     def stores(self) -> list[Store]:
         """The same without Xen's own entries."""
-        return [each for each in self.written if each.member not in (XENS_ENTRIES, XENS_COPY)]
+        return [each for each in self.written if each.member not in XENS_OWN]
 
     @property
     def own(self) -> Pairs:
@@ -234,7 +235,7 @@ class Between:
         pairs: list[tuple[str, Word | Truth, Word | Truth]] = []
         table = address_of(filled_with(XENS_SLOT)) + DIRECT_MAP
         for each in self.written:
-            if each.member in (XENS_ENTRIES, XENS_COPY):
+            if each.member in XENS_OWN:
                 pairs.append((f"whether {each.where} is come to", each.path, TRUE))
             if each.member == XENS_ENTRIES:
                 pairs.append((f"which L2 {each.where} writes into", each.address, table))

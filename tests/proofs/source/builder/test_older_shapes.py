@@ -101,6 +101,39 @@ CHANGES = (
         "copied from elsewhere", "fill-up-entries", COMPAT, "not understood", [copied(source="idle_pg_table")]
     ),
     PieceChange("copied as it counts", "fill-up-entries", COMPAT, "not understood", [copied(length="i++")]),
+    PieceChange(
+        "copied in a step",
+        "physmap-entries",
+        X86_64,
+        "not understood",
+        [in_p2m(SUPERPAGE, "memcpy(&pl3e[1], &compat_idle_pg_table_l2[0], 8); ")],
+    ),
+    PieceChange(
+        "copied in a visit",
+        "walk-pages",
+        X86_64,
+        "not understood",
+        [in_walk(r"(?=/\* Iterate)", "memcpy(&pl3e[1], &compat_idle_pg_table_l2[0], 8); ")],
+    ),
+    PieceChange(
+        "Xen's own entries in a visit",
+        "walk-pages",
+        COMPAT,
+        "not understood",
+        [in_walk(r"(?=/\* Iterate)", "init_xen_pae_l2_slots(pl2e, d); ")],
+    ),
+    PieceChange(
+        "copied in a round",
+        "mapping-entries",
+        X86_64,
+        "not understood",
+        [
+            Edit(
+                r"(?=mpt_alloc \+= PAGE_SIZE;\s*clear_page\(l2tab\);\s*if)",
+                "memcpy(&l3tab[1], &compat_idle_pg_table_l2[0], 8); ",
+            )
+        ],
+    ),
     PieceChange("called for PV", "walk-guard", X86_64, "equal", [called_if("is_pv_domain(d)")]),
     PieceChange("called for some", "walk-guard", X86_64, "not understood", [called_if("nr_pages > 5")]),
     PieceChange(
