@@ -322,20 +322,20 @@ def asked(text: str) -> list[Term]:
     return [parsed(each, scope) for [each] in said["assert"]]
 
 
-def follow(clauses: dict[int, list[int]], proof: str) -> None:
+def follow(clauses: dict[int, frozenset[int]], proof: str) -> None:
     """Follow a proof in LRAT to the empty clause. Each step names the clauses that it follows from, in order."""
     for step, *rest in (line.split() for line in proof.splitlines() if " d " not in line):
         values = [*map(int, rest)]
-        literals, hints = values[: values.index(0)], values[values.index(0) + 1 : -1]
+        literals, hints = frozenset(values[: values.index(0)]), values[values.index(0) + 1 : -1]
         demand(int(step) not in clauses and values[-1] == 0, f"step {step} is taken, or has no end")
-        false, left = {*literals}, [0]
+        false, left, complaint = {*literals}, frozenset([0]), f"step {step} doesn't follow"
         for hint in hints:
-            left = [each for each in clauses[hint] if each not in false]
-            demand(len(left) < 2, f"step {step}: {len(left)} literals of clause {hint} are left")
-            false.update(-each for each in left)
-        demand(not left, f"step {step} doesn't follow")
+            left = clauses[hint] - false
+            demand(len(left) < 2, complaint)
+            false.update(map(neg, left))
+        demand(not left, complaint)
         clauses[int(step)] = literals
-    demand([] in clauses.values(), "the proof ends before the empty clause")
+    demand(frozenset() in clauses.values(), "the proof ends before the empty clause")
 
 
 def settled(conditions: Iterable[Term], file: Path, folder: Path, solver: list[str]) -> str:
@@ -346,7 +346,7 @@ def settled(conditions: Iterable[Term], file: Path, folder: Path, solver: list[s
     text = f"p cnf {circuit.variables} {len(clauses)}\n{text}"
     name = folder / hashlib.sha256(text.encode()).hexdigest()
     if name.with_suffix(".lrat").exists():
-        follow(dict(enumerate(clauses, 1)), name.with_suffix(".lrat").read_text("ascii"))
+        follow(dict(enumerate(map(frozenset, clauses), 1)), name.with_suffix(".lrat").read_text("ascii"))
         return "certified"
     if solver:
         done = subprocess.run([*solver, file], capture_output=True, text=True, check=False)
