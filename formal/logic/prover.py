@@ -7,7 +7,7 @@ confirms. Where model and machine disagree, or two solvers, that is an Error.
 Obligations go to every solver that is asked to judge; whatever is looked for, Z3 looks for.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from time import monotonic
 from typing import Final
 
@@ -17,7 +17,7 @@ from ..solvers.answer_cache import Cache
 from ..solvers.solver import SECONDS, Z3, Answer, Solver
 from ..solvers.solver_threads import Progress, Team
 from ..words.smtlib import query_text
-from ..words.word import TRUE, Truth, Word, all_of
+from ..words.word import TRUE, Truth, Word, all_of, inputs
 from .claim import Claim, Expected, Part
 from .rule import Obligation, UnsoundStep, lemmas_of, obligations
 from .search import Found, easily_met, find, question
@@ -38,6 +38,8 @@ from .verdict import (
 
 STATUS: Final = {Severity.UNKNOWN: 3, Severity.VACUOUS: 4, Severity.ERROR: 70}
 NOTHING_SELECTED: Final = 5
+SMALL: Final = 1 << 20
+"""Below this, words are looked among first where any will do: a third of the work, all lemmas together."""
 
 
 @frozen(kw_only=True)
@@ -200,17 +202,29 @@ def settle(solver: Solver, lemma: Lemma, judges: Sequence[Solver] = ()) -> Lemma
     except UnsoundStep as error:
         return LemmaResult(lemma=lemma, unsound=str(error))
     opinions = tuple(opinion(judges or (solver,), each) for each in wanted)
-    given = lemma.statement.given
-    met = Answer(status="sat") if easily_met(given) else solver.ask([given])
-    answers = [(name, answer) for each in opinions for name, answer in each.answers.items()] + [(Z3, met)]
+    met = tuple(_met(solver, lemma.statement.given))
+    answers = [(name, answer) for each in opinions for name, answer in each.answers.items()]
+    answers += [(Z3, each) for each in met]
     return LemmaResult(
         lemma=lemma,
         opinions=opinions,
-        contradictory=met.status == "unsat",
+        contradictory=met[-1].status == "unsat",
         spent=sum(each.spent for name, each in answers if name == Z3),
         seconds=sum(each.seconds for _, each in answers),
         slowest=max(each.seconds for _, each in answers),
     )
+
+
+def _met(solver: Solver, given: Truth) -> Iterator[Answer]:
+    """What says whether assumptions can be met, the last answer: the solver looks among small words first."""
+    if easily_met(given):
+        yield Answer(status="sat")
+        return
+    small = all_of(each < SMALL for each in inputs([given]) if each.width > SMALL.bit_length())
+    among_small = solver.ask([given, small])
+    yield among_small
+    if among_small.status != "sat":
+        yield solver.ask([given])
 
 
 def _decide(solver: Solver, part: Part, results: Mapping[Lemma, LemmaResult]) -> PartDecision:
