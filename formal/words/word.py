@@ -291,6 +291,17 @@ def all_of(conditions: Iterable[Truth]) -> Truth:
     return result
 
 
+def conjuncts(conditions: Iterable[Truth]) -> Iterator[Truth]:
+    """What the conditions are the conjunction of, however deep, in their order: the opposite of `all_of`."""
+    waiting = [*conditions][::-1]
+    while waiting:
+        each = waiting.pop()
+        if each.operation == "and":
+            waiting += each.arguments[::-1]
+        else:
+            yield each
+
+
 def implies(condition: Truth, consequence: Truth) -> Truth:
     """Not the condition, or the consequence."""
     return ~condition | consequence
