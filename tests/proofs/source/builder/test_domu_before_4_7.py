@@ -10,6 +10,8 @@ from real_trees import assert_refuted, verdict_of
 from small_tree import LIBXC, LIBXC_TEXT
 from tree_changes import Edit, all_edited
 
+pytestmark = pytest.mark.usefixtures("shared_answers")
+
 LEVELS = {X86_64: ("l1", "l2", "l3"), COMPAT: ("l1", "l2")}
 OTHERS = ("tables", "refused", "start", "tried-end", "step", "guard", "set-aside")
 NAMES = {

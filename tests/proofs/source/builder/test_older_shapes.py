@@ -13,6 +13,8 @@ from ptproof.proofs.source.builder.pieces import made
 from real_trees import assert_said, trees
 from tree_changes import Edit, PieceChange, changed, in_p2m, in_walk
 
+pytestmark = pytest.mark.usefixtures("shared_answers")
+
 PIECES = {**fill_up.PIECES, **mapping.PIECES, **physmap.PIECES, **read_only_walk.PIECES}
 WALK, P2M = fill_up.WALK, physmap.FUNCTION
 
