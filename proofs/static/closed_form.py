@@ -170,9 +170,8 @@ _FIGURES = {word(name): figure for name, figure in FIGURES.items()}
 def fits(mode: PagingMode) -> Lemma:
     """A region that has room has it above the base."""
     levels = region_in_lines.levels_of(mode)
-    condition, base = (
-        replaced(each, _FIGURES) for each in (region_in_lines.fits(levels, n).condition, levels.base)
-    )
+    condition = replaced(region_in_lines.fits(levels, n).condition, _FIGURES)
+    base = replaced(levels.base, _FIGURES)
     return Lemma(
         f"fits-above-base[{mode.name}]",
         "room ⇒ room above the base",
