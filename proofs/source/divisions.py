@@ -328,6 +328,54 @@ def _ends_at(shift: int, line: Word) -> Word:
     return (line + 1) << shift
 
 
+ZERO: Final = number(0)
+BORDER_SHIFT: Final = 39
+BORDER: Final = v_start & -(1 << BORDER_SHIFT)
+"""The 512 GiB border at or below S."""
+
+
+def _from(base: Word, address: Word) -> Word:
+    """How far an address is above where pages are counted from."""
+    return address if base is ZERO else address - base
+
+
+def _above(base: Word, length: Word) -> Word:
+    return length if base is ZERO else base + length
+
+
+@cache
+def rounded_from_border(shift: int) -> Lemma:
+    """From a border of lines on, rounding up is rounding up the length."""
+    a, b, border = arithmetic.a, arithmetic.b, Assumption
+    on_line = border("border", a & ((1 << shift) - 1) == 0, "a is a border of lines")
+    return Lemma(
+        f"rounded-from-border[{shift}]",
+        "⌈a + b⌉ = a + ⌈b⌉",
+        Statement(assumptions=(on_line,), goal=round_up(a + b, shift) == a + round_up(b, shift)),
+        Steps(
+            uses=(
+                arithmetic.associative().at(c=number((1 << shift) - 1)),
+                _masked(shift).at(b=b + ((1 << shift) - 1)),
+            ),
+            generalise=(b + ((1 << shift) - 1), (a + b) + ((1 << shift) - 1)),
+        ),
+    )
+
+
+@cache
+def _masked(shift: int) -> Lemma:
+    a, b = arithmetic.a, arithmetic.b
+    mask = -(1 << shift)
+    return Lemma(
+        f"masked-from-border[{shift}]",
+        "(a + b) without its low bits = a + b without them",
+        Statement(
+            assumptions=(Assumption("border", a & ((1 << shift) - 1) == 0, "a is a border of lines"),),
+            goal=(a + b) & mask == a + (b & mask),
+        ),
+    )
+
+
 @cache
 def rounded_to_line(shift: int) -> Lemma:
     """An address rounded up to lines ends with the line of its last page."""
@@ -346,30 +394,31 @@ def rounded_to_line(shift: int) -> Lemma:
     )
 
 
-def _level(level: Level, shift: int, line: Word) -> Word:
+def _level(level: Level, shift: int, line: Word, base: Word) -> Word:
     """What a level takes of a region from S to the end of a line."""
     if level.fixed is not None:
         return number(level.fixed)
     over = level.shift - shift
     up_to = (line + 1) << -over if over < 0 else (line >> over) + 1 if over else line + 1
-    return up_to - (v_start >> level.shift)
+    if base is BORDER and level.shift >= BORDER_SHIFT:  # S is in the first block
+        return up_to
+    return up_to - (_from(base, v_start) >> level.shift)
 
 
 @cache
-def level_to_line(level_shift: int, shift: int, level: Level) -> Lemma:
+def level_to_line(shift: int, level: Level, base: Word) -> Lemma:
     """What a level takes of a region that ends with a line."""
     ended = _ends_at(shift, more)
+    above = (_from(base, v_start) <= ended) & (ended <= -(1 << 39))
     return Lemma(
-        f"level-to-line[{level_shift},{shift}]",
+        f"level-to-line[{level.shift},{shift}{'' if base is ZERO else ',border'}]",
         "N(S, end of line w) = the blocks up to there, less those below S",
         Statement(
             assumptions=(
-                Assumption(
-                    "above", (v_start <= ended) & (ended <= -(1 << 39)), "S is no higher, and nothing wraps"
-                ),
+                Assumption("above", above, "S is no higher, and nothing wraps"),
                 Assumption("few", more < _lines(shift), "the line isn't the last one"),
             ),
-            goal=spanned(v_start, ended, level_shift) == _level(level, shift, more),
+            goal=spanned(v_start, _above(base, ended), level.shift) == _level(level, shift, more, base),
         ),
     )
 
@@ -426,7 +475,9 @@ class Divided:
         if any(not has(known, each) for each in inputs([self.over, *self.dividends])):
             raise NotReadError
         self.clamped = _clamped(self.divided)
-        self.pages = (vpt_start + self.added + (PAGE_SIZE - 1)) >> PAGE_SHIFT
+        self.base = next((each for each in (ZERO, BORDER) if self._counts_from(each)), None)  # type: ignore[assignment]
+        if self.base is None:
+            raise NotReadError
         self.rest = self._rest()
         self.over_sums = Sums(f"over,{generic.tag}", self.facts)
         self._solve()
@@ -444,11 +495,27 @@ class Divided:
 
     def needs(self, line: Word) -> Word:
         """f(S, the end of a line)."""
-        return reduce(add, (_level(each, self.end.shift, line) for each in self.mode.counted_levels[::-1]))
+        return reduce(
+            add, (_level(each, self.end.shift, line, self.base) for each in self.mode.counted_levels[::-1])
+        )
 
     def line(self, pages: Word, count: Word) -> Word:
         """The line that the region ends with."""
         return line_of(self.end.shift, pages + count)
+
+    base: Word
+
+    @property
+    def pages(self) -> Word:
+        """How many pages there are up to where padding ends, with no tables."""
+        return (_from(self.base, vpt_start) + self.added + (PAGE_SIZE - 1)) >> PAGE_SHIFT
+
+    def _counts_from(self, base: Word) -> bool:
+        self.base = base
+        try:
+            return self._rest() is not None
+        except NotReadError:
+            return False
 
     def _rest(self) -> Word:
         """What is divided, less the pages without tables."""
@@ -546,16 +613,16 @@ class Divided:
         shift, levels = self.end.shift, self.mode.counted_levels[::-1]
         each_same = [
             arithmetic.same(
-                f"same-level[{each.number},{shift}]",
+                f"same-level[{each.number},{shift}{'' if self.base is ZERO else ',border'}]",
                 "a = b ⇒ N(S, line a) = N(S, line b)",
-                lambda line, level=each: _level(level, shift, line),  # type: ignore[misc]
+                lambda line, level=each: _level(level, shift, line, self.base),  # type: ignore[misc]
                 near,
                 far,
             )
             for each in levels
             if each.fixed is None
         ]
-        hidden = [_level(each, shift, line) for each in levels for line in (near, far)]
+        hidden = [_level(each, shift, line, self.base) for each in levels for line in (near, far)]
         return self._kept(
             "same-needs",
             self.needs,
@@ -716,18 +783,25 @@ class Divided:
     def _ends(self) -> Lemma:
         """Where the region ends, for any count that has room."""
         shift, end = self.end.shift, self.end.at(n)
-        x = vpt_start + self.added
+        x = _from(self.base, vpt_start) + self.added
         both, line = x + n * PAGE_SIZE, self.line(self.pages, n)
         whole = (both + (PAGE_SIZE - 1)) >> PAGE_SHIFT
         ended = _ends_at(shift, line)
         mine = _ends_at(shift, line_of(shift, whole))
-        room = self.generic.room(n)
+        room, low = self.generic.room(n), _from(self.base, v_start)
+        rounded = round_up(both, shift)
+        from_base: list[Use] = []
+        if self.base is not ZERO:
+            from_base.append(rounded_from_border(shift).at(a=self.base, b=both))
+            same = same_both(minus=False)
+            from_base.append(same.wherever(a=self.base, c=self.base, b=rounded, d=ended))
+        padded, above = self.end.padded(n), _above(self.base, both)
         fits = self.lemma(
             "fits-below-limit",
             "stack and padding have room above the tables",
             Statement(
                 assumptions=(room,),
-                goal=(x >= 1) & (x <= LIMIT) & (n <= (number(LIMIT) - x) >> PAGE_SHIFT) & (v_start <= x),
+                goal=(x >= 1) & (x <= LIMIT) & (n <= (number(LIMIT) - x) >> PAGE_SHIFT) & (low <= x),
             ),
         )
         return self.lemma(
@@ -735,22 +809,26 @@ class Divided:
             "V(n) is the end of the line of the page b + n",
             Statement(
                 assumptions=(room,),
-                goal=(end == ended) & (v_start <= ended) & (ended <= -(1 << 39)) & (line < _lines(shift)),
+                goal=(end == _above(self.base, ended))
+                & (low <= ended)
+                & (ended <= -(1 << 39))
+                & (line < _lines(shift)),
             ),
             Steps(
                 uses=(
                     fits.at(),
                     _not_below(LIMIT).at(x=x),
                     pages_counted(PAGE_SHIFT).at(length=x, bound=number(LIMIT)),
-                    same_sum(f"padded-sum[{self.generic.tag}]", self.end.padded(n), both).at(),
+                    same_sum(f"padded-sum[{self.generic.tag}]", padded, above).at(),
                     arithmetic.same(
                         f"same-rounded-up[{shift}]",
                         "a = b ⇒ ⌈a⌉ = ⌈b⌉",
                         lambda each: round_up(each, shift),
                         near,
                         far,
-                    ).wherever(near=self.end.padded(n), far=both),
+                    ).wherever(near=padded, far=above),
                     rounded_to_line(shift).at(x=both),
+                    *from_base,
                     arithmetic.same(
                         f"same-page-line[{shift}]",
                         "a = b ⇒ the same line",
@@ -765,20 +843,18 @@ class Divided:
                         near,
                         far,
                     ).wherever(near=line, far=line_of(shift, whole)),
-                    same_sum(
-                        f"pages-sum[{self.generic.tag}]",
-                        x + (PAGE_SIZE - 1),
-                        vpt_start + self.added + (PAGE_SIZE - 1),
-                    ).at(),
                 ),
                 generalise=terms(
                     end,
+                    *(_above(self.base, each) for each in (ended, rounded)),
                     ended,
                     mine,
+                    round_up(above, shift),
                     line_of(shift, whole),
                     line,
-                    round_up(both, shift),
-                    self.end.padded(n),
+                    rounded,
+                    padded,
+                    above,
                     whole,
                     self.pages + n,
                     self.pages,
@@ -792,10 +868,10 @@ class Divided:
         """f(S, V(n)) = n for the formula's n."""
         shift, mode = self.end.shift, self.mode
         line = self.line(self.pages, self.start)
-        ended = _ends_at(shift, line)
+        ended = _above(self.base, _ends_at(shift, line))
         end = self.end.at(self.start)
         spans = tables_by_level(mode, v_start, ended)
-        levels = [_level(each, shift, line) for each in mode.counted_levels[::-1]]
+        levels = [_level(each, shift, line, self.base) for each in mode.counted_levels[::-1]]
         cut_off = self.cut_off()
         needed = self.generic.needed(self.start)
         return self.lemma(
@@ -808,7 +884,7 @@ class Divided:
                     self._ends().at(n=self.start),
                     region.same_tables(mode).at(near=end, far=ended),
                     *(
-                        level_to_line(each.shift, shift, each).at(more=line)
+                        level_to_line(shift, each, self.base).at(more=line)
                         for each in mode.counted_levels[::-1]
                         if each.fixed is None
                     ),
@@ -823,9 +899,11 @@ class Divided:
                     *levels,
                     end,
                     ended,
+                    _ends_at(shift, line),
                     line,
                     self.start,
                     self.pages,
+                    _from(self.base, v_start),
                 ),
             ),
         )
