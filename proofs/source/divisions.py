@@ -725,7 +725,11 @@ class Divided:
             "cut-off-short",
             "the region ends with the first line",
             Statement(
-                assumptions=(missing,), goal=(others[0] + more.number) >> (self.end.shift - PAGE_SHIFT) == 0
+                assumptions=(
+                    missing,
+                    Assumption("some", others[0] + more.number != -1, "there are some pages"),
+                ),
+                goal=(others[0] + more.number) >> (self.end.shift - PAGE_SHIFT) == 0,
             ),
             Steps(generalise=terms(others[0])),
         )
@@ -747,12 +751,19 @@ class Divided:
         return self.lemma(
             "divided-cut-off",
             "the formula gives what the region takes, where what it divides is cut off",
-            Statement(assumptions=(missing,), goal=self.start == self._at(self.pages)),
+            Statement(
+                assumptions=(
+                    missing,
+                    Assumption("some", self.pages + self.start >= 1, "there are some pages"),
+                ),
+                goal=self.start == self._at(self.pages),
+            ),
             Steps(
                 uses=(
                     cut.at(),
                     to_divided.at(divided=self.divided),
-                    short.at(),
+                    short.wherever(),
+                    _one_less().wherever(near=self.pages + count),
                     same_sum(f"cut-off-sum[{self.generic.tag}]", last, others[0] + more.number).at(),
                     self._shifted_same().wherever(near=last, far=others[0] + more.number),
                     same_both(minus=False).wherever(a=self.pages, b=self.start, c=self.pages, d=count),
@@ -812,7 +823,8 @@ class Divided:
                 goal=(end == _above(self.base, ended))
                 & (low <= ended)
                 & (ended <= -(1 << 39))
-                & (line < _lines(shift)),
+                & (line < _lines(shift))
+                & (self.pages + n >= 1),
             ),
             Steps(
                 uses=(
@@ -901,6 +913,7 @@ class Divided:
                     ended,
                     _ends_at(shift, line),
                     line,
+                    self.pages + self.start,
                     self.start,
                     self.pages,
                     _from(self.base, v_start),
@@ -943,3 +956,8 @@ class Divided:
 @cache
 def _no_difference() -> Lemma:
     return Lemma("no-difference", "a - b = 0 ⇒ a = b", Statement(goal=implies(near - far == 0, near == far)))
+
+
+@cache
+def _one_less() -> Lemma:
+    return Lemma("one-less", "a ≥ 1 ⇒ a - 1 isn't -1", Statement(goal=implies(near >= 1, near - 1 != -1)))

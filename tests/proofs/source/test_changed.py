@@ -198,9 +198,15 @@ def test_divisions_are_proved_however_they_are_written() -> None:
         ),
         ("(lines + 255) / 256", "((lines - 1) >> 8) + 1"),
     )
+    border = "(v_start & -(1UL << 39))"
+    from_border = (
+        (" - (v_start >> L4_PAGETABLE_SHIFT)", ""),
+        ("(v_start >>", f"((v_start - {border}) >>"),
+        ("(vpt_start + PAGE_SIZE + (512UL", f"(vpt_start - {border} + PAGE_SIZE + (512UL"),
+    )
     found = decided(
         {
-            "as it was, 32-bit": ("exact", COMPAT, divided()),
+            "counted from a border": ("exact", COMPAT, divided(*from_border)),
             "shifts, and rounded up by what is left": ("exact", X86_64, divided(*by_school)),
         }
     )
