@@ -254,7 +254,7 @@ CHANGES: Final = (
     ),
     TreeChange("raises six times at most", "proved", [bounded("6", "compat ? 6 : 4")]),
     TreeChange("raises six times at most, rounds to 16 MiB", "proved", [bounded("6", "2", shift=24)]),
-    TreeChange("divides three times", "open", [DIVIDED]),
+    TreeChange("divides three times", "proved", [DIVIDED]),
 )
 
 

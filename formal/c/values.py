@@ -364,9 +364,14 @@ def _divided(operation: str, first: Word, second: Word, both: Integer) -> Value:
 
 
 def _long_division(dividend: Word, by: int) -> tuple[Word, Word]:
-    """The quotient by a number, and what is left over: done as at school, bit by bit, since words have no division."""
+    """The quotient by a number, and what is left over."""
+    return bit_by_bit(dividend, by, (_most(dividend) // by).bit_length())
+
+
+def bit_by_bit(dividend: Word, by: int, bits: int) -> tuple[Word, Word]:
+    """A quotient of so many bits by a number, and what is left over: as at school, since words have no division."""
     quotient, left = number(0, dividend.width), dividend
-    for bit in reversed(range((_most(dividend) // by).bit_length())):
+    for bit in reversed(range(bits)):
         fits = left >= by << bit
         quotient = choose(fits, quotient + (1 << bit), quotient)
         left = choose(fits, left - (by << bit), left)

@@ -20,12 +20,14 @@ from ...formal.c.values import Unknown
 from ...formal.layouts.layout import ADDRESS_LIMIT
 from ...formal.layouts.paging import PAGE_SIZE, PagingMode
 from ...formal.logic.claim import Part
+from ...formal.logic.theorem import Lemma
 from ...formal.source.questions import Piece
 from ...formal.words.word import Truth, Word, compiled, implies, inputs, replaced, word
 from ..shared.region import n, v_start, vpt_start
 from ..static import any_rounding
 from .changed_cases import Cases
 from .changed_lemmas import BELOW, LOW, Generic, has
+from .divisions import Divided, NotReadError
 from .formula import Formula, chain_of
 from .layouts_to_try import lengths
 from .terms import Count
@@ -85,22 +87,34 @@ def properties(count: Count) -> Iterator[Piece]:
     else:
         generic, formula = Generic(found), formula_of(found)
     cases = Cases(generic)
+    divided = None
+    if not found.searched and formula is None and cases.broken(cases.is_exact) is None:
+        divided = exact_by_division(found)
 
     def piece(name: str, says: str, asked: Part | Unknown) -> Piece:
         where = asked.where if isinstance(asked, Unknown) else found.lines.get(name, found.where)
         return Piece(name=name, mode=found.mode, where=where, says=says, asked=asked)
 
     stack = found.ends.get("vstack_end")
-    if found.searched or formula is not None or cases.broken(cases.is_consistent) is None:
-        exact = generic.exact() if formula is None else formula.exact(found)
+    said = found.searched or formula is not None or cases.broken(cases.is_consistent) is None
+    if said or cases.broken(cases.is_exact) is not None:
+        exact = (
+            formula.exact(found)
+            if formula is not None
+            else divided
+            if divided is not None
+            else generic.exact()
+        )
         says = "as many frames are set aside as the region takes"
         asked: Part | Unknown
-        if found.searched or formula is not None or cases.broken(cases.is_exact) is not None:
+        known = found.searched or formula is not None or divided is not None
+        if known or cases.broken(cases.is_exact) is not None:
             asked = cases.part(exact, cases.exact, cases.is_exact)
         else:
             asked = Unknown(
                 found.where,
-                "the count is a formula, and none that a proof is known of (a rule applied one after the other); "
+                "the count is a formula, and none that a proof is known of (a rule applied one after the other, or the "
+                "pages divided by what blocks leave); "
                 f"it is exact on {len(cases.tried)} layouts",
             )
         yield piece("exact", says, asked)
@@ -161,3 +175,11 @@ def formula_of(found: Count) -> Formula | None:
     same = implies(n <= needed, over.step == needed)
     formula = Formula(chain, below=right_below(over.mode, same, over.v_end))
     return formula if formula.reach is not None else None
+
+
+def exact_by_division(found: Count) -> Lemma | None:
+    """That a formula which divides is exact; ``None`` where it isn't understood."""
+    try:
+        return Divided(Generic(found, BELOW)).exact()
+    except NotReadError:
+        return None

@@ -155,13 +155,12 @@ def _before(rule: Word, count: Word) -> Word | None:
     return found if isinstance(found, Word) and found.operation != "constant" else None
 
 
-class Formula:
-    """The lemmas about one formula."""
+class Rounded:
+    """The lemmas about how a count's region ends: rounded up."""
 
-    def __init__(self, chain: Chain, *, below: int) -> None:
-        self.chain = chain
-        self.generic = Generic(chain.tried, below)
-        self.mode = chain.tried.mode
+    def __init__(self, generic: Generic) -> None:
+        self.generic = generic
+        self.mode = generic.mode
 
     @cached_property
     def end(self) -> raises.End | None:
@@ -194,21 +193,6 @@ class Formula:
     ) -> Lemma:
         """A lemma of this count; the same one each time."""
         return self.generic.lemma(name, meaning, statement, proof)
-
-    @cached_property
-    def counted(self) -> raises.Counted:
-        """The count as `raises` speaks of it."""
-        assert self.end is not None
-        return raises.Counted(
-            mode=self.mode,
-            tag=self.generic.tag,
-            end=self.end,
-            needed=self.generic.needed,
-            room=self.generic.room,
-            as_padded=self._as_padded(),
-            end_grows=self._end_grows(),
-            grows=self.generic.count_grows(),
-        )
 
     def _added(self) -> int:
         """What is added to what V hangs on, before it is rounded."""
@@ -260,7 +244,8 @@ class Formula:
             ),
         )
 
-    def _as_padded(self) -> Lemma:
+    def as_padded(self) -> Lemma:
+        """What a region takes, where its end is said in one step."""
         assert self.end is not None
         assert self.generic.cut is not None
         leaf = region.spanned_shifts(self.mode)[-1]
@@ -293,6 +278,29 @@ class Formula:
                     padded,
                 ),
             ),
+        )
+
+
+class Formula(Rounded):
+    """The lemmas about one formula."""
+
+    def __init__(self, chain: Chain, *, below: int) -> None:
+        super().__init__(Generic(chain.tried, below))
+        self.chain = chain
+
+    @cached_property
+    def counted(self) -> raises.Counted:
+        """The count as `raises` speaks of it."""
+        assert self.end is not None
+        return raises.Counted(
+            mode=self.mode,
+            tag=self.generic.tag,
+            end=self.end,
+            needed=self.generic.needed,
+            room=self.generic.room,
+            as_padded=self.as_padded(),
+            end_grows=self._end_grows(),
+            grows=self.generic.count_grows(),
         )
 
     def _end_grows(self) -> Lemma:

@@ -102,6 +102,8 @@ def count_of(source: Dom0Source, mode: PagingMode) -> Count | Unknown:
     if others:
         return Unknown(loop.where, f"the loop hangs on {', '.join(others)} of the round before")
     carried = {loop.state[name]: each for name, each in of_count.items() if each is not None}
+    if loop.state[COUNT].width != n.width:
+        return Unknown(loop.where, f"{COUNT} isn't of 64 bits")
     low, tables = (loop.head.get(name) for name in ("v_start", "vpt_start"))
     names: dict[Word, Word] = {loop.state[COUNT]: n}
     for name, each, ours in (("v_start", low, v_start), ("vpt_start", tables, vpt_start)):
