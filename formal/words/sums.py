@@ -11,7 +11,7 @@ from typing import cast
 
 from attrs import field, frozen
 
-from .word import FALSE, TRUE, AnyTerm, Term, Truth, Word, choose, number, rebuilt, subterms
+from .word import FALSE, TRUE, AnyTerm, Term, Truth, Word, choose, number, rebuilt, unsettled
 
 Sum = tuple[Mapping[Word, int], int]
 """How often each part is in a sum, and the number that is in it, too."""
@@ -30,9 +30,7 @@ def in_order(term: AnyTerm, within: Order | None = None) -> AnyTerm:
     """The term, with all sums in it in order: in one of its own, unless there is one that it shares."""
     within = Order() if within is None else within
     done, sums, order = within.done, within.sums, within.places
-    for each in subterms([term]):
-        if each in done:
-            continue
+    for each in unsettled(term, done):
         arguments = tuple(done[argument] for argument in each.arguments)
         found = rebuilt(each, arguments)
         if found.operation in ("bvadd", "bvsub", "bvmul", "bvshl"):

@@ -14,7 +14,7 @@ width or more gives 0. Equal terms are the same object, so that replacing a term
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, TypeVar, cast
 
@@ -310,15 +310,26 @@ def implies(condition: Truth, consequence: Truth) -> Truth:
 def subterms(terms: Iterable[Term]) -> Iterator[Term]:
     """Every distinct term within ``terms``, each after its arguments."""
     seen: set[Term] = set()
-    stack = [(each, False) for each in reversed(list(terms))]
+    for term in terms:
+        for each in unsettled(term, seen):
+            seen.add(each)
+            yield each
+
+
+def unsettled(term: Term, settled: Container[Term]) -> Iterator[Term]:
+    """What within a term isn't ``settled``, each after its arguments. Whoever asks settles each before the next one."""
+    stack = [term]
     while stack:
-        term, ready = stack.pop()
-        if ready:
-            yield term
-        elif term not in seen:
-            seen.add(term)
-            stack.append((term, True))
-            stack.extend((each, False) for each in reversed(term.arguments))
+        each = stack[-1]
+        if each in settled:
+            stack.pop()
+            continue
+        waiting = [argument for argument in each.arguments if argument not in settled]
+        if waiting:
+            stack += waiting[::-1]
+        else:
+            stack.pop()
+            yield each
 
 
 def inputs(terms: Iterable[Term]) -> tuple[Word, ...]:
@@ -341,19 +352,11 @@ def replaced(term: AnyTerm, replacements: Mapping[Word, Word]) -> AnyTerm:
     for old, new in done.items():
         if old.width != new.width:
             raise TypeError(f"{new!r} of {new.width} bits can't stand for {old!r} of {old.width}")
-    stack: list[Term] = [term] if done else []
-    while stack:
-        each = stack[-1]
-        if each in done:
-            stack.pop()
-            continue
-        waiting = [argument for argument in each.arguments if argument not in done]
-        if waiting:
-            stack.extend(waiting)
-        else:
-            done[each] = rebuilt(each, tuple(done[argument] for argument in each.arguments))
-            stack.pop()
-    return cast(AnyTerm, done.get(term, term))
+    if not done:
+        return term
+    for each in unsettled(term, done):
+        done[each] = rebuilt(each, tuple([done[argument] for argument in each.arguments]))
+    return cast(AnyTerm, done[term])
 
 
 def rebuilt(term: Term, arguments: tuple[Term, ...]) -> Term:
