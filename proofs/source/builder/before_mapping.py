@@ -209,6 +209,7 @@ def _cap(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
         _cap_judge(mode, terms, asked, least),
         "encodings/memory.py",
         assumes=_MINIMUM,
+        ways=[least],
         shape=(virt_base < 1 << 31) & (kernel_end >= virt_base) & (kernel_end - virt_base < 1 << 28),
     )
 

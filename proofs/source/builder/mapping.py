@@ -8,7 +8,7 @@ Facts: what the builder's variables are called, 4.0 to today; which assumption i
 Notation of DOMAIN.md section 4.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache, partial
 from random import Random
 from typing import Final
@@ -488,11 +488,18 @@ ENCODING: Final = "encodings/builder_loop.py"
 
 
 def _at_once(
-    name: str, says: str, mode: PagingMode, where: str, pairs: Pairs, assumes: Mapping[str, str]
+    name: str,
+    says: str,
+    mode: PagingMode,
+    where: str,
+    pairs: Pairs,
+    assumes: Mapping[str, str],
+    ways: Iterable[Truth] = (),
 ) -> Piece:
-    """That terms of the source are the encoding's."""
+    """That terms of the source are the encoding's, whichever of the ``ways`` it goes."""
     goal = all_of(theirs == ours for _, theirs, ours in pairs)
-    return compared(name, says, mode, where, goal, judged_pairs(pairs, goal), ENCODING, assumes=assumes)
+    judge = judged_pairs(pairs, goal)
+    return compared(name, says, mode, where, goal, judge, ENCODING, assumes=assumes, ways=ways)
 
 
 def _in_rounds(
@@ -541,7 +548,8 @@ def _start(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
         **{CURSORS[level]: number(0) for level in LEVELS},
     }
     pairs = [(variable, over(variable), wanted) for variable, wanted in ours.items()]
-    return _at_once(name, says, mode, found.begins, pairs, {"direct-map": ASSUMED["direct-map"], **ALLOCATED})
+    assumes = {"direct-map": ASSUMED["direct-map"], **ALLOCATED}
+    return _at_once(name, says, mode, found.begins, pairs, assumes, [vinitrd_start == 0])
 
 
 def _guard(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:

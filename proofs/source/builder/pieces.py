@@ -16,7 +16,18 @@ from ....formal.source.dom0_source import Dom0Source, File
 from ....formal.source.questions import Piece
 from ....formal.source.slices import Slice, block, execute, writes
 from ....formal.source.summaries import XENS_ENTRIES
-from ....formal.words.word import TRUE, AnyTerm, Truth, Word, all_of, compiled, inputs, number, replaced
+from ....formal.words.word import (
+    TRUE,
+    AnyTerm,
+    Truth,
+    Word,
+    all_of,
+    compiled,
+    implies,
+    inputs,
+    number,
+    replaced,
+)
 from ...shared.replays import Judge, Values
 from .cases import Case, Sample, by_cases, of_case, samples
 
@@ -208,14 +219,21 @@ def compared(
     *,
     assumes: Mapping[str, str] | None = None,
     shape: Truth = TRUE,
+    ways: Iterable[Truth] = (),
 ) -> Piece:
-    """A piece that is the encoding's if the goal holds, whatever the inputs; several goals are proved one by one."""
+    """A piece that is the encoding's if the goal holds, whatever the inputs; several goals are proved one by one.
+
+    A single goal is proved for each way that ``ways`` may go, together: a solver loses itself among choices.
+    """
     title, meaning = f"tree:{name}[{mode.name}]", f"the tree's {name} is the encoding's"
     goals = [goal] if isinstance(goal, Truth) else list(goal)
+    proved = goals
+    for way in ways:
+        proved = [implies(each, one) for one in proved for each in (way, ~way)]
     uses = [
         Use(Lemma(f"{title}/{place}", meaning, Statement(goal=each)))
-        for place, each in enumerate(goals)
-        if len(goals) > 1
+        for place, each in enumerate(proved)
+        if len(proved) > 1
     ]
     lemma = Lemma(title, meaning, Statement(goal=all_of(goals)), Steps(uses=uses))
     return Piece(
