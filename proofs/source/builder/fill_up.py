@@ -327,7 +327,9 @@ def _sample(source: Random) -> Mapping[str, int]:
 # The pieces
 
 
-def _piece(name: str, says: str, its: Between, pairs: Pairs, assumes: Sequence[str]) -> Piece:
+def _piece(
+    name: str, says: str, its: Between, pairs: Pairs, assumes: Sequence[str], *, together: bool = True
+) -> Piece:
     of_slots = (*SLOTS, L2_SLOTS)
     counted = all_of(missing_l2(v_start, ITS.taken[2], each) == missing(each) for each in of_slots)
     slots = all_of((leads[each] != 0) == has_l2(v_start, ITS.taken[2], number(each)) for each in SLOTS)
@@ -345,6 +347,7 @@ def _piece(name: str, says: str, its: Between, pairs: Pairs, assumes: Sequence[s
         unsettled=[at, frame, hole, *its.loaded],
         beside=[implies(slots, counted)],
         assumes=assumed if its.mode.bits == 32 else {},
+        together=together,
     )
 
 
@@ -387,7 +390,8 @@ def _types(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
         expected = choose(marked, table_info(mode, number(2), number(XENS_SLOT), its.shift), expected)
         pairs += its.own
     pairs.append(("the type of a frame", after, expected))
-    piece = _piece(name, says, its, pairs, ("direct-map", "entries", "clears", its.whose))
+    assumes = ("direct-map", "entries", "clears", its.whose)
+    piece = _piece(name, says, its, pairs, assumes, together=False)
     return with_types(piece, its.shift) if mode.bits == 32 else piece
 
 

@@ -261,10 +261,16 @@ def compared_by_cases(
     unsettled: Iterable[Word] = (),
     beside: Sequence[Truth] = (),
     assumes: Mapping[str, str] | None = None,
+    together: bool = False,
 ) -> Piece:
-    """A piece that is the encoding's if each pair is the same, case by case, where something is ``known``; and what is ``beside``."""
+    """A piece that is the encoding's if each pair is the same, case by case, where something is ``known``; and what is ``beside``.
+
+    What is left of the cases may be asked ``together``, where there are many of them and each is simple.
+    """
     goal = all_of(theirs == ours for _, theirs, ours in pairs)
-    goals = (*by_cases(cases, known, TRUE, goal, sample, unsettled), *beside)
+    goals: tuple[Truth, ...] = (*by_cases(cases, known, TRUE, goal, sample, unsettled), *beside)
+    if together:
+        goals = (all_of(goals),)
     tried = samples(sample)
     scenes = [partial(of_case, each, known, tried) for each in cases]
     judge = judged_pairs(pairs, all_of(goals), scenes)
