@@ -194,15 +194,22 @@ def _interned(
     return cast(AnyTerm, found)
 
 
+def _all_constant(arguments: tuple[Term, ...]) -> bool:
+    for each in arguments:  # noqa: SIM110 - a generator costs more than what it looks at
+        if each.operation != "constant":
+            return False
+    return True
+
+
 def _word(operation: str, *arguments: Term, width: int | None = None) -> Word:
     width = width or arguments[-1].width
-    if all(each.operation == "constant" for each in arguments):
+    if _all_constant(arguments):
         return number(_carried_out(operation, width, arguments), width)
     return _interned(Word, operation, width, arguments, None)
 
 
 def _truth(operation: str, *arguments: Term) -> Truth:
-    if all(each.operation == "constant" for each in arguments):
+    if _all_constant(arguments):
         return truth(bool(_carried_out(operation, 0, arguments)))
     if operation in ("and", "or") and arguments[0].operation == "constant":
         arguments = arguments[::-1]

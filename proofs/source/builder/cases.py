@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from random import Random
 from typing import Final, cast
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ....formal.words.sums import Order, in_order
 from ....formal.words.word import (
@@ -24,6 +24,7 @@ from ....formal.words.word import (
     evaluate,
     implies,
     inputs,
+    rebuilt,
     replaced,
     subterms,
     truth,
@@ -68,7 +69,7 @@ def by_cases(
     Conditions are settled by what is known. Those that speak of something ``unsettled``, or that samples don't name, are left
     alone.
     """
-    order, tried, aside = Order(), samples(sample), set(unsettled)
+    order, tried, aside = Order(), _Tried(samples(sample)), set(unsettled)
     widely: dict[int, Truth] = {}
     found: dict[Truth, dict[Truth, None]] = {}
 
@@ -178,23 +179,43 @@ def _is_true(wanted: Truth, order: Order, deep: int = CHOICES) -> bool:
     )
 
 
+@frozen(eq=False)
+class _Tried:
+    """Numbers that are tried, and what each condition was found to be on them: cases have most of these in common."""
+
+    samples: Sequence[Mapping[str, int]]
+    _read: dict[Truth, Sequence[bool]] = field(factory=dict)
+
+    def read(self, conditions: Sequence[Truth]) -> list[Sequence[bool]]:
+        """What each condition is on all samples, in their order."""
+        new = [each for each in dict.fromkeys(conditions) if each not in self._read]
+        if new:
+            over = inputs(new)
+            reading = compiled(new, over)
+            rows = (reading(*_numbers(over, each)) for each in self.samples)
+            self._read.update(zip(new, zip(*rows, strict=True), strict=True))
+        return [self._read[each] for each in conditions]
+
+
 class _Known:
     """What is known in a case, met by some of its samples or by none."""
 
-    def __init__(self, known: Truth, tried: Sequence[Mapping[str, int]], order: Order) -> None:
+    def __init__(self, known: Truth, tried: "_Tried", order: Order) -> None:
         self.known = in_order(known, order)
-        over = inputs([self.known])
-        reading = compiled([self.known], over)
-        self.sampled = {each for each in over if str(each.value) in tried[0]}
-        self._samples = [each for each in tried if reading(*_numbers(over, each))[0]]
+        self.sampled = {each for each in inputs([self.known]) if str(each.value) in tried.samples[0]}
+        met = zip(*tried.read(list(conjuncts([self.known]))), strict=True)
+        self._tried, self._samples = tried, [place for place, each in enumerate(met) if all(each)]
         self._told = {_of(each): truth(each.operation != "not") for each in conjuncts([self.known])}
         parts = dict.fromkeys(in_order(self.put(each), order) for each in conjuncts([self.known]))
         self._parts = [(each, frozenset(inputs([each]))) for each in parts]
 
     def put(self, term: Truth) -> Truth:
         """A term in which each condition that is known, or known not to hold, has its truth; but for the term itself."""
-        others = {each: holds for each, holds in self._told.items() if each is not _of(term)}
-        return replaced(term, cast(Mapping[Word, Word], others))
+        told, of = cast(Mapping[Word, Word], self._told), _of(term)
+        if of not in self._told:
+            return replaced(term, told)
+        put = cast(Truth, rebuilt(of, tuple(replaced(each, told) for each in of.arguments)))
+        return put if of is term else ~put
 
     def settled(
         self, terms: Iterable[Term], left_alone: AbstractSet[Word]
@@ -203,19 +224,14 @@ class _Known:
         told = [
             each
             for each in terms
-            if self.sampled >= set(inputs([each])) and not left_alone & set(inputs([each]))
+            if self.sampled.issuperset(over := inputs([each])) and left_alone.isdisjoint(over)
         ]
         asked = [
             each if isinstance(each, Truth) else cast(Truth, each.arguments[0] <= each.arguments[1])
             for each in told
         ]
-        over = inputs(asked)
-        reading = compiled(asked, over)
-        seen = [
-            set(each)
-            for each in zip(*(reading(*_numbers(over, each)) for each in self._samples), strict=True)
-        ]
-        for term, condition, ways in zip(told, asked, seen or [set() for _ in told], strict=True):
+        for term, condition, seen in zip(told, asked, self._tried.read(asked), strict=True):
+            ways = {seen[place] for place in self._samples}
             if len(ways) == 1:
                 (holds,) = ways
                 if isinstance(term, Truth):
