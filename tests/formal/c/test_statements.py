@@ -93,6 +93,8 @@ UNDERSTOOD = (
     "#if 3 - 2 - 1 == 0 && !defined(NEVER) && (1 ? 1 : 0)\nx = 1;\n#else\nx = 2;\n#endif\ny = 1;",
     "#ifdef NEVER\nx = 1;\n#elif 0x10 > 15L\nx = 2;\n#endif\ny = x;",
     "x = __builtin_expect(!!(a), 0); y = __builtin_expect(i, 1);",
+    "x = f_narrow(a); y = f_narrow(b) - f_narrow(c);",
+    "x = f_signed(u); y = f_truth(a) + 2 * !f_truth(b);",
     "x = (a) - (b); y = (a) & ~(b); x += -(b);",
     "; ; x = 1; {} y = 2;",
     "x = (unsigned long) -1 >> 1; y = (unsigned) i;",
