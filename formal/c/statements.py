@@ -159,7 +159,7 @@ class Executor(Evaluator):
 
     def called(self, name: str, arguments: list[Node], state: State) -> Any | None:
         """What a function of the same file gives that is made of a ``return`` alone; ``None`` where it isn't."""
-        found = self._one_return(name)
+        found = self.one_return(name)
         if found is None or self.depth > DEEPEST_CALL:
             return None
         gives, parameters, value = found
@@ -182,7 +182,7 @@ class Executor(Evaluator):
         self.scopes = outside
         return converted(result, gives) if isinstance(result, Value) else result
 
-    def _one_return(self, name: str) -> tuple[Integer, list[Node], Node] | None:
+    def one_return(self, name: str) -> tuple[Integer, list[Node], Node] | None:
         """The type, an integer, the parameters, and what is returned."""
         root = self.function
         while root.parent is not None:
@@ -316,7 +316,7 @@ class Executor(Evaluator):
             for each in within(right)
             if each.type == "call_expression"
         ]
-        if written(right, [each for each in calls if self._one_return(each) is not None]):
+        if written(right, [each for each in calls if self.one_return(each) is not None]):
             return None
         value = self.evaluate(right, state.fork())
         return value.type if isinstance(value, Value) else None

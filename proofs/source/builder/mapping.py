@@ -9,7 +9,7 @@ Notation of DOMAIN.md section 4.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from random import Random
 from typing import Final
 
@@ -54,6 +54,7 @@ from .pieces import (
     not_read,
     renamed,
     restated,
+    shared,
     unchanged,
 )
 
@@ -146,7 +147,7 @@ def place_of_loop(source: Dom0Source) -> int:
     return loops[0]
 
 
-@lru_cache(8)
+@shared
 def mapping_loop(source: Dom0Source, mode: PagingMode) -> Found:
     """The loop that maps the region. Raises NotRead."""
     nodes, loop = block(source.builder), place_of_loop(source)

@@ -7,7 +7,7 @@ Facts: what its variables are called, 4.7 to today. Notation of DOMAIN.md sectio
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import combinations, count
 from random import Random
 from typing import Final
@@ -18,10 +18,11 @@ from ....formal.c.expressions import Evaluator, Meaning
 from ....formal.c.memory import CLEARED, Store
 from ....formal.c.state import State
 from ....formal.c.types import Node, text_of
-from ....formal.c.values import ULONG, Any, NotUnderstood, Pointer, Unknown, Value, constant
+from ....formal.c.values import ULONG, Any, NotUnderstood, Pointer, Unknown, Value, constant, converted
 from ....formal.layouts.paging import PAGE_SHIFT, PagingMode
 from ....formal.source.dom0_source import Dom0Source
 from ....formal.source.questions import Piece
+from ....formal.source.sliced_units import MOST_NUMBERED, Stubs
 from ....formal.source.slices import Slice, block, writes
 from ....formal.source.summaries import ASSUMED, DIRECT_MAP, DIRECT_MAP_FRAME, FRAME_BITS, entry_for
 from ....formal.words.word import (
@@ -56,6 +57,7 @@ from .pieces import (
     not_read,
     renamed,
     restated,
+    shared,
     unchanged,
 )
 from .read_only_walk import level_of
@@ -121,6 +123,30 @@ def _have(self: Evaluator, node: Node, arguments: list[Node], state: State) -> A
     return self.memory.load(self.where(node), TAKEN, number(0), TAKEN)
 
 
+_TAKEN_AGAIN: Final = Stubs(
+    macros={
+        "alloc_domheap_page": "(d, ...) unit_pages(__COUNTER__ - unit_first, 0, 1)",
+        "alloc_domheap_pages": "(d, order, ...) unit_pages(__COUNTER__ - unit_first, order, 0)",
+        "domain_tot_pages": "(...) unit_have",
+    },
+    functions={
+        "unit_pages": f"""
+const int unit_first = __COUNTER__ + 1;
+struct page_info *unit_pages(int site, unsigned int order, int always)
+{{
+    if (site >= {MOST_NUMBERED} || !(always || unit_found[site])) return 0;
+    unit_have += 1UL << order;
+    return &unit_frames[unit_taken[site]];
+}}"""
+    },
+    cells={TAKEN: "unit_have"},
+)
+"""The same in C: each place that asks has a number, in the order in which they stand."""
+_CALLED_AGAIN: Final = Stubs(
+    macros={FUNCTION: "(d, root, ...) (unit_root_given = (root))"}, cells={CALLED: "unit_root_given"}
+)
+
+
 class Mapped:
     """The function of a source, over the encoding's words."""
 
@@ -173,6 +199,7 @@ class Mapped:
                 "domain_tot_pages": _have,
             },
             ours=_OURS,
+            stubs=_TAKEN_AGAIN,
         )
 
     def _said(self) -> dict[Word, Word]:
@@ -247,7 +274,7 @@ class Mapped:
         return physmap.step(at, p2m_end, (l3, l3 & l2, l3 & l2 & l1), free)
 
 
-@lru_cache(4)
+@shared
 def mapped(source: Dom0Source, mode: PagingMode) -> Mapped:
     """The function of a source. Raises NotRead."""
     return Mapped(source, mode)
@@ -353,7 +380,15 @@ def _start(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
     called_with(source.file, function, call, GIVEN)
     after = nodes.index(source.statements[-1]) + 1
     unchanged(source.file, nodes[after:place], GIVEN, "what the p2m is mapped by changes before it is")
-    found = executed(source, mode, source.file, source.builder, [nodes[place]], meanings={FUNCTION: _called})
+    found = executed(
+        source,
+        mode,
+        source.file,
+        source.builder,
+        [nodes[place]],
+        meanings={FUNCTION: _called},
+        stubs=_CALLED_AGAIN,
+    )
     where, paths, roots = source.file.where(call), list[Truth](), list[Word]()
     for store in found.memory.stores:
         if store.member != CALLED:
@@ -377,7 +412,7 @@ def _called(self: Evaluator, node: Node, arguments: list[Node], state: State) ->
     given = [self.evaluate(each, state) for each in arguments[:2]]
     if len(given) != 2 or not isinstance(given[1], Value) or self.memory is None:
         raise NotUnderstood("by which root it is mapped")
-    self.memory.store(self.where(node), state.path, given[1].term, CALLED, constant(0, ULONG))
+    self.memory.store(self.where(node), state.path, given[1].term, CALLED, converted(given[1], ULONG))
     return self.unknown(node, "nothing")
 
 
