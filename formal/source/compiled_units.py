@@ -55,6 +55,7 @@ _HELPERS: Final = (
     "unit_fill",
     "unit_clear",
     "unit_xens",
+    "unit_set",
 )
 
 
@@ -284,6 +285,7 @@ _DECLARED: Final = f"""{_LEAVES}
 unsigned long unit_noted(unsigned long seed, unsigned long place);
 unsigned long unit_unknown(void);
 void unit_clear(void *at);
+void unit_set(void *at, int value, unsigned long size);
 void unit_xens(void *at);
 _Bool unit_same(const char *one, const char *other);
 int unit_order(unsigned long bytes);
@@ -350,6 +352,12 @@ void unit_xens(void *at)
 {
     unsigned long *word = (void *)((unsigned long)at & -4096UL), place;
     for (place = 508; place < 512; place++) word[place] = 0x5a5a;
+}
+
+void unit_set(void *at, int value, unsigned long size)
+{
+    char *place = at;
+    while (size--) *place++ = value;
 }
 
 _Bool unit_same(const char *one, const char *other)

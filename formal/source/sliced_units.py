@@ -7,7 +7,7 @@ none.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
 from typing import Final
 
@@ -15,9 +15,10 @@ from attrs import define, evolve, field, frozen
 
 from ..c.expressions import LEAVING, QUIET, written
 from ..c.memory import CLEARED, Memory
+from ..c.objects import CLEARED as ALL_CLEARED
 from ..c.objects import OBJECT, in_object, led_to
 from ..c.state import root_of
-from ..c.statements import Executor, SourceLoop
+from ..c.statements import Executor, SourceLoop, live
 from ..c.tokens import is_name, tokens
 from ..c.types import Node, declared_name, part
 from ..c.values import INT, ULONG, Array, CType, Integer, Pointer, Record, Unknown, Value
@@ -53,6 +54,8 @@ _SEEDS: Final = 6
 _SEED: Final = word("seed of a unit")
 _ONWARD: Final = "unit_onward"
 _MASK: Final = (1 << 64) - 1
+MOST_ROUNDS: Final = 40
+"""How often a loop is gone through at most."""
 MOST_NUMBERED: Final = 16
 """How many words there are of one name, which a number follows."""
 _PATH: Final = re.compile(r"\*?(\w+)((?:(?:\.|->)\w+|\[\d+\])*)")
@@ -83,6 +86,7 @@ _ALWAYS: Final = {
     "ASSERT": "#define ASSERT(condition) ((void)(unit_asserted &= !!(condition)))",
     "assert": "#define assert(condition) ((void)(unit_asserted &= !!(condition)))",
     "ASSERT_UNREACHABLE": "#define ASSERT_UNREACHABLE() ((void)0)",
+    "memset": "#define memset(at, value, size) unit_set(at, value, size)",
     "process_pending_softirqs": "#define process_pending_softirqs() ((void)0)",
     "domain_crash_and_stop": '#define domain_crash_and_stop(...) panic("")',
     "get_order_from_bytes": "#define get_order_from_bytes(bytes) unit_order(bytes)",
@@ -163,12 +167,14 @@ class Code:
 class Stubs:
     """What functions do in C that a slice gives a meaning of its own: macros, and functions that these call, by their names.
 
-    ``cells`` are variables that they count in, by the member of memory that stands for them.
+    ``cells`` are variables that they count in, by the member of memory that stands for them, ``words`` those that hold what they
+    give, by the name of the word that stands for it.
     """
 
     macros: Mapping[str, str] = field(factory=dict)
     functions: Mapping[str, str] = field(factory=dict)
     cells: Mapping[str, str] = field(factory=dict)
+    words: Mapping[str, str] = field(factory=dict)
 
 
 def units_of(found: Slice, stubs: Stubs) -> list[Unit]:
@@ -194,6 +200,42 @@ def units_of(found: Slice, stubs: Stubs) -> list[Unit]:
     ]
 
 
+def unit_of_function(
+    file: File,
+    executor: Executor,
+    nodes: Sequence[Node],
+    given: Mapping[str, Value],
+    values: Mapping[str, Value],
+    stubs: Stubs,
+) -> Unit:
+    """A function from its first statement to its ``return``, with what ``values`` are to be in the end. Raises NotCompared.
+
+    What is evaluated to be returned is, but not what comes of it. A loop in it is gone through round by round.
+    """
+    if nodes[-1].type != "return_statement" or len(executor.loops) > 1:
+        raise NotCompared("a function that ends otherwise, or has several loops")
+    code = Code(file=file, executor=executor, nodes=nodes, given=given, answers={}, stubs=stubs)
+    last = _text(code, nodes[-1])
+    before = _lines(evolve(code, nodes=nodes[:-1]))
+    text = f"{before}\n{re.sub(r'return(?![A-Za-z_0-9])', '(void)', last)}"
+    loop = executor.loops[0] if executor.loops else None
+    leaves = [path for _, path in executor.leaves[:-1]]
+    wanted = _Wanted(dict(values), all_of(~path for path in leaves), Memory(), loop=loop)
+    return _Writer(code, wanted, {}, text).unit()
+
+
+def in_objects(places: Mapping[str, object], type_of: Callable[[str], CType | None]) -> dict[str, Value]:
+    """What was written into objects that are known by name, but for pointers."""
+    return {
+        key: value
+        for key, value in places.items()
+        if in_object(key)
+        and isinstance(value, Value)
+        and isinstance(type_of(key), Integer)
+        and not (value.term.operation == "input" and str(value.term.value) == key)
+    }
+
+
 # What is read here, run on numbers
 
 
@@ -208,6 +250,70 @@ class _Wanted:
     """Where ``values`` are compared at all."""
     told: bool = False
     """Whether what memory holds in the end is known."""
+    loop: SourceLoop | None = None
+    """What is gone through before the end."""
+
+
+@define(eq=False)
+class _Rounds:
+    """A loop that is gone through on numbers."""
+
+    loop: SourceLoop
+    _start: Callable[..., tuple[int, ...]] | None = None
+    _round: Callable[..., tuple[int, ...]] | None = None
+
+    @property
+    def words(self) -> list[Word]:
+        """What its terms speak of beside inputs."""
+        return [*self.loop.given, *self._kept]
+
+    @property
+    def _kept(self) -> list[Word]:
+        """What decides how it goes on."""
+        return [self.loop.state[each] for each in live(self.loop)]
+
+    @property
+    def _steps(self) -> list[Term]:
+        found = [self.loop.step[each] for each in live(self.loop)]
+        if isinstance(self.loop.goes_on, Unknown):
+            raise NotCompared(str(self.loop.goes_on))
+        return [
+            *(each.term for each in found if isinstance(each, Value)),
+            self.loop.goes_on,
+            self.loop.leaves,
+        ]
+
+    @property
+    def _first(self) -> list[Term]:
+        """What it reads, and begins with. Raises NotCompared."""
+        found = [self.loop.start[each] for each in live(self.loop)]
+        if not all(isinstance(each, Value) for each in found):
+            raise NotCompared("what the loop begins with isn't understood")
+        return [*self.loop.given.values(), *(each.term for each in found if isinstance(each, Value))]
+
+    @property
+    def terms(self) -> list[Term]:
+        """All that is to be run."""
+        return [*self._first, *self._steps]
+
+    def prepare(self, over: Sequence[Word]) -> None:
+        """Make it ready for numbers of these words."""
+        first = [replaced(each, self.loop.given) if isinstance(each, Word) else each for each in self._first]
+        self._start = compiled(first, over)
+        self._round = compiled(self._steps, [*over, *self.words])
+
+    def last(self, numbers: Sequence[int]) -> tuple[list[int], bool]:
+        """What its words are in its last round, and whether it comes to its end. Raises Outside for more rounds than are tried."""
+        assert self._start is not None
+        assert self._round is not None
+        now = list(self._start(*numbers))
+        given = now[: len(self.loop.given)]
+        for _ in range(MOST_ROUNDS):
+            *after, goes_on, leaves = self._round(*numbers, *now)
+            if leaves or not goes_on:
+                return now, not leaves
+            now = [*given, *after]
+        raise Outside
 
 
 # The three sorts of units
@@ -366,7 +472,10 @@ class _Writer:
             *(each.address for each in memory.loads),
             *(each.term for each in self.known.values()),
         ]
-        self.words = {str(each.value): each for each in inputs(every)}
+        self.rounds = None if wanted.loop is None else _Rounds(wanted.loop)
+        every += [] if self.rounds is None else self.rounds.terms
+        own = set() if self.rounds is None else {id(each) for each in self.rounds.words}
+        self.words = {str(each.value): each for each in inputs(every) if id(each) not in own}
         self.settings: list[tuple[str, Term]] = []
         self.lines: list[str] = []
         self.asked: dict[str, tuple[int, int]] = {}
@@ -376,6 +485,7 @@ class _Writer:
         self.records: dict[int, str] = {}
         self.defined: list[str] = []
         self.calls: list[str] = []
+        self.used: set[str] = set()
         self.pointers: list[str] = []
         self.own: dict[str, tuple[Integer, list[Node], str]] = {}
 
@@ -389,6 +499,8 @@ class _Writer:
         results = [f"out[{place}] = {self._result(key)};" for place, key in enumerate(outputs)]
         for key in outputs:
             self._declare_root(key)
+            if key.startswith("unit_"):
+                self.of[key] = ULONG
         if self.remembers:
             frames = [f"{member} of frame {frame}" for member in self.members for frame in range(FRAMES)]
             first = len(outputs)
@@ -511,9 +623,9 @@ class _Writer:
     # What is set before
 
     def _settings_of_known(self) -> None:
-        used = set(words_in([self.text, *(returned for _, _, returned in self.own.values())]))
+        used = self.used
         for key, value in self.known.items():
-            if not in_object(key) and root_of(key) not in used:
+            if value is ALL_CLEARED or (not in_object(key) and root_of(key) not in used):
                 continue
             there = led_to(value)
             if there is not None:
@@ -539,6 +651,11 @@ class _Writer:
     def _set_word(self, title: str, term: Word) -> None:
         asked = _ASKED.fullmatch(title)
         called = _before_at(title)
+        given = self.code.stubs.words.get(title)
+        if given is not None:
+            self.lines.append(f"{given} = in[{self._slot(title, term)}];")
+            self.of[given] = ULONG
+            return
         numbered = re.fullmatch(r"(\w+)#(\d+)", title)
         if numbered is not None and int(numbered[2]) < MOST_NUMBERED:
             self.lines.append(f"unit_{numbered[1]}[{numbered[2]}] = in[{self._slot(title, term)}];")
@@ -554,7 +671,8 @@ class _Writer:
                 self.lines.append(f"unit_any_{called} = in[{self.anything[called]}];")
                 self.of[f"unit_any_{called}"] = Integer(8, signed=False, boolean=True)
         elif _PATH.fullmatch(title) and "@" not in title:
-            self._set(title, term, self._type_of(title))
+            if in_object(title) or root_of(title) in self.used:  # else it is given by what hangs on it
+                self._set(title, term, self._type_of(title))
         else:
             raise NotCompared(f"{title} can't be given to the compiler")
 
@@ -568,7 +686,7 @@ class _Writer:
     def _declarations(self, before: str) -> list[str]:
         """What is declared before the statements, and what is settled for all of them."""
         functions = self.code.stubs.functions.values()
-        self._mentioned = set(words_in([self.text, before, *functions]))
+        self._mentioned = set(words_in([self.text, before, *functions, *self.lines, *self._results]))
         self._name_variables()
         frames = []
         if self.remembers or "unit_frames" in "\n".join([before, *self.lines, *functions, *self._results]):
@@ -591,10 +709,15 @@ class _Writer:
         """The function's variables that are used; what a pointer among them leads to is one of its own, unless that is memory."""
         for name in re.findall(r"\b(\w+)\s*->", self.text):
             of = self.executor.type_of.get(name)
-            if isinstance(of, Pointer) and isinstance(of.to, Record) and not self._notes(of):
+            leads = led_to(self.known.get(name)) is not None
+            if isinstance(of, Pointer) and isinstance(of.to, Record) and not leads and not self._notes(of):
                 self.backing[name] = None
         for name in sorted(self._mentioned & self.executor.type_of.keys()):
             self.of.setdefault(name, self.executor.type_of[name])
+        macros = self.code.file.source.macros
+        for name in sorted(set(words_in([self.text])) - self.of.keys() - macros.keys()):
+            if name.isupper() and name[0] != "_" and not self.executor.types.known(name):
+                self.of[name] = ULONG  # one of an enum, say: nothing that is compared hangs on it
 
     def _frames(self) -> list[str]:
         """The memory's frames."""
@@ -750,6 +873,7 @@ class _Writer:
             if name not in defined and name not in _WORDS and not self.executor.types.known(name):
                 used.add(name)
                 stubs[name] = "(...) unit_unknown()"
+        self.used = used | {root_of(key) for key in self.wanted.values}
         lines = [text for name, text in _ALWAYS.items() if name in used]
         lines += [f"#define {name}{text}" for name, text in stubs.items() if name in used]
         return "\n".join([*lines, *headers.values()])
@@ -763,8 +887,12 @@ class _Writer:
         loaded = {id(each.given) for each in memory.loads}
         free = [each for each in self.words.values() if id(each) not in loaded]
         over = [*free, *(each.given for each in memory.loads), *self._counted(), _SEED]
-        addresses = [compiled([each.address], over) for each in memory.loads]
-        settings = compiled([term for _, term in self.settings], over)
+        settled = list(over)
+        settings = compiled([term for _, term in self.settings], settled)
+        addresses = [compiled([each.address], settled) for each in memory.loads]
+        if self.rounds is not None:
+            self.rounds.prepare(settled)
+            over += self.rounds.words
         result = compiled(self._terms(), over)
         found = 0
         for turn in range(4 * CASES):
@@ -775,10 +903,15 @@ class _Writer:
             try:
                 for at, (load, address) in enumerate(zip(memory.loads, addresses, strict=True), len(free)):
                     numbers[at] = there.first(load.member, address(*numbers)[0])
-                came = self._come_out(result(*numbers), there)
+                stays = True
+                if self.rounds is not None:
+                    last, stays = self.rounds.last(numbers)
+                    numbers += last
+                *held, through = self._come_out(result(*numbers), there)
+                came = (*held, through if stays else 0)
             except Outside:
                 continue
-            yield settings(*numbers), came
+            yield settings(*numbers[: len(settled)]), came
             found += 1
             if found == CASES:
                 return
@@ -814,6 +947,8 @@ class _Writer:
             return AREA >> 12
         if of.width in (1, 8):
             return random.getrandbits(1)
+        if title in self.code.stubs.words and turn % 3:
+            return random.choice((0, 1, 2, random.getrandbits(9)))
         name = re.split(r"\.\d+'?$", title)[0]
         if self.remembers and (found := self._address(name, random, turn)) is not None:
             return found & most

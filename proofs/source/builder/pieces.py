@@ -25,6 +25,7 @@ from ....formal.words.word import TRUE, AnyTerm, Truth, Word, all_of, compiled, 
 from ...shared.replays import Judge, Values
 from .cases import Case, Sample, by_cases, of_case, samples
 
+Of = TypeVar("Of")
 Made = TypeVar("Made")
 Pieces = Mapping[str, tuple[str, Callable[[str, str, Dom0Source, PagingMode], Piece]]]
 """Pieces to be made: by name, what each says and how it is made, for a source and a sort of guest."""
@@ -53,17 +54,17 @@ def noted_reads() -> Iterator[list[Read]]:
         _reads.reset(token)
 
 
-def shared(function: Callable[[Dom0Source, PagingMode], Made]) -> Callable[[Dom0Source, PagingMode], Made]:
+def shared(function: Callable[[Of, PagingMode], Made]) -> Callable[[Of, PagingMode], Made]:
     """Make something of a source once; what was executed for it is noted for every piece that uses it."""
 
     @lru_cache(8)
-    def make(source: Dom0Source, mode: PagingMode) -> tuple[Made, list[Read]]:
+    def make(source: Of, mode: PagingMode) -> tuple[Made, list[Read]]:
         with noted_reads() as found:
             result = function(source, mode)
         return result, found
 
     @wraps(function)
-    def wrapped(source: Dom0Source, mode: PagingMode) -> Made:
+    def wrapped(source: Of, mode: PagingMode) -> Made:
         result, found = make(source, mode)
         note(*found)
         return result
