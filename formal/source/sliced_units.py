@@ -61,6 +61,7 @@ MOST_NUMBERED: Final = 16
 _PATH: Final = re.compile(r"\*?(\w+)((?:(?:\.|->)\w+|\[\d+\])*)")
 _ASKED: Final = re.compile(r"(\w+) ?\((.*)\)")
 _MEMBERS: Final = re.compile(r"\b([A-Za-z_]\w*)((?:\s*(?:\.|->)\s*[A-Za-z_]\w*)+)")
+_RETURNED: Final = re.compile(r'"(?:\\.|[^"\\])*"|\breturn\b(?:"(?:\\.|[^"\\])*"|[^;"])*;')
 _FRAME: Final = re.compile(r"(?:[smp]fn|frame|mfn)$|^taken#")
 _NAMES: Final = {8: "char", 16: "short", 32: "int", 64: "long"}
 _WORDS: Final = frozenset(
@@ -86,6 +87,7 @@ _ALWAYS: Final = {
     "ASSERT": "#define ASSERT(condition) ((void)(unit_asserted &= !!(condition)))",
     "assert": "#define assert(condition) ((void)(unit_asserted &= !!(condition)))",
     "ASSERT_UNREACHABLE": "#define ASSERT_UNREACHABLE() ((void)0)",
+    "grub_memset": "#define grub_memset(at, value, size) unit_set(at, value, size)",
     "memset": "#define memset(at, value, size) unit_set(at, value, size)",
     "process_pending_softirqs": "#define process_pending_softirqs() ((void)0)",
     "domain_crash_and_stop": '#define domain_crash_and_stop(...) panic("")',
@@ -175,6 +177,8 @@ class Stubs:
     functions: Mapping[str, str] = field(factory=dict)
     cells: Mapping[str, str] = field(factory=dict)
     words: Mapping[str, str] = field(factory=dict)
+    variables: Sequence[str] = ()
+    """What else they write."""
 
 
 def units_of(found: Slice, stubs: Stubs) -> list[Unit]:
@@ -222,6 +226,38 @@ def unit_of_function(
     leaves = [path for _, path in executor.leaves[:-1]]
     wanted = _Wanted(dict(values), all_of(~path for path in leaves), Memory(), loop=loop)
     return _Writer(code, wanted, {}, text).unit()
+
+
+def units_of_rounds(
+    code: Code,
+    loop: Node,
+    began: Mapping[str, Value],
+    head: Mapping[str, object],
+    round_: tuple[Mapping[str, Value], Truth, Truth],
+    end: tuple[Mapping[str, Value], Truth],
+) -> list[Unit]:
+    """A function in three parts: up to its loop; a round, which leaves something, goes on or stops; and a last round and the rest.
+
+    ``began`` is what the first part leaves, ``head`` what is known where a round begins; ``end`` is what there is in the end, and
+    whether the rest comes to it. Raises NotCompared.
+    """
+    at = [each.start_byte for each in code.nodes].index(loop.start_byte)
+    _, asked, update, body = _header(_text(code, loop))
+    if code.nodes[-1].type != "return_statement" or update:
+        raise NotCompared("a function that ends otherwise")
+    first = _Wanted(dict(began), TRUE, Memory())
+    again = f"for ( ; unit_rounds-- > 0 && ({asked or 1}); {_ONWARD} = 1 ) {body}"
+    rest = _lines(evolve(code, nodes=code.nodes[at + 1 : -1]))
+    known = {key: each for key, each in head.items() if isinstance(each, Value)}
+    left, goes_on, stops = round_
+    onward = {_ONWARD: Value(_as_word(goes_on), Integer(8, signed=False))}
+    inner = _Wanted({**left, **onward}, goes_on | stops, Memory(), only_if=goes_on)
+    last = _Wanted(dict(end[0]), stops & end[1], Memory())
+    return [
+        _Writer(code, first, {}, _lines(evolve(code, nodes=code.nodes[:at]))).unit(),
+        _Writer(code, inner, known, again).unit(),
+        _Writer(code, last, known, f"{again}\nif ( {_ONWARD} ) return 0;\n{rest}").unit(),
+    ]
 
 
 def in_objects(places: Mapping[str, object], type_of: Callable[[str], CType | None]) -> dict[str, Value]:
@@ -404,6 +440,11 @@ def _as_word(condition: Truth) -> Word:
 # What is written
 
 
+def _returning_none(found: re.Match[str]) -> str:
+    """A text as it is, and a return without what it returns."""
+    return found[0] if found[0].startswith('"') else "return 0;"
+
+
 def _text(code: Code, node: Node) -> str:
     """A statement as it stands in its file, with the lines of the preprocessor in it. Raises NotCompared."""
     if node.parent is not None:
@@ -411,17 +452,22 @@ def _text(code: Code, node: Node) -> str:
             apart = each.end_point[0] < node.start_point[0] or each.start_point[0] > node.end_point[0]
             if each != node and each.type != "comment" and not apart and each not in code.nodes:
                 raise NotCompared(f"two statements on one line: {code.file.where(node)}")
-    rows = code.file.source.unexpanded.split("\n")
-    return "\n".join(rows[node.start_point[0] : node.end_point[0] + 1])
+    lines = code.file.source.unexpanded.split("\n")
+    return "\n".join(lines[row] for row in _rows(node))
+
+
+def _rows(node: Node) -> range:
+    """The lines of a statement as it stands: up to the next one, since a macro that is expanded may have ended before."""
+    end, following = node.end_point[0], node.next_sibling
+    while following is not None and following.type == "comment":
+        following = following.next_sibling
+    return range(
+        node.start_point[0], 1 + max(end, end if following is None else following.start_point[0] - 1)
+    )
 
 
 def _lines(code: Code) -> str:
-    rows = dict.fromkeys(
-        row
-        for each in code.nodes
-        if _text(code, each)
-        for row in range(each.start_point[0], each.end_point[0] + 1)
-    )
+    rows = dict.fromkeys(row for each in code.nodes if _text(code, each) for row in _rows(each))
     lines = code.file.source.unexpanded.split("\n")
     return "\n".join(lines[row] for row in rows)
 
@@ -453,7 +499,7 @@ class _Writer:
         """``known`` is what is known where it begins, beside what is given. Raises NotCompared."""
         self.code, self.wanted = code, wanted
         self.executor = code.executor
-        self.text = _MEMBERS.sub(self._seen, re.sub(r"\breturn\b[^;]*;", "return 0;", text))
+        self.text = _MEMBERS.sub(self._seen, _RETURNED.sub(_returning_none, text))
         self.known = {**code.given, **known}
         memory = wanted.memory
         self.remembers = bool(memory.stores or memory.loads)
@@ -692,6 +738,8 @@ class _Writer:
         if self.remembers or "unit_frames" in "\n".join([before, *self.lines, *functions, *self._results]):
             frames = self._frames()
         self.of |= dict.fromkeys(("unit_root", "unit_unseen", *self.code.stubs.cells.values()), ULONG)
+        stubs = self.code.stubs
+        self.of |= dict.fromkeys((*stubs.words.values(), *stubs.variables), ULONG)
         self.of |= dict.fromkeys(("unit_found", "unit_taken"), Array(ULONG, MOST_NUMBERED))
         self.of |= dict.fromkeys(("unit_rounds", _ONWARD, "unit_asserted"), INT)
         self.lines.append("unit_rounds = unit_asserted = 1;")
@@ -748,10 +796,11 @@ class _Writer:
             skipped = (
                 name in _WORDS or name in self.of or name in self.code.file.source.macros or name in SUMMARIES
             )
-            if not skipped and executor.types.known(name):
-                of = executor.types.named_by(name)
-                if of is not None:
-                    yield name, of
+            of = None if skipped else executor.types.named_by(name)
+            if of is None and name.endswith("_t") and not skipped:
+                of = ULONG  # nothing that is compared is of a type that isn't found
+            if of is not None:
+                yield name, of
 
     def _declared(self, of: CType | None, declarator: str) -> str:
         if isinstance(of, Pointer):
@@ -947,8 +996,8 @@ class _Writer:
             return AREA >> 12
         if of.width in (1, 8):
             return random.getrandbits(1)
-        if title in self.code.stubs.words and turn % 3:
-            return random.choice((0, 1, 2, random.getrandbits(9)))
+        if title in self.code.stubs.words and turn % 8:
+            return random.choice((0, 0, 0, 1)) if title.startswith("refused") else random.getrandbits(9)
         name = re.split(r"\.\d+'?$", title)[0]
         if self.remembers and (found := self._address(name, random, turn)) is not None:
             return found & most
