@@ -41,7 +41,7 @@ from ..layouts.paging import PagingMode
 from ..words.word import Truth, Word, word
 from .compiled_units import Read, Unit
 from .dom0_source import COMPILER, File, file_of
-from .sliced_units import Stubs, in_objects, unit_of_function
+from .sliced_units import Stubs, left_in, unit_of_function
 from .slices import block
 from .summaries import values
 
@@ -273,7 +273,7 @@ def _executed(
             for call in calls.get(name, {}).values():
                 told |= {key: call.arguments[at] for at, key in stands.items() if at < len(call.arguments)}
                 end = call.state
-        values = in_objects(end.places, lambda key: type_of(executor, key))
+        values = left_in(end.places, lambda key: type_of(executor, key), executor)
         values |= {key: each for key, each in told.items() if isinstance(each, Value)}
         return [unit_of_function(source.file, executor, nodes, given, values, _AGAIN)]
 

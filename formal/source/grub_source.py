@@ -26,7 +26,7 @@ from ..words.word import TRUE, Truth, Word, all_of, choose, word
 from .compiled_units import Read, Unit
 from .dom0_source import COMPILER, File, file_of
 from .domu_source import Call, NotFound, left_by, memset, of_mapping, type_of
-from .sliced_units import Code, Stubs, in_objects, unit_of_function, units_of_rounds
+from .sliced_units import Code, Stubs, left_in, unit_of_function, units_of_rounds
 from .slices import block
 
 PLACE: Final = "grub-core/loader/i386/xen.c"
@@ -182,7 +182,7 @@ def mapping(source: GrubSource, first: Word, end: Word, before: Mapping | None =
     _unchanged(dict(given), state, where, [0 if before is None else 1])
 
     def units() -> list[Unit]:
-        values = in_objects(state.places, lambda key: type_of(executor, key))
+        values = left_in(state.places, lambda key: type_of(executor, key), executor)
         return [unit_of_function(source.file, executor, block(source.counts), given, values, _AGAIN)]
 
     return Mapping(where, executor, state, Read(where, units))
@@ -262,8 +262,8 @@ def rounds(source: GrubSource) -> Rounds:
 
     def units() -> list[Unit]:
         code = Code(file=source.file, executor=executor, nodes=nodes, given=given, answers={}, stubs=_AGAIN)
-        began = in_objects(state.places, lambda key: type_of(executor, key))
-        last = in_objects(done.places, lambda key: type_of(executor, key))
+        began = left_in(state.places, lambda key: type_of(executor, key), executor)
+        last = left_in(done.places, lambda key: type_of(executor, key), executor)
         told = {
             f"unit_aside{at}": each for at, each in enumerate(aside.arguments[2:]) if isinstance(each, Value)
         }

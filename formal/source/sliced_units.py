@@ -9,7 +9,7 @@ none.
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
-from typing import Final
+from typing import Final, cast
 
 from attrs import define, evolve, field, frozen
 
@@ -34,6 +34,7 @@ from ..words.word import (
     inputs,
     number,
     replaced,
+    subterms,
     word,
 )
 from .compiled_units import AREA, FRAMES, NotCompared, Unit, words_in
@@ -42,14 +43,15 @@ from .slices import Slice
 from .summaries import DIRECT_MAP_FRAME, SUMMARIES, XENS_ENTRIES
 from .unit_memory import Outside, Remembered
 
-CASES: Final = 600
-"""How many cases both readers are given of a slice."""
+CASES: Final = 300
+"""How many cases both readers are given of a slice that come to its end, at most."""
 EDGES: Final = (
     *(0, 1, 2, 0xFFF, 0x1000, 0x1001, (4 << 20) - (512 << 10), (4 << 20) - (516 << 10)),
     *((1 << bits) + more for bits in (21, 22, 30, 31, 32, 39, 47, 63) for more in (-0x1000, -1, 0, 1)),
     *((1 << 64) - each for each in (1, 0x1000, 4 << 20, 2 << 30, 1 << 40)),
 )
 _BITS: Final = (12, 22, 28, 31, 40)
+_SHIFTS: Final = (12, 21, 30, 39)
 _SEEDS: Final = 6
 _SEED: Final = word("seed of a unit")
 _ONWARD: Final = "unit_onward"
@@ -260,14 +262,16 @@ def units_of_rounds(
     ]
 
 
-def in_objects(places: Mapping[str, object], type_of: Callable[[str], CType | None]) -> dict[str, Value]:
-    """What was written into objects that are known by name, but for pointers."""
+def left_in(
+    places: Mapping[str, object], type_of: Callable[[str], CType | None], executor: Executor
+) -> dict[str, Value]:
+    """What is left in the function's variables and in objects that are known by name, but for pointers."""
     return {
         key: value
         for key, value in places.items()
-        if in_object(key)
-        and isinstance(value, Value)
-        and isinstance(type_of(key), Integer)
+        if isinstance(value, Value)
+        and isinstance(type_of(key) if in_object(key) else value.type, Integer)
+        and (in_object(key) or executor.key_of(key) == key)
         and not (value.term.operation == "input" and str(value.term.value) == key)
     }
 
@@ -522,6 +526,19 @@ class _Writer:
         every += [] if self.rounds is None else self.rounds.terms
         own = set() if self.rounds is None else {id(each) for each in self.rounds.words}
         self.words = {str(each.value): each for each in inputs(every) if id(each) not in own}
+        told = {
+            int(each) for each in subterms(every) if isinstance(each, Word) and each.operation == "constant"
+        }
+        self.told = sorted({each + more & _MASK for each in told for more in (-1, 0, 1)})
+        """Numbers that the terms speak of, and those beside them."""
+        self.asked_for = {
+            str(each.arguments[0].value): int(cast(Word, each.arguments[1]))
+            for each in subterms(every)
+            if each.operation == "="
+            and _is_number(each.arguments[1])
+            and each.arguments[0].operation == "input"
+        }
+        """What inputs are compared with."""
         self.settings: list[tuple[str, Term]] = []
         self.lines: list[str] = []
         self.asked: dict[str, tuple[int, int]] = {}
@@ -745,6 +762,7 @@ class _Writer:
         self.lines.append("unit_rounds = unit_asserted = 1;")
         for (member, name), each in zip(self.code.stubs.cells.items(), self._counted(), strict=True):
             self.lines.append(f"{name} = in[{self._slot(member, each)}];")
+        self._set_the_rest()
         types = dict(self._typedefs(self._mentioned))
         self.calls += types
         return [
@@ -752,6 +770,22 @@ class _Writer:
             *frames,
             *(line for name, of in self.of.items() if of is not None for line in self._variable(name, of)),
         ]
+
+    def _set_the_rest(self) -> None:
+        """Give a number to what nothing that is read hangs on: if that is wrong, it is to be seen."""
+        known = {name for name, _ in self.settings} | {*self.code.stubs.cells.values()}
+        places = [(name, of) for name, of in self.of.items() if not name.startswith("unit_")]
+        for name in self.backing:
+            of = self.of.get(name)
+            if isinstance(of, Pointer) and isinstance(of.to, Record):
+                places += [
+                    (f"{name}->{member}", inner)
+                    for member, inner in of.to.members.items()
+                    if member in self._mentioned
+                ]
+        for name, of in places:
+            if isinstance(of, Integer) and name not in known:
+                self.lines.append(f"{name} = in[{self._slot(name, word(f'{name} of a unit', of.bits))}];")
 
     def _name_variables(self) -> None:
         """The function's variables that are used; what a pointer among them leads to is one of its own, unless that is memory."""
@@ -891,7 +925,7 @@ class _Writer:
                 f'if ( unit_same(name, "{title}") ) return in[{place}];'
                 for title, (place, _) in self.asked.items()
             ]
-            found.append("return 0x5bd1e995;\n}")
+            found.append("return unit_unknown();\n}")
         return found
 
     def _macros(self) -> str:
@@ -935,6 +969,12 @@ class _Writer:
         memory, cells = self.wanted.memory, self.code.stubs.cells
         loaded = {id(each.given) for each in memory.loads}
         free = [each for each in self.words.values() if id(each) not in loaded]
+        fixed = {id(each) for each in (*free, *self._counted(), _SEED)}
+        free += [
+            each
+            for _, each in self.settings
+            if each.operation == "input" and id(each) not in fixed and isinstance(each, Word)
+        ]
         over = [*free, *(each.given for each in memory.loads), *self._counted(), _SEED]
         settled = list(over)
         settings = compiled([term for _, term in self.settings], settled)
@@ -961,7 +1001,7 @@ class _Writer:
             except Outside:
                 continue
             yield settings(*numbers[: len(settled)]), came
-            found += 1
+            found += came[-1] == 1
             if found == CASES:
                 return
 
@@ -1001,10 +1041,15 @@ class _Writer:
         name = re.split(r"\.\d+'?$", title)[0]
         if self.remembers and (found := self._address(name, random, turn)) is not None:
             return found & most
+        if title in self.asked_for and turn % 2:
+            return self.asked_for[title]
         early = turn < CASES // 2
         value = random.choice(EDGES) if early else random.getrandbits(random.choice(_BITS))
         if turn % 3:
-            value = random.choice((value, random.getrandbits(22), random.getrandbits(3)))
+            small, block = random.getrandbits(3), random.getrandbits(4) << random.choice(_SHIFTS)
+            value = random.choice(
+                (value, most, random.getrandbits(22), small, block, random.choice(self.told))
+            )
         return value & most
 
     def _address(self, name: str, random: Random, turn: int) -> int | None:
@@ -1015,7 +1060,13 @@ class _Writer:
         if isinstance(kind, Pointer):
             entry = random.choice((0, 0, 1, 509, 510, 511, random.randrange(512)))
             return AREA + (random.randrange(FRAMES) << 12) + (entry << 3)
-        return random.randrange(FRAMES) << 12 if turn % 4 or name == "mpt_alloc" else None
+        if turn % 2 or name == "mpt_alloc":
+            return random.randrange(FRAMES) << 12
+        return random.getrandbits(4) << random.choice(_SHIFTS) if turn % 4 else None
+
+
+def _is_number(term: Term) -> bool:
+    return isinstance(term, Word) and term.operation == "constant"
 
 
 def _before_at(title: str) -> str:

@@ -26,7 +26,7 @@ def mixed(seed: int, place: int) -> int:
 
 def _entry_at(seed: int, place: int) -> int:
     x = mixed(seed, place)
-    return ((x >> 8) % FRAMES << 12 | (x >> 40 & 0xFFE) | 1) if x & 3 else 0
+    return ((x >> 8) % FRAMES << 12 | (x >> 40 & 0xFFE) | 1) if x & 1 else 0
 
 
 def _noted_at(seed: int, place: int) -> int:
