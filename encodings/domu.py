@@ -90,8 +90,31 @@ def second_tables(first: Word, final: Word, v_start: Word, last: Word) -> Word:
 
 def l2_tables_before_4_7(v_start: Word, last: Word) -> Word:
     """The L2 of a PAE domain before 4.7: its own, and one more if the region ends below the last GiB."""
-    own = ((last | ((1 << L2_SHIFT) - 1)) - round_down(v_start, L2_SHIFT) >> L2_SHIFT) + 1
+    own = own_l2_tables(v_start, last)
     return choose(last < XENS_GIB, own + 1, own)
+
+
+def own_l2_tables(v_start: Word, last: Word) -> Word:
+    """The L2 that map [v_start, last], of a PAE domain."""
+    return ((last | ((1 << L2_SHIFT) - 1)) - round_down(v_start, L2_SHIFT) >> L2_SHIFT) + 1
+
+
+def level_tables_before_4_7(mode: PagingMode, v_start: Word, last: Word, shift: int) -> Word:
+    """The tables of one level below the topmost before 4.7: of a PAE domain's L2 other ones than today."""
+    if mode.bits == 32 and shift == L2_SHIFT:
+        return l2_tables_before_4_7(v_start, last)
+    return level_tables(mode, v_start, last, shift)
+
+
+def tables_before_4_7(mode: PagingMode, v_start: Word, last: Word) -> Word:
+    """All tables of a domain's region before 4.7: one topmost, and those below it."""
+    levels = (level_tables_before_4_7(mode, v_start, last, shift) for shift in shifts(mode))
+    return reduce(add, levels, number(1))
+
+
+def too_large_before_4_7(v_start: Word, last: Word, nr_pages: Word) -> Truth:
+    """Whether a region of [v_start, last] was refused in a domain of so many pages, from 4.3 to 4.6: one page later than today."""
+    return (last - v_start) >> PAGE_SHIFT > nr_pages
 
 
 def shifts(mode: PagingMode) -> tuple[int, ...]:

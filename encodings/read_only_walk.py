@@ -11,7 +11,7 @@ reference. So what an assert says depends on whether the frame was taken as a ta
 
 Source: DOMAIN.md section 4; ``mark_pv_pt_pages_rdonly()`` and ``dom0_construct()`` in Xen's
 ``xen/arch/x86/pv/dom0_build.c`` (4.22), the masks in ``xen/arch/x86/include/asm/mm.h``. The asserts as posted on
-2021-08-16 (the thread), as committed two days later, and as fixed two days after that.
+2021-08-16 (the thread), as committed two days later, and as fixed two days after that; up to 4.15 there are none.
 """
 
 from collections.abc import Callable
@@ -22,11 +22,12 @@ from attrs import frozen
 
 from ..formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
 from ..formal.logic.theorem import Loop
-from ..formal.words.word import Truth, Word, choose, number, word
+from ..formal.words.word import TRUE, Truth, Word, choose, number, word
 from .dom0_builder import ENTRIES, ENTRY_BITS, entry_of
 from .overlap import COMPAT_HOLE
 
 TYPE_SHIFT: Final = 61
+"""Where the type begins in ``type_info``, up to its end; 60 up to 4.9."""
 TYPE_FIELD: Final = 7 << TYPE_SHIFT
 WRITABLE: Final = 7
 """The type of a page that is no table."""
@@ -37,8 +38,8 @@ XEN_L2: Final = 1 << 57
 L1_TYPE: Final = 1 << TYPE_SHIFT
 ROOT_TYPE: Final = 4 << TYPE_SHIFT
 """The type of the topmost table of a 64-bit Xen, whatever the guest."""
-TOP_OF_PAE: Final = 3 << TYPE_SHIFT
-"""The type of a 32-bit guest's L3, its topmost table but for the monitor table that Xen has above it."""
+TOP_LEVEL_OF_PAE: Final = 3
+"""A 32-bit guest's L3 is its topmost table but for the monitor table that Xen has above it."""
 XENS_SLOT: Final = 3
 """The slot of a 32-bit guest's L3 whose L2 is marked."""
 
@@ -71,19 +72,22 @@ POSTED: Final = Generation("posted", lambda info: one_sided(info) & _no_other_bi
 COMMITTED: Final = Generation("committed", lambda info: two_sided(info) & _no_other_bits(info, TYPE_FIELD))
 FIXED: Final = Generation("fixed", lambda info: two_sided(info) & _no_other_bits(info, TYPE_FIELD | XEN_L2))
 GENERATIONS: Final = (POSTED, COMMITTED, FIXED)
+UNASSERTED: Final = Generation("unasserted", lambda _: TRUE)
+"""No asserts at all."""
 
 
-def table_info(mode: PagingMode, level: Word, slot: Word) -> Word:
-    """A table's ``type_info`` before the walk: of the given level, and in that slot of the table above it."""
-    info = level << TYPE_SHIFT
+def table_info(mode: PagingMode, level: Word, slot: Word, shift: int = TYPE_SHIFT) -> Word:
+    """A table's ``type_info`` before the walk: of the given level, and in that slot of the table above it; types begin at ``shift``."""
+    info = level << shift
     if mode.bits == 64:
         return info
     return choose((level == 2) & (slot == XENS_SLOT), info | XEN_L2, info)
 
 
-def visited_info(mode: PagingMode, type_info: Word) -> Word:
+def visited_info(mode: PagingMode, type_info: Word, shift: int = TYPE_SHIFT) -> Word:
     """A table's ``type_info`` after its visit: validated, with a reference, and the guest's topmost table pinned."""
-    is_top = type_info & TYPE_FIELD == ROOT_TYPE if mode.bits == 64 else type_info & TYPE_FIELD == TOP_OF_PAE
+    top = ROOT_TYPE >> TYPE_SHIFT if mode.bits == 64 else TOP_LEVEL_OF_PAE
+    is_top = type_info & -(1 << shift) == top << shift
     seen = type_info | (VALIDATED | 1)
     return choose(is_top, seen + (PINNED + 1), seen)
 

@@ -2,6 +2,11 @@
 
 import os
 import signal
+from typing import Any
+
+import pytest
+from ptproof.formal.solvers.answer_cache import STATUSES, Cache
+from ptproof.formal.solvers.solver import Solver, identity
 
 # A job in the background ignores Ctrl-C, and so would every child that a test sends it to.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -12,3 +17,28 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
 
 os.environ["XDG_CACHE_HOME"] = "/dev/null"
 """A place that takes no files: tests that are about the cache give it one of their own."""
+
+
+@pytest.fixture(scope="session")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> Cache:
+    """What solvers answered in this session of pytest, to any of its workers."""
+    own = tmp_path_factory.getbasetemp()
+    return Cache((own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "answers")
+
+
+@pytest.fixture
+def shared_answers(answers: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A question that was settled in this session isn't settled again; for tests that aren't about solvers."""
+    settled = Solver._exchange
+
+    def exchange(solver: Solver, line: str) -> dict[str, Any] | None:
+        question = {"line": line} | identity(solver.name)
+        kept = answers.kept(question)
+        if isinstance(kept, dict):
+            return kept
+        found = settled(solver, line)
+        if found is not None and found["status"] in STATUSES:
+            answers.keep(question, found)
+        return found
+
+    monkeypatch.setattr(Solver, "_exchange", exchange)

@@ -1,14 +1,15 @@
 """Small changes to the encodings, by name, that a claim or a comparison must notice; and how to try one.
 
 A mutant is tried on a copy of the package with one piece of one file changed, in a process of its own. A claim
-notices it when it gets another verdict than the one it carries, ``layouts`` when the formulas and the frame
-machine, or real Xen, come to differ.
+notices it when it gets another verdict than the one it carries, which is known as soon as a lemma isn't proved that it rests
+on; ``layouts`` when the formulas and the frame machine, or real Xen, come to differ.
 """
 
 import os
 import shutil
 import subprocess
 import sys
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Final
 
@@ -142,10 +143,37 @@ for mode in (X86_64, COMPAT):
 """
 
 
+DECIDED: Final = """
+import sys
+from contextlib import suppress
+from ptproof.formal.cli.main import main
+from ptproof.formal.logic.claim import Expected, claims
+from ptproof.formal.logic.prover import settle
+from ptproof.formal.logic.rule import lemmas_of
+from ptproof.formal.solvers.answer_cache import users_cache
+from ptproof.formal.solvers.solver import Solver
+solver = Solver(cache=users_cache())
+try:
+    with suppress(Exception):
+        parts = [part for claim in claims() if claim.id == sys.argv[1] for part in claim.parts]
+        proved = [part.lemma for part in parts if part.expected is Expected.PROVED and not part.reached]
+        for lemma in lemmas_of(proved):
+            if not settle(solver, lemma).discharged:
+                sys.exit(f"{lemma.name} isn't proved any more")
+finally:
+    solver.close()
+sys.exit(main(["prove", sys.argv[1], "--quiet"]))
+"""
+"""What decides a claim in a copy: it is over with the first lemma that isn't proved, since then a part isn't, either."""
+
+
 def copied(folder: Path, mutant: Mutant | None) -> Path:
-    """A copy of the package in ``folder``, with the mutant's change; its search path. Raises ValueError."""
+    """A copy of the package in ``folder``, with the mutant's change; its search path. Raises ValueError.
+
+    What is compiled is copied, too, except for the changed file, and what is just being written, which has a longer name.
+    """
     for name in ("formal", "encodings", "proofs"):
-        shutil.copytree(ROOT / name, folder / "ptproof" / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, folder / "ptproof" / name, ignore=shutil.ignore_patterns("*.pyc.*"))
     if mutant is not None:
         changed = folder / "ptproof" / mutant.file
         text = changed.read_text(encoding="utf-8")
@@ -154,17 +182,15 @@ def copied(folder: Path, mutant: Mutant | None) -> Path:
                 f"{mutant.name}: {mutant.old!r} stands {text.count(mutant.old)} times in {mutant.file}"
             )
         changed.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
+        Path(cache_from_source(changed)).unlink(missing_ok=True)
     return folder
 
 
 def noticed(folder: Path, caught_by: str) -> str:
     """What the claim or the comparison says against the copy in ``folder``; empty when it finds it sound."""
-    if caught_by in (LAYOUTS, FORM):
-        command = ["-c", COMPARISON if caught_by == LAYOUTS else FORM_COMPARISON]
-    else:
-        command = ["-m", "ptproof.formal", "prove", caught_by, "--quiet"]
+    program = {LAYOUTS: COMPARISON, FORM: FORM_COMPARISON}.get(caught_by, DECIDED)
     ended = subprocess.run(
-        [sys.executable, *command],
+        [sys.executable, "-c", program, caught_by],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,

@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +27,7 @@ sys.path.append(str(Path(__file__).parent / "formal"))
 
 from builder_mutants import MUTANTS as FAULTS
 from builder_mutants import faulty
+from generated_pages import OF_THIS_RUN
 from mutants import MUTANTS, Mutant, copied, noticed
 from ptproof.formal.layouts.layout import Layout
 from ptproof.formal.machine.builder import Domain
@@ -87,9 +89,10 @@ def unchanged() -> Iterator[str]:
     """What is found where nothing is changed: then what finds mutants is itself at fault."""
     with tempfile.TemporaryDirectory() as folder:
         copy = copied(Path(folder), None)
-        yield from filter(
-            None, (noticed(copy, each) for each in sorted({each.caught_by for each in MUTANTS}))
-        )
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            yield from filter(
+                None, pool.map(partial(noticed, copy), sorted({each.caught_by for each in MUTANTS}))
+            )
     recordings = {path.stem: restore(str(path)) for path in DUMPS}
     yield from (name for name, each in recordings.items() if again(each).differences)
     kept = read()
@@ -119,10 +122,10 @@ def score(trials: Sequence[Trial]) -> Iterator[str]:
 def main() -> int:
     """Try them all; what was answered about one copy is not asked again about another.
 
-    That goes for CI, too, where no answers of an earlier run are believed: these are of this run.
+    That goes for CI, too, where no answers of an earlier run are believed: these are of this run, or of its tests.
     """
     with tempfile.TemporaryDirectory() as kept:
-        os.environ["XDG_CACHE_HOME"] = kept
+        os.environ["XDG_CACHE_HOME"] = os.environ.get(OF_THIS_RUN, kept)
         os.environ.pop("CI", None)
         return _tried()
 

@@ -1,9 +1,13 @@
 """``make mutants``: the score counts what it should, and a survivor fails."""
 
+import os
+from pathlib import Path
+
 import pytest
 from builder_mutants import MUTANTS as FAULTS
+from generated_pages import OF_THIS_RUN
 from mutants import MUTANTS
-from mutation_score import Trial, _tried, line, score
+from mutation_score import Trial, _tried, line, main, score
 from statement_witnesses import read
 
 TRIALS = [
@@ -51,3 +55,23 @@ def test_what_finds_them_must_pass_what_is_unchanged(
     monkeypatch.setattr("mutation_score.unchanged", lambda: ["exact: not as expected"])
     assert _tried() == 1
     assert capsys.readouterr() == ("", "what isn't changed doesn't pass:\n  exact: not as expected\n")
+
+
+def test_no_answer_of_another_run_is_believed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Answers are kept in a folder that is new; in a run of CI in the one that it has made for all of its steps."""
+    kept: list[Path] = []
+
+    def tried() -> int:
+        kept.append(Path(os.environ["XDG_CACHE_HOME"]))
+        return len(list(kept[-1].iterdir()))
+
+    monkeypatch.setattr("mutation_score._tried", tried)
+    for name in ("CI", "XDG_CACHE_HOME", OF_THIS_RUN):
+        monkeypatch.setenv(name, "/dev/null")
+    monkeypatch.delenv(OF_THIS_RUN)
+    assert main() == main() == 0
+    assert kept[0] != kept[1]
+    assert not kept[0].exists()
+    monkeypatch.setenv(OF_THIS_RUN, str(tmp_path))
+    assert main() == 0
+    assert kept[2] == tmp_path

@@ -144,6 +144,8 @@ class Evaluator:
         """``summaries`` say what functions do that aren't read; ``memory`` notes what is done to it, where that matters."""
         self.source, self.types, self.typeofs = source, types_of(source), typeofs
         self.meanings: dict[str, Meaning] = {**(summaries or {}), **MEANINGS}
+        self.readings: dict[str, Reading] = {}
+        """What it is to read a place, by its key, where that is more than what was written there."""
         self.memory = memory
         self.scopes: list[dict[str, str]] = [{}]
         self.type_of: dict[str, CType | None] = {}
@@ -304,6 +306,8 @@ class Evaluator:
 
     def value_in(self, place: Place, node: Node, state: State) -> Any:
         """The value in a place."""
+        if place.key in self.readings:
+            return self.readings[place.key](self, node)
         if place.key is not None and in_object(place.key) and isinstance(place.of, Array):
             self.lengths[place.key] = place.of.length
             return self._pointer(f"{place.key}[0]", place.of.of)
@@ -576,6 +580,8 @@ class Evaluator:
         if isinstance(of, Pointer):
             return constant(8, ULONG)
         if isinstance(of, Record):
+            if self.memory is not None and _alone(of):
+                return constant(size_of(of), ULONG)
             return input_value(f"sizeof({of.name})", ULONG)
         raise NotUnderstood(f"the size of {title}")
 
@@ -618,6 +624,8 @@ class Evaluator:
             found = self.place(inner, state)
             if found is not None and in_object(found.key) and found.key is not None and not found.shared:
                 return self._pointer(found.key, found.of)
+            if found is not None and found.address is not None and not found.member and found.key is None:
+                return Value(found.address, Pointer(found.of))
         return self.unknown(node, f"an address: {text_of(node)[:60]}")
 
     def _call(self, node: Node, state: State) -> Any:
@@ -703,6 +711,7 @@ class Evaluator:
 
 
 Meaning = Callable[[Evaluator, Node, list[Node], State], Any]
+Reading = Callable[[Evaluator, Node], Any]
 
 
 def _leaves(self: Evaluator, node: Node, arguments: list[Node], state: State) -> Any:
@@ -796,6 +805,12 @@ def _to_members(value: Any) -> bool:
     """Whether a value is the address of a struct of several members, of which each is known by its name alone."""
     of = _pointed(value)
     return isinstance(of, Record) and len(of.members) != 1
+
+
+def _alone(of: Record) -> bool:
+    """Whether a struct is an integer by another name, as entries of tables are."""
+    members = list(of.members.values())
+    return not of.union and len(members) == 1 and isinstance(members[0], Integer)
 
 
 def _is_wide(place: Place) -> bool:

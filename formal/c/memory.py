@@ -14,6 +14,8 @@ from .values import ULONG, Any, Unknown, Value
 PAGE: Final = 4096
 CLEARED: Final = "a page of zeros"
 """What stands for the member where a whole page is cleared."""
+COPIED: Final = "copied from "
+"""What the member begins with where bytes are copied: as many as the value says, from an array of that name."""
 
 
 @frozen(eq=False)
@@ -72,6 +74,8 @@ def holds(stores: list[Store], address: Word, before: Word, member: str = "") ->
     """What is at an address, or in a member of what is, after some stores, if ``before`` was there."""
     found = before
     for each in stores:
+        if each.member.startswith(COPIED):
+            return Unknown(each.where, f"what is {each.member}")
         if each.member == CLEARED and not member:
             same_page = each.address & -PAGE == address & -PAGE
             found = choose(each.path & same_page, number(0), found)

@@ -89,6 +89,8 @@ class Executor(Evaluator):
         super().__init__(source, typeofs, summaries, memory)
         self.function, self.wanted = function, wanted
         self.loops: list[SourceLoop] = []
+        self.returned: list[tuple[Truth, Any]] = []
+        """What ``return`` gives, and when, in the order executed."""
         self.effects: dict[str, str] = {}
         """Functions that write no memory but the whole of a place, by name: nothing, where it is empty."""
         self._ends: list[_Ends] = []
@@ -276,7 +278,9 @@ class Executor(Evaluator):
         for declarator in node.children_by_field_name("declarator"):
             at_top = len(self.scopes) == 1
             known = declared_name(declarator)
-            key = self.scopes[0].get(known or "") if at_top else self._declare(node, declarator)
+            key = self.scopes[0].get(known or "") if at_top else None
+            if key is None:  # of an inner block, the statements of which may be executed by themselves
+                key = self._declare(node, declarator)
             if key is None:
                 raise NotUnderstood("a declaration")
             given = part(declarator, "value") if declarator.type == "init_declarator" else None
@@ -372,7 +376,7 @@ class Executor(Evaluator):
         """``return``, or ``goto`` a place that isn't executed."""
         for each in node.named_children:
             if node.type == "return_statement" and each.type != "comment":
-                self.evaluate(each, state)
+                self.returned.append((state.path, self.evaluate(each, state)))
         self.leaves.append((self.where(node), state.path))
         state.leave()
 
@@ -401,7 +405,7 @@ class Executor(Evaluator):
             return False
         here, before = (
             state.fork(),
-            (len(self.loops), len(self.leaves), len(self.asserted)),
+            (len(self.loops), len(self.leaves), len(self.asserted), len(self.returned)),
         )
         noted = None if self.memory is None else self.memory.copy()
         out: list[State] = []
@@ -428,6 +432,7 @@ class Executor(Evaluator):
                 return True
             here = onward
         del self.loops[before[0] :], self.leaves[before[1] :], self.asserted[before[2] :]
+        del self.returned[before[3] :]
         self.memory = noted
         return False
 

@@ -91,30 +91,29 @@ def trimmed(given: int, lines: Sequence[str]) -> str:
     The solver numbers what it is given and what it derives in one row, as it comes: some is derived before all
     is given. So a number that no step has is that of the next clause given.
     """
-    steps: dict[int, tuple[list[int], list[int]]] = {}
-    last = 0
+    steps: dict[str, str] = {}
+    name, step = "", "d"
     for line in lines:
-        name, *rest = line.split()
-        if rest[0] == "d":
-            continue
-        values = [int(each) for each in rest]
-        middle = values.index(0)
-        last = int(name)
-        steps[last] = values[:middle], values[middle + 1 : -1]
-        if not middle:
-            break
-    if not steps or steps[last][0]:
+        name, _, step = line.partition(" ")
+        if step[0] != "d":
+            steps[name] = f" {step}"
+            if step[0] == "0":
+                break
+    if step[0] != "0":
         raise NotRefuted("its proof ends without the empty clause")
-    needed = {last}
+    needed = {name}
+    parts: dict[str, tuple[str, list[str]]] = {}
     for number in reversed(steps):
         if number in needed:
-            needed.update(steps[number][1])
-    numbers = (number for number in count(1) if number not in steps)
-    renumbered = {next(numbers): original for original in range(1, given + 1)}
+            clause, _, after = steps[number].partition(" 0 ")
+            hints = after.split()[:-1]
+            parts[number] = clause, hints
+            needed.update(hints)
+    numbers = (number for number in map(str, count(1)) if number not in steps)
+    renumbered = {next(numbers): str(original) for original in range(1, given + 1)}
     kept: list[str] = []
-    for number, (clause, hints) in steps.items():
-        if number in needed:
-            renumbered[number] = given + len(kept) + 1
-            after = [renumbered[each] for each in hints]
-            kept.append(" ".join(map(str, [renumbered[number], *clause, 0, *after, 0])))
+    for number, (clause, hints) in reversed(parts.items()):
+        renumbered[number] = str(given + len(kept) + 1)
+        after = " ".join([renumbered[each] for each in hints])
+        kept.append(f"{renumbered[number]}{clause} 0 {after} 0")
     return "\n".join(kept) + "\n"

@@ -1,7 +1,7 @@
 """The rule of composition: from a lemma to the obligations that prove it. Small, since it is trusted.
 
 To prove Γ ⇒ φ from lemmas ∀x. A(x) ⇒ C(x): choose instances x := t; prove each side condition
-Γ ⇒ A(t) and add C(t) to Γ, or add A(t) ⇒ C(t) as it is; replace chosen terms by fresh variables, everywhere at once; give what is left
+Γ ⇒ A(t), less what of it stands in Γ as it is, and add C(t) to Γ, or add A(t) ⇒ C(t) as it is; replace chosen terms by fresh variables, everywhere at once; give what is left
 to the solver. Induction over a loop is the second rule: base, step and end over one named invariant.
 
 Every obligation is a query that must be unsatisfiable. A lemma is proved when all its obligations, and
@@ -16,7 +16,7 @@ from functools import cache
 
 from attrs import frozen
 
-from ..words.word import TRUE, Term, Truth, Word, implies, inputs, replaced, word
+from ..words.word import TRUE, Term, Truth, Word, all_of, conjuncts, implies, inputs, replaced, word
 from .theorem import Induction, Lemma, Run, Statement, Steps, Use
 
 
@@ -148,11 +148,17 @@ def _by_steps(
         given, conclusion = _instance(name, use, runs)
         if use.implied:
             conclusion = implies(given, conclusion)
-        elif given is not TRUE:
+        elif (unknown := _beyond(known, given)) is not TRUE:
             part_name = f"{part}.{index}:{use.lemma.name}"
-            yield Obligation(name, part_name, _generalised((*known, ~given), steps.generalise))
+            yield Obligation(name, part_name, _generalised((*known, ~unknown), steps.generalise))
         known.append(conclusion)
     yield Obligation(name, part, _generalised((*known, ~goal), steps.generalise))
+
+
+def _beyond(known: Iterable[Truth], given: Truth) -> Truth:
+    """The conditions that ``given`` joins, without those that the known ones join: they are the same terms."""
+    there = {id(each) for each in conjuncts(known)}
+    return all_of(each for each in conjuncts([given]) if id(each) not in there)
 
 
 def _instance(name: str, use: Use, runs: tuple[Run, ...]) -> tuple[Truth, Truth]:

@@ -12,7 +12,7 @@ from typing import Final
 from attrs import frozen
 
 from ..solvers.solver import Solver
-from ..words.word import TRUE, Truth, Word, all_of, compiled, inputs, replaced
+from ..words.word import TRUE, Truth, Word, all_of, compiled, compiled_loop, inputs, replaced
 from .theorem import Loop, Run, Statement
 
 TRIES: Final = 16
@@ -93,23 +93,16 @@ def least_inputs(terms: Iterable[Word]) -> tuple[Word, ...]:
 
 def run(loop: Loop, arguments: Iterable[int], steps: int = STEPS) -> tuple[int, ...] | None:
     """The state in which ``loop`` stops on these arguments; ``None`` if it takes more steps than ``steps``."""
-    start, goes_on, step = _compiled(loop)
+    start, rounds = _compiled(loop)
     given = tuple(arguments)
-    state = start(*given)
-    for _ in range(steps):
-        if not goes_on(*given, *state)[0]:
-            return state
-        state = step(*given, *state)
-    return None
+    return rounds(*given, *start(*given), steps)
 
 
 @cache
-def _compiled(loop: Loop) -> tuple[Callable[..., tuple[int, ...]], ...]:
-    over = (*loop.parameters, *loop.state)
+def _compiled(loop: Loop) -> tuple[Callable[..., tuple[int, ...]], Callable[..., tuple[int, ...] | None]]:
     return (
         compiled(loop.start, loop.parameters),
-        compiled([loop.goes_on], over),
-        compiled(loop.leap or loop.step, over),
+        compiled_loop(loop.goes_on, loop.leap or loop.step, loop.parameters, loop.state),
     )
 
 

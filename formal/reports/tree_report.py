@@ -178,6 +178,9 @@ def _in_short(found: TreeCheck, mode: PagingMode) -> Iterator[str]:
     equal += [counted(others, "other piece" if equal else "piece")] if others else []
     if equal:
         yield f"equal     {mode.title}: {', '.join(equal)}"
+    for each in found.of(found.beside, mode):
+        if each.proved and not each.piece.today:
+            yield f"older     {mode.title}: {each.piece.name}: {each.piece.says}"
     proved = [each.piece.name for each in found.of(found.properties, mode) if each.proved]
     if proved:
         yield f"proved    {mode.title}: {', '.join(proved)}"
@@ -204,6 +207,9 @@ def _of_mode(found: TreeCheck, mode: PagingMode) -> Iterator[str]:
             place = "" if answers is found.builder else f" in {equal_ones[0].where.rpartition(':')[0]}"
             names = ", ".join(f"{each.name} ({each.where.rpartition(':')[2]})" for each in equal_ones)
             yield f"equal     {mode.title}: {title}{place}, {counted(len(equal_ones), 'piece')} proved: {names}"
+        for piece in equal_ones:
+            if not piece.today:
+                yield f"older     {mode.title}: {piece.name} ({piece.where}): {piece.says}"
 
 
 def _word(answer: Answer) -> str:
@@ -232,7 +238,7 @@ def summary(found: TreeCheck) -> str:
         differs = sum(each.refuted for each in found.beside)
         open_ = sum(not each.proved for each in found.beside) - differs
         if not differs and not open_:
-            return "yes: everything proved about these pieces holds for this tree"
+            return f"yes: everything proved about these pieces holds for this tree{_older(found)}"
         beside = []
         if differs:
             beside.append(f"{counted(differs, 'other piece')} {'differs' if differs == 1 else 'differ'}")
@@ -250,6 +256,12 @@ def summary(found: TreeCheck) -> str:
     answer = "no" if refuted else "not known" if open_ else "not all"
     counts = f"{proved} proved, {refuted} refuted, {open_} open"
     return f"{answer}: the count is no encoding's; its properties: {counts}{rest}"
+
+
+def _older(found: TreeCheck) -> str:
+    """Of how many pieces beside the count that is an older Xen's: what is proved of today's isn't known of them."""
+    older = sum(not each.piece.today for each in found.beside)
+    return f"; of {counted(older, 'piece')}, what is proved of an older Xen" if older else ""
 
 
 def _unproved_beside_the_count(found: TreeCheck) -> int:
@@ -274,7 +286,11 @@ def unlike(found: TreeCheck) -> tuple[list[str], Status]:
                 why += [f"{mode.title}: {title}: {described(each)}" for each in answers if not each.proved]
             elif not all(each.piece.today for each in answers):
                 why.append(f"{mode.title}: the {title} is that of {equal}, not today's")
-    why += [f"{each.piece.mode.title}: {described(each)}" for each in found.beside if not each.proved]
+    why += [
+        f"{each.piece.mode.title}: {described(each)}"
+        for each in found.beside
+        if not each.proved or not each.piece.today
+    ]
     return why, max(found.status, Status.DIFFERS)
 
 
@@ -289,9 +305,14 @@ def row(title: str, found: TreeCheck) -> str:
         f"{mode.name}: count {found.count_is(mode) or _short(found, mode)}, layout {found.layout_is(mode) or 'differs'}"
         for mode in found.modes
     ]
-    if found.toolstack is not None:
-        proved = sum(each.proved for each in found.toolstack)
-        parts.append(f"libxenguest: {proved} of {counted(len(found.toolstack), 'piece')}")
+    for name, answers in (("builder", found.builder), ("libxenguest", found.toolstack or ())):
+        if answers:
+            proved, older = (
+                sum(each.proved for each in answers),
+                sum(not each.piece.today for each in answers),
+            )
+            of_older = f", {older} of them older" if older else ""
+            parts.append(f"{name}: {proved} of {counted(len(answers), 'piece')}{of_older}")
     return f"{int(found.status):<3}{title:<22}{'; '.join(parts)}"
 
 
@@ -343,6 +364,7 @@ def _piece(answer: Answer, kind: str, second: SecondReading) -> dict[str, Any]:
         "where": piece.where,
         "says": piece.says,
         "encoding": piece.same_as or None,
+        "today": piece.today,
         "verdict": type(verdict).__name__.lower() if understood else "not understood",
         "why": answer.why or None,
         "assumes": dict(piece.assumes),

@@ -5,7 +5,7 @@ a paging mode, and what the image's notes say. ``count_pgtables()`` counts the t
 itself; in the loop that tries, a call of it gives a word. What functions do that aren't read, `ASSUMED` says.
 
 Facts: where the builder stands (``PLACES``: 4.15 on, and before), and what its functions, variables and fields are called, 4.7
-to today; where its headers come from when it is built (``tools/include/Makefile``). Before 4.7 it counts in another way.
+to today; where its headers come from when it is built (``tools/include/Makefile``). What was before: `domu_before_4_7`.
 """
 
 import re
@@ -128,8 +128,8 @@ class DomuSlice:
         return (state or self.state).read(key, type_of(self.executor, key), self.where)
 
 
-def domu_source(tree: Tree) -> DomuSource | Unknown | None:
-    """The toolstack's builder in a tree, or why it isn't understood; ``None`` where there is none. Raises `InputError`."""
+def toolstack_file(tree: Tree) -> File | None:
+    """The file with the toolstack's builder in a tree; ``None`` where there is none. Raises `InputError`."""
     path = tree.first(*PLACES)
     if path is None:
         return None
@@ -141,11 +141,18 @@ def domu_source(tree: Tree) -> DomuSource | Unknown | None:
         defined={**defined, "__linux__": "1", "__XEN_TOOLS__": "1"},
         kept=frozenset({"assert"}),
     )
-    file = file_of(source)
+    return file_of(source)
+
+
+def domu_source(tree: Tree) -> DomuSource | Unknown | None:
+    """The toolstack's builder in a tree, or why it isn't understood; ``None`` where there is none. Raises `InputError`."""
+    file = toolstack_file(tree)
+    if file is None:
+        return None
     counts, tries = file.function(COUNTS), file.function(TRIES)
     if counts is None or tries is None:
         missing = COUNTS if counts is None else "alloc_pgtables_pv"
-        return Unknown(f"{path}:1", f"no function {missing}(), as libxenguest has since 4.7")
+        return Unknown(f"{file.source.path}:1", f"no function {missing}(), as libxenguest has since 4.7")
     return DomuSource(file, counts, tries)
 
 

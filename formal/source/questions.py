@@ -24,7 +24,7 @@ class Piece:
     """Something of the source that is decided: what it ``says``, for one sort of guest, and ``where`` it stands.
 
     ``asked`` is the statement, or why none can be made. ``same_as`` names the encoding that it is compared with; empty for a
-    property. ``today`` tells whether that is of today's Xen. ``assumes`` is what is taken for granted of the source, by name: what functions do that aren't read.
+    property. ``today`` tells whether that is of today's Xen, else ``says`` has of which. ``assumes`` is what is taken for granted of the source, by name: what functions do that aren't read.
     ``reads`` is what of the source it rests on, for a compiler to read again.
     """
 

@@ -14,7 +14,7 @@ from typing import Final, cast
 from attrs import define, evolve, field, frozen
 
 from ..c.expressions import LEAVING, QUIET, written
-from ..c.memory import CLEARED, Memory
+from ..c.memory import CLEARED, COPIED, Memory
 from ..c.objects import CLEARED as ALL_CLEARED
 from ..c.objects import OBJECT, in_object, led_to
 from ..c.state import root_of
@@ -148,6 +148,7 @@ _STUBS: Final = {
     "pagetable_from_paddr": "(...) ((pagetable_t){ 0 })",
     "pagetable_from_mfn": "(...) ((pagetable_t){ 0 })",
     "iommu_unmap": "(...) 0",
+    "get_superpage": "(...) 1",
 }
 """The summaries in C, as macros; ``unit_frames`` is what Xen notes of the frames."""
 
@@ -179,6 +180,8 @@ class Stubs:
     functions: Mapping[str, str] = field(factory=dict)
     cells: Mapping[str, str] = field(factory=dict)
     words: Mapping[str, str] = field(factory=dict)
+    places: Mapping[str, str] = field(factory=dict)
+    """Variables in the place of what is read otherwise, by key."""
     variables: Sequence[str] = ()
     """What else they write."""
 
@@ -513,7 +516,9 @@ class _Writer:
         noted = set() if self.info is None else set(self.info.members)
         self.members = sorted(each for each in named if noted & set(each.split(".")[1:2]))
         there = {"", CLEARED, XENS_ENTRIES, *code.stubs.cells, *self.members}
-        if any(each.member not in there for each in memory.loads):
+        if any(each.member not in there for each in memory.loads) or any(
+            each.member.startswith(COPIED) for each in memory.stores
+        ):
             raise NotCompared("memory of a sort that isn't there for the compiler")
         self.stores = [each for each in memory.stores if each.member in there]
         """What is compared: not what else a pointer leads to."""
@@ -619,6 +624,11 @@ class _Writer:
 
     def _seen(self, chain: re.Match[str]) -> str:
         """A member as it stands; where its type isn't found, of which nothing is known that is compared, something in its place."""
+        key = re.sub(r"\s", "", chain[0])
+        if key in self.executor.readings:
+            if key not in self.code.stubs.places:
+                raise NotCompared(f"{key} is read, which isn't there for the compiler")
+            return self.code.stubs.places[key]
         of = self.executor.type_of.get(chain[1])
         if of is None:
             return chain[0]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from attrs import frozen
 
-from ..c.expressions import Evaluator, Meaning, named, written
+from ..c.expressions import Evaluator, Meaning, Reading, named, written
 from ..c.memory import Memory
 from ..c.state import State
 from ..c.statements import Executor, SourceLoop
@@ -56,18 +56,20 @@ def execute(
     given: Mapping[str, Value] | None = None,
     answers: Mapping[str, Value] | None = None,
     meanings: Mapping[str, Meaning] | None = None,
+    readings: Mapping[str, Reading] | None = None,
 ) -> Slice:
     """Execute some statements of a function.
 
     ``loops`` tells which loops are wanted, ``given`` is what is known before of variables, ``answers`` what is of functions:
-    they give that. ``meanings`` say what other functions do here.
+    they give that. ``meanings`` say what other functions do here, ``readings`` what it is to read a place.
     """
     memory = Memory()
     executor = Executor(file.source, function, file.typeofs, loops, _as_everywhere(file), memory)
     executor.meanings |= {name: _answer(value) for name, value in (answers or {}).items()} | dict(
         meanings or {}
     )
-    where = executor.where(statements[0])
+    executor.readings |= readings or {}
+    where = executor.where(statements[0] if statements else function)
     try:
         state = executor.run_all(statements, given)
         vague = state.vague

@@ -9,10 +9,10 @@ these names mean; the layout of page-table entries is the processor's (Intel SDM
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from ..c.expressions import Evaluator, Meaning
-from ..c.memory import CLEARED
+from ..c.expressions import CHANGES, Evaluator, Meaning, first_name
+from ..c.memory import CLEARED, COPIED
 from ..c.state import State, input_value
-from ..c.types import Node, part, text_of
+from ..c.types import Node, part, text_of, within
 from ..c.values import (
     BOOL,
     INT,
@@ -39,8 +39,9 @@ ASSUMED: Final = {
     "clears": "clear_page() clears the page, and nothing else",
     "xens-own": "init_xen_pae_l2_slots() writes Xen's own entries, those from the compat hole on, into the L2 that it is given, and "
     "nothing else",
+    "copies": "memcpy() copies as many bytes as it is told, and compat_idle_pg_table_l2 has Xen's own entries",
     "tables": "map_domain_page() and its like add to a machine address what __va() adds, and "
-    "iommu_memory_setup() changes nothing of a table",
+    "iommu_memory_setup() and get_superpage() change nothing of a table",
     "types": "get_page_and_type() and calls for the IOMMU succeed, and change nothing of a table, nor its type",
 }
 """What is taken for granted, by name."""
@@ -151,6 +152,23 @@ def _xens_entries(self: Evaluator, node: Node, arguments: list[Node], state: Sta
     if self.memory is not None:
         self.memory.store(self.where(node), state.path, table.term, XENS_ENTRIES, constant(0, ULONG))
     return self.unknown(node, "nothing")
+
+
+def _copy(self: Evaluator, node: Node, arguments: list[Node], state: State) -> Any:
+    """Bytes are copied to somewhere in memory, from an array outside of the function."""
+    if len(arguments) != 3 or any(each.type in CHANGES for one in arguments for each in within(one)):
+        raise NotUnderstood("memcpy()")
+    to, _, length = self.evaluate_all(arguments, state)
+    name = first_name(arguments[1]) or ""
+    why = self.unknown(node, "memcpy() writes memory")
+    if self.memory is None or not isinstance(to, Value) or not isinstance(length, Value) or self.key_of(name):
+        self.given_away(arguments, state, why)
+        self.stirred(state, why)
+        return why
+    state.stir(why, self.exposed)
+    copied = converted(length, ULONG)
+    self.memory.store(self.where(node), state.path, to.term, COPIED + name, copied)
+    return why
 
 
 def _entry(shift: int) -> Meaning:
@@ -286,10 +304,12 @@ SUMMARIES: Final[Mapping[str, Meaning]] = {
         _any(BOOL),
     ),
     "init_xen_pae_l2_slots": _xens_entries,
+    "memcpy": _copy,
     "put_pte_flags": _flags_in_entry,
     "boot_cpu_has": _processor,
     "get_page_and_type": _succeeds(1),
     "iommu_unmap": _succeeds(0),
+    "get_superpage": _succeeds(1),
     "get_order_from_bytes": _order,
     "get_memsize": _asked(ULONG),
     "memsize_gt_zero": _asked(BOOL),

@@ -14,7 +14,7 @@ width or more gives 0. Equal terms are the same object, so that replacing a term
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, TypeVar, cast
 
@@ -291,6 +291,17 @@ def all_of(conditions: Iterable[Truth]) -> Truth:
     return result
 
 
+def conjuncts(conditions: Iterable[Truth]) -> Iterator[Truth]:
+    """What the conditions are the conjunction of, however deep, in their order: the opposite of `all_of`."""
+    waiting = [*conditions][::-1]
+    while waiting:
+        each = waiting.pop()
+        if each.operation == "and":
+            waiting += each.arguments[::-1]
+        else:
+            yield each
+
+
 def implies(condition: Truth, consequence: Truth) -> Truth:
     """Not the condition, or the consequence."""
     return ~condition | consequence
@@ -364,26 +375,55 @@ def compiled(terms: Iterable[Term], over: Iterable[Word]) -> Callable[..., tuple
     term has an input that ``over`` lacks.
     """
     terms = list(terms)
-    names = {each: f"i{index}" for index, each in enumerate(over)}
-    lines = [f"def reading({', '.join(names.values())}):"]
-    texts: dict[Term, str] = dict(names.items())
+    texts: dict[Term, str] = {each: f"i{index}" for index, each in enumerate(over)}
+    lines = [f"def reading({', '.join(texts.values())}):", *_assignments(terms, texts)]
+    return _function([*lines, f"return ({''.join(texts[each] + ', ' for each in terms)})"])
+
+
+def compiled_loop(
+    goes_on: Truth, step: Iterable[Word], parameters: Iterable[Word], state: Iterable[Word]
+) -> Callable[..., tuple[int, ...] | None]:
+    """A loop as one Python function of integers: its parameters, its state, and how many steps it may take.
+
+    It gives the state in which it doesn't go on; ``None`` when it would still go on after all of its steps, or if it
+    only stops just then. Raises ValueError as `compiled` does.
+    """
+    state, step = list(state), list(step)
+    texts: dict[Term, str] = {each: f"i{index}" for index, each in enumerate([*parameters, *state])}
+    before = ", ".join(texts[each] for each in state)
+    lines = [f"def reading({', '.join(texts.values())}, steps):"]
+    changing = set(state)
+    lines += _assignments(
+        [each for each in subterms([goes_on, *step]) if changing.isdisjoint(inputs([each]))], texts
+    )
+    inner = [*_assignments([goes_on], texts), f"if not {texts[goes_on]}: return ({before},)"]
+    inner += [*_assignments(step, texts), f"{before} = {', '.join(texts[each] for each in step)}"]
+    return _function([*lines, "for _ in range(steps):", *(f"  {each}" for each in inner)])
+
+
+def _assignments(terms: Iterable[Term], texts: dict[Term, str]) -> Iterator[str]:
+    """A line for each term within these that has no text yet; puts each one's text into ``texts``."""
     for each in subterms(terms):
+        if each in texts:
+            continue
         if each.operation == "constant":
             texts[each] = repr(each.value if each.width else bool(each.value))
         elif each.operation == "input":
-            if each not in names:
-                raise ValueError(f"no value for input {each!r}")
+            raise ValueError(f"no value for input {each!r}")
         else:
             width = each.width or each.arguments[-1].width
             text = _MEANING[each.operation].format(
                 *(texts[argument] for argument in each.arguments), w=width, mask=(1 << width) - 1
             )
             texts[each] = f"t{len(texts)}"
-            lines.append(f"  {texts[each]} = {text}")
-    lines.append(f"  return ({''.join(texts[each] + ', ' for each in terms)})")
+            yield f"{texts[each]} = {text}"
+
+
+def _function(lines: Sequence[str]) -> Callable[..., Any]:
+    """What is defined as ``reading`` in a first line and the lines of its body."""
     scope: dict[str, Any] = {}
-    exec("\n".join(lines), scope)  # noqa: S102 - our own text
-    return cast(Callable[..., tuple[int, ...]], scope["reading"])
+    exec("\n  ".join(lines), scope)  # noqa: S102 - our own text
+    return cast(Callable[..., Any], scope["reading"])
 
 
 def evaluate(term: Term, values: Mapping[Word, int]) -> int:

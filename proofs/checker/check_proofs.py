@@ -128,8 +128,7 @@ OPERATIONS: dict[str, tuple[str, Callable[..., Iterable[int]]]] = {
     "not": ("bb", lambda _, a: map(neg, a)),
     "=": ("eeb", lambda c, a, b: [reduce(c.both, map(neg, map(c.differ, a, b)))]),
     "ite": ("bwww", lambda c, a, b, d: map(c.choose, a * len(b), b, d)),
-    "zero_extend": ("ww", lambda _, a: a),
-    "extract": ("ww", lambda _, a: a),
+    **dict.fromkeys(["zero_extend", "extract"], ("ww", lambda _, a: a)),
 }
 
 
@@ -173,6 +172,12 @@ def subterms(terms: Iterable[Term]) -> Iterable[Term]:
         if not missing:
             found[stack.pop()] = None
     return found
+
+
+def conjuncts(terms: Iterable[Term], but: Any = ()) -> Iterable[Term]:
+    """The conditions that "and" joins in these, however deep, in their order; but for some."""
+    for each in terms:
+        yield from conjuncts(each.arguments, but) if each.operation == "and" else [each] * (each not in but)
 
 
 def inputs(terms: Iterable[Term]) -> dict[Term, Term]:
@@ -232,8 +237,7 @@ def sections(content: list[Any], heads: str) -> dict[str, list[Any]]:
 # The rule of composition, as docs/proof.md tells it.
 Loop = namedtuple("Loop", "parameters state free start goes_on step")
 Lemma = namedtuple("Lemma", "titles assumptions runs goal uses obligations files")
-LOOPS: dict[str, Loop] = {}
-LEMMAS: dict[str, Lemma] = {}
+LOOPS, LEMMAS = dict[str, Loop](), dict[str, Lemma]()
 
 
 def loop_of(content: list[Any]) -> Loop:
@@ -276,9 +280,8 @@ def lemma_of(name: str, content: list[Any]) -> Lemma:
         arguments, result = run[: len(loop.parameters)], run[len(loop.parameters) :]
         apart = len({*result}) == len(result) and {*inputs(result)} == {*result}
         demand(apart and not {*inputs(arguments)} & {*result}, "the result isn't of words of its own")
-        demand(
-            not {*inputs([*run, *assumed, invariant, goal, *rank])} & {*loop.free}, "a free word is spoken of"
-        )
+        spoken = {*inputs([*run, *assumed, invariant, goal, *rank])}
+        demand(not spoken & {*loop.free}, "a free word is spoken of")
         here = dict(zip([*loop.parameters, *loop.state], run, strict=True))
         first, after = [dict(zip(result, put(here, some), strict=True)) for some in (loop.start, loop.step)]
         before = [each for each in assumed if not {*inputs([each])} & {*result}]
@@ -299,10 +302,11 @@ def lemma_of(name: str, content: list[Any]) -> Lemma:
             at = {named[symbol]: terms([text], words=True)[0] for symbol, text in places}
             demand(all((loop, put(at, run)) in ran for loop, run in used.runs), f"{title} is of another run")
             side, [gives] = reduce(both, put(at, used.assumptions), TRUE), put(at, [used.goal])
+            unknown = reduce(both, conjuncts([side], {*conjuncts(known)}), TRUE)
             if how == "implied":
                 gives = make("or", make("not", side), gives)
-            elif side is not TRUE:
-                obligations.append(put(fresh, [*known, make("not", side)]))
+            elif unknown is not TRUE:
+                obligations.append(put(fresh, [*known, make("not", unknown)]))
             known.append(gives)
             uses |= used.uses
         obligations.append(put(fresh, [*known, make("not", shown)]))
@@ -322,20 +326,20 @@ def asked(text: str) -> list[Term]:
     return [parsed(each, scope) for [each] in said["assert"]]
 
 
-def follow(clauses: dict[int, list[int]], proof: str) -> None:
+def follow(clauses: dict[int, frozenset[int]], proof: str) -> None:
     """Follow a proof in LRAT to the empty clause. Each step names the clauses that it follows from, in order."""
     for step, *rest in (line.split() for line in proof.splitlines() if " d " not in line):
         values = [*map(int, rest)]
-        literals, hints = values[: values.index(0)], values[values.index(0) + 1 : -1]
+        literals, hints = frozenset(values[: values.index(0)]), values[values.index(0) + 1 : -1]
         demand(int(step) not in clauses and values[-1] == 0, f"step {step} is taken, or has no end")
-        false, left = {*literals}, [0]
+        false, left, complaint = {*literals}, frozenset([0]), f"step {step} doesn't follow"
         for hint in hints:
-            left = [each for each in clauses[hint] if each not in false]
-            demand(len(left) < 2, f"step {step}: {len(left)} literals of clause {hint} are left")
-            false.update(-each for each in left)
-        demand(not left, f"step {step} doesn't follow")
+            left = clauses[hint] - false
+            demand(len(left) < 2, complaint)
+            false.update(map(neg, left))
+        demand(not left, complaint)
         clauses[int(step)] = literals
-    demand([] in clauses.values(), "the proof ends before the empty clause")
+    demand(frozenset() in clauses.values(), "the proof ends before the empty clause")
 
 
 def settled(conditions: Iterable[Term], file: Path, folder: Path, solver: list[str]) -> str:
@@ -346,7 +350,7 @@ def settled(conditions: Iterable[Term], file: Path, folder: Path, solver: list[s
     text = f"p cnf {circuit.variables} {len(clauses)}\n{text}"
     name = folder / hashlib.sha256(text.encode()).hexdigest()
     if name.with_suffix(".lrat").exists():
-        follow(dict(enumerate(clauses, 1)), name.with_suffix(".lrat").read_text("ascii"))
+        follow(dict(enumerate(map(frozenset, clauses), 1)), name.with_suffix(".lrat").read_text("ascii"))
         return "certified"
     if solver:
         done = subprocess.run([*solver, file], capture_output=True, text=True, check=False)

@@ -20,6 +20,7 @@ from ...formal.machine.replay import Report, with_frames
 from ...formal.words.word import (
     FALSE,
     compiled,
+    compiled_loop,
     implies,
 )
 from ..shared import replays
@@ -73,7 +74,8 @@ class Cases:
         self._start = compiled([found.start], [v_start, vpt_start])
         self.tried: list[Numbers] = []  # layouts of all sizes, with where the loop stops
         self._running = self._run_all()
-        self._round = compiled([found.goes_on, found.step], [v_start, vpt_start, n])
+        self._rounds = compiled_loop(found.goes_on, [found.step], [v_start, vpt_start], [n])
+        self._by_one = found.step is n + 1
 
     def at(self, start: int, tables_start: int, count: int) -> Numbers:
         """What the tree's code makes of S, T and a count."""
@@ -94,13 +96,15 @@ class Cases:
     def ran(self, start: int, tables_start: int) -> Numbers | None:
         """Where the loop stops; ``None`` where it doesn't soon, or is left otherwise."""
         count = self._start(start, tables_start)[0]
-        for _ in range(ROUNDS):
-            goes_on, step = self._round(start, tables_start, count)
-            if not goes_on:
-                found = self.at(start, tables_start, count)
-                return None if found["leaves"] else found
-            count = step
-        return None
+        if self._by_one:  # then it's known how far the rounds get: a layout that needs more there is given up
+            last = self.at(start, tables_start, (count + ROUNDS) % ADDRESS_LIMIT)
+            if last["goes_on"] and last["needed"] > last["n"]:
+                return None
+        stopped = self._rounds(start, tables_start, count, ROUNDS)
+        if stopped is None:
+            return None
+        found = self.at(start, tables_start, *stopped)
+        return None if found["leaves"] else found
 
     def broken(self, holds: Callable[[Numbers], bool]) -> Numbers | None:
         """The first layout of those tried that breaks it; ``None`` where none does. No more are run than are looked at."""

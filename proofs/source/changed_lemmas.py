@@ -368,7 +368,8 @@ class Generic:
             ours = spanned(v_start, near, level.shift)
             if any(each is ours for each in there):
                 continue
-            wanted = [int(compiled([ours], over)(start, end % ADDRESS_LIMIT)[0]) for start, end in cases]
+            blocks = compiled([ours], over)
+            wanted = [int(blocks(start, end % ADDRESS_LIMIT)[0]) for start, end in cases]
             for term, each in zip(mine, values, strict=True):
                 if list(each) == wanted:
                     same = self.lemma(

@@ -66,9 +66,10 @@ def line_bounds(lines: Lines) -> Lemma:
 @cache
 def least_line(lines: Lines) -> Lemma:
     """The division gives a line no later than the one where the count is exact; the pages and its tables fit into it."""
-    frames = b + n
+    frames, needed, line = b + n, b + first, number(1 << lines.pages)
     last = last_line(lines, frames)
-    u = lines_that_leave(lines, pages_above_first(lines, b + first))
+    wanted = pages_above_first(lines, needed)
+    u = lines_that_leave(lines, wanted)
     at_u, at_last = tables_more(lines, u), tables_more(lines, last)
     ends = [each << lines.pages for each in (u, u + 1, last, last + 1)]
     return Lemma(
@@ -83,7 +84,7 @@ def least_line(lines: Lines) -> Lemma:
                     "nothing wraps",
                 ),
             ),
-            goal=(u <= last) & ((b + first) + at_u <= ends[1]),
+            goal=(u <= last) & (needed + at_u <= ends[1]),
         ),
         Steps(
             uses=(
@@ -94,11 +95,21 @@ def least_line(lines: Lines) -> Lemma:
                     dividing.level_adds(lines.pages).at(whole=each + 1, more=each, other=number(1))
                     for each in (u, last)
                 ),
-                dividing.divides(lines).at(pages=pages_above_first(lines, b + first)),
+                dividing.fits_beside().at(a=needed, c=at_last, d=ends[2], b=line),
+                dividing.divides(lines).at(pages=wanted),
                 dividing.gain_rises(lines).wherever(more=last, other=u - 1),
                 dividing.same_gain(lines).wherever(more=last, other=u - 1),
+                dividing.fits_beside().at(a=needed, c=at_u, d=ends[0], b=line),
             ),
-            generalise=terms(gain(lines, u - 1), *ends, at_u, at_last, u, last, b + first),
+            generalise=terms(
+                *(gain(lines, each) for each in (u, last, u - 1)),
+                *ends,
+                at_u,
+                at_last,
+                u,
+                last,
+                needed,
+            ),
         ),
     )
 
@@ -152,18 +163,29 @@ def lines_in_pages(lines: Lines) -> Lines:
 
 FIGURES = {"mask": number((1 << ROUNDING_SHIFT) - 1), "padding": number(PADDING)}
 """Xen's, for what is said of every rounding and padding."""
+_FIGURES = {word(name): figure for name, figure in FIGURES.items()}
 
 
 @cache
 def fits(mode: PagingMode) -> Lemma:
     """A region that has room has it above the base."""
-    condition = region_in_lines.fits(region_in_lines.levels_of(mode), n).condition
+    levels = region_in_lines.levels_of(mode)
+    condition, base = (
+        replaced(each, _FIGURES) for each in (region_in_lines.fits(levels, n).condition, levels.base)
+    )
     return Lemma(
         f"fits-above-base[{mode.name}]",
         "room ⇒ room above the base",
         Statement(
             assumptions=(region.room(mode, n),),
-            goal=replaced(condition, {word(name): figure for name, figure in FIGURES.items()}),
+            goal=condition,
+        ),
+        Steps(
+            uses=(
+                region_in_lines.from_border(levels).at(mask=FIGURES["mask"]),
+                arithmetic.same_distance().at(low=base, near=v_start, far=vpt_start),
+            ),
+            generalise=(vpt_start - base, v_start - base, vpt_start - v_start),
         ),
     )
 

@@ -27,17 +27,17 @@ from ..shared import arithmetic
 from ..shared.region import n, terms, v_start, vpt_start
 from . import any_rounding, thresholds
 from .any_rounding import end_of, mask, needed, padding
-from .dividing import SMALL
+from .dividing import SMALL, fits_beside
 from .region_in_lines import (
     Levels,
     ends_in_a_line,
     enough,
     fits,
     fitting_power_of_two,
+    from_border,
     last_line,
     levels_of,
     page_in_line,
-    swapped,
 )
 from .thresholds import line_mask, whole_lines
 
@@ -54,29 +54,13 @@ def room_from_half(levels: Levels) -> Lemma:
             assumptions=(fitting_power_of_two(levels.page), any_rounding.room(n, levels.page)),
             goal=fits(levels, n).condition,
         ),
-    )
-
-
-@cache
-def same_added() -> Lemma:
-    """The same added to both: as long as nothing wraps, they are in the same order."""
-    a, c, d = arithmetic.a, arithmetic.c, arithmetic.d
-    small = Assumption("small", (a < SMALL) & (c < SMALL) & (d < SMALL), "nothing wraps")
-    return Lemma(
-        "same-added",
-        "a + c ≤ d + c ⇔ a ≤ d",
-        Statement(assumptions=(small,), goal=(a + c <= d + c) == (a <= d)),
-    )
-
-
-@cache
-def put_back() -> Lemma:
-    """What is taken off and added again; and what is left is no more."""
-    c, d = arithmetic.c, arithmetic.d
-    return Lemma(
-        "put-back",
-        "(d - c) + c = d; c ≤ d ⇒ d - c ≤ d",
-        Statement(goal=((d - c) + c == d) & ((c > d) | (d - c <= d))),
+        Steps(
+            uses=(
+                from_border(levels).at(),
+                arithmetic.same_distance().at(low=levels.base, near=v_start, far=vpt_start),
+            ),
+            generalise=(vpt_start - levels.base, v_start - levels.base, vpt_start - v_start),
+        ),
     )
 
 
@@ -85,7 +69,6 @@ def as_wanted() -> Lemma:
     """So many pages fit into d pages and a line, beside c, just if what is above the first line fits into the others."""
     a, c, d = arithmetic.a, arithmetic.c, arithmetic.d
     one, rest = line_mask + 1, d - c
-    both = rest + one
     return Lemma(
         "as-wanted",
         "c ≤ d ⇒ (a + c ≤ d + 1 line ⇔ what of a is above the first line ≤ d - c)",
@@ -101,12 +84,7 @@ def as_wanted() -> Lemma:
             goal=(a + c <= d + one) == (above_first(line_mask, a) <= rest),
         ),
         Steps(
-            uses=(
-                put_back().at(),
-                swapped().at(a=rest, b=one, c=c),
-                same_added().at(d=both),
-                thresholds.beyond_one().at(a=one, b=rest, wanted=a),
-            ),
+            uses=(fits_beside().at(b=one),),
             generalise=(rest,),
         ),
     )

@@ -13,12 +13,12 @@ from operator import add
 
 from ...encodings.closed_form import Lines, gain, lines_that_leave, shifted, tables_more, taken, worths
 from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps, Use
-from ...formal.words.word import WIDTH, Truth, Word, number, word
+from ...formal.words.word import WIDTH, Truth, Word, choose, number, word
 from ..shared import arithmetic
 from ..shared.region import terms
 
 more, other, whole = word("more"), word("other"), word("whole")
-left, pages = word("left"), word("pages")
+left, pages, wanted = word("left"), word("pages"), word("wanted")
 step, worth = word("step"), word("worth")
 a, b, c, d = arithmetic.a, arithmetic.b, arithmetic.c, arithmetic.d
 
@@ -241,6 +241,35 @@ def same_gain(lines: Lines) -> Lemma:
     )
 
 
+@cache
+def worth_left() -> Lemma:
+    """Just if the worth of a bit is left, both gains together are no more than is wanted; what is left then is known."""
+    gained, fits = a, worth <= left
+    together = gained + worth
+    return Lemma(
+        "worth-left",
+        "left = pages - gained ⇒ (worth ≤ left ⇔ gained + worth ≤ pages), left - worth = pages - (gained + worth)",
+        Statement(
+            assumptions=(
+                Assumption("small", (pages < SMALL) & (worth < SMALL), "nothing wraps"),
+                Assumption("left", (gained <= pages) & (left == pages - gained), "what is left"),
+            ),
+            goal=(fits == (together <= pages)) & (left - worth == pages - together),
+        ),
+    )
+
+
+@cache
+def same_left() -> Lemma:
+    """Where as much is gained, as much is left."""
+    return arithmetic.same("same-left", "a = b ⇒ pages - a = pages - b", lambda gained: pages - gained, a, b)
+
+
+def _bit(lines: Lines) -> Assumption:
+    condition = (step & (step - 1) == 0) & (step - 1 < most_lines(lines) >> 1)
+    return Assumption("bit", condition, "the step is a power of two")
+
+
 def _decided(lines: Lines, already: Word, rest: Word, step: Word) -> Truth:
     """What holds when all bits of the quotients down to ``step`` are decided."""
     gained = gain(lines, already)
@@ -255,11 +284,36 @@ def _wanted(lines: Lines) -> Assumption:
 
 
 @cache
+def bit_apart(lines: Lines) -> Lemma:
+    """What the bits of the numbers say, and the bounds: with the step or without it, there is room for another."""
+    onward, _ = taken(left, worth, more, step)
+    return Lemma(
+        f"bit-apart[{lines.slug}]",
+        "no bit in common: u, step; u', step - 1; and (u + step) + step = u + 2 step",
+        Statement(
+            assumptions=(
+                _bit(lines),
+                Assumption(
+                    "before",
+                    (more & (step + step - 1) == 0) & (more < most_lines(lines) - (step + step)),
+                    "the bits before",
+                ),
+            ),
+            goal=(more & step == 0)
+            & (onward & (step - 1) == 0)
+            & (onward < most_lines(lines) - step)
+            & ((more + step) + step == more + (step + step)),
+        ),
+    )
+
+
+@cache
 def bit_decided(lines: Lines) -> Lemma:
     """The next bit is taken just if its worth is left; then what has been said about the bits before holds for it, too."""
     onward, rest = taken(left, worth, more, step)
     before = more + (step + step)
     gains = [gain(lines, each) for each in (more, more + step, before, onward, onward + step, step)]
+    sum_ = gains[0] + worth
     same = [(onward, more), (onward, more + step), (onward + step, more + step), (onward + step, before)]
     return Lemma(
         f"bit-decided[{lines.slug}]",
@@ -267,11 +321,7 @@ def bit_decided(lines: Lines) -> Lemma:
         Statement(
             assumptions=(
                 _wanted(lines),
-                Assumption(
-                    "bit",
-                    (step & (step - 1) == 0) & (step - 1 < most_lines(lines) >> 1),
-                    "the step is a power of two",
-                ),
+                _bit(lines),
                 Assumption(
                     "worth", (worth == gain(lines, step)) & (worth < SMALL), "what the step gains by itself"
                 ),
@@ -281,10 +331,20 @@ def bit_decided(lines: Lines) -> Lemma:
         ),
         Steps(
             uses=(
+                bit_apart(lines).at(),
+                worth_left().at(a=gain(lines, more)),
                 gain_adds(lines).at(other=step, whole=more + step),
                 *(same_gain(lines).wherever(more=one, other=each) for one, each in same),
+                *(same_left().wherever(a=gain(lines, onward), b=each) for each in (gains[0], sum_)),
             ),
-            generalise=gains,
+            generalise=(
+                left - worth,
+                *(pages - each for each in (gains[0], gains[3], sum_)),
+                *gains,
+                onward & (step - 1),
+                more & (step + step - 1),
+                step & (step - 1),
+            ),
         ),
     )
 
@@ -317,5 +377,75 @@ def divides(lines: Lines) -> Lemma:
                 gain_rises(lines).wherever(more=already - 1, other=already),
             ),
             generalise=terms(*gains, *chain),
+        ),
+    )
+
+
+def beyond(these: Word, gained: Word) -> Word:
+    """How many of these are more than what is gained."""
+    return choose(these > gained, these - gained, number(0))
+
+
+@cache
+def beyond_one() -> Lemma:
+    """Of just what is no more than two gains, no more than the second is beyond the first."""
+    small = Assumption("small", (a < SMALL) & (b < SMALL), "nothing wraps")
+    return Lemma(
+        "beyond-one",
+        "wanted ≤ a + b ⇔ beyond a there are b at most",
+        Statement(assumptions=(small,), goal=(wanted <= a + b) == (beyond(wanted, a) <= b)),
+    )
+
+
+@cache
+def swapped() -> Lemma:
+    """Of three, the order in which they are added doesn't matter."""
+    return Lemma("swapped", "(a + b) + c = (a + c) + b", Statement(goal=(a + b) + c == (a + c) + b))
+
+
+@cache
+def same_added() -> Lemma:
+    """The same added to both: as long as nothing wraps, they are in the same order."""
+    small = Assumption("small", (a < SMALL) & (c < SMALL) & (d < 2 * SMALL), "nothing wraps")
+    return Lemma(
+        "same-added",
+        "a + c ≤ d + c ⇔ a ≤ d",
+        Statement(assumptions=(small,), goal=(a + c <= d + c) == (a <= d)),
+    )
+
+
+@cache
+def put_back() -> Lemma:
+    """What is taken off and added again; and what is left is no more."""
+    return Lemma(
+        "put-back",
+        "(d - c) + c = d; c ≤ d ⇒ d - c ≤ d",
+        Statement(goal=((d - c) + c == d) & ((c > d) | (d - c <= d))),
+    )
+
+
+@cache
+def fits_beside() -> Lemma:
+    """Pages fit into d pages and a line, beside c, just if what of them is beyond the line fits into the others."""
+    rest = d - c
+    both = rest + b
+    return Lemma(
+        "fits-beside",
+        "c ≤ d ⇒ (a + c ≤ d + b ⇔ what of a is beyond b ≤ d - c)",
+        Statement(
+            assumptions=(
+                Assumption("tables", c <= d, "c ≤ d"),
+                Assumption("small", (a < SMALL) & (d < SMALL) & (b < SMALL), "nothing wraps"),
+            ),
+            goal=(a + c <= d + b) == (beyond(a, b) <= rest),
+        ),
+        Steps(
+            uses=(
+                put_back().at(),
+                swapped().at(a=rest),
+                same_added().at(d=both),
+                beyond_one().at(a=b, b=rest, wanted=a),
+            ),
+            generalise=(rest,),
         ),
     )

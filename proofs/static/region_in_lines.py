@@ -134,8 +134,8 @@ def from_low(page_shift: int) -> Lemma:
         Statement(goal=sums[3] - low == (above + stack + padding) + tables),
         Steps(
             uses=(
-                swapped().at(a=far, b=tables, c=stack),
-                swapped().at(a=sums[0], b=tables, c=padding),
+                dividing.swapped().at(a=far, b=tables, c=stack),
+                dividing.swapped().at(a=sums[0], b=tables, c=padding),
                 *(
                     taken_off().at(a=one, b=other, c=low)
                     for one, other in ((sums[1], tables), (sums[0], padding), (far, stack))
@@ -144,13 +144,6 @@ def from_low(page_shift: int) -> Lemma:
             generalise=terms(tables),
         ),
     )
-
-
-@cache
-def swapped() -> Lemma:
-    """Of three, the order in which they are added doesn't matter."""
-    a, b, c = arithmetic.a, arithmetic.b, arithmetic.c
-    return Lemma("swapped", "(a + b) + c = (a + c) + b", Statement(goal=(a + b) + c == (a + c) + b))
 
 
 @cache

@@ -127,13 +127,31 @@ def _between(shift: int, low: Word, high: Word) -> Word:
 @cache
 def spanned_between(shift: int) -> Lemma:
     """Up to a place further on a range touches the blocks that begin in between, too."""
-    low = arithmetic.low
+    low, ends = arithmetic.low, (near, far)
+    part, borders = low & ((1 << shift) - 1), [round_up(each, shift) for each in ends]
+    from_border = [round_up((each - low) + part, shift) for each in ends]
     return Lemma(
         f"spanned-between[{shift}]",
         "N(low, far) = N(low, near) + (⌈far⌉ - ⌈near⌉) / 2^s for near ≤ far, counted from low",
         Statement(
             assumptions=(arithmetic.in_order(low, near, far), arithmetic.short(shift)),
             goal=spanned(low, far, shift) == spanned(low, near, shift) + _between(shift, near, far),
+        ),
+        Steps(
+            uses=(
+                *(arithmetic.spanned_from_low(shift).at(far=each) for each in ends),
+                *(arithmetic.round_up_from_low(shift).at(far=each) for each in ends),
+                arithmetic.same_distance().at(near=borders[0], far=borders[1]),
+                arithmetic.same_distance().at(low=part, near=from_border[0], far=from_border[1]),
+                arithmetic.part_of_block(shift).at(),
+            ),
+            generalise=(
+                *(spanned(low, each, shift) for each in ends),
+                borders[1] - borders[0],
+                *(each - low for each in (*borders, *ends)),
+                *(each - part for each in from_border),
+                part,
+            ),
         ),
     )
 
@@ -249,6 +267,10 @@ def further_up(limit: int) -> Lemma:
             ),
             goal=(near - low <= far - low) & (far - low <= (near - low) + most),
         ),
+        Steps(
+            uses=(arithmetic.same_distance().at(),),
+            generalise=(near - low, far - low, far - near),
+        ),
     )
 
 
@@ -324,7 +346,9 @@ def costs_by(mode: PagingMode, more: Ends, less: Ends, step: int) -> Lemma:
                 any_rounding.stack_grows(PAGE_SHIFT).at(n=candidate, m=candidate),
                 any_rounding.end_grows(mode).at(near=stack, far=stack, **theirs),
                 region.tables_grow(mode).wherever(near=high, far=v),
+                any_rounding.end_is_gap_above().at(low=v_start, near=stack, **theirs),
                 further_up(limit).wherever(low=v_start, near=v, far=high, most=number(most.bytes)),
+                further_up(limit).wherever(low=v_start, near=high, far=v, most=number(2 * less.rounding)),
                 tables_between(mode).wherever(near=v, far=high),
                 least,
                 any_rounding.stack_grows(PAGE_SHIFT).wherever(m=candidate),
@@ -334,12 +358,9 @@ def costs_by(mode: PagingMode, more: Ends, less: Ends, step: int) -> Lemma:
                 needed(mode, more, candidate),
                 needed(mode, less, m),
                 _more(mode, v, high),
-                high,
-                v,
-                end(more, n),
-                stack,
-                e,
-                stack_end(vpt_start, n),
+                high - v,
+                v - high,
+                *(each - v_start for each in (high, v, end(more, n), stack, e, stack_end(vpt_start, n))),
             ),
         ),
     )

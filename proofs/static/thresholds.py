@@ -12,12 +12,12 @@ from functools import cache
 from ...encodings.closed_form import Lines, gain, tables_more
 from ...encodings.closed_form_any_rounding import pages_that_leave, taken, up_to_last_line
 from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps, Use
-from ...formal.words.word import WIDTH, Truth, Word, choose, number, word
+from ...formal.words.word import WIDTH, Truth, Word, number, word
 from ..shared import arithmetic
 from ..shared.region import terms
-from .dividing import SMALL, gain_adds, more, same_gain, step
+from .dividing import SMALL, beyond, beyond_one, gain_adds, more, same_gain, step, wanted
 
-already, left, wanted = word("already"), word("left"), word("wanted")
+already, left = word("already"), word("left")
 found, line_mask = word("found"), word("line_mask")
 
 
@@ -118,7 +118,7 @@ def _decided(lines: Lines, already: Word, left: Word, step: Word) -> Truth:
     """What holds when all bits down to ``step`` are decided: they belong to what is found, and the others suffice."""
     gained = gain(lines, already)
     known = (already & (step - 1) == 0) & whole_lines(line_mask, already) & (already <= found)
-    known &= left == _beyond(wanted, gained)
+    known &= left == beyond(wanted, gained)
     return known & (left <= gain(lines, up_to_last_line(step, line_mask)))
 
 
@@ -163,11 +163,6 @@ def apart(page_shift: int) -> Lemma:
     )
 
 
-def _beyond(these: Word, gained: Word) -> Word:
-    """How many of these are more than what is gained."""
-    return choose(these > gained, these - gained, number(0))
-
-
 @cache
 def beyond_both() -> Lemma:
     """What is beyond two gains is what is beyond the second of what is beyond the first."""
@@ -176,19 +171,7 @@ def beyond_both() -> Lemma:
     return Lemma(
         "beyond-both",
         "beyond a, then beyond b = beyond a + b",
-        Statement(assumptions=(small,), goal=_beyond(_beyond(wanted, a), b) == _beyond(wanted, a + b)),
-    )
-
-
-@cache
-def beyond_one() -> Lemma:
-    """Of just what is no more than two gains, no more than the second is beyond the first."""
-    a, b = arithmetic.a, arithmetic.b
-    small = Assumption("small", (a < SMALL) & (b < SMALL), "nothing wraps")
-    return Lemma(
-        "beyond-one",
-        "wanted ≤ a + b ⇔ beyond a there are b at most",
-        Statement(assumptions=(small,), goal=(wanted <= a + b) == (_beyond(wanted, a) <= b)),
+        Statement(assumptions=(small,), goal=beyond(beyond(wanted, a), b) == beyond(wanted, a + b)),
     )
 
 
@@ -209,7 +192,7 @@ def bit_taken(lines: Lines) -> Lemma:
                 Assumption("before", _decided(lines, already, left, twice), "the bits before are decided"),
                 Assumption("taken", left > gain(lines, last), "what comes before the bit's end isn't enough"),
             ),
-            goal=_decided(lines, sum_, _beyond(left, worth), step),
+            goal=_decided(lines, sum_, beyond(left, worth), step),
         ),
         Steps(
             uses=(
@@ -227,7 +210,7 @@ def bit_taken(lines: Lines) -> Lemma:
             ),
             generalise=terms(
                 *(gain(lines, each) for each in numbers),
-                _beyond(wanted, gained),
+                beyond(wanted, gained),
                 *(each & line_mask for each in (already, found, between, sum_)),
                 line_mask & (line_mask + 1),
                 step & (step - 1),

@@ -73,12 +73,13 @@ def verdict_of(piece: Piece) -> Verdict:
 
 
 def assert_said(piece: Piece, verdict: str) -> None:
-    """It is ``equal``, ``differs`` by numbers on which both really differ, or is ``not understood``, with its line."""
+    """It is ``equal``, or so to an ``older`` encoding, ``differs`` by numbers on which both really differ, or is ``not understood``, with its line."""
     if verdict == "not understood":
         assert isinstance(piece.asked, Unknown)
         assert piece.asked.where.startswith("xen/arch/x86/")
-    elif verdict == "equal":
+    elif verdict in ("equal", "older"):
         assert isinstance(verdict_of(piece), Proved)
+        assert piece.today is (verdict == "equal")
     else:
         assert_refuted(piece)
 

@@ -123,6 +123,72 @@ static int build(struct domain *d, unsigned long initrd_len)
 """,
 }
 BUILDER = "xen/arch/x86/pv/dom0_build.c"
+LIBXC = "tools/libxc/xc_dom_x86.c"
+LIBXC_TEXT = """
+typedef unsigned long xen_vaddr_t;
+struct elf_dom_parms { xen_vaddr_t virt_base; xen_vaddr_t virt_entry; };
+struct xc_dom_image {
+    void *xch;
+    struct elf_dom_parms parms;
+    xen_vaddr_t virt_alloc_end, virt_pgtab_end;
+    unsigned int pgtables, pg_l4, pg_l3, pg_l2, pg_l1, alloc_bootstack, extra_pages;
+    unsigned long p2m_size;
+};
+int xc_dom_printf(void *xch, const char *text, ...);
+int grow(struct xc_dom_image *dom);
+extern unsigned long last;
+
+static unsigned long nr_page_tables(struct xc_dom_image *dom, xen_vaddr_t low, xen_vaddr_t high, unsigned long shift)
+{
+    xen_vaddr_t within = (1UL << shift) - 1;
+    int number;
+
+    if ( !shift )
+        return 0;
+    number = (((high | within) - (low & ~within)) >> shift) + 1;
+    xc_dom_printf(dom->xch, "%d tables", number);
+    return number;
+}
+
+static int count_pgtables(struct xc_dom_image *dom, int pae, int bits4, int bits3, int bits2, int bits1)
+{
+    int pages, beside = 128 + (dom->alloc_bootstack ? 1 : 0) + dom->extra_pages;
+    xen_vaddr_t base = dom->parms.virt_base, end;
+    unsigned long frames;
+
+    pages = beside;
+    for ( ; ; )
+    {
+        end = (dom->virt_alloc_end + pages * 4096UL) | 0x3fffffUL;
+        frames = (end - base) >> 12;
+        if ( frames > dom->p2m_size )
+            return -12;
+        dom->pg_l4 = nr_page_tables(dom, base, end, bits4);
+        dom->pg_l3 = nr_page_tables(dom, base, end, bits3);
+        dom->pg_l2 = nr_page_tables(dom, base, end, bits2);
+        dom->pg_l1 = nr_page_tables(dom, base, end, bits1);
+        if ( pae && end < 0xc0000000UL )
+            dom->pg_l2++;
+        dom->pgtables = dom->pg_l1 + dom->pg_l2 + dom->pg_l3 + dom->pg_l4;
+        pages = dom->pgtables + beside;
+        if ( end + 1 >= dom->virt_alloc_end + pages * 4096UL )
+            break;
+    }
+    dom->virt_pgtab_end = end + 1;
+    return 0;
+}
+
+static int count_pgtables_x86_32_pae(struct xc_dom_image *dom)
+{
+    return count_pgtables(dom, 1, 0, 32, 30, 21);
+}
+
+static int count_pgtables_x86_64(struct xc_dom_image *dom)
+{
+    return count_pgtables(dom, 0, 48, 39, 30, 21);
+}
+"""
+"""A toolstack's builder of the shape that there was before 4.7."""
 Change = Callable[[str], str]
 
 

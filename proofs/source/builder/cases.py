@@ -20,6 +20,7 @@ from ....formal.words.word import (
     Word,
     all_of,
     compiled,
+    conjuncts,
     evaluate,
     implies,
     inputs,
@@ -111,7 +112,8 @@ def of_case(
     """
     there = dict(values)
     parts = [
-        (each, set(inputs([each]))) for each in _conjuncts(in_order(replaced(known & case.assumed, case.put)))
+        (each, set(inputs([each])))
+        for each in conjuncts([in_order(replaced(known & case.assumed, case.put))])
     ]
     if any(part is FALSE for part, _ in parts):
         return None
@@ -185,8 +187,8 @@ class _Known:
         reading = compiled([self.known], over)
         self.sampled = {each for each in over if str(each.value) in tried[0]}
         self._samples = [each for each in tried if reading(*_numbers(over, each))[0]]
-        self._told = {_of(each): truth(each.operation != "not") for each in _conjuncts(self.known)}
-        parts = dict.fromkeys(in_order(self.put(each), order) for each in _conjuncts(self.known))
+        self._told = {_of(each): truth(each.operation != "not") for each in conjuncts([self.known])}
+        parts = dict.fromkeys(in_order(self.put(each), order) for each in conjuncts([self.known]))
         self._parts = [(each, frozenset(inputs([each]))) for each in parts]
 
     def put(self, term: Truth) -> Truth:
@@ -239,14 +241,3 @@ def _of(condition: Truth) -> Truth:
 
 def _numbers(over: Iterable[Word], values: Mapping[str, int]) -> Iterator[int]:
     return (values.get(str(each.value), 0) & ((1 << each.width) - 1) for each in over)
-
-
-def _conjuncts(term: Truth) -> Iterator[Truth]:
-    """The conditions of which a term is the conjunction."""
-    waiting = [term]
-    while waiting:
-        each = waiting.pop()
-        if each.operation == "and":
-            waiting += each.arguments[::-1]
-        else:
-            yield each

@@ -100,16 +100,16 @@ SAYS: Final = {
     "domu-p2m-tables": "a p2m of its own gets at each level the tables that the region lacks",
 }
 """What each of the pieces says."""
-_ROUND: Final = (
+ROUND: Final = (
     ((v_start | alloc_end) & (PAGE_SIZE - 1) == 0)
     & (v_start <= alloc_end)
     & (alloc_end - v_start < 1 << 40)
     & (pages < 1 << 12)
 )
 """Where to look for a case of the loop."""
-_REGION: Final = (v_start <= last) & (last - v_start < 1 << 40) & (pfn == 0) & (nr_pages < 1 << 40)
+REGION: Final = (v_start <= last) & (last - v_start < 1 << 40) & (pfn == 0) & (nr_pages < 1 << 40)
 """Where to look for a mapping."""
-_APART: Final = _REGION & (p2m <= p2m_last) & (p2m_last < v_start) & (v_start < 1 << 47)
+_APART: Final = REGION & (p2m <= p2m_last) & (p2m_last < v_start) & (v_start < 1 << 47)
 """Where to look for a p2m of its own."""
 
 
@@ -119,7 +119,7 @@ def pieces(tree: Tree, modes: Sequence[PagingMode]) -> tuple[Piece, ...] | None:
     if source is None:
         return None
     if isinstance(source, Unknown):
-        return tuple(_not_understood("domu-tables", mode, source) for mode in modes)
+        return tuple(not_understood("domu-tables", mode, source) for mode in modes)
     return tuple(each for mode in modes for each in _of_mode(source, mode))
 
 
@@ -136,14 +136,15 @@ def _of_mode(source: DomuSource, mode: PagingMode) -> Iterator[Piece]:
                 found = list(make(source, mode))
             yield from (evolve(each, reads=tuple(reads)) for each in found)
         except (NotRead, NotFound) as error:
-            yield _not_understood(name, mode, error.why)
+            yield not_understood(name, mode, error.why)
 
 
-def _not_understood(name: str, mode: PagingMode, why: Unknown) -> Piece:
+def not_understood(name: str, mode: PagingMode, why: Unknown) -> Piece:
+    """A piece of which nothing is understood, and why."""
     return Piece(name=name, mode=mode, where=why.where, says=SAYS[name], asked=why, same_as=SAME_AS)
 
 
-def _piece(
+def piece_of(
     name: str,
     mode: PagingMode,
     where: str,
@@ -186,12 +187,13 @@ def few(mode: PagingMode, shift: int) -> Lemma:
     """A level has no more tables than the bits that are translated have blocks."""
     return Lemma(
         f"few-tables[{mode.name},{shift}]",
-        f"the toolstack counts at most {_most(mode, shift)}",
-        Statement(goal=domu.level_tables(mode, v_start, last, shift) <= _most(mode, shift)),
+        f"the toolstack counts at most {most_tables(mode, shift)}",
+        Statement(goal=domu.level_tables(mode, v_start, last, shift) <= most_tables(mode, shift)),
     )
 
 
-def _most(mode: PagingMode, shift: int) -> int:
+def most_tables(mode: PagingMode, shift: int) -> int:
+    """How many blocks the bits that are translated have at a level."""
     return (domu.address_mask(mode) + 1) >> shift
 
 
@@ -199,7 +201,7 @@ def _most(mode: PagingMode, shift: int) -> int:
 def few_in_all(mode: PagingMode) -> Lemma:
     """A mapping has so few tables that these and `domu.EXTRA` fit in an ``int``."""
     levels = [domu.level_tables(mode, v_start, last, shift) for shift in domu.shifts(mode)]
-    most = 1 + sum(_most(mode, shift) for shift in domu.shifts(mode))
+    most = 1 + sum(most_tables(mode, shift) for shift in domu.shifts(mode))
     return Lemma(
         f"few-tables[{mode.name}]",
         f"the toolstack counts at most {most}",
@@ -230,38 +232,38 @@ def _counting(source: DomuSource, mode: PagingMode) -> Iterator[Piece]:
     where = _line(source, "pgtables")
     levels = []
     for level, shift in enumerate(reversed(domu.shifts(mode)), 1):
-        piece = _piece(
+        piece = piece_of(
             f"domu-l{level}-tables",
             mode,
             where,
             (through, theirs[shift] == ours[shift]),
-            _walk_judge(f"the L{level}", theirs[shift], mode, shift),
+            walk_judge(f"the L{level}", theirs[shift], mode, shift),
             _LEVELS,
-            _REGION,
+            REGION,
         )
         levels.append(piece)
         yield piece
     total = _held(found, 0, "area.pgtables")
-    yield _piece(
+    yield piece_of(
         "domu-tables",
         mode,
         where,
         (through, total == domu.tables(mode, v_start, last)),
-        _walk_judge("the count", total, mode),
+        walk_judge("the count", total, mode),
         _LEVELS,
-        _REGION,
+        REGION,
         Steps(
             uses=(
                 *(each.asked.lemma.at() for each in levels if isinstance(each.asked, Part)),
                 *(few(mode, shift).at() for shift in domu.shifts(mode)),
             ),
-            generalise=_narrow((*theirs.values(), *ours.values())),
+            generalise=narrow((*theirs.values(), *ours.values())),
         ),
     )
     yield _refusing(mode, found)
 
 
-def _narrow(terms: Iterable[Word]) -> tuple[Word, ...]:
+def narrow(terms: Iterable[Word]) -> tuple[Word, ...]:
     """The terms as they are before they are made longer, but for plain numbers."""
     inner = (each.arguments[0] if each.operation == "zero_extend" else each for each in terms)
     return tuple(each for each in inner if each.operation not in ("constant", "input"))
@@ -322,14 +324,14 @@ def _refusing(mode: PagingMode, found: DomuSlice) -> Piece:
             return True
         return False
 
-    return _piece(
+    return piece_of(
         "domu-refused",
         mode,
         refusals[0][0] if refusals else found.where,
         (TRUE, refused == domu.too_large(v_start, last, pfn, nr_pages)),
         judged("whether it is refused", refused, expected),
         {**_LEVELS, "errors": "the names of errors stand for positive numbers"},
-        _REGION,
+        REGION,
     )
 
 
@@ -345,12 +347,18 @@ def _line(source: DomuSource, member: str) -> str:
     return source.file.where(sets[-1] if sets else source.counts)
 
 
-def _walk_judge(what: str, theirs: Word, mode: PagingMode, shift: int | None = None) -> Judge:
+def walk_judge(
+    what: str,
+    theirs: Word,
+    mode: PagingMode,
+    shift: int | None = None,
+    toolstack: machine.Toolstack = machine.TODAYS,
+) -> Judge:
     """What a walk over the mapping comes to, at one level or at all."""
 
     def judge(values: Values) -> Replay:
         first, final = (values.get(each, 0) for each in ("v_start", "last"))
-        domain = machine.Domu(mode=mode, v_start=first, alloc_end=first)
+        domain = machine.Domu(mode=mode, v_start=first, alloc_end=first, toolstack=toolstack)
         try:
             blocks = machine.walked(domain, first, final)
         except TooLarge:
@@ -447,19 +455,19 @@ def _trying(source: DomuSource, mode: PagingMode) -> Iterator[Piece]:
     dom, base, end, first_pfn = map(known, cut.counts.arguments)
     tables = domu.tables(mode, v_start, last)
     first = cut.over_pages(loop.start[cut.state])
-    yield _piece(
+    yield piece_of(
         "domu-start",
         mode,
         loop.where,
         (TRUE, (first == domu.EXTRA) & replaced(cut.bound, {pages: first})),
         judged("the pages at first", first, lambda _: machine.ABOVE_TABLES >> PAGE_SHIFT),
         _TRIES,
-        _ROUND,
+        ROUND,
     )
     if dom.term is not word("&*dom"):
         raise not_read(source.file, source.tries, f"{COUNTS}() is given another image")
     tried_end = cut.over_pages(end)
-    yield _piece(
+    yield piece_of(
         "domu-tried-end",
         mode,
         cut.counts.where,
@@ -469,33 +477,33 @@ def _trying(source: DomuSource, mode: PagingMode) -> Iterator[Piece]:
             & (cut.over_pages(base) == v_start)
             & (cut.over_pages(first_pfn) == 0),
         ),
-        judged("the last address", tried_end, _last_address),
+        judged("the last address", tried_end, last_tried),
         _TRIES,
-        _ROUND,
+        ROUND,
     )
     after = cut.wide(loop.step[cut.state])
-    yield _piece(
+    yield piece_of(
         "domu-step",
         mode,
         loop.where,
         (cut.in_a_round, (after == tables + domu.EXTRA) & replaced(cut.bound, {pages: after})),
-        _tried_judge(
+        tried_judge(
             "the next pages", after, mode, lambda walked, _: walked + (machine.ABOVE_TABLES >> PAGE_SHIFT)
         ),
         _TRIES,
-        _ROUND,
+        ROUND,
         _by_their_number(mode),
     )
     goes_on, leaves = cut.over_last(loop.goes_on), cut.over_last(loop.leaves)
     larger = alloc_end + (tables + domu.EXTRA) * PAGE_SIZE > last + 1
-    yield _piece(
+    yield piece_of(
         "domu-guard",
         mode,
         loop.where,
         (cut.in_a_round, (goes_on == (REFUSED == 0) & larger) & (leaves == (REFUSED != 0))),
-        _tried_judge("whether it goes on", goes_on, mode, _goes_on),
+        tried_judge("whether it goes on", goes_on, mode, goes_on_there),
         _TRIES,
-        _ROUND,
+        ROUND,
         _by_their_number(mode),
     )
 
@@ -510,34 +518,35 @@ def _setting_aside(source: DomuSource, mode: PagingMode) -> Iterator[Piece]:
     mappings = cut.wide(there.read("*x86.n_mappings", INT, cut.aside.where))
     length = cut.wide(size)
     goal = (ends == last + 1) & (length == tables * PAGE_SIZE) & (mappings == 1) & (cut.wide(start) == 0)
-    yield _piece(
+    yield piece_of(
         "domu-set-aside",
         mode,
         cut.aside.where,
         (cut.in_a_round, goal & cut.over_last(there.path)),
-        _both(
-            _tried_judge("the bytes set aside", length, mode, lambda walked, _: walked * PAGE_SIZE),
+        both_judges(
+            tried_judge("the bytes set aside", length, mode, lambda walked, _: walked * PAGE_SIZE),
             judged("the region's end", ends, lambda values: (values.get("last", 0) + 1) % ADDRESS_LIMIT),
         ),
         _TRIES,
-        _ROUND,
+        ROUND,
         _by_their_number(mode),
     )
 
 
-def _last_address(values: Values) -> int:
+def last_tried(values: Values) -> int:
+    """The last address that is tried for some pages."""
     end = values.get("alloc_end", 0) + values.get("pages", 0) * PAGE_SIZE
     return end % ADDRESS_LIMIT | machine.LAST_OF_4_MIB
 
 
-def _goes_on(walked: int, values: Values) -> bool:
+def goes_on_there(walked: int, values: Values) -> bool:
     """Whether the tables that a walk comes to don't end in the region; it is left where the mapping is refused."""
     above = walked * PAGE_SIZE + machine.ABOVE_TABLES
     ends = (values.get("alloc_end", 0) + above) % ADDRESS_LIMIT
     return not values.get(str(REFUSED.value)) and ends > (values["last"] + 1) % ADDRESS_LIMIT
 
 
-def _both(*judges: Judge) -> Judge:
+def both_judges(*judges: Judge) -> Judge:
     """The first judge who finds that it doesn't hold."""
 
     def judge(values: Values) -> Replay:
@@ -547,15 +556,21 @@ def _both(*judges: Judge) -> Judge:
     return judge
 
 
-def _tried_judge(
-    what: str, theirs: AnyTerm, mode: PagingMode, expected: Callable[[int, Values], int]
+def tried_judge(
+    what: str,
+    theirs: AnyTerm,
+    mode: PagingMode,
+    expected: Callable[[int, Values], int],
+    toolstack: machine.Toolstack = machine.TODAYS,
 ) -> Judge:
     """What follows from a walk over the region that is tried for some pages."""
 
     def judge(values: Values) -> Replay:
-        case = {**values, "last": _last_address(values)}
+        case = {**values, "last": last_tried(values)}
         start = case.get("v_start", 0)
-        domain = machine.Domu(mode=mode, v_start=start, alloc_end=case.get("alloc_end", 0))
+        domain = machine.Domu(
+            mode=mode, v_start=start, alloc_end=case.get("alloc_end", 0), toolstack=toolstack
+        )
         try:
             walked = machine.walked(domain, start, case["last"])
         except TooLarge:
@@ -575,8 +590,8 @@ def few_second(shift: int) -> Lemma:
     counts = domu.second_level_tables(p2m, p2m_last, v_start, last, shift)
     return Lemma(
         f"few-second-tables[{shift}]",
-        f"P ≤ P' ⇒ the p2m's mapping gets at most {_most(X86_64, shift)}",
-        Statement(goal=implies(_in_order(), counts <= _most(X86_64, shift))),
+        f"P ≤ P' ⇒ the p2m's mapping gets at most {most_tables(X86_64, shift)}",
+        Statement(goal=implies(_in_order(), counts <= most_tables(X86_64, shift))),
     )
 
 
@@ -603,7 +618,7 @@ def _second(source: DomuSource, mode: PagingMode) -> Iterator[Piece]:
         )
         for shift, one, other in zip(shifts, theirs, ours, strict=True)
     ]
-    yield _piece(
+    yield piece_of(
         "domu-p2m-tables",
         mode,
         _line(source, "pgtables"),
@@ -613,7 +628,7 @@ def _second(source: DomuSource, mode: PagingMode) -> Iterator[Piece]:
         _APART,
         Steps(
             uses=(*(each.at() for each in levels), *(few_second(shift).at() for shift in shifts)),
-            generalise=_narrow((*theirs, *ours)),
+            generalise=narrow((*theirs, *ours)),
         ),
     )
 

@@ -13,21 +13,27 @@ from itertools import combinations, product
 from random import Random
 from typing import Final
 
+from attrs import frozen
+
 from ....encodings.builder_loop import words_of_building
-from ....encodings.dom0_builder import L2_SLOTS, has_l2, missing_l2
-from ....encodings.read_only_walk import TYPE_SHIFT, XENS_SLOT, table_info
-from ....formal.c.memory import Store
+from ....encodings.dom0_builder import ENTRY_BITS, L2_SLOTS, entry_of, has_l2, missing_l2
+from ....encodings.read_only_walk import XENS_SLOT, table_info
+from ....formal.c.expressions import Evaluator
+from ....formal.c.memory import COPIED, Store
+from ....formal.c.state import State
 from ....formal.c.types import Node
+from ....formal.c.values import Any
 from ....formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, PagingMode
-from ....formal.source.dom0_source import Dom0Source
+from ....formal.source.dom0_source import COUNT, Dom0Source
 from ....formal.source.questions import Piece
-from ....formal.source.slices import block
+from ....formal.source.slices import block, mentions, writes
 from ....formal.source.summaries import (
     ASSUMED,
     DIRECT_MAP,
     DIRECT_MAP_FRAME,
     FLAGS,
     FRAME_BITS,
+    HOLE,
     XENS_ENTRIES,
     entry_for,
 )
@@ -43,13 +49,15 @@ from ....formal.words.word import (
     number,
     replaced,
     word,
+    zero_extended,
 )
 from .cases import Case
-from .mapping import ROW, TYPE, Pairs, choose_truth, place_of_loop, v_start
+from .mapping import CURSORS, ROW, TYPE, Pairs, choose_truth, place_of_loop, type_shift, v_start, with_types
 from .pieces import (
     NotRead,
     Pieces,
     builders_call,
+    called_with,
     compared_by_cases,
     executed,
     held,
@@ -61,6 +69,11 @@ from .pieces import (
 )
 
 WALK: Final = "mark_pv_pt_pages_rdonly"
+XENS_COPY: Final = f"{COPIED}compat_idle_pg_table_l2"
+"""What stands for the member where the builder itself copies Xen's own entries, as up to 4.11."""
+XENS_OWN: Final = (XENS_ENTRIES, XENS_COPY)
+GIVEN: Final = ("l4start", "vpt_start", COUNT)
+"""The walk's parameters that it is called with, by the names that the builder has for them, too."""
 SLOTS: Final = range(L2_SLOTS)
 FILLED: Final = {
     "slots": "the L3's first four entries are empty just where the mapping loop took no L2 for them (compat-four-l2), else each "
@@ -75,6 +88,8 @@ l3_frame, free_frame = word("l3_frame"), word("free_frame")
 before, type_before = word("before"), word("type_before")
 at, frame = word("at"), word("frame")
 """The address and the frame that are looked at."""
+hole = word(f"{HOLE}(d)", 32)
+"""Where Xen's part of a 32-bit guest's addresses begins."""
 leads: Final = {slot: word(f"slot_{slot}") for slot in SLOTS}
 """By slot of the L3, 1 more than the frame that it leads to; 0 where it is empty."""
 entry_before: Final = {slot: word(f"slot_{slot}_holds") for slot in SLOTS}
@@ -89,12 +104,74 @@ _OURS: Final = (
 # The source
 
 
-def walks_call(source: Dom0Source) -> tuple[int, Node]:
-    """Which statement of the builder's block calls the walk, and the call. Raises NotRead."""
+def walks_call(source: Dom0Source, mode: PagingMode) -> tuple[int, Node]:
+    """Which statement of the builder's block calls the walk, whatever else, and the call. Raises NotRead."""
     place, call = builders_call(source, WALK)
-    if block(source.builder)[place].type != "expression_statement":
-        raise not_found(source.file.where(source.builder), f"one call of {WALK}() by the builder itself")
+    statement = block(source.builder)[place]
+    paths: list[Truth] = []
+
+    def called(self: Evaluator, node: Node, _arguments: list[Node], state: State) -> Any:
+        paths.append(state.path)
+        return self.unknown(node, "nothing")
+
+    found = executed(source, mode, source.file, source.builder, [statement], meanings={WALK: called})
+    if found.memory.vague is not None:
+        raise NotRead(found.memory.vague)
+    if [each is TRUE for each in paths] != [True] or found.memory.stores or found.leaves:
+        raise not_found(source.file.where(statement), f"that {WALK}() is called, whatever the guest,")
     return place, call
+
+
+@frozen(eq=False)
+class Walked:
+    """The walk as it stands: the ``first`` statement of the builder's block that is of it, its function, and its statements.
+
+    These are its ``loop``, and those ``before`` it and in the ``rest`` of the function; ``pointers`` are its variables, by level.
+    """
+
+    first: int
+    function: Node
+    before: Sequence[Node]
+    loop: Node
+    rest: Sequence[Node]
+    pointers: Mapping[int, str]
+
+
+def walked(source: Dom0Source, mode: PagingMode) -> Walked:
+    """The walk of a source: a function that the builder calls, or, as up to 4.4, statements of the builder's own. Raises NotRead."""
+    function = source.file.function(WALK)
+    if function is None:
+        return _walked_by_itself(source)
+    place, call = walks_call(source, mode)
+    called_with(source.file, function, call, GIVEN)
+    statements = block(function)
+    loops = [at_ for at_, each in enumerate(statements) if each.type == "for_statement"]
+    if len(loops) != 1:
+        raise not_found(source.file.where(function), f"one loop in {WALK}()")
+    pointers = {level: f"pl{level}e" for level in (1, 2, 3, 4)}
+    at_ = loops[0]
+    return Walked(place, function, statements[:at_], statements[at_], statements[at_ + 1 :], pointers)
+
+
+def _walked_by_itself(source: Dom0Source) -> Walked:
+    nodes = block(source.builder)
+    loops = [
+        at_
+        for at_, each in enumerate(nodes)
+        if at_ > place_of_loop(source)
+        and each.type == "for_statement"
+        and mentions(each, COUNT)
+        and all(writes(each, [one]) for one in CURSORS.values())
+    ]
+    if len(loops) != 1:
+        raise not_found(
+            source.file.where(source.builder),
+            f"one function {WALK}(), nor a loop of the builder's own in its place,",
+        )
+    first = loops[0]
+    while nodes[first - 1].type == "expression_statement" and writes(nodes[first - 1], CURSORS.values()):
+        first -= 1
+    return Walked(first, source.builder, nodes[first : loops[0]], nodes[loops[0]], (), CURSORS)
 
 
 class Between:
@@ -103,7 +180,7 @@ class Between:
     def __init__(self, source: Dom0Source, mode: PagingMode) -> None:
         """Raises NotRead."""
         nodes, first = block(source.builder), place_of_loop(source) + 1
-        last, _ = walks_call(source)
+        last = walked(source, mode).first
         declarations = [each for each in nodes[:first] if each.type == "declaration"]
         if last <= first:
             raise not_found(
@@ -116,7 +193,7 @@ class Between:
             raise NotRead(self.found.memory.vague)
         if self.found.leaves:
             raise not_found(self.found.leaves[0][0], "that it comes to the walk, whatever the guest,")
-        self.mode = mode
+        self.mode, self.shift = mode, type_shift(source, mode)
         self._names: dict[Word, Word] = {
             word("mpt_alloc"): address_of(free_frame),
             word("l3start"): address_of(l3_frame) + DIRECT_MAP,
@@ -140,13 +217,43 @@ class Between:
     def over(self, term: AnyTerm) -> AnyTerm:
         """A term of the source's over the encoding's words. Raises NotRead where it hangs on something else."""
         said = replaced(term, self._names)
-        ours = (*inputs(self._names.values()), *self.loaded)
+        ours = (*inputs(self._names.values()), *self.loaded, hole)
         return renamed(said, {str(each.value): each for each in ours}, self.where)
 
     @cached_property
-    def stores(self) -> list[Store]:
+    def written(self) -> list[Store]:
         """What is written, over the encoding's words. Raises NotRead."""
-        return restated(self.found.memory.stores, self.over)
+        return restated(self.found.memory.stores, self.over, XENS_OWN)
+
+    @property
+    def stores(self) -> list[Store]:
+        """The same without Xen's own entries."""
+        return [each for each in self.written if each.member not in XENS_OWN]
+
+    @property
+    def own(self) -> Pairs:
+        """Where Xen's own entries are written, and how many: those from the compat hole on, into the L2 of slot 3. Raises NotRead."""
+        pairs: list[tuple[str, Word | Truth, Word | Truth]] = []
+        table = address_of(filled_with(XENS_SLOT)) + DIRECT_MAP
+        for each in self.written:
+            if each.member in XENS_OWN:
+                pairs.append((f"whether {each.where} is come to", each.path, TRUE))
+            if each.member == XENS_ENTRIES:
+                pairs.append((f"which L2 {each.where} writes into", each.address, table))
+            elif each.member == XENS_COPY:
+                first = entry_of(zero_extended(hole, 64), PAGE_SHIFT + 2 * ENTRY_BITS) << 3
+                pairs.append((f"where {each.where} writes to", each.address, table + first))
+                pairs.append(
+                    (f"how many bytes {each.where} writes", known(each.value).term, PAGE_SIZE - first)
+                )
+        if not pairs:
+            raise not_found(self.where, "where Xen's own entries are put into an L2")
+        return pairs
+
+    @property
+    def whose(self) -> str:
+        """The name of what is assumed of Xen's own entries: they are copied, or put in by a function."""
+        return "copies" if any(each.member == XENS_COPY for each in self.written) else "xens-own"
 
     def next_table(self) -> Word:
         """The machine address of the next table, after it. Raises NotRead."""
@@ -185,7 +292,7 @@ def filled_with(slot: int) -> Word:
     return choose(leads[slot] == 0, free_frame + missing(slot), leads[slot] - 1)
 
 
-def _begins() -> Truth:
+def _begins(shift: int) -> Truth:
     """What is before: the slots' tables are of the row, and the slots lead to them."""
     facts = [free_frame < (1 << FRAME_BITS) - L2_SLOTS, l3_frame < free_frame]
     facts += [DIRECT_MAP_FRAME < 1 << 52, DIRECT_MAP_FRAME + (free_frame + L2_SLOTS) < 1 << 52]
@@ -194,7 +301,7 @@ def _begins() -> Truth:
         facts.append(choose_truth(leads[slot] == 0, entry_before[slot] == 0, to_it))
         facts += [leads[slot] <= free_frame, leads[slot] != l3_frame + 1]
         is_l2 = (leads[slot] != 0) & (frame == leads[slot] - 1)
-        facts.append(implies(is_l2, type_before == number(2 << TYPE_SHIFT)))
+        facts.append(implies(is_l2, type_before == number(2 << shift)))
     facts += [implies(leads[one] != 0, leads[one] != leads[other]) for one, other in combinations(SLOTS, 2)]
     return all_of(facts)
 
@@ -233,10 +340,10 @@ def _piece(name: str, says: str, its: Between, pairs: Pairs, assumes: Sequence[s
         its.where,
         pairs,
         list(_cases(its.mode)) or [Case({}, TRUE)],
-        _begins(),
+        _begins(its.shift),
         _sample,
         ENCODING,
-        unsettled=[at, frame, *its.loaded],
+        unsettled=[at, frame, hole, *its.loaded],
         beside=[implies(slots, counted)],
         assumes=assumed if its.mode.bits == 32 else {},
     )
@@ -261,36 +368,28 @@ def _entries(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piec
         is_new = (leads[slot] == 0) & (table + DIRECT_MAP == at & -PAGE_SIZE)
         is_its = (leads[slot] == 0) & (slot_address(slot) == at)
         expected = choose(is_its, entry_for(table >> PAGE_SHIFT, flags), choose(is_new, number(0), expected))
-    pairs = [("what an entry holds", after, expected)]
+    pairs: list[tuple[str, Word | Truth, Word | Truth]] = [("what an entry holds", after, expected)]
     if mode.bits == 32:
         pairs.append(("whether what is written is present", flags & 1, number(1)))
-    return _piece(name, says, its, pairs, ("direct-map", "entries", "clears", "xens-own"))
+        pairs += its.own
+    return _piece(name, says, its, pairs, ("direct-map", "entries", "clears", its.whose))
 
 
 def _types(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
     its = between(source, mode)
     after = held(its.stores, frame, type_before, TYPE)
-    expected, own = type_before, [each for each in its.stores if each.member == XENS_ENTRIES]
+    expected = type_before
     pairs: list[tuple[str, Word | Truth, Word | Truth]] = []
     if mode.bits == 32:
         for slot in SLOTS:
             new = (leads[slot] == 0) & (address_of(free_frame + missing(slot)) >> PAGE_SHIFT == frame)
-            expected = choose(new, table_info(mode, number(2), number(slot)), expected)
+            expected = choose(new, table_info(mode, number(2), number(slot), its.shift), expected)
         marked = address_of(filled_with(XENS_SLOT)) >> PAGE_SHIFT == frame
-        expected = choose(marked, table_info(mode, number(2), number(XENS_SLOT)), expected)
-        if not own:
-            raise not_found(its.where, "where Xen's own entries are put into an L2")
-        for each in own:
-            pairs.append((f"whether {each.where} is come to", each.path, TRUE))
-            pairs.append(
-                (
-                    f"which L2 {each.where} writes into",
-                    each.address,
-                    address_of(filled_with(XENS_SLOT)) + DIRECT_MAP,
-                )
-            )
+        expected = choose(marked, table_info(mode, number(2), number(XENS_SLOT), its.shift), expected)
+        pairs += its.own
     pairs.append(("the type of a frame", after, expected))
-    return _piece(name, says, its, pairs, ("direct-map", "entries", "clears", "xens-own"))
+    piece = _piece(name, says, its, pairs, ("direct-map", "entries", "clears", its.whose))
+    return with_types(piece, its.shift) if mode.bits == 32 else piece
 
 
 PIECES: Final[Pieces] = {

@@ -13,10 +13,11 @@ from functools import cached_property, partial
 from random import Random
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ....encodings.builder_loop import LEVELS, ROOT_LEVEL, building, root_of, words_of_building
 from ....encodings.dom0_builder import ENTRIES, ENTRY_BITS, entry_of, first_table, pages_of
+from ....encodings.read_only_walk import TYPE_SHIFT
 from ....formal.c.memory import CLEARED, Store
 from ....formal.c.statements import SourceLoop, standing
 from ....formal.c.types import Node, part, text_of, within
@@ -630,14 +631,13 @@ def _types(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
     its, words = Round(source, mode), words_of_building()
     stores = restated(its.found.loop.memory.stores, its.over)
     after = held(stores, first_frame + words.table, type_before, TYPE)
-    set_to = [found for each in stores if each.member == TYPE and (found := _number_of(each))]
-    shift = (min(set_to) & -min(set_to)).bit_length() - 1 if set_to else 61
+    shift = type_shift(source, mode)
     expected = type_before
     for level in LEVELS:
         taken = replaced(words.fresh[level] & (words.table == words.takes[level]), its.put)
         expected = choose(taken, number(level) << shift, expected)
     at_first = (words.mapped == 0) & (words.table == 0) if mode.bits == 32 else ~TRUE
-    return _in_rounds(
+    piece = _in_rounds(
         name,
         says,
         its,
@@ -646,6 +646,23 @@ def _types(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
         known=words.table < rows,
         where=next((each.where for each in stores if each.member == TYPE), None),
     )
+    return with_types(piece, shift)
+
+
+@shared
+def type_shift(source: Dom0Source, mode: PagingMode) -> int:
+    """Where the type begins in a ``type_info``: what the mapping loop sets says so. Raises NotRead."""
+    stores = Round(source, mode).found.loop.memory.stores
+    set_to = [found for each in stores if each.member == TYPE and (found := _number_of(each))]
+    return (min(set_to) & -min(set_to)).bit_length() - 1 if set_to else TYPE_SHIFT
+
+
+def with_types(piece: Piece, shift: int) -> Piece:
+    """The piece, which has to do with types, told as an older one's if these begin elsewhere than today."""
+    if shift == TYPE_SHIFT:
+        return piece
+    since = ", as up to 4.9" if shift == 60 else ""
+    return evolve(piece, today=False, says=f"{piece.says}; types begin at bit {shift}{since}")
 
 
 def _number_of(store: Store) -> int | None:

@@ -12,12 +12,14 @@ from itertools import combinations, count
 from random import Random
 from typing import Final
 
+from attrs import frozen
+
 from ....encodings import physmap
 from ....encodings.dom0_builder import ENTRY_BITS, entry_of
-from ....formal.c.expressions import Evaluator, Meaning
+from ....formal.c.expressions import Evaluator, Meaning, written
 from ....formal.c.memory import CLEARED, Store
 from ....formal.c.state import State
-from ....formal.c.types import Node, text_of
+from ....formal.c.types import Node, part, text_of
 from ....formal.c.values import ULONG, Any, NotUnderstood, Pointer, Unknown, Value, constant, converted
 from ....formal.layouts.paging import PAGE_SHIFT, PagingMode
 from ....formal.source.dom0_source import Dom0Source
@@ -40,7 +42,7 @@ from ....formal.words.word import (
 )
 from ..terms import UNSET
 from .cases import Case
-from .mapping import Pairs
+from .mapping import CURSORS, Pairs, place_of_loop
 from .pieces import (
     NotRead,
     Pieces,
@@ -67,19 +69,25 @@ GIVEN: Final = ("v_start", "v_end", "vphysmap_start", "vphysmap_end", "nr_pages"
 """The parameters that it is called with, by the names that the builder has for them, too."""
 OF: Final = "d"
 """Whose pages they are: the domain that is built."""
+PAGES: Final = "tot_pages"
+"""The domain's field that says how many they are: up to 4.13 the function reads it itself."""
 TAKEN: Final = "pages taken"
 """What stands for the member where it is noted how many pages dom0 has."""
 CALLED: Final = "the p2m is mapped"
 ENCODING: Final = "encodings/physmap.py"
 MEMORY: Final = {
-    "pages": "domain_tot_pages() gives how many pages dom0 has; alloc_domheap_page() and its like find some, or Xen ends, and add to them",
+    "pages": "domain_tot_pages(), or d->tot_pages itself, gives how many pages dom0 has; alloc_domheap_page() and its like find some, or Xen ends, and add to them",
     "own": "no entry of an L1 that the p2m is mapped by is there before",
 }
 v_start, v_end, nr_pages = physmap.v_start, physmap.v_end, physmap.nr_pages
 p2m_start, p2m_end, at, total = physmap.p2m_start, physmap.p2m_end, physmap.at, physmap.total
+OWN_CURSOR: Final = "va"
+"""Where a step is, in the builder itself."""
+_LOOPS: Final = ("while_statement", "for_statement")
 MOST_TAKEN: Final = 6
 """How often a step asks for pages, at most."""
 root_frame, _p2m_base = word("root_frame"), word("parms.p2m_base")
+root_table: Final = (root_frame << PAGE_SHIFT) + DIRECT_MAP
 there: Final = {level: word(f"l{level}_is_there", 1) for level in (1, 2, 3)}
 behind: Final = {level: word(f"l{level}_frame") for level in (1, 2, 3)}
 """The frame of a level's table, if it is there before."""
@@ -120,6 +128,12 @@ def _have(self: Evaluator, node: Node, arguments: list[Node], state: State) -> A
     self.evaluate_all(arguments, state)
     if [text_of(each) for each in arguments] != [OF] or self.memory is None:
         raise NotUnderstood("whose pages are counted")
+    return _counted(self, node)
+
+
+def _counted(self: Evaluator, node: Node) -> Any:
+    if self.memory is None:
+        return self.unknown(node, "how many pages there are")
     return self.memory.load(self.where(node), TAKEN, number(0), TAKEN)
 
 
@@ -140,6 +154,7 @@ struct page_info *unit_pages(int site, unsigned int order, int always)
 }}"""
     },
     cells={TAKEN: "unit_have"},
+    places={f"{OF}->{PAGES}": "unit_have"},
 )
 """The same in C: each place that asks has a number, in the order in which they stand."""
 _CALLED_AGAIN: Final = Stubs(
@@ -147,32 +162,70 @@ _CALLED_AGAIN: Final = Stubs(
 )
 
 
+@frozen(eq=False)
+class Steps:
+    """What maps the p2m: the statements of a function, of which one is the ``loop``, and its variables.
+
+    ``cursor`` is where a step is. In the builder itself they stand in an ``if_there``.
+    """
+
+    function: Node
+    statements: Sequence[Node]
+    loop: int
+    cursor: str
+    pointers: Sequence[str]
+    if_there: Node | None = None
+
+
+def steps_of(source: Dom0Source) -> Steps:
+    """What maps the p2m in a source: a function's statements, or, as up to 4.4, some of the builder's own. Raises NotRead."""
+    function = source.file.function(FUNCTION)
+    if function is not None:
+        statements = block(function)
+        loops = [at_ for at_, each in enumerate(statements) if each.type in _LOOPS]
+        if len(loops) != 1:
+            raise not_found(source.file.where(function), f"one loop in {FUNCTION}()")
+        return Steps(
+            function, statements, loops[0], "vphysmap_start", [f"pl{level}e" for level in (1, 2, 3, 4)]
+        )
+    for each in block(source.builder)[place_of_loop(source) + 1 :]:
+        inner = part(each, "consequence") if each.type == "if_statement" else None
+        statements = [] if inner is None else [one for one in inner.named_children if one.type != "comment"]
+        loops = [
+            at_ for at_, one in enumerate(statements) if one.type in _LOOPS and writes(one, [OWN_CURSOR])
+        ]
+        if len(loops) == 1 and part(each, "alternative") is None:
+            return Steps(source.builder, statements, loops[0], OWN_CURSOR, list(CURSORS.values()), each)
+    raise not_found(
+        source.file.where(source.builder),
+        f"one function {FUNCTION}(), nor a loop of the builder's own in its place,",
+    )
+
+
 class Mapped:
-    """The function of a source, over the encoding's words."""
+    """What maps the p2m in a source, over the encoding's words."""
 
     def __init__(self, source: Dom0Source, mode: PagingMode) -> None:
         """Raises NotRead."""
         self.file, self.mode, self.source = source.file, mode, source
-        function = self.file.function(FUNCTION)
-        if function is None:
-            raise not_found(self.file.where(source.builder), f"one function {FUNCTION}()")
-        statements = block(function)
-        loops = [
-            at_ for at_, each in enumerate(statements) if each.type in ("while_statement", "for_statement")
-        ]
-        if len(loops) != 1:
-            raise not_found(self.file.where(function), f"one loop in {FUNCTION}()")
-        self.begin = self._executed(function, statements[: loops[0]])
-        self.found = self._executed(function, statements[: loops[0] + 1])
+        self.its = its = steps_of(source)
+        statements = its.statements
+        unchanged(self.file, statements, [OF], "whose pages they are changes")
+        self.begin = self._executed(statements[: its.loop])
+        self.found = self._executed(statements[: its.loop + 1])
         if len(self.found.loops) != 1:
             raise not_read(
-                self.file, statements[loops[0]], "the steps that map the p2m aren't understood as a loop"
+                self.file, statements[its.loop], "the steps that map the p2m aren't understood as a loop"
             )
         self.loop = self.found.loops[0]
         if isinstance(self.loop.goes_on, Unknown):
             raise NotRead(self.loop.goes_on)
         self.goes_on = self.loop.goes_on
-        rest = self._executed(function, statements[loops[0] + 1 :])
+        self._check_beside(self._executed(statements[its.loop + 1 :]))
+        self._names = self._said()
+
+    def _check_beside(self, rest: Slice) -> None:
+        """That nothing is written but by the steps, and no count of pages by them. Raises NotRead."""
         page_found = {word("page"): number(1)}
         for where, path in rest.leaves:
             if replaced(path, page_found) is not ~TRUE:
@@ -180,24 +233,27 @@ class Mapped:
         for memory in (self.begin.memory, self.loop.memory, rest.memory):
             if memory.vague is not None:
                 raise NotRead(memory.vague)
+        for store in self.loop.memory.stores:
+            if store.member == f".{PAGES}":
+                raise NotRead(Unknown(store.where, f"{PAGES} is written"))
         for store in (*self.begin.memory.stores, *rest.memory.stores):
             raise NotRead(Unknown(store.where, "something is written beside the steps"))
-        self._names = self._said()
 
-    def _executed(self, function: Node, statements: Sequence[Node]) -> Slice:
+    def _executed(self, statements: Sequence[Node]) -> Slice:
         names = count()
         return executed(
             self.source,
             self.mode,
             self.file,
-            function,
+            self.its.function,
             statements,
-            loops=lambda each: writes(each, ["pl4e"]),
+            loops=lambda each: each.type in _LOOPS,
             meanings={
                 "alloc_domheap_page": _taking(0, names),
                 "alloc_domheap_pages": _taking(-1, names),
                 "domain_tot_pages": _have,
             },
+            readings={f"{OF}->{PAGES}": _counted},
             ours=_OURS,
             stubs=_TAKEN_AGAIN,
         )
@@ -208,8 +264,10 @@ class Mapped:
             word("vphysmap_end"): p2m_end,
             word("pgtbl_pfn"): root_frame,
         }
-        if "vphysmap_start" in self.loop.state:
-            found[self.loop.state["vphysmap_start"]] = at
+        if self.its.cursor in self.loop.state:
+            found[self.loop.state[self.its.cursor]] = at
+        if self.its.if_there is not None:
+            found[word("l4start")] = root_table
         found = {each: replaced(value, {word("pgtbl_pfn"): root_frame}) for each, value in found.items()}
         for load in self.loop.memory.loads:
             if load.member == TAKEN:
@@ -224,10 +282,12 @@ class Mapped:
         """A term of a step over the encoding's words. Raises NotRead where it hangs on something else."""
         here = replaced(term, self._names)
         if any("tot_pages" in str(each.value) for each in inputs([here])):
-            raise not_found(self.loop.where, "domain_tot_pages(), by which dom0's pages are counted,")
+            raise not_found(
+                self.loop.where, f"domain_tot_pages() or {OF}->{PAGES}, by which dom0's pages are counted,"
+            )
         others = anything([here])
         others += [each for each in inputs([here]) if each.width == 8]
-        others += [each for name, each in self.loop.state.items() if name != "vphysmap_start"]
+        others += [each for name, each in self.loop.state.items() if name != self.its.cursor]
         ours = (
             at,
             total,
@@ -249,9 +309,9 @@ class Mapped:
     @property
     def at_start(self) -> Word:
         """Where the first step is, over the function's parameters. Raises NotRead."""
-        value = self.loop.start.get("vphysmap_start")
+        value = self.loop.start.get(self.its.cursor)
         if value is None:
-            raise not_found(self.loop.where, "vphysmap_start, which changes in each step,")
+            raise not_found(self.loop.where, f"{self.its.cursor}, which changes in each step,")
         return replaced(known(value).term, self.loop.given)
 
     def takes(self, pages: int) -> Truth:
@@ -361,51 +421,86 @@ def _guard(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
 def _steps(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
     its = mapped(source, mode)
     after = held(its.stores, number(0), total, TAKEN)
-    value = its.loop.step.get("vphysmap_start")
+    value = its.loop.step.get(its.its.cursor)
     if value is None:
-        raise not_found(its.loop.where, "vphysmap_start, which changes in each step,")
+        raise not_found(its.loop.where, f"{its.its.cursor}, which changes in each step,")
     step = its.step
     pairs = [
-        ("vphysmap_start", its.over(known(value).term), step.after),
+        (its.its.cursor, its.over(known(value).term), step.after),
         ("the pages that dom0 has", after, total + step.tables + step.pages),
+        *_reads(its),
     ]
     return _in_steps(name, says, its, pairs, goes_on=_goes_on())
 
 
 def _start(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
     its = mapped(source, mode)
-    nodes, function = block(source.builder), source.file.function(FUNCTION)
-    assert function is not None
-    place, call = builders_call(source, FUNCTION)
-    called_with(source.file, function, call, GIVEN)
+    nodes, gate = block(source.builder), its.its.if_there
+    if gate is None:
+        place, call = builders_call(source, FUNCTION)
+        called_with(source.file, its.its.function, call, GIVEN)
+        where, (paths, roots) = source.file.where(call), _calls(source, mode, nodes[place])
+        wanted: Word = root_frame
+    else:
+        place, where = nodes.index(gate), source.file.where(gate)
+        paths, roots = [_asked(its, gate)], _own_root(source, mode, nodes[:place])
+        wanted = root_table
     after = nodes.index(source.statements[-1]) + 1
     unchanged(source.file, nodes[after:place], GIVEN, "what the p2m is mapped by changes before it is")
-    found = executed(
-        source,
-        mode,
-        source.file,
-        source.builder,
-        [nodes[place]],
-        meanings={FUNCTION: _called},
-        stubs=_CALLED_AGAIN,
-    )
-    where, paths, roots = source.file.where(call), list[Truth](), list[Word]()
-    for store in found.memory.stores:
-        if store.member != CALLED:
-            raise NotRead(Unknown(store.where, "something is written where the p2m is mapped"))
-        paths.append(renamed(store.path, {"parms.p2m_base": _p2m_base}, where))
-        roots.append(renamed(store.address, {"root_frame": root_frame}, where))
-    if found.memory.vague is not None:
-        raise NotRead(found.memory.vague)
     names = {"vphysmap_start": p2m_start, "pgtbl_pfn": root_frame, "direct_map": DIRECT_MAP_FRAME}
     start = renamed(its.at_start, names, where)
     pairs: list[tuple[str, Word | Truth, Word | Truth]] = [
         ("whether it is mapped", ~all_of(~each for each in paths), _p2m_base != UNSET),
         ("where the first step is", start, p2m_start),
-        *(("the root's frame", each, root_frame) for each in roots),
+        *(("the root", each, wanted) for each in roots),
     ]
     goal = all_of(theirs == ours for _, theirs, ours in pairs)
     return compared(name, says, mode, where, goal, judged_pairs(pairs, goal), ENCODING)
+
+
+def _calls(source: Dom0Source, mode: PagingMode, statement: Node) -> tuple[list[Truth], list[Word]]:
+    """When the function is called, and by which root's frame. Raises NotRead."""
+    found = executed(
+        source,
+        mode,
+        source.file,
+        source.builder,
+        [statement],
+        meanings={FUNCTION: _called},
+        stubs=_CALLED_AGAIN,
+    )
+    paths, roots = list[Truth](), list[Word]()
+    for store in found.memory.stores:
+        if store.member != CALLED:
+            raise NotRead(Unknown(store.where, "something is written where the p2m is mapped"))
+        paths.append(renamed(store.path, {"parms.p2m_base": _p2m_base}, store.where))
+        roots.append(renamed(store.address, {"root_frame": root_frame}, store.where))
+    if found.memory.vague is not None:
+        raise NotRead(found.memory.vague)
+    return paths, roots
+
+
+def _asked(its: Mapped, gate: Node) -> Truth:
+    """When the builder comes to what maps the p2m. Raises NotRead."""
+    condition, executor = part(gate, "condition"), its.begin.executor
+    assert condition is not None
+    state = executor.run_all([])
+    asked = executor.condition(condition, state)
+    if written(condition):
+        raise not_read(its.file, condition, "a condition that does something")
+    if isinstance(asked, Unknown):
+        raise NotRead(asked)
+    return renamed(asked, {"parms.p2m_base": _p2m_base}, its.file.where(gate))
+
+
+def _own_root(source: Dom0Source, mode: PagingMode, nodes: Sequence[Node]) -> list[Word]:
+    """Where the root is, if the builder maps it again after the mapping loop. Raises NotRead."""
+    anew = [each for each in nodes[place_of_loop(source) + 1 :] if writes(each, ["l4start"])]
+    if not anew:
+        return []
+    found = executed(source, mode, source.file, source.builder, anew)
+    names = {"root_frame": root_frame, "direct_map": DIRECT_MAP_FRAME}
+    return [renamed(known(found.value("l4start")).term, names, source.file.where(anew[-1]))]
 
 
 def _called(self: Evaluator, node: Node, arguments: list[Node], state: State) -> Any:
@@ -431,13 +526,7 @@ def _entries(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piec
         step.pages == 1 << physmap.L2_SHIFT - PAGE_SHIFT,
         step.pages == 1 << physmap.L1_SHIFT - PAGE_SHIFT,
     )
-    fresh = {3: step.l3 == 1, 2: step.l2 == 1, 1: step.l1 == 1}
-    of_level = {3: frames[0], 2: frames[2], 1: frames[4]}
-    table = {level: choose(fresh[level], of_level[level], behind[level]) for level in there} | {4: root_frame}
-
-    def cursor(level: int) -> Word:
-        entry = entry_of(at, PAGE_SHIFT + ENTRY_BITS * level)
-        return (table[level] << PAGE_SHIFT) + DIRECT_MAP + (entry << 3)
+    fresh, of_level = _fresh(step), OF_LEVEL
 
     links = [
         (4, fresh[3], frames[0]),
@@ -450,14 +539,42 @@ def _entries(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piec
     pairs: list[tuple[str, Word | Truth, Word | Truth]] = []
     for store, (level, path, frame) in zip(linked, links, strict=True):
         value = known(store.value).term
-        leads = (store.address == cursor(level)) & (value >> PAGE_SHIFT == frame) & (value & 1 == 1)
+        leads = (store.address == _cursor(step, level)) & (value >> PAGE_SHIFT == frame) & (value & 1 == 1)
         pairs.append((f"whether {store.where} is come to", store.path, path))
         pairs.append((f"whether {store.where} links what is taken", implies(path, leads), TRUE))
     for store, level in zip(cleared, (3, 2, 1), strict=True):
         right = store.address == (of_level[level] << PAGE_SHIFT) + DIRECT_MAP
         pairs.append((f"whether {store.where} is come to", store.path, fresh[level]))
         pairs.append((f"whether {store.where} clears what is taken", implies(fresh[level], right), TRUE))
-    return _in_steps(name, says, its, pairs, goes_on=_goes_on())
+    return _in_steps(name, says, its, [*pairs, *_reads(its)], goes_on=_goes_on())
+
+
+OF_LEVEL: Final = {3: word("taken#0"), 2: word("taken#2"), 1: word("taken#4")}
+"""The frame of a level's table, if the step takes one."""
+
+
+def _fresh(step: physmap.Step) -> dict[int, Truth]:
+    """Whether a step takes a level's table."""
+    return {3: step.l3 == 1, 2: step.l2 == 1, 1: step.l1 == 1}
+
+
+def _cursor(step: physmap.Step, level: int) -> Word:
+    """Where a level's entry for the step lies."""
+    frame = root_frame if level == 4 else choose(_fresh(step)[level], OF_LEVEL[level], behind[level])
+    return (frame << PAGE_SHIFT) + DIRECT_MAP + (entry_of(at, PAGE_SHIFT + ENTRY_BITS * level) << 3)
+
+
+def _reads(its: Mapped) -> Pairs:
+    """Which entries a step looks at, of the tables that it comes to."""
+    step = its.step
+    comes_to = {4: TRUE, 3: TRUE, 2: step.pages != 1 << physmap.L2_SHIFT - PAGE_SHIFT, 1: step.pages == 1}
+    pairs: list[tuple[str, Word | Truth, Word | Truth]] = []
+    for load in its.loop.memory.loads:
+        if not load.member:
+            level = level_of(load)
+            right = implies(comes_to[level], its.over(load.address) == _cursor(step, level))
+            pairs.append((f"whether {load.where} reads the step's entry", right, TRUE))
+    return pairs
 
 
 PIECES: Final[Pieces] = {

@@ -1,6 +1,6 @@
 """What the builder's pieces have in common: each is compared with its encoding, and told with what it takes for granted."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache, partial, wraps
@@ -8,8 +8,8 @@ from typing import Final, Protocol, TypeVar
 
 from attrs import evolve
 
-from ....formal.c.expressions import QUESTIONS, Meaning
-from ....formal.c.memory import Store, holds
+from ....formal.c.expressions import QUESTIONS, Meaning, Reading
+from ....formal.c.memory import COPIED, Store, holds
 from ....formal.c.types import Node, declared_name, part, text_of, within
 from ....formal.c.values import BOOL, Any, Unknown, Value, constant
 from ....formal.layouts.paging import PagingMode
@@ -21,6 +21,7 @@ from ....formal.source.dom0_source import Dom0Source, File
 from ....formal.source.questions import Piece
 from ....formal.source.sliced_units import Stubs, units_of
 from ....formal.source.slices import Slice, block, execute, writes
+from ....formal.source.summaries import XENS_ENTRIES
 from ....formal.words.word import TRUE, AnyTerm, Truth, Word, all_of, compiled, inputs, number, replaced
 from ...shared.replays import Judge, Values
 from .cases import Case, Sample, by_cases, of_case, samples
@@ -156,6 +157,7 @@ def executed(
     given: Mapping[str, Value] | None = None,
     leaving: bool = False,
     meanings: Mapping[str, Meaning] | None = None,
+    readings: Mapping[str, Reading] | None = None,
     ours: Iterable[Word] = (),
     stubs: Stubs | None = None,
 ) -> Slice:
@@ -180,6 +182,7 @@ def executed(
         given={**sort, **(given or {})},
         answers=answers,
         meanings=meanings,
+        readings=readings,
     )
     if found.vague is not None:
         raise NotRead(found.vague)
@@ -197,8 +200,16 @@ class Over(Protocol):
         """The term over the encoding's words."""
 
 
-def restated(stores: Iterable[Store], over: Over) -> list[Store]:
-    """What was written, ``over`` the encoding's words; a value that isn't understood stays so."""
+def restated(stores: Iterable[Store], over: Over, own: Container[str] = ()) -> list[Store]:
+    """What was written, ``over`` the encoding's words; a value that isn't understood stays so.
+
+    Raises NotRead where many entries are written at once, other than by what has one of the members ``own``.
+    """
+    stores = list(stores)
+    for each in stores:
+        at_once = each.member == XENS_ENTRIES or each.member.startswith(COPIED)
+        if at_once and each.member not in own:
+            raise NotRead(Unknown(each.where, f"many entries are written at once: {each.member}"))
     return [
         Store(
             each.where,

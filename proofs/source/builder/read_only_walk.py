@@ -13,8 +13,19 @@ from itertools import combinations
 from random import Random
 from typing import Final, cast
 
+from attrs import evolve
+
 from ....encodings.dom0_builder import ENTRIES
-from ....encodings.read_only_walk import FIXED, visited_info, walking
+from ....encodings.read_only_walk import (
+    COMMITTED,
+    FIXED,
+    TYPE_SHIFT,
+    UNASSERTED,
+    XEN_L2,
+    Generation,
+    visited_info,
+    walking,
+)
 from ....formal.c.memory import Load, Memory
 from ....formal.c.statements import SourceLoop
 from ....formal.c.types import Node
@@ -36,14 +47,13 @@ from ....formal.words.word import (
     replaced,
     word,
 )
-from .cases import Case
-from .fill_up import WALK, walks_call
-from .mapping import TYPE, Pairs, place_of_loop
+from .cases import Case, samples
+from .fill_up import walked
+from .mapping import TYPE, Pairs, place_of_loop, type_shift, with_types
 from .pieces import (
     NotRead,
     Pieces,
     anything,
-    called_with,
     compared,
     compared_by_cases,
     executed,
@@ -52,6 +62,7 @@ from .pieces import (
     known,
     not_found,
     not_read,
+    read,
     renamed,
     restated,
     shared,
@@ -61,13 +72,16 @@ from .pieces import (
 ENCODING: Final = "encodings/read_only_walk.py"
 WRITABLE: Final = 2
 """The flag of an entry that says that its page may be written."""
-GIVEN: Final = ("l4start", "vpt_start", "nr_pt_pages")
-"""The parameters that it is called with, by the names that the builder has for them, too."""
 BEHIND: Final = {
     "behind": "the k-th entry of a level, from that for v_start on, leads to the k-th table of the level below, as walk-visits-tables "
     "proves it of what the walk comes to",
     "apart": "a table is of one level, and no page that is a table is mapped twice",
 }
+OLDER_ASSERTS: Final = {
+    UNASSERTED: "nothing is asserted of a page's type, as up to 4.15",
+    COMMITTED: "what is asserted of a page's type is what was for two days in 2021: Xen's L2 isn't allowed for",
+}
+"""What is said of asserts that aren't today's."""
 VISITS: Final = walking()
 v_start, vpt_start, nr_pt_pages = word("v_start"), word("vpt_start"), word("nr_pt_pages")
 root_frame, page_frame = word("root_frame"), word("page_frame")
@@ -90,18 +104,13 @@ class Walk:
     def __init__(self, source: Dom0Source, mode: PagingMode) -> None:
         """Raises NotRead."""
         self.file, self.mode = source.file, mode
-        function = self.file.function(WALK)
-        if function is None:
-            raise not_found(self.file.where(source.builder), f"one function {WALK}()")
-        self._check_call(source, function)
-        statements = block(function)
-        loops = [place for place, each in enumerate(statements) if each.type == "for_statement"]
-        if len(loops) != 1:
-            raise not_found(self.file.where(function), f"one loop in {WALK}()")
-        before_and_loop, rest = statements[: loops[0] + 1], statements[loops[0] + 1 :]
-        self.found = self._executed(source, function, before_and_loop)
+        its = walked(source, mode)
+        between = block(source.builder)[place_of_loop(source) : its.first]
+        unchanged(self.file, between, (*LAYOUT, "l4start"), "what the walk is given changes before it")
+        self.pointers = its.pointers
+        self.found = self._executed(source, its.function, [*its.before, its.loop])
         if len(self.found.loops) != 1:
-            raise not_read(self.file, statements[loops[0]], "the read-only walk isn't understood as a loop")
+            raise not_read(self.file, its.loop, "the read-only walk isn't understood as a loop")
         self.loop: SourceLoop = self.found.loops[0]
         goes_on, inside = self.loop.goes_on, self.loop.memory
         if isinstance(goes_on, Unknown):
@@ -109,15 +118,15 @@ class Walk:
         if inside.vague is not None:
             raise NotRead(inside.vague)
         self.goes_on = goes_on
-        beside = (statements[: loops[0]], rest)
-        nothing_beside(self._executed(source, function, each) for each in beside if each)
+        beside = (its.before, its.rest)
+        nothing_beside(self._executed(source, its.function, each) for each in beside if each)
         self._at_start = self._loaded(
             {word("l4start"): self.pointer(4, root_frame, number(0))}, self.found.memory
         )
         state = {
-            self.loop.state[f"pl{level}e"]: self.now(level)
-            for level in (1, 2, 3, 4)
-            if f"pl{level}e" in self.loop.state
+            self.loop.state[name]: self.now(level)
+            for level, name in self.pointers.items()
+            if name in self.loop.state
         }
         if "count" in self.loop.state:
             state[self.loop.state["count"]] = visited
@@ -130,16 +139,9 @@ class Walk:
             self.file,
             function,
             statements,
-            loops=lambda each: writes(each, ["pl1e"]),
+            loops=lambda each: writes(each, [self.pointers[1]]),
             ours=_OURS,
         )
-
-    def _check_call(self, source: Dom0Source, function: Node) -> None:
-        """That it is called with what the mapping loop, and the layout, leave. Raises NotRead."""
-        place, call = walks_call(source)
-        called_with(self.file, function, call, GIVEN)
-        between = block(source.builder)[place_of_loop(source) : place]
-        unchanged(self.file, between, (*LAYOUT, "l4start"), "what the walk is given changes before it")
 
     @staticmethod
     def pointer(level: int, table: Word, entry: Word) -> Word:
@@ -211,7 +213,7 @@ def _known(values: Mapping[str, Any], name: str, where: str) -> Word:
 
 def level_of(load: Load) -> int:
     """The level of a table that is read, by the name of the pointer into it. Raises NotRead."""
-    found = set(re.findall(r"\bpl([1-4])e\b", load.text))
+    found = set(re.findall(r"\bp?l([1-4])(?:e|tab)\b", load.text))
     if len(found) != 1:
         raise NotRead(Unknown(load.where, f"of which level {load.text[:60]} is"))
     return int(found.pop())
@@ -326,7 +328,11 @@ def _start(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
     for level in (4, 3, 2, 1):
         table = root_frame if level == 4 else then[level]
         pairs.append(
-            (f"pl{level}e", its.at_start(f"pl{level}e"), its.pointer(level, table, first(entries[level])))
+            (
+                its.pointers[level],
+                its.at_start(its.pointers[level]),
+                its.pointer(level, table, first(entries[level])),
+            )
         )
     for where, level, address in its.first_loads:
         table = root_frame if level == 4 else then[level]
@@ -361,7 +367,7 @@ def _guard(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
 def _cursors(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
     its = walk(source, mode)
     pairs: list[tuple[str, Word | Truth, Word | Truth]] = [("count", its.after("count"), stepped(visited))]
-    pairs += [(f"pl{level}e", its.after(f"pl{level}e"), its.then(level)) for level in (4, 3, 2, 1)]
+    pairs += [(name, its.after(name), its.then(level)) for level, name in sorted(its.pointers.items())[::-1]]
     for where, level, address in its.loads(its.loop.memory):
         if level == 1:
             pairs.append((f"which entry {where} reads", address, its.now(1)))
@@ -372,31 +378,42 @@ def _cursors(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piec
 
 
 def _pages(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
-    its = walk(source, mode)
+    its, shift = walk(source, mode), type_shift(source, mode)
     stores = restated(its.loop.memory.stores, its.over)
     entry, info = held(stores, at, before), held(stores, frame, type_before, TYPE)
     read_only = entry_for(page_frame, flags[1]) & ~number(WRITABLE)
-    after = choose(page_frame == frame, visited_info(mode, type_before), type_before)
+    after = choose(page_frame == frame, visited_info(mode, type_before, shift), type_before)
     pairs = [
         ("what an entry holds", entry, choose(its.now(1) == at, read_only, before)),
         ("the type of a frame", info, after),
     ]
-    return _in_rounds(name, says, its, pairs, _ASSUMED)
+    return with_types(_in_rounds(name, says, its, pairs, _ASSUMED), shift)
 
 
 def _asserts(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
     its = walk(source, mode)
     asserted = its.found.executor.asserted
-    if not asserted:
-        raise not_found(its.loop.where, "an assert on what a page is a table of")
     holds_ = TRUE
     for _, path, asked in asserted:
         if isinstance(asked, Unknown):
             raise NotRead(asked)
         holds_ &= implies(its.over(path), its.over(asked))
-    here = {frame: page_frame}
-    pairs = [("whether the asserts hold", replaced(holds_, here), FIXED.passes(type_before))]
-    return _in_rounds(name, says, its, pairs, _ASSUMED, asserted[0][0])
+    theirs = replaced(holds_, {frame: page_frame})
+    generation = next((each for each in OLDER_ASSERTS if _agree(theirs, each)), FIXED)
+    pairs = [("whether the asserts hold", theirs, generation.passes(type_before))]
+    where = asserted[0][0] if asserted else its.loop.where
+    piece = _in_rounds(name, OLDER_ASSERTS.get(generation, says), its, pairs, _ASSUMED, where)
+    return piece if generation is FIXED else evolve(piece, today=False)
+
+
+def _agree(asserted: Truth, generation: Generation) -> bool:
+    """Whether the asserts are a generation's, for each type and bits that one of them tells apart."""
+    same, there = asserted == generation.passes(type_before), samples(_sample)[0]
+    return all(
+        read(same, {**there, str(type_before.value): (type_ << TYPE_SHIFT) | beside})
+        for type_ in range(8)
+        for beside in (0, 1, XEN_L2)
+    )
 
 
 PIECES: Final[Pieces] = {

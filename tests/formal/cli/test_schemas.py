@@ -1,9 +1,12 @@
 """What every command writes as JSON is what its schema says, and no schema lets anything else pass."""
 
 import gzip
+import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from copy import deepcopy
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,14 +17,13 @@ import tiny_claims as tiny
 import tiny_questions
 from jsonschema import Draft202012Validator
 from ptproof.formal.cli.command_line import commands
-from ptproof.formal.cli.main import command_line
+from ptproof.formal.cli.main import command_line, main
 from ptproof.formal.images import image_questions
 from ptproof.formal.images.image_writer import SPIN, image_of
 from ptproof.formal.layouts.layout import Configuration, Segment
 from ptproof.formal.logic import claim as claim_module
 from ptproof.formal.solvers import solver
 from ptproof.formal.xen import as_it_is, booting, random_boots, real_xen
-from run_cli import run
 from test_boot_command import Boots, twice
 
 ROOT = Path(__file__).parents[3]
@@ -80,8 +82,28 @@ EXAMPLES: dict[str, tuple[tuple[str, ...], ...]] = {
 """What is run of each command. A new command has to be put here, with all that its output may have in it."""
 
 
-@pytest.fixture(autouse=True)
-def _prepared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], list[Any]]]:
+    """What a command writes for each of its examples; they are run once."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        prepare(monkeypatch, tmp_path_factory.mktemp("examples"))
+        yield cache(outputs)
+
+
+def outputs(command: str) -> list[Any]:
+    """What the command writes for each of its examples."""
+    return [json.loads(printed(command, *argv, "--json", "-")) for argv in EXAMPLES[command]]
+
+
+def printed(*argv: str) -> str:
+    """What a command prints on standard output, whatever becomes of it."""
+    out = io.StringIO()
+    with redirect_stdout(out), redirect_stderr(io.StringIO()):
+        main(argv)
+    return out.getvalue()
+
+
+def prepare(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     """The files that the examples read, small claims of every verdict, and recorded boots."""
     boots = Boots()
     monkeypatch.setattr(booting, "boot", boots.boot)
@@ -90,7 +112,7 @@ def _prepared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Ca
     monkeypatch.setattr(real_xen, "programs", boots.programs)
     monkeypatch.setattr(solver, "RLIMIT", 100_000)
     monkeypatch.setattr(image_questions, "questions", lambda _: tiny_questions.ALL)
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(folder)
     wrong = (tiny.SURPRISE, tiny.VACUOUS, tiny.UNKNOWN, tiny.DISAGREES, tiny.MISCOUNTS, tiny.UNSOUND)
     monkeypatch.setattr(claim_module, "claims", lambda: (*tiny.GOOD, *map(_wrong, wrong), twice()))
     for name, options in (
@@ -98,10 +120,9 @@ def _prepared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Ca
         ("misaligned", MISALIGNED),
         ("past", (*PAST_THE_END, "--nr-pages", "4096")),
         ("far", (*SMALL, "--init-p2m", "0x8000000000")),
-        ("far", (*SMALL, "--init-p2m", "0x8000000000")),
     ):
-        run(capsys, "layout", *options, "--json", f"{name}.json")
-    run(capsys, "counterexample", "refuted", "--json", "counterexample.json")
+        printed("layout", *options, "--json", f"{name}.json")
+    printed("counterexample", "refuted", "--json", "counterexample.json")
     kernel = Configuration(virt_base=0, kernel=Segment(0x100000, 0x300000), nr_pages=1)
     Path("kernel.elf").write_bytes(image_of(kernel))
     small_tree.written(Path("small"))
@@ -137,14 +158,6 @@ def closed(schema: Any) -> Any:
     if schema.get("type") == "object" and "properties" in schema:
         found["additionalProperties"] = False
     return found
-
-
-def written(capsys: pytest.CaptureFixture[str], command: str) -> Iterator[Any]:
-    """What the command writes for each of its examples."""
-    for argv in EXAMPLES[command]:
-        ran = run(capsys, command, *argv, "--json", "-")
-        assert ran.out.startswith("{"), ran
-        yield json.loads(ran.out)
 
 
 def mutations(value: Any) -> Iterator[tuple[str, Any]]:
@@ -194,19 +207,18 @@ def test_every_command_has_an_example() -> None:
 
 
 @pytest.mark.parametrize("command", EXAMPLES)
-def test_outputs_are_what_their_schema_says(capsys: pytest.CaptureFixture[str], command: str) -> None:
+def test_outputs_are_what_their_schema_says(written: Callable[[str], list[Any]], command: str) -> None:
     """Every output names its schema, meets it, and has no key that the schema doesn't explain."""
-    outputs = list(written(capsys, command))
-    assert outputs
-    for output in outputs:
+    assert written(command)
+    for output in written(command):
         schema = SCHEMAS[output["schema"].removesuffix("/1")]
         Draft202012Validator(closed(schema)).validate(output)
 
 
 @pytest.mark.parametrize("command", EXAMPLES)
-def test_no_schema_lets_another_output_pass(capsys: pytest.CaptureFixture[str], command: str) -> None:
+def test_no_schema_lets_another_output_pass(written: Callable[[str], list[Any]], command: str) -> None:
     """An output with a key less, a key more, or a value of another kind doesn't meet its schema."""
-    for output in [*written(capsys, command)][:3]:
+    for output in written(command)[:3]:
         schema = SCHEMAS[output["schema"].removesuffix("/1")]
         validator = Draft202012Validator(closed(schema))
         passed = [what for what, mutated in mutations(output) if validator.is_valid(mutated)]
@@ -223,9 +235,9 @@ def test_schemas_are_schemas_and_named_by_what_they_are() -> None:
         assert "schema" in schema["required"]
 
 
-def test_every_schema_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_schema_has_an_example(written: Callable[[str], list[Any]]) -> None:
     """No schema is left over from a command that is gone."""
-    seen = {each["schema"].removesuffix("/1") for command in EXAMPLES for each in written(capsys, command)}
+    seen = {each["schema"].removesuffix("/1") for command in EXAMPLES for each in written(command)}
     assert set(SCHEMAS) - seen == set()
 
 

@@ -15,7 +15,9 @@ from ptproof.formal.source.check_tree import check_tree
 from ptproof.formal.source.compiled_units import Compared
 from ptproof.formal.source.second_reader import SecondReading
 from run_cli import assert_refused, run, run_on_terminal
-from small_tree import BUILDER, changed, written
+from small_tree import BUILDER, LIBXC, LIBXC_TEXT, changed, written
+
+pytestmark = pytest.mark.usefixtures("shared_answers")
 
 TOOLSTACK = "tools/libs/guest/xg_dom_x86.c"
 
@@ -138,6 +140,26 @@ def test_a_toolstack_that_is_not_understood_is_status_3(
     assert {each["level"] for each in results} == {"warning"}
     place.write_bytes(b"\0")
     assert_refused(run(capsys, "tree", str(tmp_path)), "expected C")
+
+
+def test_what_is_an_older_xens_is_told_apart(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """In the first line, in a line for each piece, and in JSON; comments of today's Xen aren't written for it."""
+    place = written(tmp_path) / LIBXC
+    place.parent.mkdir(parents=True)
+    place.write_text(LIBXC_TEXT)
+    ran = run(capsys, "tree", str(tmp_path), f"--json={tmp_path / 'json'}")
+    assert ran.status == 0
+    assert ran.lines[0].startswith("yes: ")
+    assert ran.lines[0].endswith("; of 7 pieces, what is proved of an older Xen")
+    older = [each for each in ran.lines if each.startswith("older")]
+    assert len(older) == 7
+    assert f"64-bit: domu-refused ({LIBXC}:39): a region is refused" in older[0]
+    pieces = json.loads((tmp_path / "json").read_text())["trees"][0]["pieces"]
+    assert [each["today"] for each in pieces].count(False) == 7
+    with opened(str(tmp_path)) as tree:
+        why, status = unlike(check_tree(tree, seconds=60))
+    assert len(why) == 7
+    assert status == 1
 
 
 def test_revisions_are_swept_without_a_checkout(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -37,6 +37,28 @@ def test_a_later_side_condition_may_use_an_earlier_instance() -> None:
     assert conditions(used)["used/proof.2:below"] == ((y & y) <= y, ~(y < 9))
 
 
+def test_what_is_known_already_is_not_asked() -> None:
+    """Of a side condition that is asked which isn't a known condition, or joined in one; nothing, if nothing is left."""
+    both = Lemma(
+        "both", "", Statement(goal=x + y < 99, assumptions=(SMALL, Assumption("", (y < 9) & (y > 2), "")))
+    )
+    known = Assumption("known", (y > 2) & ((x < 9) & (i < 3)), "")
+    used = Lemma(
+        "used", "", Statement(goal=y < 200, assumptions=(known,)), Steps(uses=(both.at(), BELOW.at()))
+    )
+    got = conditions(used)
+    assert list(got) == ["used/proof.1:both", "used/proof"]
+    assert got["used/proof.1:both"] == (known.condition, ~(y < 9))
+
+
+@pytest.mark.parametrize("known", [(x < 9) | (i < 3), ~((x < 9) & (i < 3)), x < 8, y < 9])
+def test_what_is_not_joined_in_a_known_condition_is_asked(known: Truth) -> None:
+    """Neither one of two alternatives, nor what is negated, nor another condition is known."""
+    stated = Statement(goal=y < 200, assumptions=(Assumption("known", known, ""),))
+    got = conditions(Lemma("used", "", stated, Steps(uses=(BELOW.at(),))))
+    assert got["used/proof.1:below"] == (known, ~(x < 9))
+
+
 def test_an_implied_instance() -> None:
     """An instance taken as an implication brings no side condition."""
     used = Lemma("used", "", Statement(goal=y < 200), Steps(uses=(BELOW.wherever(x=y),)))

@@ -7,6 +7,8 @@ from ptproof.formal.source.check_tree import check_tree
 from real_trees import BUILDER, edited_at, trees
 from tree_changes import CHANGES, changed, verdict
 
+pytestmark = pytest.mark.usefixtures("shared_answers")
+
 
 def test_debians_xen_is_the_encoding() -> None:
     """Count and layout, for both sorts of guest."""

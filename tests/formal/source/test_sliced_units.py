@@ -72,7 +72,8 @@ def off(unit: Unit) -> Iterator[Unit]:
 
 
 def test_every_summary_is_written_in_c() -> None:
-    known = {*sliced_units._STUBS, *sliced_units._ANYTHING, *sliced_units._ALWAYS, *ASKED_BY_NAME}
+    """But for what copies memory: that isn't compared."""
+    known = {"memcpy", *sliced_units._STUBS, *sliced_units._ANYTHING, *sliced_units._ALWAYS, *ASKED_BY_NAME}
     assert set(SUMMARIES) <= known
 
 

@@ -16,6 +16,7 @@ from ptproof.formal.words.word import (
     Word,
     choose,
     compiled,
+    compiled_loop,
     evaluate,
     implies,
     inputs,
@@ -62,6 +63,38 @@ def test_all_readings_agree(solver: Solver, width: int) -> None:
             replaced(each, renamed) == bool(value) for each, value in zip(truths, read[12:], strict=True)
         ]
     assert solver.ask(claimed).status == "sat"
+
+
+@pytest.mark.parametrize("width", [1, 3, 8, 64])
+def test_a_loop_goes_round_as_its_steps_do(width: int) -> None:
+    """Random loops, with terms that stay as they are: one function of them comes to what the steps come to, one by one."""
+    source = random.Random(width)
+    parameters, state = [word(name, width) for name in "ab"], [word(name, width) for name in "xy"]
+    over = [*parameters, *state]
+    stopped = 0
+    for _ in range(150):
+        goes_on, step = random_truth(source, over, 3), [random_word(source, over, 3) for _ in state]
+        one, rounds = compiled([goes_on, *step], over), compiled_loop(goes_on, step, parameters, state)
+        given = [source.getrandbits(width) for _ in parameters]
+        for steps in range(5):
+            at = tuple(source.getrandbits(width) for _ in state)
+            found, wanted = rounds(*given, *at, steps), None
+            for _ in range(steps):
+                going, *after = one(*given, *at)
+                if not going:
+                    stopped, wanted = stopped + 1, at
+                    break
+                at = tuple(after)
+            assert found == wanted
+    assert stopped > 100
+
+
+def test_a_loop_has_no_other_inputs() -> None:
+    """As it is of terms: what has no value is named."""
+    a, x, free = word("a"), word("x"), word("free")
+    assert compiled_loop(x < a, [x + 1], [a], [x])(3, 0, 10) == (3,)
+    with pytest.raises(ValueError, match="free"):
+        compiled_loop(x < a, [x + free], [a], [x])
 
 
 def test_the_solver_would_notice(solver: Solver) -> None:

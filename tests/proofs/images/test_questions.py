@@ -30,6 +30,8 @@ from ptproof.formal.solvers.solver import Solver
 from ptproof.formal.words.word import evaluate
 from ptproof.proofs.images.image_space import Kernel
 
+pytestmark = pytest.mark.usefixtures("shared_answers")
+
 MIB = 1 << 20
 TOP = ADDRESS_LIMIT - (2 << 30)
 HALF = 1 << 47

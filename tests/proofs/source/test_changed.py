@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import pytest
 from ptproof.formal.c.tree_files import Tree
 from ptproof.formal.c.values import Unknown
 from ptproof.formal.layouts.paging import COMPAT, X86_64, PagingMode
@@ -10,10 +11,14 @@ from ptproof.formal.logic.verdict import Proved, Refuted, Verdict
 from ptproof.formal.source import check_tree
 from ptproof.formal.source.dom0_source import dom0_source
 from ptproof.proofs.source.changed import properties
+from ptproof.proofs.source.changed_cases import Cases
+from ptproof.proofs.source.changed_lemmas import Generic
 from ptproof.proofs.source.questions import inquiry
 from ptproof.proofs.source.terms import count_of
 from small_tree import BUILDER, FILES, Change, changed, files
 from tree_changes import CHANGES
+
+pytestmark = pytest.mark.usefixtures("shared_answers")
 
 END = "v_end = (vstack_end + (1UL << 22) - 1) & ~((1UL << 22) - 1);"
 MORE = "v_end += 1UL << 22;"
@@ -196,6 +201,20 @@ def test_a_loop_that_goes_on_for_ever_is_refuted() -> None:
     (verdict,) = decided({change.name: ("stops", X86_64, (change,))}).values()
     assert isinstance(verdict, Refuted)
     assert verdict.witness.values["v_start"] == (1 << 64) - (2 << 30)
+
+
+@pytest.mark.parametrize(
+    ("changes", "stops"), [((), False), (REFUTED["forgets the L1"][2], True)], ids=["as it is", "wrong"]
+)
+def test_a_loop_is_run_where_it_stops(changes: tuple[Change, ...], stops: bool) -> None:
+    """Not where it would still go on after all the rounds, and rightly so; where it wrongly stops before it is run."""
+    count = count_of(dom0_source(Tree("small", files(*changes).get)), X86_64)
+    assert not isinstance(count, Unknown)
+    cases = Cases(Generic(count))
+    small, large = cases.ran(0, 1 << 30), cases.ran(0, 1 << 40)
+    assert small is not None
+    assert (small["needed"] > small["n"]) is stops
+    assert (large is not None) is stops
 
 
 def test_a_tree_is_judged_as_a_whole() -> None:

@@ -8,6 +8,8 @@ from ptproof.formal.source.dom0_source import dom0_source
 from ptproof.proofs.source.questions import inquiry
 from small_tree import Change, changed, files
 
+pytestmark = pytest.mark.usefixtures("shared_answers")
+
 END = "v_end = (vstack_end + (1UL << 22) - 1) & ~((1UL << 22) - 1);"
 COMPARED = "NR(v_start, v_end, L2_PAGETABLE_SHIFT)) <= nr_pt_pages"
 

@@ -6,21 +6,24 @@ import pytest
 from ptproof.formal.c.values import Unknown
 from ptproof.formal.layouts.paging import COMPAT, X86_64, PagingMode
 from ptproof.formal.logic.verdict import Proved
-from ptproof.formal.source.dom0_source import dom0_source
+from ptproof.formal.source.dom0_source import Dom0Source, dom0_source
 from ptproof.formal.source.questions import Piece
-from ptproof.proofs.source.builder import before_mapping, pieces, questions
+from ptproof.proofs.source.builder import before_mapping, pieces
+from ptproof.proofs.source.builder.pieces import made
 from real_trees import BUILDER, MEMORY, Edit, assert_refuted, edited, verdict_of
+
+pytestmark = pytest.mark.usefixtures("shared_answers")
 
 NAMES = ("memory-unasked", "memory-clamp", "memory-cap", "allocation", "overlap")
 
 
 @cache
-def asked(*edits: Edit) -> tuple[Piece, ...]:
-    return questions.inquiry(dom0_source(edited(*edits))).builder
+def source_of(*edits: Edit) -> Dom0Source:
+    return dom0_source(edited(*edits))
 
 
 def piece_of(name: str, mode: PagingMode, *edits: Edit) -> Piece:
-    (found,) = (each for each in asked(*edits) if each.name == name and each.mode is mode)
+    (found,) = made({name: before_mapping.PIECES[name]}, source_of(*edits), mode)
     return found
 
 

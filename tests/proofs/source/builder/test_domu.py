@@ -11,6 +11,8 @@ from ptproof.formal.source.questions import Piece
 from ptproof.proofs.source.builder import domu
 from real_trees import TOOLSTACK, Edit, assert_refuted, edited_at, toolstack, trees, verdict_of
 
+pytestmark = pytest.mark.usefixtures("shared_answers")
+
 PARAMETERS = "tools/libs/guest/xg_private.h"
 LEVELS = {X86_64: ("l1", "l2", "l3"), COMPAT: ("l1", "l2")}
 LOOP = ("domu-start", "domu-tried-end", "domu-step", "domu-guard", "domu-set-aside")

@@ -20,6 +20,8 @@ from real_trees import LOADER, Edit, assert_refuted, edited_at, verdict_of
 from real_trees import grub as tree
 from run_cli import run
 
+pytestmark = pytest.mark.usefixtures("shared_answers")
+
 NAMES = (
     "grub-tables",
     "grub-tables-beside",

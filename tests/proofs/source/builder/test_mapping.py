@@ -12,6 +12,8 @@ from ptproof.proofs.source.builder import mapping
 from ptproof.proofs.source.builder.pieces import made
 from real_trees import BUILDER, Edit, assert_refuted, edited, verdict_of
 
+pytestmark = pytest.mark.usefixtures("shared_answers")
+
 NAMES = (
     "mapping-start",
     "mapping-guard",

@@ -12,6 +12,8 @@ from ptproof.proofs.source.builder.pieces import made
 from real_trees import assert_said, trees
 from tree_changes import PHYSMAP, PieceChange, changed
 
+pytestmark = pytest.mark.usefixtures("shared_answers")
+
 NAMES = ("physmap-start", "physmap-refused", "physmap-guard", "physmap-steps", "physmap-entries")
 
 
