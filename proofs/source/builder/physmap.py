@@ -255,7 +255,7 @@ class Mapped:
             },
             readings={f"{OF}->{PAGES}": _counted},
             ours=_OURS,
-            stubs=_TAKEN_AGAIN,
+            stubs=_TAKEN_AGAIN if self.its.if_there is None else Stubs(),
         )
 
     def _said(self) -> dict[Word, Word]:
