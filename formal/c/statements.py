@@ -161,10 +161,10 @@ class Executor(Evaluator):
 
     def called(self, name: str, arguments: list[Node], state: State) -> Any | None:
         """What a function of the same file gives that is made of a ``return`` alone; ``None`` where it isn't."""
-        found = self._one_return(name)
+        found = self.one_return(name)
         if found is None or self.depth > DEEPEST_CALL:
             return None
-        parameters, value = found
+        gives, parameters, value = found
         given = self.evaluate_all(arguments, state)
         if len(parameters) != len(given):
             return None
@@ -182,10 +182,10 @@ class Executor(Evaluator):
                 )
         result = self.evaluate(value, state)
         self.scopes = outside
-        return result
+        return converted(result, gives) if isinstance(result, Value) else result
 
-    def _one_return(self, name: str) -> tuple[list[Node], Node] | None:
-        """The parameters, and what is returned."""
+    def one_return(self, name: str) -> tuple[Integer, list[Node], Node] | None:
+        """The type, an integer, the parameters, and what is returned."""
         root = self.function
         while root.parent is not None:
             root = root.parent
@@ -194,14 +194,15 @@ class Executor(Evaluator):
             body = part(each, "body")
             if declarator is None or body is None or declared_name(declarator) != name or each.has_error:
                 continue
-            while declarator is not None and declarator.type != "function_declarator":
-                declarator = part(declarator, "declarator")
-            parameters = part(declarator, "parameters") if declarator is not None else None
+            of = self.types.declared(each, None) if declarator.type == "function_declarator" else None
+            parameters = part(declarator, "parameters")
             inner = [one for one in body.named_children if one.type != "comment"]
-            if parameters is None or [one.type for one in inner] != ["return_statement"]:
+            plain = [one.type for one in inner] == ["return_statement"] and isinstance(of, Integer)
+            if parameters is None or not plain:
                 return None
             values = [one for one in inner[0].named_children if one.type != "comment"]
-            return (list(parameters.named_children), values[0]) if len(values) == 1 else None
+            assert isinstance(of, Integer)
+            return (of, list(parameters.named_children), values[0]) if len(values) == 1 else None
         return None
 
     # Statements
@@ -319,7 +320,7 @@ class Executor(Evaluator):
             for each in within(right)
             if each.type == "call_expression"
         ]
-        if written(right, [each for each in calls if self._one_return(each) is not None]):
+        if written(right, [each for each in calls if self.one_return(each) is not None]):
             return None
         value = self.evaluate(right, state.fork())
         return value.type if isinstance(value, Value) else None

@@ -14,9 +14,10 @@ from ..layouts.notation import number
 from ..layouts.paging import COMPAT, X86_64, PagingMode
 from ..logic.verdict import Refuted
 from ..source.check_tree import Answer, TreeCheck
+from ..source.compiled_units import Compared
 from ..source.dom0_source import Dom0Source
 from ..source.domu_source import PLACES
-from ..source.second_reader import Compared
+from ..source.second_reader import SecondReading
 from .junit import as_file, totals
 from .proof_report import counted, in_one_line
 
@@ -26,6 +27,8 @@ MOST_VALUES: Final = 6
 """How many values of a case are shown on a terminal."""
 _TOLD: Final = ("v_start", "vpt_start", "n")
 """What of a case is told even where it is 0."""
+_LAID_OUT: Final = ("count", "layout", "property")
+"""The kinds of pieces that the layout's statements are read for."""
 _LEVELS: Final = {Status.AS_EXPECTED: "none", Status.DIFFERS: "error"}
 
 
@@ -38,7 +41,7 @@ def lines(found: TreeCheck, *, quiet: bool = False, brief: bool = False) -> Iter
     if brief:
         yield ""
     if found.second.differs:
-        yield _second(found.second)
+        yield f"READERS DISAGREE: {found.second.differs}"
     yield from _problems(found, brief=brief)
     for mode in found.modes:
         yield from _in_short(found, mode) if brief else _of_mode(found, mode)
@@ -73,25 +76,40 @@ def _read(found: TreeCheck, *, brief: bool) -> Iterator[str]:
         yield f"the count: the loop at {source.loop.where}, to line {source.loop.last.rpartition(':')[2]}"
     for each in source.notes:
         yield f"taken for granted: {each.partition(':')[0] if brief else each}"
+    if not found.second.differs:
+        yield from _second(found)
     if not isinstance(source, Dom0Source):
         return
     if not found.builder:
         yield f"nothing else is asked: {source.function}() maps no page"
     if found.toolstack is None:
         yield f"the toolstack's builder wasn't found: there is no {' and no '.join(PLACES)}"
-    if not found.second.differs:
-        yield _second(found.second)
     for where, name in source.later:
         yield f"not part of the layout: {where} sets {name} after the guest was told"
 
 
-def _second(second: Compared) -> str:
-    """What the compiler makes of the same statements."""
-    if second.differs:
-        return f"READERS DISAGREE: {second.differs}"
-    if second.why:
-        return f"not read a second time by a compiler: {second.why}"
-    return f"as compiled by gcc: the same on {second.layouts} layouts"
+def _second(found: TreeCheck) -> Iterator[str]:
+    """What the compiler makes of the same statements, and which it wasn't given."""
+    layout, cases = found.second.layout, list[int]()
+    not_read: dict[str, dict[str, None]] = {}
+    if layout.why and not found.loader:
+        not_read[layout.why] = {"layout and count": None}
+    for each in found.beside:
+        if isinstance(each.piece.asked, Unknown):
+            continue
+        came = found.second.of(each.piece.reads)
+        if came.why:
+            not_read.setdefault(came.why, {})[each.piece.name] = None
+        else:
+            cases.append(came.layouts)
+    said = [] if layout.why else [f"on {layout.layouts} layouts"]
+    said += (
+        [f"on {min(cases)} cases at least of each of {counted(len(cases), 'other piece')}"] if cases else []
+    )
+    if said:
+        yield f"as compiled by gcc: the same {', and '.join(said)}"
+    for why, names in not_read.items():
+        yield f"not read a second time by a compiler: {', '.join(names)}: {why}"
 
 
 def _problems(found: TreeCheck, *, brief: bool) -> Iterator[str]:
@@ -320,13 +338,15 @@ def as_dict(found: Sequence[tuple[str | None, TreeCheck]], errors: Iterable[str]
                 "loop": None if each.source.loop is None else each.source.loop.where,
                 "taken_for_granted": list(each.source.notes),
                 "compiled": {
-                    "layouts": each.second.layouts,
-                    "why_not": each.second.why or None,
+                    "layouts": each.second.layout.layouts,
+                    "why_not": each.second.layout.why or None,
                     "differs": each.second.differs or None,
                 },
                 "count": {mode.name: each.count_is(mode) for mode in (X86_64, COMPAT)},
                 "layout": {mode.name: each.layout_is(mode) for mode in (X86_64, COMPAT)},
-                "pieces": [_piece(answer, kind) for kind, answers in each.by_kind for answer in answers],
+                "pieces": [
+                    _piece(answer, kind, each.second) for kind, answers in each.by_kind for answer in answers
+                ],
             }
             for revision, each in found
         ],
@@ -334,7 +354,7 @@ def as_dict(found: Sequence[tuple[str | None, TreeCheck]], errors: Iterable[str]
     }
 
 
-def _piece(answer: Answer, kind: str) -> dict[str, Any]:
+def _piece(answer: Answer, kind: str, second: SecondReading) -> dict[str, Any]:
     piece, verdict = answer.piece, None if answer.decision is None else answer.decision.verdict
     understood = not isinstance(piece.asked, Unknown)
     return {
@@ -348,11 +368,16 @@ def _piece(answer: Answer, kind: str) -> dict[str, Any]:
         "verdict": type(verdict).__name__.lower() if understood else "not understood",
         "why": answer.why or None,
         "assumes": dict(piece.assumes),
+        "compiled": _compiled(second.layout if kind in _LAID_OUT else second.of(piece.reads)),
         "values": {name: hex(value) for name, value in verdict.witness.case.items()}
         if isinstance(verdict, Refuted)
         else None,
         "machine": verdict.witness.replay.seen if isinstance(verdict, Refuted) else None,
     }
+
+
+def _compiled(came: Compared) -> dict[str, Any]:
+    return {"cases": came.layouts, "why_not": came.why or None}
 
 
 def as_sarif(found: Sequence[TreeCheck]) -> dict[str, Any]:

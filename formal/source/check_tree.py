@@ -17,10 +17,11 @@ from ..logic.verdict import Error, Proved, Refuted
 from ..logic.verdict import Unknown as Open
 from ..solvers.answer_cache import Cache
 from ..solvers.solver_threads import Progress
+from .compiled_units import Read
 from .dom0_source import PLACES, Dom0Source, dom0_source
 from .grub_source import GrubSource, grub_source
 from .questions import Inquiry, Piece, inquiry
-from .second_reader import Compared, compared
+from .second_reader import SecondReading, read_again
 
 FAMILY: Final = "Source"
 
@@ -81,7 +82,7 @@ class TreeCheck:
     builder: tuple[Answer, ...] = field(default=())
     toolstack: tuple[Answer, ...] | None = field(default=None)
     loader: tuple[Answer, ...] = field(default=())
-    second: Compared = field(factory=Compared)
+    second: SecondReading = field(factory=SecondReading)
 
     def of(self, answers: Iterable[Answer], mode: PagingMode) -> tuple[Answer, ...]:
         """The answers for one sort of guest."""
@@ -171,7 +172,7 @@ def check_tree(
         title=tree.title,
         source=source,
         modes=asked.modes,
-        second=compared(source) if isinstance(source, Dom0Source) else Compared(why="it is GRUB's"),
+        second=read_again(source if isinstance(source, Dom0Source) else None, _reads(asked)),
         count=of(asked.count),
         layout=of(asked.layout),
         builder=of(asked.builder),
@@ -179,6 +180,12 @@ def check_tree(
         loader=of(asked.loader),
     )
     return _with_properties(found, asked, decided)
+
+
+def _reads(asked: Inquiry) -> tuple[Read, ...]:
+    """What the pieces rest on, each once."""
+    pieces = (*asked.builder, *(asked.toolstack or ()), *asked.loader)
+    return tuple({id(each): each for piece in pieces for each in piece.reads}.values())
 
 
 def _with_properties(

@@ -39,7 +39,9 @@ from ..c.values import (
 )
 from ..layouts.paging import PagingMode
 from ..words.word import Truth, Word, word
+from .compiled_units import Read, Unit
 from .dom0_source import COMPILER, File, file_of
+from .sliced_units import Stubs, left_in, unit_of_function
 from .slices import block
 from .summaries import values
 
@@ -101,7 +103,7 @@ class Call:
 class DomuSlice:
     """A function of the toolstack's builder, executed: ``given`` is what was known before, by place.
 
-    ``calls`` are those of functions that are asked for, by name.
+    ``calls`` are those of functions that are asked for, by name. ``read`` is what a compiler reads again.
     """
 
     where: str
@@ -109,6 +111,7 @@ class DomuSlice:
     state: State
     given: Mapping[str, Value]
     calls: Mapping[str, Mapping[int, Call]]
+    read: Read
 
     @property
     def leaves(self) -> Sequence[tuple[str, Truth]]:
@@ -189,7 +192,7 @@ def counted(
     given |= of_mapping(executor, source.counts, (first, last, pfn))
     if before is not None:
         given |= left_by(before.executor, before.state, MAPS, executor)
-    return _executed(executor, source.counts, given, {})
+    return _executed(source, executor, source.counts, given, {})
 
 
 def of_mapping(executor: Executor, counts: Node, terms: tuple[Word, Word, Word]) -> dict[str, Value]:
@@ -241,7 +244,7 @@ def tried(source: DomuSource, mode: PagingMode) -> DomuSlice:
     executor.meanings |= {COUNTS: counts, SETS_ASIDE: sets_aside}
     executor.effects[COUNTS] = f"{MAPS}[0]"
     executor.wanted = lambda loop: any(_is_call(each, COUNTS) for each in within(loop))
-    return _executed(executor, source.tries, given, calls)
+    return _executed(source, executor, source.tries, given, calls)
 
 
 def _is_call(node: Node, name: str) -> bool:
@@ -256,7 +259,11 @@ def _integer(executor: Executor, key: str) -> Integer:
 
 
 def _executed(
-    executor: Executor, function: Node, given: Mapping[str, Value], calls: Mapping[str, Mapping[int, Call]]
+    source: DomuSource,
+    executor: Executor,
+    function: Node,
+    given: Mapping[str, Value],
+    calls: Mapping[str, Mapping[int, Call]],
 ) -> DomuSlice:
     where = executor.where(function)
     try:
@@ -265,7 +272,37 @@ def _executed(
         raise NotFound(where, "nesting too deep to be read") from None
     if state.vague is not None:
         raise NotFound(state.vague.where, state.vague.why)
-    return DomuSlice(where, executor, state, given, calls)
+    nodes = block(function)
+
+    def units() -> list[Unit]:
+        end, told = state, dict[str, Any]()
+        for name, stands in _TOLD_BY.items():
+            for call in calls.get(name, {}).values():
+                told |= {key: call.arguments[at] for at, key in stands.items() if at < len(call.arguments)}
+                end = call.state
+        values = left_in(end.places, lambda key: type_of(executor, key), executor)
+        values |= {key: each for key, each in told.items() if isinstance(each, Value)}
+        return [unit_of_function(source.file, executor, nodes, given, values, _AGAIN)]
+
+    return DomuSlice(where, executor, state, given, calls, Read(where, units))
+
+
+_TOLD_BY: Final[Mapping[str, Mapping[int, str]]] = {
+    COUNTS: {1: "unit_from", 2: "unit_to", 3: "unit_pfn"},
+    SETS_ASIDE: {3: "unit_start", 4: "unit_size"},
+}
+"""Where the compiler puts arguments of calls that aren't read, in the order in which they are come to."""
+_AGAIN: Final = Stubs(
+    macros={
+        COUNTS: "(image, first, last, pfn) (unit_from = (first), unit_to = (last), unit_pfn = (pfn), "
+        "x86_is.maps[0].area.pgtables = unit_tables, (int)unit_refused)",
+        SETS_ASIDE: "(image, segment, name, start, size) (unit_start = (start), unit_size = (size), 0)",
+        "xc_dom_printf": "(...) ((void)0)",
+        "xc_dom_panic_func": "(...) ((void)0)",
+    },
+    words={str(TABLES.value): "unit_tables", str(REFUSED.value): "unit_refused"},
+)
+"""What calls come to that aren't read, for the compiler."""
 
 
 def _begin(

@@ -20,11 +20,13 @@ from ..c.state import MEMORY, State
 from ..c.statements import Executor
 from ..c.tree_files import Tree
 from ..c.types import Node, part
-from ..c.values import INT, ULONG, Any, Integer, NotUnderstood, Record, Unknown, Value, constant
+from ..c.values import INT, ULONG, Any, Integer, NotUnderstood, Record, Unknown, Value, constant, converted
 from ..edge.errors import InputError
-from ..words.word import TRUE, Truth, Word, word
+from ..words.word import TRUE, Truth, Word, all_of, choose, word
+from .compiled_units import Read, Unit
 from .dom0_source import COMPILER, File, file_of
 from .domu_source import Call, NotFound, left_by, memset, of_mapping, type_of
+from .sliced_units import Code, Stubs, left_in, unit_of_function, units_of_rounds
 from .slices import block
 
 PLACE: Final = "grub-core/loader/i386/xen.c"
@@ -104,6 +106,7 @@ class Mapping:
     where: str
     executor: Executor
     state: State
+    read: Read
 
     def value(self, place: str) -> Any:
         """What a place in the loader's variable holds."""
@@ -127,6 +130,7 @@ class Rounds:
     aside: Call
     after: State
     executor: Executor
+    read: Read
 
 
 def grub_source(tree: Tree) -> GrubSource | None:
@@ -176,7 +180,12 @@ def mapping(source: GrubSource, first: Word, end: Word, before: Mapping | None =
     if len(executor.leaves) != 1:
         raise NotFound(where, f"{COUNTS}() that comes to its end for any mapping")
     _unchanged(dict(given), state, where, [0 if before is None else 1])
-    return Mapping(where, executor, state)
+
+    def units() -> list[Unit]:
+        values = left_in(state.places, lambda key: type_of(executor, key), executor)
+        return [unit_of_function(source.file, executor, block(source.counts), given, values, _AGAIN)]
+
+    return Mapping(where, executor, state, Read(where, units))
 
 
 def _begin(source: GrubSource, function: Node, mappings: int) -> tuple[Executor, dict[str, Value]]:
@@ -241,7 +250,7 @@ def rounds(source: GrubSource) -> Rounds:
     done = executor.together(ways, where)
     _unchanged(before, onward, where, [0, 1])
     goes_on, stops, following = onward.path, done.path, onward.read(NEEDED, ULONG, where)
-    done.path = TRUE
+    done.path, left = TRUE, len(executor.leaves)
     for each in nodes[at + 1 :]:
         executor.run(each, done)
     vague = next((each.vague for each in (state, onward, done) if each.vague is not None), None)
@@ -250,7 +259,73 @@ def rounds(source: GrubSource) -> Rounds:
     if len(asides) != 1:
         raise NotFound(where, f"one call of {SETS_ASIDE}()")
     (aside,) = asides.values()
-    return Rounds(first, calls, following, goes_on, stops, aside, done, executor)
+
+    def units() -> list[Unit]:
+        code = Code(file=source.file, executor=executor, nodes=nodes, given=given, answers={}, stubs=_AGAIN)
+        began = left_in(state.places, lambda key: type_of(executor, key), executor)
+        last = left_in(done.places, lambda key: type_of(executor, key), executor)
+        told = {
+            f"unit_aside{at}": each for at, each in enumerate(aside.arguments[2:]) if isinstance(each, Value)
+        }
+        through = all_of(~path for _, path in executor.leaves[left:-1])
+        return units_of_rounds(
+            code,
+            source.rounds,
+            {**began, **_known(NEEDED, first)},
+            before,
+            ({**_known(NEEDED, following), **_given(calls)}, goes_on, stops),
+            ({**last, **told}, through),
+        )
+
+    return Rounds(first, calls, following, goes_on, stops, aside, done, executor, Read(where, units))
+
+
+def _known(name: str, value: Any) -> dict[str, Value]:
+    return {name: value} if isinstance(value, Value) else {}
+
+
+def _given(calls: Sequence[tuple[Truth, int, Call]]) -> dict[str, Value]:
+    """What `COUNTS` is given in a round for each mapping, where it is called."""
+    found: dict[str, Value] = {}
+    for path, index, call in calls:
+        for name, argument in zip(("from", "to", "pfn"), call.arguments, strict=False):
+            if isinstance(argument, Value):
+                key = f"unit_{name}{index}"
+                wide = converted(argument, ULONG).term
+                found[key] = Value(choose(path, wide, found[key].term) if key in found else wide, ULONG)
+    return found
+
+
+_AGAIN: Final = Stubs(
+    macros={
+        COUNTS: "(first, end, pfn) unit_counted(first, end, pfn)",
+        SETS_ASIDE: "(relocator, chunk, at, size) (unit_aside0 = (at), unit_aside1 = (size), unit_aside)",
+        "get_virtual_current_address": "(...) 0",
+        "grub_real_dprintf": "(...) ((void)0)",
+        "grub_error": "(...) 0",
+    },
+    functions={
+        "unit_counted": """
+int unit_counted(unsigned long first, unsigned long end, unsigned long pfn)
+{
+    if (xen_state.n_mappings) {
+        unit_from1 = first; unit_to1 = end; unit_pfn1 = pfn;
+        xen_state.mappings[1].area.n_pt_pages = unit_tables1;
+        return unit_refused1;
+    }
+    unit_from0 = first; unit_to0 = end; unit_pfn0 = pfn;
+    xen_state.mappings[0].area.n_pt_pages = unit_tables0;
+    return unit_refused0;
+}"""
+    },
+    words={
+        **{str(each.value): f"unit_tables{at}" for at, each in enumerate(TABLES)},
+        **{f"{REFUSED}{at}": f"unit_refused{at}" for at in (0, 1)},
+        f"{REFUSED}aside": "unit_aside",
+    },
+    variables=[f"unit_{name}{at}" for name in ("from", "to", "pfn", "aside") for at in (0, 1)],
+)
+"""What calls come to that aren't read, for the compiler."""
 
 
 def _left_by_a_count(index: int) -> Sequence[str]:

@@ -12,6 +12,7 @@ from attrs import field, frozen
 from ..c.values import Unknown
 from ..layouts.paging import PagingMode
 from ..logic.claim import Part
+from .compiled_units import Read
 from .dom0_source import Dom0Source
 from .grub_source import GrubSource
 
@@ -24,6 +25,7 @@ class Piece:
 
     ``asked`` is the statement, or why none can be made. ``same_as`` names the encoding that it is compared with; empty for a
     property. ``today`` tells whether that is of today's Xen, else ``says`` has of which. ``assumes`` is what is taken for granted of the source, by name: what functions do that aren't read.
+    ``reads`` is what of the source it rests on, for a compiler to read again.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Piece:
     same_as: str = ""
     today: bool = True
     assumes: Mapping[str, str] = field(factory=dict)
+    reads: tuple[Read, ...] = ()
 
 
 @frozen(eq=False, kw_only=True)

@@ -1,119 +1,106 @@
-"""A second reader of a tree: what lays out, compiled by gcc as it stands and run, against what this tool reads in it.
+"""A second reader of a tree: what is read of it, compiled by gcc as it stands and run, against what this tool reads in it.
 
-The statements go to the compiler's own preprocessor with the macros that they use, and with types for what they read. What
-comes out is looked at before it is compiled: just the statements and expressions that this tool knows (no assembly, no
-attributes, no calls but those defined here), so that somebody's tree runs nothing else. It runs with limits, and where it can
-do nothing but calculate: in Linux's strict mode of seccomp a process may read, write and end, no more.
-
-If there is no compiler, or something can't be compared, the output says so. A difference is the tool's own failure.
+The statements that lay out go to the compiler's own preprocessor with the macros that they use, and with types for what they read;
+so does what the other pieces rest on (`sliced_units`). If there is no compiler, or something can't be compared, the output says
+so. A difference is the tool's own failure.
 """
 
 import re
-import resource
-import shutil
-import struct
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from attrs import define, field, frozen
 
-from ..c.expressions import LEAVING, QUESTIONS, QUIET, Evaluator, named, written
-from ..c.statements import Executor, live
+from ..c.expressions import LEAVING, QUESTIONS, QUIET, named, written
+from ..c.statements import live
 from ..c.tokens import is_name, tokens
-from ..c.types import Node, parsed, part, text_of, types_of, within
+from ..c.types import Node, parsed, types_of
 from ..c.values import CType, Integer, Pointer, Unknown, Value
 from ..words.word import Term, Word, compiled, inputs
-from .dom0_source import LAYOUT, Dom0Source, without_typeof
+from .compiled_units import Compared, NotCompared, Read, Unit, held_against
+from .dom0_source import LAYOUT, Dom0Source
+from .sliced_units import EDGES
 from .summaries import SUMMARIES
 
 LAYOUTS: Final = 6000
 """How many layouts both readers are given at most."""
 ROUNDS: Final = 40
 """How often a loop goes round at most in one of them."""
-SECONDS: Final = 20
-MEMORY: Final = 1 << 30
-EDGES: Final = (
-    *(0, 1, 2, 0xFFF, 0x1000, 0x1001, (4 << 20) - (512 << 10), (4 << 20) - (516 << 10)),
-    *((1 << bits) + more for bits in (21, 22, 30, 31, 32, 39, 47, 63) for more in (-0x1000, -1, 0, 1)),
-    *((1 << 64) - each for each in (1, 0x1000, 4 << 20, 2 << 30, 1 << 40)),
-)
 _BITS: Final = (12, 22, 28, 31, 40)
 _PATH: Final = re.compile(r"(\w+)((?:(?:\.|->)\w+|\[\d+\])*)")
 _STEP: Final = re.compile(r"(\.|->)(\w+)|\[(\d+)\]")
 _SIZE: Final = re.compile(r"sizeof\((struct \w+)\)")
 _QUESTION: Final = re.compile(rf"({'|'.join(QUESTIONS)})\(.*\)")
-_FORBIDDEN: Final = re.compile(
-    r"asm|attribute|pragma|include|builtin_(?!expect\b|constant_p\b)", re.IGNORECASE
-)
-_LARGE: Final = 1 << 20
-_DECLARING: Final = """
-translation_unit function_definition function_declarator parameter_list parameter_declaration primitive_type
-sized_type_specifier type_identifier type_descriptor type_qualifier type_definition struct_specifier field_declaration_list
-field_declaration field_identifier init_declarator pointer_declarator abstract_pointer_declarator array_declarator
-argument_list storage_class_specifier string_content escape_sequence variadic_parameter
-"""
-_ALLOWED: Final = frozenset((*Executor.KNOWN, *Evaluator.KNOWN, *_DECLARING.split()))
-"""The sorts of syntax that are compiled."""
 
 
-@frozen
-class Compared:
-    """What the comparison came to: on how many ``layouts``, or ``why`` there was none; ``differs`` says what differs."""
+@frozen(eq=False)
+class SecondReading:
+    """What came of reading a second time: the ``layout``, and by identity what else was read."""
 
-    layouts: int = 0
-    why: str = ""
-    differs: str = ""
+    layout: Compared = field(factory=Compared)
+    reads: Mapping[int, tuple[Read, Compared]] = field(factory=dict)
+
+    @property
+    def differs(self) -> str:
+        """The first thing that differs; empty where nothing does."""
+        if self.layout.differs:
+            return self.layout.differs
+        found = ((read.where, came.differs) for read, came in self.reads.values() if came.differs)
+        return next((f"{where}: {differs}" for where, differs in found), "")
+
+    def of(self, reads: Iterable[Read]) -> Compared:
+        """Of several that one piece rests on: the first difference, or why one isn't compared, or the least number of cases."""
+        found = [self.reads[id(each)][1] for each in reads]
+        return min(found, key=_worst) if found else Compared(why="it isn't given to one")
 
 
-class NotCompared(Exception):
-    """The message says why."""
+def _worst(of: Compared) -> tuple[bool, bool, int]:
+    return not of.differs, not of.why, of.layouts
+
+
+def read_again(source: Dom0Source | None, reads: Sequence[Read]) -> SecondReading:
+    """Hold what is read of a tree's layout, and all else that was read, against what gcc, or cc, makes of it."""
+    found: dict[int, Compared] = {}
+    units: list[tuple[int, Unit]] = []
+
+    def prepare(key: int, make: Callable[[], Sequence[Unit]]) -> None:
+        try:
+            units.extend((key, each) for each in make())
+        except NotCompared as error:
+            found[key] = Compared(why=str(error))
+
+    layout = 0
+    if source is None:
+        found[layout] = Compared(why="it is GRUB's")
+    else:
+        prepare(layout, lambda: [_layout(source)])
+    for each in reads:
+        prepare(id(each), each.units)
+    for (key, _), came in zip(units, held_against([unit for _, unit in units]), strict=True):
+        found[key] = min(found.get(key, came), came, key=_worst)
+    return SecondReading(found[layout], {id(each): (each, found[id(each)]) for each in reads})
 
 
 def compared(source: Dom0Source) -> Compared:
-    """Hold what is read of the source against what gcc, or cc, makes of it."""
-    compiler = shutil.which("gcc") or shutil.which("cc")
-    if compiler is None:
-        return Compared(why="there is no gcc or cc")
-    if not sys.platform.startswith("linux"):
-        return Compared(why="what is compiled is run where Linux can confine it only")
-    try:
-        return _compared(source, compiler)
-    except NotCompared as error:
-        return Compared(why=str(error))
+    """Hold what is read of the layout against what gcc, or cc, makes of it."""
+    return read_again(source, ()).layout
 
 
-def _compared(source: Dom0Source, compiler: str) -> Compared:
+def _layout(source: Dom0Source) -> Unit:
     reading = _Reading(source)
     cases = list(reading.cases())
     if not cases:
         raise NotCompared("no layout was found on which the loop stops soon")
-    with TemporaryDirectory(prefix="ptproof-") as folder:
-        program = _program(source, reading, compiler, Path(folder))
-        given = b"".join(struct.pack(f"<{len(case)}Q", *case) for case, _ in cases)
-        ran = _run([str(program), str(len(cases))], Path(folder), given)
-    size = len(reading.names) + 1
-    if len(ran) != 8 * size * len(cases):
-        raise NotCompared(f"what is compiled gave {len(ran)} bytes, expected {8 * size * len(cases)}")
-    through = 0
-    for index, (case, mine) in enumerate(cases):
-        *theirs, came_through = struct.unpack_from(f"<{size}Q", ran, 8 * size * index)
-        if not came_through:
-            continue
-        through += 1
-        for name, one, other in zip(reading.names, mine, theirs, strict=True):
-            if one != other:
-                at = ", ".join(
-                    f"{each.value} = {value:#x}" for each, value in zip(reading.inputs, case, strict=True)
-                )
-                return Compared(
-                    len(cases), differs=f"{name} is {other:#x} as compiled, {one:#x} as read here, at {at}"
-                )
-    return Compared(through)
+    before, body = slice_text(source, reading)
+    return Unit(
+        inputs=[str(each.value) for each in reading.inputs],
+        outputs=reading.names,
+        before=before,
+        body=body,
+        calls=(),
+        cases=[(case, (*mine, None)) for case, mine in cases],
+    )
 
 
 class _Reading:
@@ -225,59 +212,8 @@ class _Place:
     pointed: bool = False
 
 
-def _program(source: Dom0Source, reading: _Reading, compiler: str, folder: Path) -> Path:
-    (folder / "slice.c").write_text(slice_text(source, reading))
-    (folder / "harness.c").write_text(_HARNESS)
-    plain = _run([compiler, "-E", "-P", "-w", "-o", "-", "slice.c"], folder).decode("latin-1")
-    vet(plain)
-    (folder / "slice.i").write_text(plain)
-    sizes = [f"-DINPUTS={len(reading.inputs)}", f"-DOUTPUTS={len(reading.names) + 1}"]
-    _run([compiler, "-O1", "-w", "-std=gnu11", *sizes, "-o", "program", "harness.c", "slice.i"], folder)
-    return folder / "program"
-
-
-def _run(command: Sequence[str], folder: Path, given: bytes = b"") -> bytes:
-    def limited() -> None:
-        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (16 << 20, 16 << 20))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-    try:
-        done = subprocess.run(  # noqa: S603 - what is run was looked at, and is confined
-            command,
-            input=given,
-            capture_output=True,
-            cwd=folder,
-            env={"PATH": "/usr/bin:/bin:/usr/local/bin", "LC_ALL": "C", "TMPDIR": str(folder)},
-            preexec_fn=limited,
-            timeout=10 * SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise NotCompared(f"{Path(command[0]).name} can't be run: {type(error).__name__}") from None
-    if done.returncode:
-        said = next((line for line in done.stderr.decode("latin-1").splitlines() if "error" in line), "")
-        raise NotCompared(f"{Path(command[0]).name} ended with {done.returncode}: {said[:100]}".rstrip(": "))
-    return done.stdout
-
-
-def vet(text: str) -> None:
-    """Look at what is compiled: nothing but what this tool knows. Raises NotCompared."""
-    if len(text) > _LARGE or _FORBIDDEN.search(text):
-        raise NotCompared("the compiler's preprocessor gives what isn't to be compiled")
-    plain, inner = without_typeof(text)
-    calls = {"slice", *LEAVING, *QUIET, "__builtin_expect", "__builtin_constant_p"}
-    for each in [parsed(plain), *(parsed(f"void f(void) {{ x = {one}; }}") for one in inner)]:
-        for node in within(each):
-            if node.has_error or node.is_missing or node.type not in _ALLOWED:
-                raise NotCompared(f"the compiler sees {node.type.replace('_', ' ')} {text_of(node)[:60]}")
-            if node.type == "call_expression" and text_of(part(node, "function") or node) not in calls:
-                raise NotCompared(f"the compiler sees a call: {text_of(node)[:60]}")
-
-
-def slice_text(source: Dom0Source, reading: _Reading) -> str:
-    """The statements as C, from inputs in an array to results in another one."""
+def slice_text(source: Dom0Source, reading: _Reading) -> tuple[str, str]:
+    """The statements as C, from inputs in an array to results in another one: macros, and a function's body."""
     statements = _wanted(source)
     lines = source.file.source.unexpanded.split("\n")
     first = source.statements[0].start_point[0]
@@ -310,28 +246,19 @@ def slice_text(source: Dom0Source, reading: _Reading) -> str:
     asked = [f"#define {name}(...) ((_Bool)in[{index}])" for name, index in questions.items()]
     results = [f"out[{index}] = {name};" for index, name in enumerate(reading.names)]
     macros = _macros(source, [*body, *before])
-    return "\n".join(
-        [
-            "void panic(const char *text, ...); void BUG(void); int printk(const char *text, ...);",
-            *structs,
-            *_typedefs(source, [*body, *before, *macros]),
-            *macros,
-            *asked,
-            '#define domain_crash_and_stop(...) panic("")',
-            '#define BUG_ON(condition) do { if ( condition ) panic(""); } while ( 0 )',
-            "#define ASSERT(condition) ((void)0)",
-            "#define ASSERT_UNREACHABLE() ((void)0)",
-            "#define process_pending_softirqs() ((void)0)",
-            *before,
-            "void slice(const unsigned long *in, unsigned long *out)\n{",
-            *declared,
-            *settings,
-            *body,
-            *results,
-            f"out[{len(results)}] = 1;",
-            "}\n",
-        ]
-    )
+    types = _typedefs(source, [*body, *before, *macros])
+    above = [
+        *macros,
+        *asked,
+        '#define domain_crash_and_stop(...) panic("")',
+        '#define BUG_ON(condition) do { if ( condition ) panic(""); } while ( 0 )',
+        "#define ASSERT(condition) ((void)0)",
+        "#define ASSERT_UNREACHABLE() ((void)0)",
+        "#define process_pending_softirqs() ((void)0)",
+        *before,
+    ]
+    inside = [*structs, *types, *declared, *settings, *body, *results, f"out[{len(results)}] = 1;"]
+    return "\n".join(above), "\n".join(inside)
 
 
 def _wanted(source: Dom0Source) -> list[Node]:
@@ -431,41 +358,3 @@ def _type(place: _Place, *, shared: str = "") -> str:
 
 _WORDS: Final = frozenset(["int", "long", "short", "char", "unsigned", "signed", "_Bool", "void"])
 _NAMES: Final = {8: "char", 16: "short", 32: "int", 64: "long"}
-_HARNESS: Final = """
-#include <setjmp.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <linux/seccomp.h>
-
-void slice(const unsigned long *in, unsigned long *out);
-static jmp_buf left;
-void panic(const char *text, ...) { longjmp(left, 1); }
-void BUG(void) { longjmp(left, 1); }
-int printk(const char *text, ...) { return 0; }
-
-static void all(int write_it, char *place, unsigned long size)
-{
-    while (size) {
-        long done = write_it ? write(1, place, size) : read(0, place, size);
-        if (done <= 0) syscall(SYS_exit, 3);
-        place += done; size -= done;
-    }
-}
-
-int main(int argc, char **argv)
-{
-    unsigned long count = strtoul(argv[1], 0, 10), each;
-    unsigned long *in = calloc(count, 8 * INPUTS + 8), *out = calloc(count, 8 * OUTPUTS);
-    if (!in || !out) return 4;
-    all(0, (char *)in, count * INPUTS * 8);
-    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT)) return 5;
-    for (each = 0; each < count; each++)
-        if (!setjmp(left)) slice(in + each * INPUTS, out + each * OUTPUTS);
-    all(1, (char *)out, count * OUTPUTS * 8);
-    syscall(SYS_exit, 0);
-    return 0;
-}
-"""

@@ -29,6 +29,10 @@ class Slice:
     """
 
     where: str
+    file: File
+    statements: Sequence[Node]
+    given: Mapping[str, Value]
+    answers: Mapping[str, Value]
     executor: Executor
     state: State
     leaves: Sequence[tuple[str, Truth]]
@@ -74,6 +78,10 @@ def execute(
         state = State(executor.outer, iter(()))
     return Slice(
         where=where,
+        file=file,
+        statements=statements,
+        given=given or {},
+        answers=answers or {},
         executor=executor,
         state=state,
         leaves=executor.leaves,

@@ -34,6 +34,9 @@ struct part { unsigned long first; unsigned char narrow; union { unsigned long w
 struct whole { struct part part; int number; };
 typedef unsigned int mfn_t;
 typedef unsigned short tag_t;
+static unsigned char f_narrow(unsigned long n) { return n + 1; }
+static short f_signed(unsigned int n) { return n; }
+static _Bool f_truth(unsigned long n) { return n & 256; }
 static unsigned long f_given(unsigned long x);
 """
 
@@ -58,7 +61,7 @@ def read(body: str, head: str = HEAD) -> Read:
     text = f"{head}\nvoid f({listed}) {{\nunsigned long x, y; struct whole w; unsigned long *p;\nx = 0; y = 0;\n{body}\n}}\n"
     source = preprocessed(tree({"f.c": text}), "f.c", folders=(), defined={}, kept=KEPT)
     plain, typeofs = without_typeof(source.text)
-    function = next(each for each in within(parsed(plain)) if each.type == "function_definition")
+    *_, function = (each for each in within(parsed(plain)) if each.type == "function_definition")
     executor = Executor(source, function, typeofs, lambda _: False)
     statements = executor.body.named_children
     start = next(place for place, each in enumerate(statements) if each.type == "expression_statement")

@@ -11,10 +11,10 @@ Facts: `formal.source.domu_source`. Notation of DOMAIN.md section 8.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ....encodings import domu
 from ....formal.c.state import MEMORY
@@ -61,7 +61,7 @@ from ....formal.words.word import (
 from ...shared import replays
 from ...shared.replays import Judge, Values
 from ...toolstack.mappings import last, p2m, p2m_last
-from .pieces import NotRead, judged, known, not_found, not_read, read, renamed
+from .pieces import NotRead, judged, known, not_found, not_read, note, noted_reads, read, renamed, shared
 
 SAME_AS: Final = "encodings/domu.py"
 v_start, alloc_end, pages = word("v_start"), word("alloc_end"), word("pages")
@@ -132,7 +132,9 @@ def _of_mode(source: DomuSource, mode: PagingMode) -> Iterator[Piece]:
     )
     for name, make in made[: 4 if mode is X86_64 else 3]:
         try:
-            yield from list(make(source, mode))
+            with noted_reads() as reads:
+                found = list(make(source, mode))
+            yield from (evolve(each, reads=tuple(reads)) for each in found)
         except (NotRead, NotFound) as error:
             yield not_understood(name, mode, error.why)
 
@@ -208,10 +210,11 @@ def few_in_all(mode: PagingMode) -> Lemma:
     )
 
 
-@lru_cache(2)
+@shared
 def _first(source: DomuSource, mode: PagingMode) -> DomuSlice:
     """The count of the region. Raises NotRead, NotFound."""
     found = counted(source, mode, v_start, last, pfn)
+    note(found.read)
     _nothing_beside(found, 0)
     return found
 
@@ -411,10 +414,11 @@ class _Cut:
         return self.bound & (last == domu.last_address(alloc_end, pages))
 
 
-@lru_cache(2)
+@shared
 def _cut(source: DomuSource, mode: PagingMode) -> _Cut:
     """The loop of the function that tries. Raises NotRead, NotFound."""
     found = tried(source, mode)
+    note(found.read)
     if len(found.loops) != 1:
         raise not_found(source.file.where(source.tries), f"one loop that calls {COUNTS}()")
     (loop,) = found.loops
@@ -599,6 +603,7 @@ def _in_order() -> Truth:
 def _second(source: DomuSource, mode: PagingMode) -> Iterator[Piece]:
     first = _first(source, mode)
     found = counted(source, mode, p2m, p2m_last, pfn, first)
+    note(found.read)
     _nothing_beside(found, 1)
     known_there = _through(source, found) & _in_order()
     shifts = domu.shifts(mode)

@@ -8,7 +8,7 @@ Facts: what the builder's variables are called, and the walk, 4.3 to today. Nota
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import combinations, product
 from random import Random
 from typing import Final
@@ -65,6 +65,7 @@ from .pieces import (
     not_found,
     renamed,
     restated,
+    shared,
 )
 
 WALK: Final = "mark_pv_pt_pages_rdonly"
@@ -259,7 +260,7 @@ class Between:
         return self.over(known(self.found.value("mpt_alloc")).term)
 
 
-@lru_cache(4)
+@shared
 def between(source: Dom0Source, mode: PagingMode) -> Between:
     """What stands there in a source. Raises NotRead."""
     return Between(source, mode)

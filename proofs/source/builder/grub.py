@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Final
 
+from attrs import evolve
+
 from ....encodings import domu, grub
 from ....formal.c.types import text_of, within
 from ....formal.c.values import ULONG, Any, converted
@@ -40,7 +42,7 @@ from ....formal.words.word import TRUE, AnyTerm, Truth, Word, all_of, choose, im
 from ...shared import replays
 from ...shared.arithmetic import associative
 from ...shared.replays import Judge, Values
-from .pieces import NotRead, judged, known, not_read, read, renamed
+from .pieces import NotRead, judged, known, not_read, note, noted_reads, read, renamed
 
 SAME_AS: Final = "encodings/grub.py"
 v_start, end, page, pages, before = (word(each) for each in ("v_start", "end", "page", "pages", "before"))
@@ -74,7 +76,9 @@ def pieces(source: GrubSource) -> tuple[Piece, ...]:
     found: list[Piece] = []
     for name, make in (("grub-tables", _counting), ("grub-guard", _rounds)):
         try:
-            found += list(make(source))
+            with noted_reads() as reads:
+                made = list(make(source))
+            found += [evolve(each, reads=tuple(reads)) for each in made]
         except (NotRead, NotFound) as error:
             found.append(
                 Piece(
@@ -126,9 +130,11 @@ def _piece(
 def _counting(source: GrubSource) -> Iterator[Piece]:
     _gives_no_error_else(source)
     first = mapping(source, v_start, end)
+    note(first.read)
     region = [domu.level_tables(X86_64, v_start, end - 1, shift) for shift in domu.shifts(X86_64)]
     yield _of_mapping("grub-tables", first, 0, region, number(1), _walk(first, 0))
     second = mapping(source, page, page + PAGE_SIZE, first)
+    note(second.read)
     alone = [
         domu.second_level_tables(page, page + (PAGE_SIZE - 1), v_start, end - 1, shift)
         for shift in domu.shifts(X86_64)
@@ -230,6 +236,7 @@ def _both_mapped() -> Steps:
 
 def _rounds(source: GrubSource) -> Iterator[Piece]:
     found = rounds(source)
+    note(found.read)
     where = source.file.where(source.rounds)
     tried = [each for each in found.calls if each[1] == 0]
     if len(tried) != 1 or tried[0][0] is not TRUE or len(found.calls) < 2:

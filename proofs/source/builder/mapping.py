@@ -9,7 +9,7 @@ Notation of DOMAIN.md section 4.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from random import Random
 from typing import Final
 
@@ -55,6 +55,7 @@ from .pieces import (
     not_read,
     renamed,
     restated,
+    shared,
     unchanged,
 )
 
@@ -147,7 +148,7 @@ def place_of_loop(source: Dom0Source) -> int:
     return loops[0]
 
 
-@lru_cache(8)
+@shared
 def mapping_loop(source: Dom0Source, mode: PagingMode) -> Found:
     """The loop that maps the region. Raises NotRead."""
     nodes, loop = block(source.builder), place_of_loop(source)
@@ -656,7 +657,7 @@ def _types(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
     return with_types(piece, shift)
 
 
-@lru_cache(4)
+@shared
 def type_shift(source: Dom0Source, mode: PagingMode) -> int:
     """Where the type begins in a ``type_info``: what the mapping loop sets says so. Raises NotRead."""
     stores = Round(source, mode).found.loop.memory.stores

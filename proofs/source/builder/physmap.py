@@ -7,7 +7,7 @@ Facts: what its variables are called, 4.7 to today. Notation of DOMAIN.md sectio
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import combinations, count
 from random import Random
 from typing import Final
@@ -20,10 +20,11 @@ from ....formal.c.expressions import Evaluator, Meaning, written
 from ....formal.c.memory import CLEARED, Store
 from ....formal.c.state import State
 from ....formal.c.types import Node, part, text_of
-from ....formal.c.values import ULONG, Any, NotUnderstood, Pointer, Unknown, Value, constant
+from ....formal.c.values import ULONG, Any, NotUnderstood, Pointer, Unknown, Value, constant, converted
 from ....formal.layouts.paging import PAGE_SHIFT, PagingMode
 from ....formal.source.dom0_source import Dom0Source
 from ....formal.source.questions import Piece
+from ....formal.source.sliced_units import MOST_NUMBERED, Stubs
 from ....formal.source.slices import Slice, block, writes
 from ....formal.source.summaries import ASSUMED, DIRECT_MAP, DIRECT_MAP_FRAME, FRAME_BITS, entry_for
 from ....formal.words.word import (
@@ -58,6 +59,7 @@ from .pieces import (
     not_read,
     renamed,
     restated,
+    shared,
     unchanged,
 )
 from .read_only_walk import level_of
@@ -133,6 +135,31 @@ def _counted(self: Evaluator, node: Node) -> Any:
     if self.memory is None:
         return self.unknown(node, "how many pages there are")
     return self.memory.load(self.where(node), TAKEN, number(0), TAKEN)
+
+
+_TAKEN_AGAIN: Final = Stubs(
+    macros={
+        "alloc_domheap_page": "(d, ...) unit_pages(__COUNTER__ - unit_first, 0, 1)",
+        "alloc_domheap_pages": "(d, order, ...) unit_pages(__COUNTER__ - unit_first, order, 0)",
+        "domain_tot_pages": "(...) unit_have",
+    },
+    functions={
+        "unit_pages": f"""
+const int unit_first = __COUNTER__ + 1;
+struct page_info *unit_pages(int site, unsigned int order, int always)
+{{
+    if (site >= {MOST_NUMBERED} || !(always || unit_found[site])) return 0;
+    unit_have += 1UL << order;
+    return &unit_frames[unit_taken[site]];
+}}"""
+    },
+    cells={TAKEN: "unit_have"},
+    places={f"{OF}->{PAGES}": "unit_have"},
+)
+"""The same in C: each place that asks has a number, in the order in which they stand."""
+_CALLED_AGAIN: Final = Stubs(
+    macros={FUNCTION: "(d, root, ...) (unit_root_given = (root))"}, cells={CALLED: "unit_root_given"}
+)
 
 
 @frozen(eq=False)
@@ -228,6 +255,7 @@ class Mapped:
             },
             readings={f"{OF}->{PAGES}": _counted},
             ours=_OURS,
+            stubs=_TAKEN_AGAIN if self.its.if_there is None else Stubs(),
         )
 
     def _said(self) -> dict[Word, Word]:
@@ -306,7 +334,7 @@ class Mapped:
         return physmap.step(at, p2m_end, (l3, l3 & l2, l3 & l2 & l1), free)
 
 
-@lru_cache(4)
+@shared
 def mapped(source: Dom0Source, mode: PagingMode) -> Mapped:
     """The function of a source. Raises NotRead."""
     return Mapped(source, mode)
@@ -432,7 +460,15 @@ def _start(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
 
 def _calls(source: Dom0Source, mode: PagingMode, statement: Node) -> tuple[list[Truth], list[Word]]:
     """When the function is called, and by which root's frame. Raises NotRead."""
-    found = executed(source, mode, source.file, source.builder, [statement], meanings={FUNCTION: _called})
+    found = executed(
+        source,
+        mode,
+        source.file,
+        source.builder,
+        [statement],
+        meanings={FUNCTION: _called},
+        stubs=_CALLED_AGAIN,
+    )
     paths, roots = list[Truth](), list[Word]()
     for store in found.memory.stores:
         if store.member != CALLED:
@@ -471,7 +507,7 @@ def _called(self: Evaluator, node: Node, arguments: list[Node], state: State) ->
     given = [self.evaluate(each, state) for each in arguments[:2]]
     if len(given) != 2 or not isinstance(given[1], Value) or self.memory is None:
         raise NotUnderstood("by which root it is mapped")
-    self.memory.store(self.where(node), state.path, given[1].term, CALLED, constant(0, ULONG))
+    self.memory.store(self.where(node), state.path, given[1].term, CALLED, converted(given[1], ULONG))
     return self.unknown(node, "nothing")
 
 

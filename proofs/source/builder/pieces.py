@@ -1,8 +1,12 @@
 """What the builder's pieces have in common: each is compared with its encoding, and told with what it takes for granted."""
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from functools import partial
-from typing import Protocol
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import lru_cache, partial, wraps
+from typing import Final, Protocol, TypeVar
+
+from attrs import evolve
 
 from ....formal.c.expressions import QUESTIONS, Meaning, Reading
 from ....formal.c.memory import COPIED, Store, holds
@@ -12,8 +16,10 @@ from ....formal.layouts.paging import PagingMode
 from ....formal.logic.claim import Part
 from ....formal.logic.theorem import Lemma, Statement, Steps, Use
 from ....formal.logic.verdict import Replay
+from ....formal.source.compiled_units import Read
 from ....formal.source.dom0_source import Dom0Source, File
 from ....formal.source.questions import Piece
+from ....formal.source.sliced_units import Stubs, units_of
 from ....formal.source.slices import Slice, block, execute, writes
 from ....formal.source.summaries import XENS_ENTRIES
 from ....formal.words.word import (
@@ -31,6 +37,8 @@ from ....formal.words.word import (
 from ...shared.replays import Judge, Values
 from .cases import Case, Sample, by_cases, of_case, samples
 
+Of = TypeVar("Of")
+Made = TypeVar("Made")
 Pieces = Mapping[str, tuple[str, Callable[[str, str, Dom0Source, PagingMode], Piece]]]
 """Pieces to be made: by name, what each says and how it is made, for a source and a sort of guest."""
 
@@ -43,11 +51,52 @@ class NotRead(Exception):
         self.why = why
 
 
+_reads: Final[ContextVar[list[Read]]] = ContextVar("_reads")
+"""What has been executed for the piece that is made."""
+
+
+@contextmanager
+def noted_reads() -> Iterator[list[Read]]:
+    """Note what is executed."""
+    found: list[Read] = []
+    token = _reads.set(found)
+    try:
+        yield found
+    finally:
+        _reads.reset(token)
+
+
+def shared(function: Callable[[Of, PagingMode], Made]) -> Callable[[Of, PagingMode], Made]:
+    """Make something of a source once; what was executed for it is noted for every piece that uses it."""
+
+    @lru_cache(8)
+    def make(source: Of, mode: PagingMode) -> tuple[Made, list[Read]]:
+        with noted_reads() as found:
+            result = function(source, mode)
+        return result, found
+
+    @wraps(function)
+    def wrapped(source: Of, mode: PagingMode) -> Made:
+        result, found = make(source, mode)
+        note(*found)
+        return result
+
+    return wrapped
+
+
+def note(*reads: Read) -> None:
+    """Note that something was executed."""
+    found = _reads.get(None)
+    if found is not None:
+        found += [each for each in reads if each not in found]
+
+
 def made(pieces: Pieces, source: Dom0Source, mode: PagingMode) -> Iterator[Piece]:
     """Each of the pieces, or why it isn't understood."""
     for name, (says, make) in pieces.items():
         try:
-            piece = make(name, says, source, mode)
+            with noted_reads() as reads:
+                piece = evolve(make(name, says, source, mode), reads=tuple(reads))
         except NotRead as error:
             where = error.why.where
             piece = Piece(name=name, mode=mode, where=where, says=says, asked=error.why, same_as=name)
@@ -121,11 +170,13 @@ def executed(
     meanings: Mapping[str, Meaning] | None = None,
     readings: Mapping[str, Reading] | None = None,
     ours: Iterable[Word] = (),
+    stubs: Stubs | None = None,
 ) -> Slice:
     """Statements executed for one sort of guest, of which it is known what is reached. Raises NotRead.
 
     They may leave the function where ``leaving`` says that the piece asks for that. ``ours`` are words of the encoding's that are
-    no variables of the source: one that is called alike, and is read before it is set, would be taken for it.
+    no variables of the source: one that is called alike, and is read before it is set, would be taken for it. ``stubs`` are the
+    ``meanings`` for the compiler.
     """
     for each in (inner for statement in statements for inner in within(statement)):
         if not leaving and each.type in ("return_statement", "goto_statement"):
@@ -149,6 +200,7 @@ def executed(
     for name in (str(word.value) for word in ours):
         if name in found.state.asked:
             raise NotRead(Unknown(found.where, f"a variable that is called {name}, as a word of ours is"))
+    note(Read(found.where, partial(units_of, found, stubs or Stubs())))
     return found
 
 

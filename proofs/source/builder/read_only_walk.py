@@ -9,7 +9,6 @@ Facts: what the walk's variables are called, 4.6 to today. Notation of DOMAIN.md
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from itertools import combinations
 from random import Random
 from typing import Final, cast
@@ -66,6 +65,7 @@ from .pieces import (
     read,
     renamed,
     restated,
+    shared,
     unchanged,
 )
 
@@ -199,7 +199,7 @@ class Walk:
         return self.loads(self.found.memory, self._at_start)
 
 
-@lru_cache(4)
+@shared
 def walk(source: Dom0Source, mode: PagingMode) -> Walk:
     """The walk of a source. Raises NotRead."""
     return Walk(source, mode)

@@ -12,7 +12,8 @@ from ptproof.formal.c.tree_files import opened
 from ptproof.formal.reports.tree_report import unlike
 from ptproof.formal.source import check_tree as check_tree_module
 from ptproof.formal.source.check_tree import check_tree
-from ptproof.formal.source.second_reader import Compared
+from ptproof.formal.source.compiled_units import Compared
+from ptproof.formal.source.second_reader import SecondReading
 from run_cli import assert_refused, run, run_on_terminal
 from small_tree import BUILDER, LIBXC, LIBXC_TEXT, changed, written
 
@@ -52,7 +53,9 @@ def test_the_first_line_has_what_keeps_the_status_from_0(
         ran.lines[0]
         == "not all: the count is no encoding's; its properties: 10 proved, 0 refuted, 0 open; nothing is proved of 4 other pieces"
     )
-    monkeypatch.setattr(check_tree_module, "compared", lambda _: Compared(5, differs="v_end is 0x1"))
+    monkeypatch.setattr(
+        check_tree_module, "read_again", lambda *_: SecondReading(Compared(5, differs="v_end is 0x1"))
+    )
     disagreed = run(capsys, "tree", str(written(tmp_path / "same")))
     assert disagreed.status == 70
     assert disagreed.lines[0].startswith("no answer")

@@ -6,9 +6,10 @@ import pytest
 from attrs import evolve
 from ptproof.formal.c.tree_files import Tree
 from ptproof.formal.c.values import Value
-from ptproof.formal.source import check_tree, second_reader
+from ptproof.formal.source import check_tree
+from ptproof.formal.source.compiled_units import Compared, NotCompared, vet
 from ptproof.formal.source.dom0_source import Dom0Source, dom0_source
-from ptproof.formal.source.second_reader import compared
+from ptproof.formal.source.second_reader import SecondReading, compared
 from small_tree import changed, files
 
 MORE = "v_end += 1UL << 22;"
@@ -43,7 +44,9 @@ def test_a_wrong_reading_is_noticed(name: str) -> None:
 @needs_gcc
 def test_a_difference_is_the_tools_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """Status 70, whatever is proved."""
-    monkeypatch.setattr(check_tree, "compared", lambda _: second_reader.Compared(5, differs="v_end is 0x1"))
+    monkeypatch.setattr(
+        check_tree, "read_again", lambda *_: SecondReading(Compared(5, differs="v_end is 0x1"))
+    )
     assert check_tree.check_tree(Tree("small", files().get), seconds=60).status == 70
 
 
@@ -69,8 +72,8 @@ def test_without_a_compiler_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_what_is_not_known_is_not_compiled(text: str) -> None:
     """What comes out of the compiler's preprocessor is looked at first."""
-    with pytest.raises(second_reader.NotCompared):
-        second_reader.vet(text)
+    with pytest.raises(NotCompared):
+        vet(text)
 
 
 @needs_gcc

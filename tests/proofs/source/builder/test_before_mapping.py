@@ -36,6 +36,11 @@ def test_a_real_tree_is_the_encoding(name: str, mode: PagingMode) -> None:
 
 EDITED: dict[str, tuple[str, PagingMode, Edit]] = {
     "another part is kept": ("memory-unasked", X86_64, (MEMORY, r"avail / 16", "avail / 32")),
+    "a narrow part": (
+        "memory-unasked",
+        X86_64,
+        (MEMORY, r"static unsigned long (?=__init default_nr_pages)", "static unsigned int "),
+    ),
     "another reserve": (
         "memory-unasked",
         COMPAT,
