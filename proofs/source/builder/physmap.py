@@ -1,7 +1,8 @@
 """The p2m at an address of its own, as a tree's function maps it: when it is refused, and each of its steps.
 
 A step takes tables and pages one by one from memory that is dom0's; what that comes to is held against the encoding's step, whatever
-tables are there and whatever superpages can be had. The pages that dom0 has are counted as the function takes them.
+tables are there and whatever superpages can be had. The pages that dom0 has are counted as the function takes them. What Xen notes
+of a frame is looked at of one frame: any.
 
 Facts: what its variables are called, 4.7 to today. Notation of DOMAIN.md section 4.
 """
@@ -42,7 +43,7 @@ from ....formal.words.word import (
 )
 from ..terms import UNSET
 from .cases import Case
-from .mapping import CURSORS, Pairs, place_of_loop
+from .mapping import CURSORS, TYPE, Pairs, place_of_loop, type_shift, with_types
 from .pieces import (
     NotRead,
     Pieces,
@@ -74,10 +75,15 @@ PAGES: Final = "tot_pages"
 TAKEN: Final = "pages taken"
 """What stands for the member where it is noted how many pages dom0 has."""
 CALLED: Final = "the p2m is mapped"
+REFERENCES: Final = ".count_info"
 ENCODING: Final = "encodings/physmap.py"
 MEMORY: Final = {
     "pages": "domain_tot_pages(), or d->tot_pages itself, gives how many pages dom0 has; alloc_domheap_page() and its like find some, or Xen ends, and add to them",
     "own": "no entry of an L1 that the p2m is mapped by is there before",
+}
+NOTED: Final = {
+    "noted": "of what a step calls, only alloc_domheap_page() and its like, iommu_memory_setup() and get_superpage() write what Xen notes of "
+    "a frame, and only of the pages that they find or are given",
 }
 v_start, v_end, nr_pages = physmap.v_start, physmap.v_end, physmap.nr_pages
 p2m_start, p2m_end, at, total = physmap.p2m_start, physmap.p2m_end, physmap.at, physmap.total
@@ -92,8 +98,10 @@ there: Final = {level: word(f"l{level}_is_there", 1) for level in (1, 2, 3)}
 behind: Final = {level: word(f"l{level}_frame") for level in (1, 2, 3)}
 """The frame of a level's table, if it is there before."""
 flags: Final = {level: word(f"flags_of_l{level}_entry") for level in (2, 3, 4)}
+frame, type_before, references_before = word("frame"), word("type_before"), word("references_before")
+"""The frame that is looked at, and what Xen notes of it before a step."""
 _OURS: Final = (
-    *(at, total, p2m_start, p2m_end, root_frame, DIRECT_MAP_FRAME),
+    *(at, total, p2m_start, p2m_end, root_frame, DIRECT_MAP_FRAME, frame, type_before, references_before),
     *(*there.values(), *behind.values(), *flags.values()),
 )
 
@@ -380,15 +388,18 @@ def _sample(source: Random) -> Mapping[str, int]:
     return found | {"direct_map": source.getrandbits(40)}
 
 
-def _in_steps(name: str, says: str, its: Mapped, pairs: Pairs, *, goes_on: Truth = TRUE) -> Piece:
+def _in_steps(
+    name: str, says: str, its: Mapped, pairs: Pairs, *, goes_on: Truth = TRUE, noted_at: str | None = None
+) -> Piece:
     kept = {DIRECT_MAP_FRAME, root_frame, *there.values(), *behind.values()}
     over = inputs([each for pair in pairs for each in pair[1:]])
     assumes = {each: ASSUMED[each] for each in ("direct-map", "entries", "clears", "tables")} | MEMORY
+    assumes |= NOTED if noted_at else {}
     return compared_by_cases(
         name,
         says,
         its.mode,
-        its.loop.where,
+        noted_at or its.loop.where,
         pairs,
         list(_cases()),
         _begins() & goes_on,
@@ -577,6 +588,30 @@ def _reads(its: Mapped) -> Pairs:
     return pairs
 
 
+def _types(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
+    its, shift = mapped(source, mode), type_shift(source, mode)
+    types = {level: physmap.table_info(level, shift) for level in OF_LEVEL}
+    return with_types(_noted(name, says, its, TYPE, type_before, types), shift)
+
+
+def _references(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
+    references = dict.fromkeys(OF_LEVEL, number(physmap.TABLE_REFERENCES))
+    return _noted(name, says, mapped(source, mode), REFERENCES, references_before, references)
+
+
+def _noted(
+    name: str, says: str, its: Mapped, member: str, before: Word, of_tables: Mapping[int, Word]
+) -> Piece:
+    """That a member of what Xen notes of a frame is as said of the tables that a step takes, and set of no other frame."""
+    fresh, expected = _fresh(its.step), before
+    for level, value in of_tables.items():
+        expected = choose(fresh[level] & (frame == OF_LEVEL[level]), value, expected)
+    after = held(its.stores, frame, before, member)
+    pairs = [(f"the frame's page_info{member}", after, expected), *_reads(its)]
+    first = next((each.where for each in its.stores if each.member == member), its.loop.where)
+    return _in_steps(name, says, its, pairs, goes_on=_goes_on(), noted_at=first)
+
+
 PIECES: Final[Pieces] = {
     "physmap-start": ("a p2m of its own is mapped by the builder's root, if the kernel asks for one", _start),
     "physmap-refused": ("a p2m of its own is refused where it overlaps the region or touches it", _refused),
@@ -591,5 +626,13 @@ PIECES: Final[Pieces] = {
     "physmap-entries": (
         "what a step takes is linked at the step's address, tables being cleared first",
         _entries,
+    ),
+    "physmap-types": (
+        "each table that a step takes gets its type, validated and with one reference, and a step sets no other frame's",
+        _types,
+    ),
+    "physmap-references": (
+        "each table that a step takes is dom0's, with two references, and a step sets no other frame's",
+        _references,
     ),
 }
