@@ -10,8 +10,11 @@ can be had: what holds for it holds for whatever is mapped and of whatever memor
 table is there if the step before was in the same block, if the region [S, V) touches the block, or, of the L3, if the
 slot is one that Xen fills for itself; and superpages of a kind are had always or never.
 
-Source: DOMAIN.md section 4; ``setup_pv_physmap()`` in Xen's ``xen/arch/x86/pv/dom0_build.c`` (4.22). Addresses are in
-bytes, frames in pages of 4 KiB.
+A table that a step takes is at once what its level makes it: of the level's type, validated, and used once as that. It
+is dom0's, with two references, one of them for being dom0's.
+
+Source: DOMAIN.md section 4; ``setup_pv_physmap()`` in Xen's ``xen/arch/x86/pv/dom0_build.c`` (4.22), the masks in
+``xen/arch/x86/include/asm/mm.h``. Addresses are in bytes, frames in pages of 4 KiB.
 """
 
 from enum import Enum
@@ -24,6 +27,7 @@ from ..formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE
 from ..formal.logic.theorem import Loop
 from ..formal.words.word import FALSE, TRUE, Truth, Word, choose, number, word
 from .overlap import in_xens_slots
+from .read_only_walk import TYPE_SHIFT, VALIDATED
 from .spans import round_down, round_up, spanned
 
 TABLES_OF_A_STEP: Final = 3
@@ -33,6 +37,10 @@ L2_SHIFT: Final = 30
 L1_SHIFT: Final = 21
 """What one table of each level maps, as a shift; what one entry of the level above maps."""
 SHIFTS: Final = (L3_SHIFT, L2_SHIFT, L1_SHIFT)
+ALLOCATED: Final = 1 << 63
+"""Marks in ``count_info`` a frame that is a domain's, which is one of its references."""
+TABLE_REFERENCES: Final = ALLOCATED | 2
+"""The ``count_info`` of a table that a step takes."""
 TRANSLATED: Final = (1 << 48) - 1
 """The bits of an address that its way through the tables depends on."""
 
@@ -106,6 +114,11 @@ def step(at: Word, p2m_end: Word, there: tuple[Truth, Truth, Truth], free: tuple
             choose(large, at + (1 << L1_SHIFT), round_down(at + PAGE_SIZE, PAGE_SHIFT)),
         ),
     )
+
+
+def table_info(level: int, shift: int = TYPE_SHIFT) -> Word:
+    """The ``type_info`` of a table that a step takes, of a level; types begin at ``shift``."""
+    return number(level << shift | VALIDATED | 1)
 
 
 def is_there(at: Word, p2m_start: Word, v_start: Word, v_end: Word, shift: int) -> Truth:

@@ -674,6 +674,9 @@ WALK: Final = (
 
 IN_P2M: Final = r"(static __init void setup_pv_physmap(?s:.*?))"
 LAST_PAGE: Final = r"(?=vphysmap_start &= PAGE_MASK)"
+P2M_L1_TYPE: Final = r"page->u\.inuse\.type_info = PGT_l1_page_table \| PGT_validated \| 1;"
+P2M_L1_REFERENCES: Final = r"page->count_info = PGC_allocated \| 2;(?=\s*page->u\.inuse\.type_info = PGT_l1)"
+P2M_L1_LINKED: Final = r"(?<=\*pl2e = l2e_from_page\(page, L2_PROT\);)"
 
 
 def in_p2m(pattern: str, put: str) -> Edit:
@@ -865,6 +868,217 @@ PHYSMAP: Final = (
         X86_64,
         "not understood",
         [Edit(r"(?=if \( parms.p2m_base != UNSET_ADDR \)\s*\{\s*pfn = )", "vphysmap_start += PAGE_SIZE;\n")],
+    ),
+    PieceChange("a table without a type", "physmap-types", X86_64, "differs", [in_p2m(P2M_L1_TYPE, "")]),
+    PieceChange(
+        "the type of another level",
+        "physmap-types",
+        X86_64,
+        "differs",
+        [in_p2m("PGT_l2_page_table", "PGT_l1_page_table")],
+    ),
+    PieceChange(
+        "a type that isn't validated",
+        "physmap-types",
+        X86_64,
+        "differs",
+        [in_p2m(r"PGT_l3_page_table \| PGT_validated", "PGT_l3_page_table")],
+    ),
+    PieceChange(
+        "a type that isn't used",
+        "physmap-types",
+        X86_64,
+        "differs",
+        [in_p2m(r"(PGT_l3_page_table \| PGT_validated) \| 1", r"\g<2>")],
+    ),
+    PieceChange(
+        "the type on some addresses only",
+        "physmap-types",
+        X86_64,
+        "differs",
+        [in_p2m(rf"(?={P2M_L1_TYPE})", "if ( vphysmap_start & (1UL << 40) ) ")],
+    ),
+    PieceChange(
+        "the type of the root",
+        "physmap-types",
+        X86_64,
+        "differs",
+        [in_p2m(r"page(?=->u\.inuse\.type_info = PGT_l2)", "mfn_to_page(_mfn(pgtbl_pfn))")],
+    ),
+    PieceChange(
+        "the type of the frame after",
+        "physmap-types",
+        X86_64,
+        "not understood",
+        [in_p2m(r"page(?=->u\.inuse\.type_info = PGT_l2)", "(page + 1)")],
+    ),
+    PieceChange(
+        "the type when it is linked",
+        "physmap-types",
+        X86_64,
+        "equal",
+        [
+            in_p2m(P2M_L1_TYPE, ""),
+            in_p2m(
+                P2M_L1_LINKED,
+                "l2e_get_page(*pl2e)->u.inuse.type_info = PGT_validated + PGT_l1_page_table + 1;",
+            ),
+        ],
+    ),
+    PieceChange(
+        "another type later",
+        "physmap-types",
+        X86_64,
+        "differs",
+        [in_p2m(P2M_L1_LINKED, " page->u.inuse.type_info = PGT_writable_page;")],
+    ),
+    PieceChange(
+        "another type by its entry",
+        "physmap-types",
+        X86_64,
+        "differs",
+        [in_p2m(LAST_PAGE, "l3e_get_page(*pl3e)->u.inuse.type_info = 0;\n")],
+    ),
+    PieceChange(
+        "another type by what overlaps it",
+        "physmap-types",
+        X86_64,
+        "not understood",
+        [in_p2m(P2M_L1_LINKED, " page->u.free.val = 0;")],
+    ),
+    PieceChange(
+        "another type by a pointer",
+        "physmap-types",
+        X86_64,
+        "not understood",
+        [in_p2m(P2M_L1_LINKED, " *(unsigned long *)&page->u.inuse.type_info = 0;")],
+    ),
+    PieceChange(
+        "another type by a call",
+        "physmap-types",
+        X86_64,
+        "not understood",
+        [in_p2m(P2M_L1_LINKED, " get_page_and_type(page, d, PGT_writable_page);")],
+    ),
+    PieceChange(
+        "a page's type",
+        "physmap-types",
+        X86_64,
+        "differs",
+        [in_p2m(LAST_PAGE, "page->u.inuse.type_info = PGT_writable_page;\n")],
+    ),
+    PieceChange(
+        "what is noted is cleared",
+        "physmap-types",
+        X86_64,
+        "not understood",
+        [in_p2m(P2M_L1_LINKED, " clear_page(page);")],
+    ),
+    PieceChange(
+        "a table is for devices, too",
+        "physmap-types",
+        X86_64,
+        "differs",
+        [in_p2m(P2M_L1_LINKED, ' iommu_memory_setup(d, "L1", page, 1, flush_flags);')],
+    ),
+    PieceChange(
+        "a page is for devices, too",
+        "physmap-types",
+        X86_64,
+        "equal",
+        [in_p2m(LAST_PAGE, 'iommu_memory_setup(d, "page", page, 1, flush_flags);\n')],
+    ),
+    PieceChange(
+        "more than the superpage is for devices",
+        "physmap-types",
+        X86_64,
+        "differs",
+        [in_p2m(r"""(P2M 2M", page, SUPERPAGE_PAGES)""", r"\g<2> + 1")],
+    ),
+    PieceChange(
+        "what is for devices is counted on",
+        "physmap-types",
+        X86_64,
+        "not understood",
+        [in_p2m(r"""(P2M 2M", page)""", r"\g<2>++")],
+    ),
+    PieceChange(
+        "one reference",
+        "physmap-references",
+        X86_64,
+        "differs",
+        [in_p2m(P2M_L1_REFERENCES, "page->count_info = PGC_allocated | 1;")],
+    ),
+    PieceChange(
+        "nobody's table",
+        "physmap-references",
+        X86_64,
+        "differs",
+        [in_p2m(P2M_L1_REFERENCES, "page->count_info = 1;")],
+    ),
+    PieceChange(
+        "references as they were", "physmap-references", X86_64, "differs", [in_p2m(P2M_L1_REFERENCES, "")]
+    ),
+    PieceChange(
+        "references of 32 bits",
+        "physmap-references",
+        X86_64,
+        "differs",
+        [in_p2m(P2M_L1_REFERENCES, "page->count_info = (uint32_t)(PGC_allocated | 2);")],
+    ),
+    PieceChange(
+        "another mark of dom0's",
+        "physmap-references",
+        X86_64,
+        "differs",
+        [
+            Edit(
+                r"(?=static __init void setup_pv_physmap)",
+                "#undef PGC_allocated\n#define PGC_allocated (1UL << 62)\n",
+            )
+        ],
+    ),
+    PieceChange(
+        "a reference more",
+        "physmap-references",
+        X86_64,
+        "differs",
+        [in_p2m(P2M_L1_LINKED, " page->count_info++;")],
+    ),
+    PieceChange(
+        "a reference more by a call",
+        "physmap-references",
+        X86_64,
+        "not understood",
+        [in_p2m(P2M_L1_LINKED, " get_page(page, d);")],
+    ),
+    PieceChange(
+        "a page's references",
+        "physmap-references",
+        X86_64,
+        "differs",
+        [in_p2m(LAST_PAGE, "page->count_info = PGC_allocated;\n")],
+    ),
+    PieceChange(
+        "references in the end",
+        "physmap-references",
+        X86_64,
+        "not understood",
+        [in_p2m(r"(?=unmap_domain_page\(l4start\);)", "page->count_info = 0; ")],
+    ),
+    PieceChange(
+        "references of a superpage's end",
+        "physmap-references",
+        X86_64,
+        "not understood",
+        [in_p2m(r"(?=vphysmap_start \+= 1UL << L2_PAGETABLE_SHIFT)", "page[17].count_info = 0; ")],
+    ),
+    PieceChange(
+        "references one by one",
+        "physmap-references",
+        X86_64,
+        "equal",
+        [in_p2m(P2M_L1_REFERENCES, "page->count_info = PGC_allocated + 1; page->count_info++;")],
     ),
     PieceChange(
         "nobody looks at what was there",

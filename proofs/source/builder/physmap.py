@@ -1,7 +1,8 @@
 """The p2m at an address of its own, as a tree's function maps it: when it is refused, and each of its steps.
 
 A step takes tables and pages one by one from memory that is dom0's; what that comes to is held against the encoding's step, whatever
-tables are there and whatever superpages can be had. The pages that dom0 has are counted as the function takes them.
+tables are there and whatever superpages can be had. The pages that dom0 has are counted as the function takes them. What Xen notes
+of a frame is looked at of one frame: any.
 
 Facts: what its variables are called, 4.7 to today. Notation of DOMAIN.md section 4.
 """
@@ -16,17 +17,24 @@ from attrs import frozen
 
 from ....encodings import physmap
 from ....encodings.dom0_builder import ENTRY_BITS, entry_of
-from ....formal.c.expressions import Evaluator, Meaning, written
+from ....formal.c.expressions import CHANGES, Evaluator, Meaning, written
 from ....formal.c.memory import CLEARED, Store
 from ....formal.c.state import State
-from ....formal.c.types import Node, part, text_of
+from ....formal.c.types import Node, part, text_of, within
 from ....formal.c.values import ULONG, Any, NotUnderstood, Pointer, Unknown, Value, constant, converted
 from ....formal.layouts.paging import PAGE_SHIFT, PagingMode
 from ....formal.source.dom0_source import Dom0Source
 from ....formal.source.questions import Piece
 from ....formal.source.sliced_units import MOST_NUMBERED, Stubs
 from ....formal.source.slices import Slice, block, writes
-from ....formal.source.summaries import ASSUMED, DIRECT_MAP, DIRECT_MAP_FRAME, FRAME_BITS, entry_for
+from ....formal.source.summaries import (
+    ASSUMED,
+    DIRECT_MAP,
+    DIRECT_MAP_FRAME,
+    FRAME_BITS,
+    SUMMARIES,
+    entry_for,
+)
 from ....formal.words.word import (
     TRUE,
     AnyTerm,
@@ -42,7 +50,7 @@ from ....formal.words.word import (
 )
 from ..terms import UNSET
 from .cases import Case
-from .mapping import CURSORS, Pairs, place_of_loop
+from .mapping import CURSORS, TYPE, Pairs, place_of_loop, type_shift, with_types
 from .pieces import (
     NotRead,
     Pieces,
@@ -74,10 +82,15 @@ PAGES: Final = "tot_pages"
 TAKEN: Final = "pages taken"
 """What stands for the member where it is noted how many pages dom0 has."""
 CALLED: Final = "the p2m is mapped"
+REFERENCES: Final = ".count_info"
 ENCODING: Final = "encodings/physmap.py"
 MEMORY: Final = {
     "pages": "domain_tot_pages(), or d->tot_pages itself, gives how many pages dom0 has; alloc_domheap_page() and its like find some, or Xen ends, and add to them",
     "own": "no entry of an L1 that the p2m is mapped by is there before",
+}
+NOTED: Final = {
+    "noted": "of what a step calls, only alloc_domheap_page() and its like, iommu_memory_setup() and get_superpage() write what Xen notes of "
+    "a frame, and only of the pages that they find or are given",
 }
 v_start, v_end, nr_pages = physmap.v_start, physmap.v_end, physmap.nr_pages
 p2m_start, p2m_end, at, total = physmap.p2m_start, physmap.p2m_end, physmap.at, physmap.total
@@ -92,8 +105,10 @@ there: Final = {level: word(f"l{level}_is_there", 1) for level in (1, 2, 3)}
 behind: Final = {level: word(f"l{level}_frame") for level in (1, 2, 3)}
 """The frame of a level's table, if it is there before."""
 flags: Final = {level: word(f"flags_of_l{level}_entry") for level in (2, 3, 4)}
+frame, type_before, references_before = word("frame"), word("type_before"), word("references_before")
+"""The frame that is looked at, and what Xen notes of it before a step."""
 _OURS: Final = (
-    *(at, total, p2m_start, p2m_end, root_frame, DIRECT_MAP_FRAME),
+    *(at, total, p2m_start, p2m_end, root_frame, DIRECT_MAP_FRAME, frame, type_before, references_before),
     *(*there.values(), *behind.values(), *flags.values()),
 )
 
@@ -122,6 +137,39 @@ def _taking(order: int, names: Iterator[int]) -> Meaning:
         return Value(page, Pointer(self.types.record("struct page_info")))
 
     return meaning
+
+
+@frozen(eq=False)
+class Given:
+    """Pages that a function is given which notes something of them: ``several``, the first of which is ``page``."""
+
+    where: str
+    path: Truth
+    page: Word
+    several: Word
+
+
+def _noting(name: str, page: int, several: int | None, found: list[Given]) -> Meaning:
+    """A function that notes something of pages: which of its arguments are the first one, and how many, unless that is one."""
+
+    def meaning(self: Evaluator, node: Node, arguments: list[Node], state: State) -> Any:
+        places = [page] if several is None else [page, several]
+        asked = [arguments[each] for each in places if each < len(arguments)]
+        if any(each.type in CHANGES for one in asked for each in within(one)):
+            raise NotUnderstood("pages that it notes something of, by what changes something")
+        values = self.evaluate_all(asked, state.fork())
+        terms = [converted(each, ULONG).term for each in values if isinstance(each, Value)]
+        if len(terms) != len(places):
+            raise NotUnderstood("of which pages it notes something")
+        how_many = number(1) if several is None else terms[1]
+        found.append(Given(self.where(node), state.path, terms[0], how_many))
+        return SUMMARIES[name](self, node, arguments, state)
+
+    return meaning
+
+
+def _noting_any(_self: Evaluator, _node: Node, _arguments: list[Node], _state: State) -> Any:
+    raise NotUnderstood("what is noted of a frame")
 
 
 def _have(self: Evaluator, node: Node, arguments: list[Node], state: State) -> Any:
@@ -210,6 +258,7 @@ class Mapped:
         self.file, self.mode, self.source = source.file, mode, source
         self.its = its = steps_of(source)
         statements = its.statements
+        self._given: list[Given] = []
         unchanged(self.file, statements, [OF], "whose pages they are changes")
         self.begin = self._executed(statements[: its.loop])
         self.found = self._executed(statements[: its.loop + 1])
@@ -252,6 +301,9 @@ class Mapped:
                 "alloc_domheap_page": _taking(0, names),
                 "alloc_domheap_pages": _taking(-1, names),
                 "domain_tot_pages": _have,
+                "iommu_memory_setup": _noting("iommu_memory_setup", 2, 3, self._given),
+                "get_superpage": _noting("get_superpage", 0, None, self._given),
+                "get_page_and_type": _noting_any,
             },
             readings={f"{OF}->{PAGES}": _counted},
             ours=_OURS,
@@ -305,6 +357,14 @@ class Mapped:
     def stores(self) -> list[Store]:
         """What a step writes, over the encoding's words. Raises NotRead."""
         return restated(self.loop.memory.stores, self.over)
+
+    @cached_property
+    def given(self) -> list[Given]:
+        """The pages that functions are given which note something of them, over the encoding's words. Raises NotRead."""
+        return [
+            Given(each.where, self.over(each.path), self.over(each.page), self.over(each.several))
+            for each in self._given
+        ]
 
     @property
     def at_start(self) -> Word:
@@ -380,15 +440,18 @@ def _sample(source: Random) -> Mapping[str, int]:
     return found | {"direct_map": source.getrandbits(40)}
 
 
-def _in_steps(name: str, says: str, its: Mapped, pairs: Pairs, *, goes_on: Truth = TRUE) -> Piece:
+def _in_steps(
+    name: str, says: str, its: Mapped, pairs: Pairs, *, goes_on: Truth = TRUE, noted_at: str | None = None
+) -> Piece:
     kept = {DIRECT_MAP_FRAME, root_frame, *there.values(), *behind.values()}
     over = inputs([each for pair in pairs for each in pair[1:]])
     assumes = {each: ASSUMED[each] for each in ("direct-map", "entries", "clears", "tables")} | MEMORY
+    assumes |= NOTED if noted_at else {}
     return compared_by_cases(
         name,
         says,
         its.mode,
-        its.loop.where,
+        noted_at or its.loop.where,
         pairs,
         list(_cases()),
         _begins() & goes_on,
@@ -513,8 +576,12 @@ def _called(self: Evaluator, node: Node, arguments: list[Node], state: State) ->
 
 def _entries(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
     its = mapped(source, mode)
-    step = its.step
-    frames = [word(f"taken#{each}") for each in range(MOST_TAKEN)]
+    return _in_steps(name, says, its, [*_linked(its), *_reads(its)], goes_on=_goes_on())
+
+
+def _linked(its: Mapped) -> Pairs:
+    """What a step writes into tables."""
+    step, frames = its.step, TAKEN_FRAMES
     linked, cleared, counted = (
         [each for each in its.stores if each.member == member] for member in ("", CLEARED, TAKEN)
     )
@@ -522,10 +589,7 @@ def _entries(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piec
         raise not_found(
             its.loop.where, "a table of each level, a page, and superpages of two sizes that a step takes,"
         )
-    huge, large = (
-        step.pages == 1 << physmap.L2_SHIFT - PAGE_SHIFT,
-        step.pages == 1 << physmap.L1_SHIFT - PAGE_SHIFT,
-    )
+    huge, large = _of_size(step, physmap.L2_SHIFT), _of_size(step, physmap.L1_SHIFT)
     fresh, of_level = _fresh(step), OF_LEVEL
 
     links = [
@@ -537,20 +601,27 @@ def _entries(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piec
         (1, ~huge & ~large, frames[5]),
     ]
     pairs: list[tuple[str, Word | Truth, Word | Truth]] = []
-    for store, (level, path, frame) in zip(linked, links, strict=True):
+    for store, (level, path, frame_) in zip(linked, links, strict=True):
         value = known(store.value).term
-        leads = (store.address == _cursor(step, level)) & (value >> PAGE_SHIFT == frame) & (value & 1 == 1)
+        leads = (store.address == _cursor(step, level)) & (value >> PAGE_SHIFT == frame_) & (value & 1 == 1)
         pairs.append((f"whether {store.where} is come to", store.path, path))
         pairs.append((f"whether {store.where} links what is taken", implies(path, leads), TRUE))
     for store, level in zip(cleared, (3, 2, 1), strict=True):
         right = store.address == (of_level[level] << PAGE_SHIFT) + DIRECT_MAP
         pairs.append((f"whether {store.where} is come to", store.path, fresh[level]))
         pairs.append((f"whether {store.where} clears what is taken", implies(fresh[level], right), TRUE))
-    return _in_steps(name, says, its, [*pairs, *_reads(its)], goes_on=_goes_on())
+    return pairs
 
 
-OF_LEVEL: Final = {3: word("taken#0"), 2: word("taken#2"), 1: word("taken#4")}
+TAKEN_FRAMES: Final = tuple(word(f"taken#{each}") for each in range(MOST_TAKEN))
+"""What a step takes, in the order in which it is asked for: a table of a level or else a superpage, and at last a page."""
+OF_LEVEL: Final = {3: TAKEN_FRAMES[0], 2: TAKEN_FRAMES[2], 1: TAKEN_FRAMES[4]}
 """The frame of a level's table, if the step takes one."""
+
+
+def _of_size(step: physmap.Step, shift: int) -> Truth:
+    """Whether a step takes a superpage of 2**shift bytes, or a page of so many."""
+    return step.pages == 1 << shift - PAGE_SHIFT
 
 
 def _fresh(step: physmap.Step) -> dict[int, Truth]:
@@ -567,7 +638,7 @@ def _cursor(step: physmap.Step, level: int) -> Word:
 def _reads(its: Mapped) -> Pairs:
     """Which entries a step looks at, of the tables that it comes to."""
     step = its.step
-    comes_to = {4: TRUE, 3: TRUE, 2: step.pages != 1 << physmap.L2_SHIFT - PAGE_SHIFT, 1: step.pages == 1}
+    comes_to = {4: TRUE, 3: TRUE, 2: ~_of_size(step, physmap.L2_SHIFT), 1: _of_size(step, PAGE_SHIFT)}
     pairs: list[tuple[str, Word | Truth, Word | Truth]] = []
     for load in its.loop.memory.loads:
         if not load.member:
@@ -575,6 +646,44 @@ def _reads(its: Mapped) -> Pairs:
             right = implies(comes_to[level], its.over(load.address) == _cursor(step, level))
             pairs.append((f"whether {load.where} reads the step's entry", right, TRUE))
     return pairs
+
+
+def _types(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
+    its, shift = mapped(source, mode), type_shift(source, mode)
+    types = {level: physmap.table_info(level, shift) for level in OF_LEVEL}
+    return with_types(_noted(name, says, its, TYPE, type_before, types), shift)
+
+
+def _references(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
+    references = dict.fromkeys(OF_LEVEL, number(physmap.TABLE_REFERENCES))
+    return _noted(name, says, mapped(source, mode), REFERENCES, references_before, references)
+
+
+def _noted(
+    name: str, says: str, its: Mapped, member: str, before: Word, of_tables: Mapping[int, Word]
+) -> Piece:
+    """That a member of what Xen notes of a frame is as said of the tables that a step takes, and set of no other frame.
+
+    Nothing is written into tables but what the encoding has, so that no such write is to what Xen notes.
+    """
+    step, expected = its.step, before
+    for level, value in of_tables.items():
+        expected = choose(_fresh(step)[level] & (frame == OF_LEVEL[level]), value, expected)
+    pairs: list[tuple[str, Word | Truth, Word | Truth]] = [
+        (f"the frame's page_info{member}", held(its.stores, frame, before, member), expected)
+    ]
+    for each in its.given:
+        taken = choose(
+            _of_size(step, physmap.L2_SHIFT),
+            TAKEN_FRAMES[1],
+            choose(_of_size(step, physmap.L1_SHIFT), TAKEN_FRAMES[3], TAKEN_FRAMES[5]),
+        )
+        right = implies(each.path, (each.page == taken) & (each.several <= step.pages))
+        pairs.append((f"whether {each.where} is given the page or superpage that is taken", right, TRUE))
+    first = next((each.where for each in its.stores if each.member == member), its.loop.where)
+    return _in_steps(
+        name, says, its, [*pairs, *_linked(its), *_reads(its)], goes_on=_goes_on(), noted_at=first
+    )
 
 
 PIECES: Final[Pieces] = {
@@ -591,5 +700,13 @@ PIECES: Final[Pieces] = {
     "physmap-entries": (
         "what a step takes is linked at the step's address, tables being cleared first",
         _entries,
+    ),
+    "physmap-types": (
+        "each table that a step takes gets its type, validated and with one reference, and a step sets no other frame's",
+        _types,
+    ),
+    "physmap-references": (
+        "each table that a step takes is dom0's, with two references, and a step sets no other frame's",
+        _references,
     ),
 }

@@ -144,6 +144,15 @@ CHANGES = (
     PieceChange("wider types", "mapping-types", X86_64, "older", [WIDE_TYPES]),
     PieceChange("wider types", "fill-up-types", COMPAT, "older", [WIDE_TYPES]),
     PieceChange("wider types", "walk-pages", X86_64, "older", [WIDE_TYPES]),
+    PieceChange("wider types", "physmap-types", X86_64, "older", [WIDE_TYPES]),
+    PieceChange("wider types, as to references", "physmap-references", X86_64, "equal", [WIDE_TYPES]),
+    PieceChange(
+        "wider types in the p2m alone",
+        "physmap-types",
+        X86_64,
+        "differs",
+        [in_p2m("PGT_l2_page_table", "(2UL << 60)")],
+    ),
     PieceChange(
         "wider types in the walk alone",
         "walk-pages",
@@ -201,10 +210,21 @@ CHANGES = (
         "equal",
         [in_p2m(SUPERPAGE, "if ( opt_allow_superpage ) get_superpage(page, d); ")],
     ),
-    *(
-        PieceChange("by itself", name, X86_64, "equal", [own_p2m])
-        for name in ("physmap-start", "physmap-refused", "physmap-guard", "physmap-steps", "physmap-entries")
+    PieceChange(
+        "superpages noted, as to references",
+        "physmap-references",
+        X86_64,
+        "equal",
+        [in_p2m(SUPERPAGE, "if ( opt_allow_superpage ) get_superpage(page_to_mfn(page), d); ")],
     ),
+    PieceChange(
+        "a table is noted as a superpage",
+        "physmap-references",
+        X86_64,
+        "differs",
+        [in_p2m(r"(?=clear_page\(pl1e\);)", "get_superpage(page_to_mfn(page), d); ")],
+    ),
+    *(PieceChange("by itself", name, X86_64, "equal", [own_p2m]) for name in physmap.PIECES),
     PieceChange(
         "by itself, if there is none",
         "physmap-start",

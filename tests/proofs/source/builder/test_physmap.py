@@ -14,7 +14,15 @@ from tree_changes import PHYSMAP, PieceChange, changed
 
 pytestmark = pytest.mark.usefixtures("shared_answers")
 
-NAMES = ("physmap-start", "physmap-refused", "physmap-guard", "physmap-steps", "physmap-entries")
+NAMES = (
+    "physmap-start",
+    "physmap-refused",
+    "physmap-guard",
+    "physmap-steps",
+    "physmap-entries",
+    "physmap-types",
+    "physmap-references",
+)
 
 
 @cache
