@@ -426,6 +426,13 @@ WALK: Final = (
     ),
     PieceChange("from the second on", "walk-start", COMPAT, "differs", [in_walk("count = 0;", "count = 1;")]),
     PieceChange(
+        "a narrow count",
+        "walk-guard",
+        X86_64,
+        "not understood",
+        [Edit(r"unsigned long (count;\s*struct page_info \*page;)", r"unsigned char \1")],
+    ),
+    PieceChange(
         "until it isn't as many",
         "walk-guard",
         COMPAT,
@@ -695,6 +702,13 @@ PHYSMAP: Final = (
         X86_64,
         "differs",
         [in_p2m(r"&& vphysmap_start <= v_end", "")],
+    ),
+    PieceChange(
+        "a narrow address",
+        "physmap-steps",
+        X86_64,
+        "not understood",
+        [Edit(r"unsigned long (vphysmap_start,\s*unsigned long)", r"unsigned int \1")],
     ),
     PieceChange(
         "a step at the end",

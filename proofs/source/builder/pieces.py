@@ -10,6 +10,7 @@ from attrs import evolve
 
 from ....formal.c.expressions import QUESTIONS, Meaning, Reading
 from ....formal.c.memory import COPIED, Store, holds
+from ....formal.c.statements import SourceLoop
 from ....formal.c.types import Node, declared_name, part, text_of, within
 from ....formal.c.values import BOOL, Any, Unknown, Value, constant
 from ....formal.layouts.paging import PagingMode
@@ -22,7 +23,18 @@ from ....formal.source.questions import Piece
 from ....formal.source.sliced_units import Stubs, units_of
 from ....formal.source.slices import Slice, block, execute, writes
 from ....formal.source.summaries import XENS_ENTRIES
-from ....formal.words.word import TRUE, AnyTerm, Truth, Word, all_of, compiled, inputs, number, replaced
+from ....formal.words.word import (
+    TRUE,
+    AnyTerm,
+    Truth,
+    WidthsDiffer,
+    Word,
+    all_of,
+    compiled,
+    inputs,
+    number,
+    replaced,
+)
 from ...shared.replays import Judge, Values
 from .cases import Case, Sample, by_cases, of_case, samples
 
@@ -86,10 +98,15 @@ def made(pieces: Pieces, source: Dom0Source, mode: PagingMode) -> Iterator[Piece
         try:
             with noted_reads() as reads:
                 piece = evolve(make(name, says, source, mode), reads=tuple(reads))
-        except NotRead as error:
-            where = error.why.where
-            piece = Piece(name=name, mode=mode, where=where, says=says, asked=error.why, same_as=name)
+        except (NotRead, WidthsDiffer) as error:
+            why = error.why if isinstance(error, NotRead) else of_another_width(source.first, error)
+            piece = Piece(name=name, mode=mode, where=why.where, says=says, asked=why, same_as=name)
         yield piece
+
+
+def of_another_width(where: str, error: WidthsDiffer) -> Unknown:
+    """That a variable is wider or narrower than it is encoded, or read by a term that is."""
+    return Unknown(where, f"a variable is wider or narrower than it is encoded: {error}")
 
 
 def not_found(where: str, what: str) -> NotRead:
@@ -144,6 +161,14 @@ def known(value: Any) -> Value:
     if isinstance(value, Unknown):
         raise NotRead(value)
     return value
+
+
+def word_of(loop: SourceLoop, name: str, ours: Word) -> Word:
+    """A loop's own word for a variable, which the encoding's is to be put for. Raises NotRead where it isn't as wide."""
+    its = loop.state[name]
+    if its.width != ours.width:
+        raise NotRead(Unknown(loop.where, f"{name} has {its.width} bits, the encoding's {ours.width}"))
+    return its
 
 
 def executed(

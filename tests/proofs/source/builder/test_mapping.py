@@ -144,6 +144,7 @@ NOT_UNDERSTOOD: dict[str, Edit] = {
         r"(?=#define L1_PROT )",
         "#undef clear_page\n#define clear_page(page) ((void)(page))\n",
     ),
+    "a narrow count": (BUILDER, r"unsigned long count;(?=\s*struct page_info \*page = NULL)", "int count;"),
     "a switch": (BUILDER, r"mfn = initrd_mfn\+\+;", "switch ( pfn ) { default: mfn = 0; }"),
     "a way out": (BUILDER, r"mfn = initrd_mfn\+\+;", "{ mfn = initrd_mfn++; if ( mfn == 7 ) goto out; }"),
 }
