@@ -144,6 +144,16 @@ NOT_UNDERSTOOD: dict[str, Edit] = {
         r"(?=#define L1_PROT )",
         "#undef clear_page\n#define clear_page(page) ((void)(page))\n",
     ),
+    "a function of its own": (
+        BUILDER,
+        r"(?=#define L1_PROT )",
+        "static l1_pgentry_t l1e_from_pfn(unsigned long pfn, unsigned int flags) { return l1e_empty(); }\n",
+    ),
+    "a macro that moves what it wraps": (
+        BUILDER,
+        r"(?=#define L1_PROT )",
+        "#undef maddr_to_page\n#define maddr_to_page(at) __maddr_to_page((at) + PAGE_SIZE)\n",
+    ),
     "a narrow count": (BUILDER, r"unsigned long count;(?=\s*struct page_info \*page = NULL)", "int count;"),
     "a switch": (BUILDER, r"mfn = initrd_mfn\+\+;", "switch ( pfn ) { default: mfn = 0; }"),
     "a way out": (BUILDER, r"mfn = initrd_mfn\+\+;", "{ mfn = initrd_mfn++; if ( mfn == 7 ) goto out; }"),
