@@ -318,6 +318,13 @@ FILL_UP: Final = (
         [Edit(r"clear_page\(l2tab\);(?=\s*\*l3tab = )", "")],
     ),
     PieceChange(
+        "the new table is cleared from its second entry on",
+        "fill-up-entries",
+        COMPAT,
+        "differs",
+        [Edit(r"clear_page\(l2tab\);(?=\s*\*l3tab = )", "clear_page(l2tab + 1);")],
+    ),
+    PieceChange(
         "the mark on all but the last",
         "fill-up-types",
         COMPAT,

@@ -57,6 +57,7 @@ from .pieces import (
     restated,
     shared,
     unchanged,
+    whole_pages,
     word_of,
 )
 
@@ -585,8 +586,8 @@ def _entries(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piec
 
     level, said = its.then.its[words.level], its.then.its[words.content]
     after = alike(before, level, said)
-    written: list[tuple[str, Word | Truth, Word | Truth]] = []
     stores = restated(its.found.loop.memory.stores, its.over)
+    written: list[tuple[str, Word | Truth, Word | Truth]] = [*whole_pages(stores)]
     for each in stores:
         if each.member in ("", CLEARED):
             value, path, page = known(each.value), each.path, each.member == CLEARED

@@ -9,11 +9,11 @@ from typing import Final, Protocol, TypeVar
 from attrs import evolve
 
 from ....formal.c.expressions import QUESTIONS, Meaning, Reading
-from ....formal.c.memory import COPIED, Store, holds
+from ....formal.c.memory import CLEARED, COPIED, Store, holds
 from ....formal.c.statements import SourceLoop
 from ....formal.c.types import Node, declared_name, part, text_of, within
 from ....formal.c.values import BOOL, Any, Unknown, Value, constant
-from ....formal.layouts.paging import PagingMode
+from ....formal.layouts.paging import PAGE_SIZE, PagingMode
 from ....formal.logic.claim import Part
 from ....formal.logic.theorem import Lemma, Statement, Steps, Use
 from ....formal.logic.verdict import Replay
@@ -31,6 +31,7 @@ from ....formal.words.word import (
     Word,
     all_of,
     compiled,
+    implies,
     inputs,
     number,
     replaced,
@@ -245,6 +246,14 @@ def restated(stores: Iterable[Store], over: Over, own: Container[str] = ()) -> l
         )
         for each in stores
     ]
+
+
+def whole_pages(stores: Iterable[Store]) -> Iterator[tuple[str, Truth, Truth]]:
+    """That what is cleared is cleared from where its page begins: `holds` takes it for the page that the address is in."""
+    for each in stores:
+        if each.member == CLEARED:
+            begins = each.address & (PAGE_SIZE - 1) == 0
+            yield f"whether {each.where} clears a whole page", implies(each.path, begins), TRUE
 
 
 def held(stores: list[Store], address: Word, before: Word, member: str = "") -> Word:

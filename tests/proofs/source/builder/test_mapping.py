@@ -53,6 +53,15 @@ EDITED: dict[str, tuple[str, PagingMode, Edit]] = {
         COMPAT,
         (BUILDER, r"mpt_alloc -= PAGE_ALIGN\(initrd_len\);", "mpt_alloc -= initrd_len;"),
     ),
+    "cleared from its first entry on": (
+        "mapping-entries",
+        X86_64,
+        (
+            BUILDER,
+            r"(clear_page\(l1tab\);)(\s*if \( count == 0 \)\s*l1tab \+= l1_table_offset\(v_start\);)",
+            r"\2\1",
+        ),
+    ),
     "one page more": (
         "mapping-guard",
         X86_64,
