@@ -525,7 +525,10 @@ def _trying(source: DomuSource, mode: PagingMode) -> Iterator[Piece]:
         mode,
         loop.where,
         (cut.in_a_round, (goes_on == (REFUSED == 0) & larger) & (leaves == (REFUSED != 0))),
-        tried_judge("whether it goes on", goes_on, mode, goes_on_there),
+        both_judges(
+            tried_judge("whether it goes on", goes_on, mode, goes_on_there),
+            judged("whether it is left early", leaves, lambda values: bool(values.get(str(REFUSED.value)))),
+        ),
         _TRIES,
         ROUND,
         _by_their_number(mode),

@@ -144,6 +144,11 @@ EDITED: dict[str, tuple[str, PagingMode, Edit]] = {
         COMPAT,
         (TOOLSTACK, r"(?<=\n)( +)map->area\.pgtables \* PAGE_SIZE_X86\);", r"\1pages * PAGE_SIZE_X86);"),
     ),
+    "a refusal that is taken for another try": (
+        "domu-guard",
+        COMPAT,
+        (TOOLSTACK, r"try_virt_end, 0\) \)(?=\s*return -1;)", "try_virt_end, 0) < 0 )"),
+    ),
     "one page less is refused": (
         "domu-refused",
         X86_64,
