@@ -197,8 +197,8 @@ def test_output_that_cannot_be_written() -> None:
     assert ran.stderr == "ptproof: standard output: can't be written: No space left on device\n"
 
 
-def test_help_is_quick_and_needs_no_solver() -> None:
-    """Help comes within 0.3 s, and neither Z3 nor anything else that is heavy is imported for it."""
+def test_help_needs_no_solver() -> None:
+    """Neither Z3 nor anything else that is heavy is imported for help: it comes at once, as `make bench` measures."""
     program = (
         "import sys\n"
         "from ptproof.formal.cli.main import main\n"
@@ -208,12 +208,6 @@ def test_help_is_quick_and_needs_no_solver() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")
-    taken = []
-    for _ in range(5):
-        began = time.perf_counter()
-        executed("--help")
-        taken.append(time.perf_counter() - began)
-    assert min(taken) < 0.3
 
 
 def test_modules_of_commands_do_what_the_package_says() -> None:
