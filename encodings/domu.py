@@ -55,6 +55,12 @@ def too_large(first: Word, last: Word, pfn: Word, nr_pages: Word) -> Truth:
     return pfn + ((last - first) >> PAGE_SHIFT) >= nr_pages
 
 
+def overlaps(first: Word, final: Word, v_start: Word, last: Word) -> Truth:
+    """Whether a second mapping, [first, final], is refused since it overlaps the first one, as that is translated."""
+    mask = address_mask(X86_64)
+    return (first < (last & mask)) & (final > (v_start & mask))
+
+
 def blocks(mode: PagingMode, first: Word, last: Word, shift: int) -> Blocks:
     """What the tables of a level map, of the domain's first mapping, [first, last]."""
     mask = address_mask(mode)

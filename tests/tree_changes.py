@@ -318,6 +318,13 @@ FILL_UP: Final = (
         [Edit(r"clear_page\(l2tab\);(?=\s*\*l3tab = )", "")],
     ),
     PieceChange(
+        "the new table is cleared from its second entry on",
+        "fill-up-entries",
+        COMPAT,
+        "differs",
+        [Edit(r"clear_page\(l2tab\);(?=\s*\*l3tab = )", "clear_page(l2tab + 1);")],
+    ),
+    PieceChange(
         "the mark on all but the last",
         "fill-up-types",
         COMPAT,
@@ -425,6 +432,13 @@ WALK: Final = (
         [in_walk("count < nr_pt_pages", "count <= nr_pt_pages")],
     ),
     PieceChange("from the second on", "walk-start", COMPAT, "differs", [in_walk("count = 0;", "count = 1;")]),
+    PieceChange(
+        "a narrow count",
+        "walk-guard",
+        X86_64,
+        "not understood",
+        [Edit(r"unsigned long (count;\s*struct page_info \*page;)", r"unsigned char \1")],
+    ),
     PieceChange(
         "until it isn't as many",
         "walk-guard",
@@ -698,6 +712,13 @@ PHYSMAP: Final = (
         X86_64,
         "differs",
         [in_p2m(r"&& vphysmap_start <= v_end", "")],
+    ),
+    PieceChange(
+        "a narrow address",
+        "physmap-steps",
+        X86_64,
+        "not understood",
+        [Edit(r"unsigned long (vphysmap_start,\s*unsigned long)", r"unsigned int \1")],
     ),
     PieceChange(
         "a step at the end",

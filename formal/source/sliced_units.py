@@ -713,7 +713,7 @@ class _Writer:
         loaded = {id(each.given) for each in self.wanted.memory.loads}
         for title, word_ in self.words.items():
             if (
-                id(word_) in covered
+                (id(word_) in covered and (title in self.known or not in_object(title)))
                 or id(word_) in loaded
                 or word_ is DIRECT_MAP_FRAME
                 or title.startswith("&")

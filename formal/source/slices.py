@@ -6,6 +6,7 @@ what is written behind pointers is noted.
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
 
 from attrs import frozen
 
@@ -16,8 +17,11 @@ from ..c.statements import Executor, SourceLoop
 from ..c.types import Node, part, text_of, within
 from ..c.values import Any, Unknown, Value
 from ..words.word import Truth
-from .dom0_source import File
+from .dom0_source import File, name_of
 from .summaries import SUMMARIES
+
+OWN: Final = frozenset({"get_memsize", "get_superpage", "iommu_memory_setup", "memsize_gt_zero"})
+"""Functions of the builder's own files that a summary is of, each with what `ASSUMED` says of it."""
 
 
 @frozen(eq=False, kw_only=True)
@@ -92,12 +96,16 @@ def execute(
 
 
 def _as_everywhere(file: File) -> dict[str, Meaning]:
-    """The summaries, but of what the file itself makes a macro of its own: what that does isn't known.
+    """The summaries, but of what the file itself makes a macro or a function of its own: what that does isn't known.
 
-    One that wraps its namesake, as ``_mfn(__page_to_mfn(pg))``, changes a type, and no value.
+    A macro that wraps its namesake, as ``_mfn(__page_to_mfn(pg))``, changes a type, and no value. Of functions, `OWN` are
+    Xen's.
     """
     defined = re.findall(r"^[ \t]*#[ \t]*define[ \t]+(\w+)(.*)", file.source.unexpanded, re.MULTILINE)
-    own = {name for name, body in defined if f"__{name}(" not in body}
+    wrapping = r"\((\w+)\)\s*(?:_mfn\(|mfn_x\()?__{}\((?:_mfn\(|mfn_x\()?\1\)+\s*"
+    own = {name for name, body in defined if not re.fullmatch(wrapping.format(name), body)}
+    functions = (each for each in file.root.named_children if each.type == "function_definition")
+    own |= {name_of(each) for each in functions} - OWN
     return {name: meaning for name, meaning in SUMMARIES.items() if name not in own}
 
 

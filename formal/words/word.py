@@ -46,6 +46,10 @@ class Term:
     __hash__ = object.__hash__
 
 
+class WidthsDiffer(TypeError):
+    """Words of two widths, where one is wanted."""
+
+
 class Truth(Term):
     """A condition over words. ``&``, ``|`` and ``~`` are and, or and not."""
 
@@ -146,10 +150,10 @@ class Word(Term):
         raise TypeError("a word is not a condition; compare it with something")
 
     def like(self, other: object) -> Word:
-        """``other`` as a word of this width. Raises TypeError for what is none."""
+        """``other`` as a word of this width. Raises WidthsDiffer for one of another width, TypeError for what is none."""
         if isinstance(other, Word):
             if other.width != self.width:
-                raise TypeError(f"words of {self.width} and {other.width} bits do not mix")
+                raise WidthsDiffer(f"words of {self.width} and {other.width} bits do not mix")
             return other
         if isinstance(other, int) and not isinstance(other, bool):
             return number(other, self.width)
@@ -353,12 +357,12 @@ def _inputs(term: Term) -> tuple[Word, ...]:
 def replaced(term: AnyTerm, replacements: Mapping[Word, Word]) -> AnyTerm:
     """``term`` with every occurrence of each key replaced, all at once, outermost first.
 
-    Raises TypeError where a term is put for one of another width.
+    Raises WidthsDiffer where a term is put for one of another width.
     """
     done: dict[Term, Term] = dict(replacements.items())
     for old, new in done.items():
         if old.width != new.width:
-            raise TypeError(f"{new!r} of {new.width} bits can't stand for {old!r} of {old.width}")
+            raise WidthsDiffer(f"{new!r} of {new.width} bits can't stand for {old!r} of {old.width}")
     if not done:
         return term
     for each in unsettled(term, done):

@@ -222,9 +222,9 @@ def _over_words(
         },
         lines=_lines(source),
     )
-    widths = {each.width for each in (found.start, found.step, found.tried_end, found.v_end, found.count)}
-    if widths != {64}:
-        return Unknown(loop.where, f"{COUNT} or v_end isn't of 64 bits")
+    laid_out = (found.start, found.step, found.tried_end, found.v_end, found.count, *found.ends.values())
+    if {each.width for each in laid_out} != {64}:
+        return Unknown(loop.where, f"{COUNT}, v_end, or where the tables or the stack lie isn't of 64 bits")
     foreign = strangers(
         [found.start, found.step, found.goes_on, found.leaves, found.tried_end, found.v_end, found.count],
         [v_start, vpt_start, n],

@@ -20,7 +20,7 @@ from ....encodings import domu
 from ....formal.c.state import MEMORY
 from ....formal.c.statements import SourceLoop, live
 from ....formal.c.tree_files import Tree
-from ....formal.c.types import part, text_of, within
+from ....formal.c.types import Node, part, text_of, within
 from ....formal.c.values import INT, ULONG, Any, Integer, Unknown, converted
 from ....formal.layouts.layout import ADDRESS_LIMIT
 from ....formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, X86_64, PagingMode
@@ -50,6 +50,7 @@ from ....formal.words.word import (
     TRUE,
     AnyTerm,
     Truth,
+    WidthsDiffer,
     Word,
     all_of,
     implies,
@@ -61,7 +62,19 @@ from ....formal.words.word import (
 from ...shared import replays
 from ...shared.replays import Judge, Values
 from ...toolstack.mappings import last, p2m, p2m_last
-from .pieces import NotRead, judged, known, not_found, not_read, note, noted_reads, read, renamed, shared
+from .pieces import (
+    NotRead,
+    judged,
+    known,
+    not_found,
+    not_read,
+    note,
+    noted_reads,
+    of_another_width,
+    read,
+    renamed,
+    shared,
+)
 
 SAME_AS: Final = "encodings/domu.py"
 v_start, alloc_end, pages = word("v_start"), word("alloc_end"), word("pages")
@@ -81,6 +94,7 @@ _TRIES: Final = {
     "first": "the region is a domU's first mapping",
     "bootstack": "alloc_bootstack is 1, as alloc_magic_pages_pv() sets it before",
 }
+ERRORS: Final = "the names of errors stand for positive numbers"
 _P2M: Final = {
     **ASSUMED,
     "second": "the p2m is a domU's second mapping, right after the region",
@@ -98,6 +112,7 @@ SAYS: Final = {
     "domu-guard": "it goes on as long as these don't end in the region, and is left early only where a mapping is refused",
     "domu-set-aside": "the tables of the last round are set aside, and the region ends where it was tried",
     "domu-p2m-tables": "a p2m of its own gets at each level the tables that the region lacks",
+    "domu-p2m-refused": "it is refused where its last frame isn't the domain's, or it overlaps the region, and nowhere else",
 }
 """What each of the pieces says."""
 ROUND: Final = (
@@ -137,6 +152,8 @@ def _of_mode(source: DomuSource, mode: PagingMode) -> Iterator[Piece]:
             yield from (evolve(each, reads=tuple(reads)) for each in found)
         except (NotRead, NotFound) as error:
             yield not_understood(name, mode, error.why)
+        except WidthsDiffer as error:
+            yield not_understood(name, mode, of_another_width(source.file.where(source.tries), error))
 
 
 def not_understood(name: str, mode: PagingMode, why: Unknown) -> Piece:
@@ -293,17 +310,23 @@ def _nothing_beside(found: DomuSlice, mapping: int) -> None:
 def _through(source: DomuSource, found: DomuSlice) -> Truth:
     """When the function comes to its end, and gives 0: every other way out has to give an error. Raises NotRead."""
     end = block(source.counts)[-1]
-    for each in within(source.counts):
-        if each.type == "goto_statement":
-            raise not_read(source.file, each, text_of(each)[:60])
-        if each.type == "return_statement" and not re.fullmatch(
-            r"return ?0 ?;" if each == end else r"return ?- ?(?:[A-Z]\w*|[1-9]\d*) ?;", text_of(each)
-        ):
-            raise not_read(source.file, each, f"it gives {text_of(each)[:60]}")
+    _errors_before(source, source.counts, end)
+    if not re.fullmatch(r"return ?0 ?;", text_of(end)):
+        raise not_read(source.file, end, f"it gives {text_of(end)[:60]}")
     where, path = found.leaves[-1] if found.leaves else ("", TRUE)
     if end.type != "return_statement" or where != source.file.where(end):
         raise not_read(source.file, end, "the function ends otherwise")
     return renamed(path, _NAMES, found.where)
+
+
+def _errors_before(source: DomuSource, function: Node, end: Node) -> None:
+    """That a function gives errors, plain and negative, wherever it is left before its end. Raises NotRead."""
+    for each in within(function):
+        if each.type == "goto_statement":
+            raise not_read(source.file, each, text_of(each)[:60])
+        error = re.fullmatch(r"return ?- ?(?:[A-Z]\w*|[1-9]\d*) ?;", text_of(each))
+        if each.type == "return_statement" and each != end and error is None:
+            raise not_read(source.file, each, f"it gives {text_of(each)[:60]}")
 
 
 def _refusing(mode: PagingMode, found: DomuSlice) -> Piece:
@@ -330,7 +353,7 @@ def _refusing(mode: PagingMode, found: DomuSlice) -> Piece:
         refusals[0][0] if refusals else found.where,
         (TRUE, refused == domu.too_large(v_start, last, pfn, nr_pages)),
         judged("whether it is refused", refused, expected),
-        {**_LEVELS, "errors": "the names of errors stand for positive numbers"},
+        {**_LEVELS, "errors": ERRORS},
         REGION,
     )
 
@@ -419,6 +442,7 @@ def _cut(source: DomuSource, mode: PagingMode) -> _Cut:
     """The loop of the function that tries. Raises NotRead, NotFound."""
     found = tried(source, mode)
     note(found.read)
+    _errors_before(source, source.tries, block(source.tries)[-1])
     if len(found.loops) != 1:
         raise not_found(source.file.where(source.tries), f"one loop that calls {COUNTS}()")
     (loop,) = found.loops
@@ -501,7 +525,10 @@ def _trying(source: DomuSource, mode: PagingMode) -> Iterator[Piece]:
         mode,
         loop.where,
         (cut.in_a_round, (goes_on == (REFUSED == 0) & larger) & (leaves == (REFUSED != 0))),
-        tried_judge("whether it goes on", goes_on, mode, goes_on_there),
+        both_judges(
+            tried_judge("whether it goes on", goes_on, mode, goes_on_there),
+            judged("whether it is left early", leaves, lambda values: bool(values.get(str(REFUSED.value)))),
+        ),
         _TRIES,
         ROUND,
         _by_their_number(mode),
@@ -605,7 +632,8 @@ def _second(source: DomuSource, mode: PagingMode) -> Iterator[Piece]:
     found = counted(source, mode, p2m, p2m_last, pfn, first)
     note(found.read)
     _nothing_beside(found, 1)
-    known_there = _through(source, found) & _in_order()
+    through = _through(source, found)
+    known_there = through & _in_order()
     shifts = domu.shifts(mode)
     theirs = [_held(found, 1, f"lvls[{(shift - 21) // 9}].pgtables") for shift in shifts]
     ours = [domu.second_level_tables(p2m, p2m_last, v_start, last, shift) for shift in shifts]
@@ -631,12 +659,34 @@ def _second(source: DomuSource, mode: PagingMode) -> Iterator[Piece]:
             generalise=narrow((*theirs, *ours)),
         ),
     )
+    refused = domu.too_large(p2m, p2m_last, pfn, nr_pages) | domu.overlaps(p2m, p2m_last, v_start, last)
+    yield piece_of(
+        "domu-p2m-refused",
+        mode,
+        found.leaves[0][0],
+        (TRUE, ~through == refused),
+        judged("whether the p2m is refused", ~through, _second_refused),
+        _P2M | {"errors": ERRORS},
+        REGION,
+    )
 
 
 def _pairs(
     region: machine.Blocks, alone: machine.Blocks
 ) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
     return ((region[level], blocks) for level, blocks in alone.items() if blocks)
+
+
+def _second_refused(values: Values) -> bool:
+    """Whether the p2m's last frame isn't the domain's, or it has an address of the region's, as that is translated."""
+    first, final, start, end = (values.get(each, 0) for each in ("p2m", "p2m_last", "v_start", "last"))
+    translated = domu.address_mask(X86_64)
+    domain = machine.Domu(v_start=start, alloc_end=start, nr_pages=values.get("nr_pages", 0))
+    try:
+        machine.check_fits(domain, first, final, values.get("pfn", 0))
+    except machine.Refused:
+        return True
+    return first < end & translated and final > start & translated
 
 
 def _second_judge(theirs: Word) -> Judge:

@@ -32,7 +32,7 @@ from ....formal.source.domu_before_4_7 import (
 )
 from ....formal.source.domu_source import NotFound
 from ....formal.source.questions import Piece
-from ....formal.words.word import TRUE, AnyTerm, Truth, Word, all_of, implies, number, replaced
+from ....formal.words.word import TRUE, AnyTerm, Truth, WidthsDiffer, Word, all_of, implies, number, replaced
 from ...shared.replays import Judge, Values
 from ...toolstack.mappings import last
 from .domu import (
@@ -52,7 +52,7 @@ from .domu import (
     v_start,
     walk_judge,
 )
-from .pieces import NotRead, judged, known, not_found, not_read, renamed
+from .pieces import NotRead, judged, known, not_found, not_read, of_another_width, renamed
 
 SINCE_4_3: Final = "a region is refused where it has more pages than the domain, as from 4.3 to 4.6"
 NEVER: Final = "no region is refused, as up to 4.2"
@@ -96,6 +96,8 @@ def _of_mode(source: OlderDomuSource, mode: PagingMode) -> Iterator[Piece]:
         yield from [*_counting(its), *_trying(its), _setting_aside(its)]
     except (NotRead, NotFound) as error:
         yield not_understood("domu-tables", mode, error.why)
+    except WidthsDiffer as error:
+        yield not_understood("domu-tables", mode, of_another_width(source.file.where(source.tries), error))
 
 
 def in_order(mode: PagingMode) -> Truth:

@@ -66,6 +66,7 @@ from .pieces import (
     renamed,
     restated,
     shared,
+    whole_pages,
 )
 
 WALK: Final = "mark_pv_pt_pages_rdonly"
@@ -371,7 +372,10 @@ def _entries(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piec
         is_new = (leads[slot] == 0) & (table + DIRECT_MAP == at & -PAGE_SIZE)
         is_its = (leads[slot] == 0) & (slot_address(slot) == at)
         expected = choose(is_its, entry_for(table >> PAGE_SHIFT, flags), choose(is_new, number(0), expected))
-    pairs: list[tuple[str, Word | Truth, Word | Truth]] = [("what an entry holds", after, expected)]
+    pairs: list[tuple[str, Word | Truth, Word | Truth]] = [
+        ("what an entry holds", after, expected),
+        *whole_pages(its.stores),
+    ]
     if mode.bits == 32:
         pairs.append(("whether what is written is present", flags & 1, number(1)))
         pairs += its.own

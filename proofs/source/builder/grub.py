@@ -38,11 +38,23 @@ from ....formal.source.grub_source import (
 )
 from ....formal.source.grub_source import Mapping as Counted
 from ....formal.source.questions import Piece
-from ....formal.words.word import TRUE, AnyTerm, Truth, Word, all_of, choose, implies, number, replaced, word
+from ....formal.words.word import (
+    TRUE,
+    AnyTerm,
+    Truth,
+    WidthsDiffer,
+    Word,
+    all_of,
+    choose,
+    implies,
+    number,
+    replaced,
+    word,
+)
 from ...shared import replays
 from ...shared.arithmetic import associative
 from ...shared.replays import Judge, Values
-from .pieces import NotRead, judged, known, not_read, note, noted_reads, read, renamed
+from .pieces import NotRead, judged, known, not_read, note, noted_reads, of_another_width, read, renamed
 
 SAME_AS: Final = "encodings/grub.py"
 v_start, end, page, pages, before = (word(each) for each in ("v_start", "end", "page", "pages", "before"))
@@ -79,16 +91,11 @@ def pieces(source: GrubSource) -> tuple[Piece, ...]:
             with noted_reads() as reads:
                 made = list(make(source))
             found += [evolve(each, reads=tuple(reads)) for each in made]
-        except (NotRead, NotFound) as error:
+        except (NotRead, NotFound, WidthsDiffer) as error:
+            tries = source.file.where(source.tries)
+            why = of_another_width(tries, error) if isinstance(error, WidthsDiffer) else error.why
             found.append(
-                Piece(
-                    name=name,
-                    mode=X86_64,
-                    where=error.why.where,
-                    says=SAYS[name],
-                    asked=error.why,
-                    same_as=SAME_AS,
-                )
+                Piece(name=name, mode=X86_64, where=why.where, says=SAYS[name], asked=why, same_as=SAME_AS)
             )
     return tuple(found)
 

@@ -57,6 +57,8 @@ from .pieces import (
     restated,
     shared,
     unchanged,
+    whole_pages,
+    word_of,
 )
 
 CURSORS: Final = {1: "l1tab", 2: "l2tab", 3: "l3tab", 4: "l4tab"}
@@ -338,9 +340,9 @@ class Round:
         self.then = Relation(mode, after)
         variables = self.now.variables()
         self.names: dict[Word, Word] = {}
-        for key, stands in self.found.loop.state.items():
+        for key in self.found.loop.state:
             if key in variables:
-                self.names[stands] = variables[key]
+                self.names[word_of(self.found.loop, key, variables[key])] = variables[key]
         for stands, value in self.found.loop.given.items():
             self.names[stands] = value
         self.goes_on = replaced(words_of_building().mapped < words_of_building().pages, self.put)
@@ -592,8 +594,8 @@ def _entries(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piec
 
     level, said = its.then.its[words.level], its.then.its[words.content]
     after = alike(before, level, said)
-    written: list[tuple[str, Word | Truth, Word | Truth]] = []
     stores = restated(its.found.loop.memory.stores, its.over)
+    written: list[tuple[str, Word | Truth, Word | Truth]] = [*whole_pages(stores)]
     for each in stores:
         if each.member in ("", CLEARED):
             value, path, page = known(each.value), each.path, each.member == CLEARED

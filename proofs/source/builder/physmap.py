@@ -69,6 +69,7 @@ from .pieces import (
     restated,
     shared,
     unchanged,
+    word_of,
 )
 from .read_only_walk import level_of
 
@@ -317,7 +318,7 @@ class Mapped:
             word("pgtbl_pfn"): root_frame,
         }
         if self.its.cursor in self.loop.state:
-            found[self.loop.state[self.its.cursor]] = at
+            found[word_of(self.loop, self.its.cursor, at)] = at
         if self.its.if_there is not None:
             found[word("l4start")] = root_table
         found = {each: replaced(value, {word("pgtbl_pfn"): root_frame}) for each, value in found.items()}

@@ -9,10 +9,11 @@ from typing import Final, Protocol, TypeVar
 from attrs import evolve
 
 from ....formal.c.expressions import QUESTIONS, Meaning, Reading
-from ....formal.c.memory import COPIED, Store, holds
+from ....formal.c.memory import CLEARED, COPIED, Store, holds
+from ....formal.c.statements import SourceLoop
 from ....formal.c.types import Node, declared_name, part, text_of, within
 from ....formal.c.values import BOOL, Any, Unknown, Value, constant
-from ....formal.layouts.paging import PagingMode
+from ....formal.layouts.paging import PAGE_SIZE, PagingMode
 from ....formal.logic.claim import Part
 from ....formal.logic.theorem import Lemma, Statement, Steps, Use
 from ....formal.logic.verdict import Replay
@@ -26,6 +27,7 @@ from ....formal.words.word import (
     TRUE,
     AnyTerm,
     Truth,
+    WidthsDiffer,
     Word,
     all_of,
     compiled,
@@ -97,10 +99,15 @@ def made(pieces: Pieces, source: Dom0Source, mode: PagingMode) -> Iterator[Piece
         try:
             with noted_reads() as reads:
                 piece = evolve(make(name, says, source, mode), reads=tuple(reads))
-        except NotRead as error:
-            where = error.why.where
-            piece = Piece(name=name, mode=mode, where=where, says=says, asked=error.why, same_as=name)
+        except (NotRead, WidthsDiffer) as error:
+            why = error.why if isinstance(error, NotRead) else of_another_width(source.first, error)
+            piece = Piece(name=name, mode=mode, where=why.where, says=says, asked=why, same_as=name)
         yield piece
+
+
+def of_another_width(where: str, error: WidthsDiffer) -> Unknown:
+    """That a variable is wider or narrower than it is encoded, or read by a term that is."""
+    return Unknown(where, f"a variable is wider or narrower than it is encoded: {error}")
 
 
 def not_found(where: str, what: str) -> NotRead:
@@ -155,6 +162,14 @@ def known(value: Any) -> Value:
     if isinstance(value, Unknown):
         raise NotRead(value)
     return value
+
+
+def word_of(loop: SourceLoop, name: str, ours: Word) -> Word:
+    """A loop's own word for a variable, which the encoding's is to be put for. Raises NotRead where it isn't as wide."""
+    its = loop.state[name]
+    if its.width != ours.width:
+        raise NotRead(Unknown(loop.where, f"{name} has {its.width} bits, the encoding's {ours.width}"))
+    return its
 
 
 def executed(
@@ -231,6 +246,14 @@ def restated(stores: Iterable[Store], over: Over, own: Container[str] = ()) -> l
         )
         for each in stores
     ]
+
+
+def whole_pages(stores: Iterable[Store]) -> Iterator[tuple[str, Truth, Truth]]:
+    """That what is cleared is cleared from where its page begins: `holds` takes it for the page that the address is in."""
+    for each in stores:
+        if each.member == CLEARED:
+            begins = each.address & (PAGE_SIZE - 1) == 0
+            yield f"whether {each.where} clears a whole page", implies(each.path, begins), TRUE
 
 
 def held(stores: list[Store], address: Word, before: Word, member: str = "") -> Word:

@@ -67,6 +67,7 @@ from .pieces import (
     restated,
     shared,
     unchanged,
+    word_of,
 )
 
 ENCODING: Final = "encodings/read_only_walk.py"
@@ -124,12 +125,12 @@ class Walk:
             {word("l4start"): self.pointer(4, root_frame, number(0))}, self.found.memory
         )
         state = {
-            self.loop.state[name]: self.now(level)
+            word_of(self.loop, name, self.now(level)): self.now(level)
             for level, name in self.pointers.items()
             if name in self.loop.state
         }
         if "count" in self.loop.state:
-            state[self.loop.state["count"]] = visited
+            state[word_of(self.loop, "count", visited)] = visited
         self._in_round = self._loaded({**self.loop.given, **state}, self.loop.memory)
 
     def _executed(self, source: Dom0Source, function: Node, statements: Sequence[Node]) -> Slice:

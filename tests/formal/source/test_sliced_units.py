@@ -17,9 +17,9 @@ from ptproof.formal.source.questions import Piece
 from ptproof.formal.source.second_reader import read_again
 from ptproof.formal.source.summaries import SUMMARIES
 from ptproof.formal.words.word import word
-from ptproof.proofs.source.builder import before_mapping, fill_up, physmap, questions, read_only_walk
+from ptproof.proofs.source.builder import before_mapping, domu, fill_up, physmap, questions, read_only_walk
 from ptproof.proofs.source.builder.pieces import note, noted_reads
-from real_trees import BUILDER, grub, toolstack, trees
+from real_trees import BUILDER, TOOLSTACK, edited_at, grub, toolstack, trees
 from translator_mutants import MUTANTS, OPERATORS
 
 needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc here")
@@ -108,6 +108,17 @@ def test_a_difference_is_told_with_its_place(monkeypatch: pytest.MonkeyPatch) ->
     found = read_again(None, reads(X86_64))
     assert found.differs.startswith(f"{BUILDER}:")
     assert "what memory holds is" in found.differs
+
+
+@needs_gcc
+def test_what_an_other_place_holds_is_given_to_the_compiler_itself_too() -> None:
+    """A second mapping reads where frames begin, which is what the first one has kept, and nothing else."""
+    edit = (TOOLSTACK, r"(lvls\[l\]\.pfn = dom->pfn_alloc_end) \+ map->area\.pgtables", r"\1")
+    found = domu.pieces(edited_at(toolstack(), edit), [X86_64])
+    assert found is not None
+    rest_on = {id(each): each for piece in found for each in piece.reads}
+    came = read_again(None, tuple(rest_on.values()))
+    assert (came.differs, len(came.reads)) == ("", 3)
 
 
 def parts() -> dict[str, Callable[[], object]]:

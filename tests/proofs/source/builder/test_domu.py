@@ -35,7 +35,12 @@ def piece_of(name: str, mode: PagingMode, *edits: Edit) -> Piece:
 def test_a_real_tree_has_all_the_pieces(mode: PagingMode) -> None:
     """Level by level, the loop, and the p2m of a 64-bit domain."""
     wanted = [f"domu-{level}-tables" for level in LEVELS[mode]]
-    wanted += ["domu-tables", "domu-refused", *LOOP, *(["domu-p2m-tables"] if mode is X86_64 else [])]
+    wanted += [
+        "domu-tables",
+        "domu-refused",
+        *LOOP,
+        *(["domu-p2m-tables", "domu-p2m-refused"] if mode is X86_64 else []),
+    ]
     found = [each for each in asked() if each.mode is mode]
     assert [each.name for each in found] == wanted
     assert all(each.where.startswith(TOOLSTACK) for each in found)
@@ -47,6 +52,7 @@ def test_a_real_tree_has_all_the_pieces(mode: PagingMode) -> None:
         *((name, mode) for mode in (X86_64, COMPAT) for name in QUICK),
         *((f"domu-{level}-tables", mode) for mode in (X86_64, COMPAT) for level in LEVELS[mode][1:]),
         ("domu-p2m-tables", X86_64),
+        ("domu-p2m-refused", X86_64),
     ],
 )
 def test_a_real_tree_is_the_encoding(name: str, mode: PagingMode) -> None:
@@ -138,10 +144,25 @@ EDITED: dict[str, tuple[str, PagingMode, Edit]] = {
         COMPAT,
         (TOOLSTACK, r"(?<=\n)( +)map->area\.pgtables \* PAGE_SIZE_X86\);", r"\1pages * PAGE_SIZE_X86);"),
     ),
+    "a refusal that is taken for another try": (
+        "domu-guard",
+        COMPAT,
+        (TOOLSTACK, r"try_virt_end, 0\) \)(?=\s*return -1;)", "try_virt_end, 0) < 0 )"),
+    ),
     "one page less is refused": (
         "domu-refused",
         X86_64,
         (TOOLSTACK, r"pfn_end >= dom->p2m_size", "pfn_end > dom->p2m_size"),
+    ),
+    "a p2m above the region is refused": (
+        "domu-p2m-refused",
+        X86_64,
+        (TOOLSTACK, r"from < map_cmp->area\.to && (?=to >)", ""),
+    ),
+    "a p2m in the region isn't": (
+        "domu-p2m-refused",
+        X86_64,
+        (TOOLSTACK, r"from < map_cmp->area\.to && to >", "m < 0 && to >"),
     ),
     "Xen's part of the L3 later": (
         "domu-l2-tables",
@@ -253,6 +274,11 @@ NOT_UNDERSTOOD: dict[str, tuple[str, Edit]] = {
     "part of it cleared": (
         "domu-tables",
         (TOOLSTACK, r"memset\(map, 0, sizeof\(\*map\)\)", "memset(map, 0, 8)"),
+    ),
+    "a refusal that gives 0": ("domu-guard", (TOOLSTACK, r"(try_virt_end, 0\) \)\s*return )-1;", r"\1 0;")),
+    "an end that is narrow": (
+        "domu-guard",
+        (TOOLSTACK, r"xen_vaddr_t try_virt_end;", "unsigned int try_virt_end;"),
     ),
     "two calls": (
         "domu-guard",

@@ -53,6 +53,15 @@ EDITED: dict[str, tuple[str, PagingMode, Edit]] = {
         COMPAT,
         (BUILDER, r"mpt_alloc -= PAGE_ALIGN\(initrd_len\);", "mpt_alloc -= initrd_len;"),
     ),
+    "cleared from its first entry on": (
+        "mapping-entries",
+        X86_64,
+        (
+            BUILDER,
+            r"(clear_page\(l1tab\);)(\s*if \( count == 0 \)\s*l1tab \+= l1_table_offset\(v_start\);)",
+            r"\2\1",
+        ),
+    ),
     "one page more": (
         "mapping-guard",
         X86_64,
@@ -144,6 +153,17 @@ NOT_UNDERSTOOD: dict[str, Edit] = {
         r"(?=#define L1_PROT )",
         "#undef clear_page\n#define clear_page(page) ((void)(page))\n",
     ),
+    "a function of its own": (
+        BUILDER,
+        r"(?=#define L1_PROT )",
+        "static l1_pgentry_t l1e_from_pfn(unsigned long pfn, unsigned int flags) { return l1e_empty(); }\n",
+    ),
+    "a macro that moves what it wraps": (
+        BUILDER,
+        r"(?=#define L1_PROT )",
+        "#undef maddr_to_page\n#define maddr_to_page(at) __maddr_to_page((at) + PAGE_SIZE)\n",
+    ),
+    "a narrow count": (BUILDER, r"unsigned long count;(?=\s*struct page_info \*page = NULL)", "int count;"),
     "a switch": (BUILDER, r"mfn = initrd_mfn\+\+;", "switch ( pfn ) { default: mfn = 0; }"),
     "a way out": (BUILDER, r"mfn = initrd_mfn\+\+;", "{ mfn = initrd_mfn++; if ( mfn == 7 ) goto out; }"),
 }
