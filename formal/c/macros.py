@@ -75,9 +75,17 @@ def _body(text: str) -> tuple[str, ...]:
 
 Look = Callable[[str], Macro | None]
 """Gives the macro of a name, where that name is to be expanded."""
+Doubt = Callable[[str], str | None]
+"""Gives the word for what `ENABLED` says of an option, where that isn't known."""
+ENABLED: Final = frozenset({"IS_ENABLED", "config_enabled"})
+"""Macros that say, by joining words, whether an option is set: not so for what nobody knows, as it seems to them."""
 
 
-def expand(given: Sequence[Token], look: Look) -> list[Token]:
+def _none(_option: str) -> None:
+    return None
+
+
+def expand(given: Sequence[Token], look: Look, doubt: Doubt = _none) -> list[Token]:
     """The tokens with every macro expanded. Raises TooMuch."""
     waiting = list(reversed(given))
     done: list[Token] = []
@@ -87,6 +95,10 @@ def expand(given: Sequence[Token], look: Look) -> list[Token]:
         if steps > MOST:
             raise TooMuch(f"an expansion comes to more than {MOST} tokens")
         token = waiting.pop()
+        if token.text in ENABLED and (word := _in_doubt(waiting, doubt)) is not None:
+            del waiting[-3:]
+            done.append(Token(word, token.line))
+            continue
         macro = look(token.text) if is_name(token.text) and token.text not in token.hidden else None
         if macro is None:
             done.append(token)
@@ -105,11 +117,19 @@ def expand(given: Sequence[Token], look: Look) -> list[Token]:
         else:
             done.append(token)
             continue
-        put = _substituted(macro, arguments, look)
+        put = _substituted(macro, arguments, look, doubt)
         waiting.extend(
             Token(each.text, token.line, each.hidden | hidden) for each in reversed(put) if each.text
         )
     return done
+
+
+def _in_doubt(waiting: Sequence[Token], doubt: Doubt) -> str | None:
+    """The word for an option in parentheses that comes next, where it isn't known whether it is set."""
+    following = [each.text for each in waiting[:-4:-1]]
+    if len(following) < 3 or following[0] != "(" or following[2] != ")" or not is_name(following[1]):
+        return None
+    return doubt(following[1])
 
 
 def _arguments(waiting: list[Token]) -> tuple[list[list[Token]], Token] | None:
@@ -151,7 +171,7 @@ def _named(macro: Macro, given: list[list[Token]]) -> dict[str, list[Token]]:
     return dict(zip(names, given, strict=True))
 
 
-def _substituted(macro: Macro, arguments: dict[str, list[Token]], look: Look) -> list[Token]:
+def _substituted(macro: Macro, arguments: dict[str, list[Token]], look: Look, doubt: Doubt) -> list[Token]:
     """The body with the arguments in it, expanded except beside ``#`` and ``##``."""
     body, out, place = _body(macro.body), list[Token](), 0
     while place < len(body):
@@ -170,7 +190,7 @@ def _substituted(macro: Macro, arguments: dict[str, list[Token]], look: Look) ->
             if following == "##":
                 out += put or [Token("")]
             else:
-                out += expand(put, look)
+                out += expand(put, look, doubt)
             place += 1
         else:
             out.append(Token(text))

@@ -64,6 +64,7 @@ class _Reading:
     kept: frozenset[str]
     configured: bool
     off: frozenset[str]
+    doubted: frozenset[str] = frozenset()
     macros: dict[str, Macro] = field(factory=dict)
     reasons: list[str] = field(factory=list)
     missing: dict[tuple[str, str], None] = field(factory=dict)
@@ -82,6 +83,8 @@ class _Reading:
         """The macro to expand a name by."""
         if name in self.kept:
             return None
+        if name in self.doubted:
+            return Macro(name, None, None, self.reason(f"{name}: the file has one of its own"), "")
         macro = self.macros.get(name)
         if macro is not None and macro.doubt is not None:
             return Macro(name, None, None, self.reason(f"macro {name}: {macro.doubt}"), macro.where)
@@ -110,7 +113,7 @@ class _Reading:
             else:
                 asked.append(Token(each))
         try:
-            put = [each.text for each in expand(asked, self.look)]
+            put = [each.text for each in expand(asked, self.look, self.doubt)]
         except TooMuch as error:
             raise NotACondition(str(error)) from error
         unknown = frozenset(
@@ -126,6 +129,10 @@ class _Reading:
         """What ``IS_ENABLED`` says of an option."""
         known = self.option(name)
         return self.macros[name].body.strip() == "1" if known else known
+
+    def doubt(self, name: str) -> str | None:
+        """The word for whether an option is set, where that isn't known."""
+        return self.reason(f"whether {name} is set") if self.option(name) is None else None
 
     def _answer(self, known: bool | None) -> str:  # noqa: FBT001 - three answers
         return self.reason("an option") if known is None else str(int(known))
@@ -210,7 +217,7 @@ class _Reading:
         if out is None or not run:
             return
         try:
-            out += expand(run, self.look)
+            out += expand(run, self.look, self.doubt)
         except TooMuch as error:
             out += [Token(self.reason(str(error)), run[0].line), Token(";", run[0].line)]
         run.clear()
@@ -286,7 +293,8 @@ class _Reading:
         if not rest.startswith(("<", '"')):
             try:
                 rest = "".join(
-                    each.text for each in expand([Token(each) for each in tokens(rest)], self.look)
+                    each.text
+                    for each in expand([Token(each) for each in tokens(rest)], self.look, self.doubt)
                 )
             except TooMuch:
                 return
@@ -314,15 +322,17 @@ def preprocessed(
     first: Sequence[str] = (),
     defined: Mapping[str, str | None],
     kept: frozenset[str] = frozenset(),
+    doubted: frozenset[str] = frozenset(),
     configured: bool = False,
 ) -> Source:
     """The file as it is compiled, the headers ``first`` before it, with the macros ``defined`` from the start; ``None`` is an option that is off.
 
-    ``folders`` are where ``<…>`` is looked for; a name that is ``kept`` isn't expanded; a tree that is ``configured`` defines
+    ``folders`` are where ``<…>`` is looked for; a name that is ``kept`` isn't expanded, and one that is ``doubted`` isn't
+    known, whatever macro it is; a tree that is ``configured`` defines
     every option that is on.
     """
     off = frozenset(name for name, body in defined.items() if body is None)
-    reading = _Reading(tree, folders, kept, configured, off)
+    reading = _Reading(tree, folders, kept, configured, off, doubted)
     for name, body in defined.items():
         if body is not None:
             reading.macros[name] = Macro(name, None, None, body, "given")

@@ -10,6 +10,7 @@ their names since 4.0; the options that Xen's Kconfig sets for x86 unless told o
 
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from attrs import frozen
@@ -58,11 +59,13 @@ GUESSED: Final[Mapping[str, str | None]] = {
     "CONFIG_HVM": "1",
     "CONFIG_PV_SHIM": "1",
     "CONFIG_PV_SHIM_EXCLUSIVE": None,
+    "CONFIG_SHADOW_PAGING": None,
     "CONFIG_XEN_GUEST": "1",
     "CONFIG_GUEST": "1",
     "NDEBUG": "1",
 }
 """What is taken for granted of a tree that isn't configured; ``None`` is off."""
+_DEFINED: Final = re.compile(r"^[ \t]*#[ \t]*(?:define|undef)[ \t]+(\w+)", re.MULTILINE)
 COUNT: Final = "nr_pt_pages"
 LAYOUT: Final = (
     "v_start",
@@ -210,18 +213,24 @@ def read_file(tree: Tree, path: str) -> File:
     """A file of the hypervisor's, which is there. Raises `InputError` for one that can't be used."""
     configured = tree.read(FIRST[0]) is not None
     defined: dict[str, str | None] = {**COMPILER, **({} if configured else GUESSED)}
-    source = preprocessed(
-        tree,
-        path,
-        folders=FOLDERS,
-        first=FIRST,
-        defined=defined,
-        kept=KEPT | SUMMARIES.keys(),
-        configured=configured,
+    read = partial(
+        preprocessed, tree, path, folders=FOLDERS, first=FIRST, defined=defined, configured=configured
     )
-    on = ", ".join(name for name, body in GUESSED.items() if body is not None)
-    notes = [] if configured else [f"the tree isn't configured: {on} are taken as set"]
+    source = read(kept=KEPT | SUMMARIES.keys())
+    if own := KEPT & _own_names(source):
+        source = read(kept=(KEPT | SUMMARIES.keys()) - own, doubted=own)
+    on, off = (
+        ", ".join(name for name, body in GUESSED.items() if (body is None) == unset)
+        for unset in (False, True)
+    )
+    notes = [] if configured else [f"the tree isn't configured: {on} are taken as set, {off} as not set"]
     return file_of(source, notes)
+
+
+def _own_names(source: Source) -> set[str]:
+    """What the file itself makes a macro or a function: that isn't what is known by its name elsewhere in Xen."""
+    functions = (each for each in parsed(source.text).named_children if each.type == "function_definition")
+    return {*_DEFINED.findall(source.unexpanded), *map(name_of, functions)}
 
 
 def file_of(source: Source, notes: Sequence[str] = ()) -> File:

@@ -198,6 +198,36 @@ def test_options_are_what_they_are_said_to_be() -> None:
     assert configured.text.split() == ["a", "b", "c"]
 
 
+JOINING = """
+#define __ARG_PLACEHOLDER_1 0,
+#define third(ignored, value, ...) value
+#define second(joined) third(joined 1, 0)
+#define first(value) second(__ARG_PLACEHOLDER_##value)
+#define config_enabled(option) first(option)
+#define IS_ENABLED(option) config_enabled(option)
+#define EITHER(option) (IS_ENABLED(option) ? 1 : 2)
+#define OF(name) config_enabled(CONFIG_##name)
+"""
+"""How kernels ask within an expression whether an option is set: whatever isn't defined comes out as 0."""
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["IS_ENABLED({})", "config_enabled({})", "EITHER({})", "f(IS_ENABLED( {} ))", "ID(IS_ENABLED)({})"],
+)
+def test_an_option_that_nobody_knows_is_neither_set_nor_off_in_an_expression(asked: str) -> None:
+    """Macros that join words say that it is off; it is a word that isn't understood."""
+    before = f"{JOINING}#define ID(x) x\n"
+    found = words(before + asked.format("CONFIG_A"))
+    assert any(each.startswith(UNKNOWN) for each in found)
+    for body, value in (("1", "1"), (None, "0")):
+        known = words(before + asked.format("CONFIG_A"), CONFIG_A=body)
+        assert value in known
+        assert not any(each.startswith(UNKNOWN) for each in known)
+    assert words(f"{JOINING}OF(A)")[0].startswith(UNKNOWN)
+    assert words(f"{JOINING}OF(A)", CONFIG_A="1") == ["1"]
+
+
 def test_only_a_guard_round_all_is_a_guard() -> None:
     assert guard("/* x */\n#ifndef A\n#define A\nx\n#if 1\n#endif\n#endif\n") == "A"
     assert guard("#ifndef A\n#define A\n#endif\nx") is None
