@@ -12,7 +12,7 @@ import shutil
 import struct
 import subprocess
 import sys
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -20,6 +20,7 @@ from typing import Final
 from attrs import frozen
 
 from ..c.expressions import LEAVING, QUIET, TYPEOF, Evaluator
+from ..c.preprocessor import Source
 from ..c.statements import Executor
 from ..c.tokens import is_name, tokens
 from ..c.types import Node, parsed, part, text_of, within
@@ -70,6 +71,30 @@ class Compared:
 
 class NotCompared(Exception):
     """The message says why."""
+
+
+def macros_in(source: Source, texts: Iterable[str], kept: frozenset[str]) -> dict[str, str]:
+    """The macros that texts use, and those that these use, as they are defined; but for some that are ``kept``. Raises NotCompared."""
+    known, found = source.macros, dict[str, str]()
+    waiting = [name for text in texts for name in tokens(text) if is_name(name)]
+    while waiting:
+        name = waiting.pop()
+        macro = known.get(name)
+        given = macro is not None and macro.where == "given" and not name.startswith("CONFIG_")
+        if macro is None or name in found or name in kept | LEAVING | QUIET or given:
+            continue
+        if macro.doubt is not None:
+            raise NotCompared(f"macro {name}: {macro.doubt}")
+        listed = ""
+        if macro.parameters is not None:
+            names = [
+                ("..." if each == "__VA_ARGS__" else f"{each}...") if each == macro.variadic else each
+                for each in macro.parameters
+            ]
+            listed = f"({', '.join(names)})"
+        found[name] = f"#define {name}{listed} {' '.join(macro.body.split())}"
+        waiting += [each for each in tokens(macro.body) if is_name(each)]
+    return found
 
 
 @frozen(eq=False, kw_only=True)

@@ -12,13 +12,13 @@ from typing import Final
 
 from attrs import define, field, frozen
 
-from ..c.expressions import LEAVING, QUESTIONS, QUIET, named, written
+from ..c.expressions import QUESTIONS, named, written
 from ..c.statements import live
 from ..c.tokens import is_name, tokens
 from ..c.types import Node, parsed, types_of
 from ..c.values import CType, Integer, Pointer, Unknown, Value
 from ..words.word import Term, Word, compiled, inputs
-from .compiled_units import Compared, NotCompared, Read, Unit, held_against
+from .compiled_units import Compared, NotCompared, Read, Unit, held_against, macros_in
 from .dom0_source import LAYOUT, Dom0Source
 from .sliced_units import EDGES
 from .summaries import SUMMARIES
@@ -245,7 +245,10 @@ def slice_text(source: Dom0Source, reading: _Reading) -> tuple[str, str]:
     declared = [text for name, place in places.items() for text in _declared(name, place, top=True)]
     asked = [f"#define {name}(...) ((_Bool)in[{index}])" for name, index in questions.items()]
     results = [f"out[{index}] = {name};" for index, name in enumerate(reading.names)]
-    macros = _macros(source, [*body, *before])
+    file = source.file.source
+    own = {name for name, macro in file.macros.items() if macro.where.startswith(f"{source.path}:")}
+    known = {"BUG_ON", "ASSERT", "ASSERT_UNREACHABLE", *QUESTIONS, *SUMMARIES}
+    macros = [*macros_in(file, [*body, *before], frozenset(own | known)).values()]
     types = _typedefs(source, [*body, *before, *macros])
     above = [
         *macros,
@@ -269,37 +272,6 @@ def _wanted(source: Dom0Source) -> list[Node]:
             found.append(each)
             wanted |= named(each)
     return found[::-1]
-
-
-def _macros(source: Dom0Source, texts: Iterable[str]) -> list[str]:
-    """The headers' macros that a text uses, and those that these use."""
-    known, found = source.file.source.macros, dict[str, str]()
-    waiting = [name for text in texts for name in tokens(text) if is_name(name)]
-    own = {"BUG_ON", "ASSERT", "ASSERT_UNREACHABLE", *LEAVING, *QUIET, *QUESTIONS, *SUMMARIES}
-    while waiting:
-        name = waiting.pop()
-        macro = known.get(name)
-        given = macro is not None and macro.where == "given" and not name.startswith("CONFIG_")
-        if (
-            macro is None
-            or name in found
-            or name in own
-            or given
-            or macro.where.startswith(f"{source.path}:")
-        ):
-            continue
-        if macro.doubt is not None:
-            raise NotCompared(f"macro {name}: {macro.doubt}")
-        listed = ""
-        if macro.parameters is not None:
-            names = [
-                ("..." if each == "__VA_ARGS__" else f"{each}...") if each == macro.variadic else each
-                for each in macro.parameters
-            ]
-            listed = f"({', '.join(names)})"
-        found[name] = f"#define {name}{listed} {' '.join(macro.body.split())}"
-        waiting += [each for each in tokens(macro.body) if is_name(each)]
-    return list(found.values())
 
 
 def _typedefs(source: Dom0Source, texts: Iterable[str]) -> Iterator[str]:

@@ -19,7 +19,6 @@ from ..c.objects import CLEARED as ALL_CLEARED
 from ..c.objects import OBJECT, in_object, led_to
 from ..c.state import root_of
 from ..c.statements import Executor, SourceLoop, live
-from ..c.tokens import is_name, tokens
 from ..c.types import Node, declared_name, part
 from ..c.values import INT, ULONG, Array, CType, Integer, Pointer, Record, Unknown, Value
 from ..words.word import (
@@ -37,7 +36,7 @@ from ..words.word import (
     subterms,
     word,
 )
-from .compiled_units import AREA, FRAMES, NotCompared, Unit, words_in
+from .compiled_units import AREA, FRAMES, NotCompared, Unit, macros_in, words_in
 from .dom0_source import File
 from .slices import Slice
 from .summaries import DIRECT_MAP_FRAME, SUMMARIES, XENS_ENTRIES
@@ -953,7 +952,7 @@ class _Writer:
             stubs[name] = f'(...) (({of})unit_asked("{name}(" #__VA_ARGS__ ")"))'
         functions = self.code.stubs.functions
         whole = "\n".join([self.text, *(returned for _, _, returned in self.own.values())])
-        headers = _macros(code.file, whole, {*stubs, *_ALWAYS, *self.executor.meanings})
+        headers = macros_in(code.file.source, [whole], frozenset({*stubs, *_ALWAYS, *self.executor.meanings}))
         used = set(words_in([whole, *headers.values()]))
         while True:
             more = set(words_in([text for name, text in stubs.items() if name in used])) | used
@@ -1093,28 +1092,3 @@ def _signed(value: int, of: Integer | Pointer) -> int:
     if isinstance(of, Integer) and of.signed and value >> (of.bits - 1):
         return value - (1 << of.bits) & _MASK
     return value
-
-
-def _macros(file: File, text: str, own: set[str]) -> dict[str, str]:
-    """The headers' macros that a text uses, and those that these use; the file's own that stand before. Raises NotCompared."""
-    known, found = file.source.macros, dict[str, str]()
-    waiting = [name for name in tokens(text) if is_name(name)]
-    kept = {*_ALWAYS, *LEAVING, *QUIET, *own}
-    while waiting:
-        name = waiting.pop()
-        macro = known.get(name)
-        given = macro is not None and macro.where == "given" and not name.startswith("CONFIG_")
-        if macro is None or name in found or name in kept or given:
-            continue
-        if macro.doubt is not None:
-            raise NotCompared(f"macro {name}: {macro.doubt}")
-        listed = ""
-        if macro.parameters is not None:
-            names = [
-                ("..." if each == "__VA_ARGS__" else f"{each}...") if each == macro.variadic else each
-                for each in macro.parameters
-            ]
-            listed = f"({', '.join(names)})"
-        found[name] = f"#define {name}{listed} {' '.join(macro.body.split())}"
-        waiting += [each for each in tokens(macro.body) if is_name(each)]
-    return found
