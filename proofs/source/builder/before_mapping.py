@@ -20,7 +20,7 @@ from ....formal.layouts.layout import ADDRESS_LIMIT, Configuration, Segment
 from ....formal.layouts.paging import PAGE_SIZE, PagingMode
 from ....formal.logic.verdict import Replay
 from ....formal.machine.builder import XEN_AREA
-from ....formal.source.dom0_source import COUNT, TOLD, Dom0Source, File, read_file
+from ....formal.source.dom0_source import COUNT, TOLD, Dom0Source, File, name_of, read_file
 from ....formal.source.questions import Piece
 from ....formal.source.slices import block, leaves, mentions, writes
 from ....formal.source.summaries import ASSUMED, HOLE
@@ -176,6 +176,7 @@ def _cap(name: str, says: str, source: Dom0Source, mode: PagingMode) -> Piece:
     if last < 0 or nodes[last].type != "if_statement" or not mentions(nodes[last], "parms"):
         raise not_found(file.where(function), "the cap on memory for kernels without INIT_P2M")
     _nothing_beside(file, function, nodes, last)
+    _nothing_after(source, function)
     found = executed(source, mode, file, function, [nodes[last]])
     term = known(found.value("nr_pages")).term
     names = {str(each.value): each for each in inputs([term])}
@@ -229,6 +230,14 @@ def _nothing_beside(file: File, function: Node, nodes: Sequence[Node], cap: int)
             given = [inner for inner in each.named_children if inner.type != "comment"]
             if [text_of(inner) for inner in given] != ["nr_pages"]:
                 raise not_read(file, each, f"it gives {text_of(each)[:60]}")
+
+
+def _nothing_after(source: Dom0Source, function: Node) -> None:
+    """That the builder's memory is what the function gives, and stays so. Raises NotRead."""
+    for each in block(source.builder):
+        text = "".join(text_of(each).split())
+        if writes(each, ["nr_pages"]) and not re.fullmatch(rf"nr_pages={name_of(function)}\([^()]*\);", text):
+            raise not_read(source.file, each, "the builder changes the memory that it is given")
 
 
 def _unmapped(names: Iterable[str]) -> list[str]:

@@ -126,6 +126,14 @@ NOT_UNDERSTOOD: dict[str, tuple[str, Edit]] = {
         (MEMORY, r"(?=    if \( is_pv_domain\(d\) &&\n         \(parms->p2m_base)", "min_pages = 0;\n"),
     ),
     "half of it in the end": ("memory-cap", (MEMORY, r"return nr_pages;", "return nr_pages / 2;")),
+    "whole superpages for the layout": (
+        "memory-cap",
+        (BUILDER, r"(?=\n    v_start  )", "\n    nr_pages &= ~511UL;"),
+    ),
+    "twice what is given": (
+        "memory-cap",
+        (BUILDER, r"nr_pages = (?=dom0_compute_nr_pages\()", "nr_pages = 2 * "),
+    ),
     "another order": (
         "allocation",
         (
