@@ -119,10 +119,14 @@ class File:
         rows = [each.start_point[0] for each in found]
         return f"{self.source.path}:{(max(rows) if last else min(rows)) + 1}" if rows else None
 
+    @property
+    def own_functions(self) -> list[Node]:
+        """The functions that are defined in it."""
+        return [each for each in within(self.root) if each.type == "function_definition"]
+
     def function(self, name: str) -> Node | None:
         """The function whose name a pattern matches, if there is just one."""
-        functions = [each for each in within(self.root) if each.type == "function_definition"]
-        found = [each for each in functions if re.fullmatch(name, name_of(each))]
+        found = [each for each in self.own_functions if re.fullmatch(name, name_of(each))]
         return found[0] if len(found) == 1 else None
 
 
@@ -216,21 +220,15 @@ def read_file(tree: Tree, path: str) -> File:
     read = partial(
         preprocessed, tree, path, folders=FOLDERS, first=FIRST, defined=defined, configured=configured
     )
-    source = read(kept=KEPT | SUMMARIES.keys())
-    if own := KEPT & _own_names(source):
-        source = read(kept=(KEPT | SUMMARIES.keys()) - own, doubted=own)
     on, off = (
         ", ".join(name for name, body in GUESSED.items() if (body is None) == unset)
         for unset in (False, True)
     )
     notes = [] if configured else [f"the tree isn't configured: {on} are taken as set, {off} as not set"]
-    return file_of(source, notes)
-
-
-def _own_names(source: Source) -> set[str]:
-    """What the file itself makes a macro or a function: that isn't what is known by its name elsewhere in Xen."""
-    functions = (each for each in parsed(source.text).named_children if each.type == "function_definition")
-    return {*_DEFINED.findall(source.unexpanded), *map(name_of, functions)}
+    file = file_of(read(kept=KEPT | SUMMARIES.keys()), notes)
+    # What the file itself makes a macro or a function isn't what is known by that name elsewhere in Xen.
+    own = KEPT & {*_DEFINED.findall(file.source.unexpanded), *map(name_of, file.own_functions)}
+    return file_of(read(kept=(KEPT | SUMMARIES.keys()) - own, doubted=own), notes) if own else file
 
 
 def file_of(source: Source, notes: Sequence[str] = ()) -> File:

@@ -104,8 +104,7 @@ def _as_everywhere(file: File) -> dict[str, Meaning]:
     defined = re.findall(r"^[ \t]*#[ \t]*define[ \t]+(\w+)(.*)", file.source.unexpanded, re.MULTILINE)
     wrapping = r"\((\w+)\)\s*(?:_mfn\(|mfn_x\()?__{}\((?:_mfn\(|mfn_x\()?\1\)+\s*"
     own = {name for name, body in defined if not re.fullmatch(wrapping.format(name), body)}
-    functions = (each for each in file.root.named_children if each.type == "function_definition")
-    own |= {name_of(each) for each in functions} - OWN
+    own |= {name_of(each) for each in file.own_functions} - OWN
     return {name: meaning for name, meaning in SUMMARIES.items() if name not in own}
 
 
