@@ -69,6 +69,27 @@ class Compared:
     differs: str = ""
 
 
+WORDS: Final = frozenset(
+    [
+        "int",
+        "long",
+        "short",
+        "char",
+        "unsigned",
+        "signed",
+        "_Bool",
+        "void",
+        "return",
+        "if",
+        "for",
+        "while",
+        "sizeof",
+        "typeof",
+    ]
+)
+"""C's own words, which name no type of the tree and are no function's."""
+
+
 class NotCompared(Exception):
     """The message says why."""
 

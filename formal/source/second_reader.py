@@ -18,7 +18,7 @@ from ..c.tokens import is_name, tokens
 from ..c.types import Node, parsed, types_of
 from ..c.values import CType, Integer, Pointer, Unknown, Value
 from ..words.word import Term, Word, compiled, inputs
-from .compiled_units import Compared, NotCompared, Read, Unit, held_against, macros_in
+from .compiled_units import WORDS, Compared, NotCompared, Read, Unit, held_against, macros_in
 from .dom0_source import LAYOUT, Dom0Source
 from .sliced_units import EDGES
 from .summaries import SUMMARIES
@@ -278,7 +278,7 @@ def _typedefs(source: Dom0Source, texts: Iterable[str]) -> Iterator[str]:
     """The types that a text names, as what they are."""
     types = types_of(source.file.source)
     for name in dict.fromkeys(each for text in texts for each in tokens(text) if is_name(each)):
-        if name not in _WORDS and types.known(name):
+        if name not in WORDS and types.known(name):
             of = types.declared(parsed(f"{name} x;").named_children[0], None)
             if isinstance(of, Integer | Pointer):
                 yield f"typedef {_type(_Place(of))} {name};"
@@ -328,5 +328,4 @@ def _type(place: _Place, *, shared: str = "") -> str:
     return f"{'signed' if place.of.signed else 'unsigned'} {_NAMES[place.of.bits]}"
 
 
-_WORDS: Final = frozenset(["int", "long", "short", "char", "unsigned", "signed", "_Bool", "void"])
 _NAMES: Final = {8: "char", 16: "short", 32: "int", 64: "long"}

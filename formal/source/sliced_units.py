@@ -36,7 +36,7 @@ from ..words.word import (
     subterms,
     word,
 )
-from .compiled_units import AREA, FRAMES, NotCompared, Unit, macros_in, words_in
+from .compiled_units import AREA, FRAMES, WORDS, NotCompared, Unit, macros_in, words_in
 from .dom0_source import File
 from .slices import Slice
 from .summaries import DIRECT_MAP_FRAME, SUMMARIES, XENS_ENTRIES
@@ -65,24 +65,6 @@ _MEMBERS: Final = re.compile(r"\b([A-Za-z_]\w*)((?:\s*(?:\.|->)\s*[A-Za-z_]\w*)+
 _RETURNED: Final = re.compile(r'"(?:\\.|[^"\\])*"|\breturn\b(?:"(?:\\.|[^"\\])*"|[^;"])*;')
 _FRAME: Final = re.compile(r"(?:[smp]fn|frame|mfn)$|^taken#")
 _NAMES: Final = {8: "char", 16: "short", 32: "int", 64: "long"}
-_WORDS: Final = frozenset(
-    [
-        "int",
-        "long",
-        "short",
-        "char",
-        "unsigned",
-        "signed",
-        "_Bool",
-        "void",
-        "return",
-        "if",
-        "for",
-        "while",
-        "sizeof",
-        "typeof",
-    ]
-)
 _ALWAYS: Final = {
     "BUG_ON": '#define BUG_ON(condition) do { if ( condition ) panic(""); } while ( 0 )',
     "ASSERT": "#define ASSERT(condition) ((void)(unit_asserted &= !!(condition)))",
@@ -837,7 +819,7 @@ class _Writer:
         executor = self.executor
         for name in sorted(words):
             skipped = (
-                name in _WORDS or name in self.of or name in self.code.file.source.macros or name in SUMMARIES
+                name in WORDS or name in self.of or name in self.code.file.source.macros or name in SUMMARIES
             )
             of = None if skipped else executor.types.named_by(name)
             if of is None and name.endswith("_t") and not skipped:
@@ -962,7 +944,7 @@ class _Writer:
         defined = {*stubs, *_ALWAYS, *self.own, *functions, *LEAVING, *QUIET, *headers}
         texts = "\n".join([whole, *headers.values()])
         for name in dict.fromkeys(re.findall(r"\b([A-Za-z_]\w*)\s*\(", texts)):
-            if name not in defined and name not in _WORDS and not self.executor.types.known(name):
+            if name not in defined and name not in WORDS and not self.executor.types.known(name):
                 used.add(name)
                 stubs[name] = "(...) unit_unknown()"
         self.used = used | {root_of(key) for key in self.wanted.values}
