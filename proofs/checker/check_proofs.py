@@ -302,10 +302,9 @@ def lemma_of(name: str, content: list[Any]) -> Lemma:
             at = {named[symbol]: terms([text], words=True)[0] for symbol, text in places}
             demand(all((loop, put(at, run)) in ran for loop, run in used.runs), f"{title} is of another run")
             side, [gives] = reduce(both, put(at, used.assumptions), TRUE), put(at, [used.goal])
-            unknown = reduce(both, conjuncts([side], {*conjuncts(known)}), TRUE)
             if how == "implied":
                 gives = make("or", make("not", side), gives)
-            elif unknown is not TRUE:
+            elif (unknown := reduce(both, conjuncts([side], {*conjuncts(known)}), TRUE)) is not TRUE:
                 obligations.append(put(fresh, [*known, make("not", unknown)]))
             known.append(gives)
             uses |= used.uses
