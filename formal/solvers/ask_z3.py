@@ -18,7 +18,8 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
 
 def _settled(question: dict[str, Any]) -> dict[str, Any]:
     context = z3.Context()
-    solver = z3.SolverFor("QF_BV", ctx=context)
+    # Many questions about one formula, as where words are made small, are for the solver of bits from the beginning.
+    solver = z3.SolverFor("QF_FD" if question["least"] else "QF_BV", ctx=context)
     budget = question["rlimit"]
     solver.set("rlimit", budget)
     solver.from_string(question["text"])
@@ -31,29 +32,31 @@ def _settled(question: dict[str, Any]) -> dict[str, Any]:
 
 
 def _least_model(solver: z3.Solver, question: dict[str, Any]) -> dict[str, int]:
-    """A model in which each ``least`` word in turn is as small as can be: bits settled from the top down.
+    """A model in which each ``least`` word in turn is as small as can be: whether it can be smaller, then by halves.
 
-    A bit that a tenth of the budget doesn't settle stays as it was found.
+    What a tenth of the budget doesn't settle counts as too small.
     """
     model = solver.model()
     solver.set("rlimit", question["rlimit"] // 10)
     for name, width in question["least"]:
         word = z3.BitVec(name, width, ctx=solver.ctx)
-        for bit in reversed(range(width)):
-            clear = z3.Extract(bit, bit, word) == 0
-            if not _bit(model, word, bit) or solver.check(clear) == z3.sat:
-                if _bit(model, word, bit):
-                    model = solver.model()
-                solver.add(clear)
+        low, value = 0, _value(model, word)
+        at_most = value - 1
+        while low < value:
+            if solver.check(z3.ULE(word, at_most)) == z3.sat:
+                model = solver.model()
+                value = _value(model, word)
             else:
-                solver.add(z3.Extract(bit, bit, word) == 1)
+                low = at_most + 1
+            at_most = (low + value) // 2
+        solver.add(word == value)
     inputs = [(name, z3.BitVec(name, width, ctx=solver.ctx)) for name, width in question["inputs"]]
-    return {name: model.eval(word, model_completion=True).as_long() for name, word in inputs}
+    return {name: _value(model, word) for name, word in inputs}
 
 
-def _bit(model: z3.ModelRef, word: z3.BitVecRef, bit: int) -> int:
+def _value(model: z3.ModelRef, word: z3.BitVecRef) -> int:
     value: int = model.eval(word, model_completion=True).as_long()
-    return value >> bit & 1
+    return value
 
 
 def _spent(solver: z3.Solver) -> int:
