@@ -29,7 +29,10 @@ def test_what_is_easily_met() -> None:
     assert easily_met(TRUE)
     assert easily_met((x < 16) & (y > x))
     assert easily_met((far & 0xFFF) == 0)
+    assert easily_met((x == y + 1) & (y == x * x - 7))
+    assert easily_met((x > 1 << 40) & (x & (x - 1) == 0))
     assert not easily_met((x < 16) & (x > 16))
+    assert not easily_met((x == y + 1) & (y == x + 1))
     assert not easily_met(far * far == 0x1234_5678_9ABC_DEF1)
 
 
