@@ -17,27 +17,34 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
 
 
 def _settled(question: dict[str, Any]) -> dict[str, Any]:
-    context = z3.Context()
-    # Many questions about one formula, as where words are made small, are for the solver of bits from the beginning.
-    solver = z3.SolverFor("QF_FD" if question["least"] else "QF_BV", ctx=context)
-    budget = question["rlimit"]
+    budget, model, spent = question["rlimit"], dict[str, int](), 0
+    # Where words are to be small, there are many questions about one formula: for the solver of bits, if it can.
+    of_bits = [("QF_FD", budget // 10)] if question["least"] else []
+    for logic, most in (*of_bits, ("QF_BV", budget)):
+        solver, status = _checked(logic, question["text"], most)
+        if status == "sat":
+            solver.set("rlimit", budget // 10)
+            model = _least_model(solver, question)
+        spent += _spent(solver)
+        if status != "unknown":
+            return {"status": status, "model": model, "why": "", "spent": spent}
+    return {"status": status, "model": model, "why": str(solver.reason_unknown()), "spent": spent}
+
+
+def _checked(logic: str, text: str, budget: int) -> tuple[z3.Solver, str]:
+    """A solver that was given a question, and what it says within a budget."""
+    solver = z3.SolverFor(logic, ctx=z3.Context())
     solver.set("rlimit", budget)
-    solver.from_string(question["text"])
-    status = str(solver.check())
-    model: dict[str, int] = {}
-    if status == "sat":
-        model = _least_model(solver, question)
-    why = str(solver.reason_unknown()) if status == "unknown" else ""
-    return {"status": status, "model": model, "why": why, "spent": _spent(solver)}
+    solver.from_string(text)
+    return solver, str(solver.check())
 
 
 def _least_model(solver: z3.Solver, question: dict[str, Any]) -> dict[str, int]:
     """A model in which each ``least`` word in turn is as small as can be: whether it can be smaller, then by halves.
 
-    What a tenth of the budget doesn't settle counts as too small.
+    What the solver's budget doesn't settle counts as too small.
     """
     model = solver.model()
-    solver.set("rlimit", question["rlimit"] // 10)
     for name, width in question["least"]:
         word = z3.BitVec(name, width, ctx=solver.ctx)
         low, value = 0, _value(model, word)
