@@ -323,7 +323,8 @@ def without(mode: PagingMode) -> dict[str, Truth]:
     stops = (v_start == 0) & (n == region.fixed_tables(mode) + 1) & (needed(mode, n - 1) >= n)
     aligned = vpt_start & ((1 << mode.page_shift) - 1) == 0
     two_bits = (mask == 1 << 62 | 1 << 49) & (padding == mask + 1)
-    return {"room": aligned & stops & (mask < 1 << 22), "power-of-two": aligned & stops & two_bits}
+    by_the_page = (mask == (1 << mode.page_shift) - 1) & (padding == 0)
+    return {"room": aligned & stops & by_the_page, "power-of-two": aligned & stops & two_bits}
 
 
 @cache
