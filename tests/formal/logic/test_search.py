@@ -81,6 +81,13 @@ def test_values_are_the_least_in_order(solver: Solver) -> None:
     assert find(solver, statement, TRUE, least=(x ^ 5, x)).values == {x: 5, y: 4}
 
 
+def test_what_the_solver_of_bits_cannot_settle_is_settled(solver: Solver) -> None:
+    """That of words is asked then: products are beyond the other."""
+    a, b, c, d = (word(name, 64) for name in "abcd")
+    answer = solver.ask([a == b * c, (a * d) != d * (c * b)], (a,))
+    assert (answer.status, answer.why) == ("unsat", "")
+
+
 def test_an_assumption_can_be_dropped(solver: Solver) -> None:
     """Without the assumption of a name, values are found that it rules out; without another's, none."""
     small = Assumption("small", x < 5, "")
