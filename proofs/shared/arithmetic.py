@@ -183,12 +183,52 @@ def moved_by(distance: Word) -> Assumption:
 @cache
 def spanned_moves(shift: int) -> Lemma:
     """When the end moves up by W bytes at most, N_s grows by ⌈W / 2**s⌉ at most, whatever W."""
-    return from_low(
+    mask, ends = (1 << shift) - 1, (near, far)
+    sums = [((low & mask) + (each - low)) + mask for each in ends]
+    moved = distance(near, far)
+    return Lemma(
         f"spanned-moves[{shift}]",
         f"far - near ≤ W ⇒ N(low, far) ≤ N(low, near) + ⌈W / 2^{shift}⌉",
-        (in_order(low, near, far), moved_by(distance(near, far))),
-        shift,
-        spanned(low, far, shift) <= spanned(low, near, shift) + blocks_in(shift, most),
+        Statement(
+            assumptions=(in_order(low, near, far), moved_by(moved), short(shift)),
+            goal=spanned(low, far, shift) <= spanned(low, near, shift) + blocks_in(shift, most),
+        ),
+        Steps(
+            uses=(
+                *(spanned_from_low(shift).at(far=each) for each in ends),
+                sum_moves().at(a=low & mask, b=near - low, c=far - low, d=number(mask)),
+                blocks_move(shift).at(a=sums[0], b=moved),
+            ),
+            generalise=(
+                *(spanned(low, each, shift) for each in ends),
+                *sums,
+                moved,
+                *(each - low for each in ends),
+            ),
+        ),
+    )
+
+
+@cache
+def sum_moves() -> Lemma:
+    """A sum moves up as its one part does."""
+    return Lemma(
+        "sum-moves",
+        "a + c + d = (a + b + d) + (c - b)",
+        Statement(goal=(a + c) + d == ((a + b) + d) + (c - b)),
+    )
+
+
+@cache
+def blocks_move(shift: int) -> Lemma:
+    """W bytes more reach into ⌈W / 2**s⌉ blocks more, at most."""
+    return Lemma(
+        f"blocks-move[{shift}]",
+        f"b ≤ W ⇒ (a + b) / 2^{shift} ≤ a / 2^{shift} + ⌈W / 2^{shift}⌉",
+        Statement(
+            assumptions=(moved_by(b),),
+            goal=(a + b) >> shift <= (a >> shift) + blocks_in(shift, most),
+        ),
     )
 
 
@@ -295,3 +335,31 @@ def moved_up(limit: int) -> Lemma:
             goal=(near + c <= far + c) & (far + c <= limit) & (near <= near + c),
         ),
     )
+
+
+@cache
+def next_number() -> Lemma:
+    """A number that is no last one, and one more: how both compare with another, and what they are above it."""
+    more = a + 1
+    return Lemma(
+        "next-number",
+        "a < d ⇒ (a < b ⇔ a + 1 ≤ b), (a + 1) - b = (a - b) + 1, which is 0 for a + 1 = b",
+        Statement(
+            assumptions=(Assumption("not-last", a < d, "a + 1 doesn't wrap"),),
+            goal=((a < b) == (more <= b))
+            & (more - b == (a - b) + 1)
+            & ((more != b) | (more - b == 0)),
+        ),
+    )
+
+
+@cache
+def same_difference() -> Lemma:
+    """Of the same comes the same difference."""
+    return same("same-difference", "a = b ⇒ a - c = b - c", lambda each: each - c, a, b)
+
+
+@cache
+def added_taken_off() -> Lemma:
+    """What was added is left when the rest is taken off."""
+    return Lemma("added-taken-off", "(a + b) - a = b", Statement(goal=(a + b) - a == b))
