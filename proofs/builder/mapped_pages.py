@@ -139,7 +139,7 @@ def tables_inside(mode: PagingMode) -> Lemma:
         ),
         Steps(
             uses=(
-                region.pages_fit(region.tables_limit(mode)).at(d=tables_at, m=n),
+                region.pages_fit().at(limit=number(region.tables_limit(mode)), d=tables_at, m=n),
                 region.counted_from_start().at(),
                 arithmetic.round_up_grows(22, limit).at(low=v_start, near=padded, far=padded),
             ),

@@ -322,17 +322,18 @@ def sums_grow() -> Lemma:
 
 
 @cache
-def moved_up(limit: int) -> Lemma:
-    """near ≤ far ≤ most gives near + c ≤ far + c ≤ limit, where most + c = limit."""
+def moved_up() -> Lemma:
+    """near ≤ far ≤ limit - c gives near + c ≤ far + c ≤ limit, and nothing wraps."""
+    limit = word("limit")
     return Lemma(
-        f"moved-up[{limit:#x}]",
+        "moved-up",
         "near ≤ far ≤ limit - c ⇒ near + c ≤ far + c ≤ limit",
         Statement(
             assumptions=(
                 Assumption("room", c <= limit, "c is within the limit"),
-                Assumption("in-order", (near <= far) & (far <= number(limit) - c), "near ≤ far ≤ limit - c"),
+                Assumption("in-order", (near <= far) & (far <= limit - c), "near ≤ far ≤ limit - c"),
             ),
-            goal=(near + c <= far + c) & (far + c <= limit) & (near <= near + c),
+            goal=(near + c <= far + c) & (far + c <= limit) & (near <= near + c) & (c <= near + c),
         ),
     )
 
@@ -346,9 +347,7 @@ def next_number() -> Lemma:
         "a < d ⇒ (a < b ⇔ a + 1 ≤ b), (a + 1) - b = (a - b) + 1, which is 0 for a + 1 = b",
         Statement(
             assumptions=(Assumption("not-last", a < d, "a + 1 doesn't wrap"),),
-            goal=((a < b) == (more <= b))
-            & (more - b == (a - b) + 1)
-            & ((more != b) | (more - b == 0)),
+            goal=((a < b) == (more <= b)) & (more - b == (a - b) + 1) & ((more != b) | (more - b == 0)),
         ),
     )
 

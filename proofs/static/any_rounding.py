@@ -184,7 +184,7 @@ def stack_grows(page_shift: int) -> Lemma:
         ),
         Steps(
             uses=(
-                region.pages_fit(LONGEST - page, page_shift).at(d=vpt_start - v_start),
+                region.pages_fit(page_shift).at(limit=number(LONGEST - page), d=vpt_start - v_start),
                 _stack_from_start(page_shift).at(),
                 _stack_from_start(page_shift).at(n=m),
             ),

@@ -79,13 +79,6 @@ def found(mode: PagingMode) -> Run:
 
 
 @cache
-def pages_up(mode: PagingMode) -> Lemma:
-    """m ≤ n + 129 pages above T, for n that fit below the limit: nothing wraps, and the order stays."""
-    limit = tables_top(mode) + domu.EXTRA * PAGE_SIZE
-    return region.pages_fit(limit)
-
-
-@cache
 def room_for_pages(mode: PagingMode) -> Lemma:
     """n pages and 129 fit above T."""
     limit = tables_top(mode)
@@ -142,7 +135,9 @@ def pages_end(mode: PagingMode) -> Lemma:
         Steps(
             uses=(
                 room_for_pages(mode).at(),
-                pages_up(mode).at(d=vpt_start, n=pages, m=most),
+                region.pages_fit().at(
+                    limit=number(tables_top(mode) + domu.EXTRA * PAGE_SIZE), d=vpt_start, n=pages, m=most
+                ),
                 padded_as_pages().at(),
                 pages_differ().wherever(n=pages, m=most),
             ),
