@@ -12,6 +12,7 @@ from ...encodings.closed_form_any_rounding import (
     above_first,
     by_page,
     first_tables,
+    no_more_than_rounding,
     nr_pt_pages,
     pages_more,
     pages_that_leave,
@@ -29,14 +30,18 @@ from . import any_rounding, thresholds
 from .any_rounding import end_of, mask, needed, padding
 from .dividing import SMALL, fits_beside
 from .region_in_lines import (
+    MOST_ROUNDED,
     Levels,
     ends_in_a_line,
     enough,
     fits,
     fitting_power_of_two,
+    from_base,
     from_border,
+    in_space,
     last_line,
     levels_of,
+    padded_below,
     page_in_line,
 )
 from .thresholds import line_mask, whole_lines
@@ -45,8 +50,34 @@ b, first = word("b"), word("first")
 
 
 @cache
+def room_above(page_shift: int) -> Lemma:
+    """A region shorter than half of the address space has room above a base that isn't far below it."""
+    base_mask, at, ahead = word("base_mask"), word("at"), word("ahead")
+    length = at + (1 << page_shift) + no_more_than_rounding(mask, padding)
+    return Lemma(
+        f"room-above[{page_shift}]",
+        "within 2^63 - 2^50 of S, S less than 2^61 above the base ⇒ room above the base",
+        Statement(
+            assumptions=(
+                fitting_power_of_two(page_shift),
+                any_rounding.room(n, page_shift),
+                Assumption(
+                    "base",
+                    (mask <= base_mask) & (base_mask < MOST_ROUNDED) & (ahead <= base_mask),
+                    "S is no further above the base",
+                ),
+                Assumption("apart", at - ahead == vpt_start - v_start, "T and S, counted from the base"),
+            ),
+            goal=in_space(page_shift, padded_below(base_mask), length, ahead, n),
+        ),
+        Steps(generalise=(vpt_start - v_start,)),
+    )
+
+
+@cache
 def room_from_half(levels: Levels) -> Lemma:
     """A region shorter than half of the address space has room above the base."""
+    at, ahead = vpt_start - levels.base, v_start - levels.base
     return Lemma(
         f"room-from-half[{levels.slug}]",
         "within 2^63 - 2^50 of S ⇒ room above the base",
@@ -58,8 +89,9 @@ def room_from_half(levels: Levels) -> Lemma:
             uses=(
                 from_border(levels).at(),
                 arithmetic.same_distance().at(low=levels.base, near=v_start, far=vpt_start),
+                room_above(levels.page).at(base_mask=levels.base_mask, at=at, ahead=ahead),
             ),
-            generalise=(vpt_start - levels.base, v_start - levels.base, vpt_start - v_start),
+            generalise=(levels.padded, from_base(levels), at, ahead, vpt_start - v_start),
         ),
     )
 

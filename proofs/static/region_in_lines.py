@@ -78,7 +78,12 @@ class Levels:
     @property
     def padded(self) -> Word:
         """The same for the padding."""
-        return self.ended - (mask + 1)
+        return padded_below(self.base_mask)
+
+
+def padded_below(base_mask: Word) -> Word:
+    """How far above the base the padding ends at most, in bytes."""
+    return (number(0) - (base_mask + 1)) - (mask + 1)
 
 
 def levels_of(mode: PagingMode) -> Levels:
@@ -264,11 +269,15 @@ def from_base(levels: Levels) -> Word:
     return (vpt_start - levels.base) + (1 << levels.page) + no_more_than_rounding(mask, padding)
 
 
+def in_space(page_shift: int, padded: Word, length: Word, ahead: Word, frames: Word) -> Truth:
+    """That the padding ends so far above the base, above S, and has room for the tables below ``padded``."""
+    above = length + ((1 << page_shift) - 1) >> page_shift > ahead >> page_shift
+    return (length >= 1) & above & fits_above(padded, page_shift, length, frames)
+
+
 def fits(levels: Levels, nr_pt_pages: Word) -> Assumption:
     """The assumption that tables, stack and padding come above S, and don't come full circle, counted from the base."""
-    length = from_base(levels)
-    above = length + ((1 << levels.page) - 1) >> levels.page > v_start - levels.base >> levels.page
-    condition = (length >= 1) & above & fits_above(levels.padded, levels.page, length, nr_pt_pages)
+    condition = in_space(levels.page, levels.padded, from_base(levels), v_start - levels.base, nr_pt_pages)
     return Assumption("fits", condition, "tables, stack and padding have room above the base")
 
 
