@@ -8,8 +8,8 @@ from collections.abc import Callable
 from functools import cache
 
 from ...encodings.spans import round_up, spanned
-from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps
-from ...formal.words.word import Truth, Word, number, subterms, word
+from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps, Use
+from ...formal.words.word import WIDTH, Term, Truth, Word, number, subterms, word
 
 low, near, far = word("low"), word("near"), word("far")
 a, b, c, d = word("a"), word("b"), word("c"), word("d")
@@ -18,6 +18,9 @@ most = word("most")
 
 NO_STEPS = Steps()
 """A proof by the solver alone."""
+
+SUMS = {"bvadd", "bvsub"}
+"""What words have that sums are."""
 
 SUM_LIMIT = 1 << 62
 """Below this, sums of two do not wrap, with room to spare for sums of sums."""
@@ -42,7 +45,7 @@ def short(shift: int) -> Assumption:
 
 
 def same(
-    name: str, meaning: str, of: Callable[[Word], Word], one: Word, other: Word, proof: Steps = NO_STEPS
+    name: str, meaning: str, of: Callable[[Word], Word], one: Word, other: Word, proof: Steps | None = None
 ) -> Lemma:
     """Of the same comes the same: what is lost where ``of`` both is generalised. The caller keeps the lemma."""
     return Lemma(
@@ -51,7 +54,42 @@ def same(
         Statement(
             assumptions=(Assumption("equal", one == other, "they are equal"),), goal=of(one) == of(other)
         ),
-        proof,
+        proof or _sum_by_sum(of(one), of(other)),
+    )
+
+
+def _sum_by_sum(one: Word, other: Word) -> Steps:
+    """That two terms of one form are the same, from the sums in them: a solver takes long to see that of sums of sums."""
+    sums: dict[tuple[Word, Word], Use] = {}
+    pairs: list[tuple[Term, Term]] = [(one, other)]
+    for here, there in pairs:
+        if here.operation != there.operation:
+            return NO_STEPS
+        both = tuple(zip(here.arguments, there.arguments, strict=True))
+        pairs += [each for each in both if each[0] is not each[1]]
+        if (
+            isinstance(here, Word)
+            and isinstance(there, Word)
+            and here.operation in SUMS
+            and here.width == WIDTH
+        ):
+            (a_, c_), (b_, d_) = both
+            minus = here.operation == "bvsub"
+            sums[here, there] = same_both(minus=minus).wherever(a=a_, b=b_, c=c_, d=d_)
+    if len(sums) < 2:
+        return NO_STEPS
+    return Steps(uses=sums.values(), generalise=[each for pair in sums for each in pair])
+
+
+@cache
+def same_both(*, minus: bool) -> Lemma:
+    """Of the same comes the same sum, or difference."""
+    equal = Assumption("equal", (a == c) & (b == d), "a = c, b = d")
+    goal = (a - b == c - d) if minus else (a + b == c + d)
+    return Lemma(
+        f"sums-same[{'-' if minus else '+'}]",
+        "a = c, b = d ⇒ a ± b = c ± d",
+        Statement(assumptions=(equal,), goal=goal),
     )
 
 
@@ -102,18 +140,6 @@ def spanned_grows(shift: int) -> Lemma:
         (in_order(low, near, far),),
         shift,
         spanned(low, near, shift) <= spanned(low, far, shift),
-    )
-
-
-@cache
-def same_spanned(shift: int) -> Lemma:
-    """Ranges that end at the same place touch as many blocks."""
-    return same(
-        f"same-spanned[{shift}]",
-        "near = far ⇒ N(low, near) = N(low, far)",
-        lambda end: spanned(low, end, shift),
-        near,
-        far,
     )
 
 

@@ -312,18 +312,13 @@ def count_bounded(mode: PagingMode) -> Lemma:
 
 @cache
 def same_tables(mode: PagingMode) -> Lemma:
-    """Regions that end at the same place take the same tables: level by level."""
-    spans = [each for end in (near, far) for each in tables_by_level(mode, v_start, end)]
+    """Regions that end at the same place take the same tables."""
     return arithmetic.same(
         f"same-tables[{mode.name}]",
         "near = far ⇒ f(S, near) = f(S, far)",
         lambda end: tables(mode, v_start, end),
         near,
         far,
-        Steps(
-            uses=[arithmetic.same_spanned(shift).at(low=v_start) for shift in spanned_shifts(mode)],
-            generalise=terms(*spans),
-        ),
     )
 
 
