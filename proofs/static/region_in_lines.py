@@ -27,9 +27,9 @@ from ...encodings.closed_form_any_rounding import (
 )
 from ...encodings.dom0_count import tables, tables_by_level
 from ...encodings.dom0_layout import rounded_end, stack_end
-from ...encodings.spans import spanned
+from ...encodings.spans import round_down, round_up, spanned
 from ...formal.layouts.paging import PagingMode
-from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps
+from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps, Use
 from ...formal.words.word import WIDTH, Truth, Word, number, word
 from ..shared import arithmetic, region
 from ..shared.region import n, terms, v_start, vpt_start
@@ -316,15 +316,147 @@ def _within(levels: Levels) -> tuple[Assumption, ...]:
 
 
 @cache
+def line_fits(levels: Levels) -> Lemma:
+    """A line doesn't end past the address space."""
+    up_to = _up_to(levels.page, more)
+    return Lemma(
+        f"line-fits[{levels.slug}]",
+        "R ≤ line x ≤ 2^64 less what the base is a multiple of",
+        Statement(
+            assumptions=(fitting_power_of_two(levels.page), _in_lines(levels, more)),
+            goal=(mask < up_to) & (up_to <= levels.ended),
+        ),
+    )
+
+
+def _block_limit(shift: int) -> int:
+    """The longest length that can be rounded up to 2**shift bytes."""
+    return (1 << WIDTH) - (1 << shift)
+
+
+def _blocks(shift: int, length: Word) -> Word:
+    return length + ((1 << shift) - 1) >> shift
+
+
+@cache
+def line_in_blocks(page_shift: int, shift: int) -> Lemma:
+    """How many blocks a line reaches into: those of the first one, and of the pages more."""
+    up_to = _up_to(page_shift, more)
+    whole = whole_lines(mask >> page_shift, more) & (more < 1 << (WIDTH - page_shift))
+    return Lemma(
+        f"line-in-blocks[{shift},{page_shift}]",
+        "⌈line x⌉ = ⌈R⌉ + x / what a table maps",
+        Statement(
+            assumptions=(
+                fitting_power_of_two(page_shift),
+                Assumption("whole-lines", whole, "whole lines"),
+                Assumption("fits", (mask < up_to) & (up_to <= _block_limit(shift)), "no wrapping"),
+            ),
+            goal=_blocks(shift, up_to) == ((mask >> shift) + 1) + (more >> shift - page_shift),
+        ),
+    )
+
+
+def _on_a_border(shift: int) -> Assumption:
+    return Assumption("on-a-border", arithmetic.low & ((1 << shift) - 1) == 0, "low is a border of blocks")
+
+
+@cache
+def rounding_from_border(shift: int) -> Lemma:
+    """From a border of blocks, rounding is rounding of what lies between."""
+    low, above = arithmetic.low, v_start - arithmetic.low
+    return Lemma(
+        f"rounding-from-border[{shift}]",
+        "⌈low + x⌉ = low + ⌈x⌉, ⌊S⌋ = low + ⌊S - low⌋ for low on a border",
+        Statement(
+            assumptions=(_on_a_border(shift),),
+            goal=(round_up(low + length, shift) == low + round_up(length, shift))
+            & (round_down(v_start, shift) == low + round_down(above, shift)),
+        ),
+    )
+
+
+@cache
+def common_taken_off() -> Lemma:
+    """What both sums have doesn't count in their difference."""
+    a, b, c = arithmetic.a, arithmetic.b, arithmetic.c
+    return Lemma("common-taken-off", "(a + b) - (a + c) = b - c", Statement(goal=(a + b) - (a + c) == b - c))
+
+
+@cache
+def spanned_from_border(shift: int) -> Lemma:
+    """What a range takes whose ends are counted from a border of blocks."""
+    low, above = arithmetic.low, v_start - arithmetic.low
+    up, down = round_up(length, shift), round_down(above, shift)
+    return Lemma(
+        f"spanned-from-border[{shift}]",
+        "N(S, low + x) = ⌈x⌉ - (S - low) / 2^s for low on a border",
+        Statement(
+            assumptions=(
+                _on_a_border(shift),
+                Assumption("in-order", (above <= length) & (length <= _block_limit(shift)), "S - low ≤ x"),
+            ),
+            goal=spanned(v_start, low + length, shift) == _blocks(shift, length) - (above >> shift),
+        ),
+        Steps(
+            uses=(rounding_from_border(shift).at(), common_taken_off().at(a=low, b=up, c=down)),
+            generalise=(
+                round_up(low + length, shift),
+                round_down(v_start, shift),
+                low + up,
+                low + down,
+                above,
+            ),
+        ),
+    )
+
+
+@cache
+def blocks_between(shift: int) -> Lemma:
+    """Between two ends there is at most one block less than rounding the one up and the other down says."""
+    return Lemma(
+        f"blocks-between[{shift}]",
+        "x < y ⇒ (⌈x⌉ - y / 2^s) + (y - x) / 2^s ≤ 1",
+        Statement(
+            assumptions=(
+                Assumption("in-order", (length < ahead) & (length <= _block_limit(shift)), "x < y"),
+            ),
+            goal=(_blocks(shift, length) - (ahead >> shift)) + (ahead - length >> shift) <= 1,
+        ),
+    )
+
+
+def _line_by_blocks(levels: Levels, shift: int, above: Word) -> tuple[tuple[Use, ...], tuple[Word, ...]]:
+    """What is known of a line that a lemma on one level speaks of, and what can be generalised then."""
+    up_to, first, share = _up_to(levels.page, more), (mask >> shift) + 1, more >> shift - levels.page
+    return (
+        line_fits(levels).at(),
+        line_in_blocks(levels.page, shift).wherever(),
+        taken_off().at(a=first, b=share, c=above >> shift),
+    ), (
+        _blocks(shift, up_to),
+        first + share,
+        (first - (above >> shift)) + share,
+        up_to,
+    )
+
+
+@cache
 def level_at_line(levels: Levels, shift: int) -> Lemma:
     """What a level takes of a region that ends with a line: what it takes up to the first one, and of the pages more."""
-    first = (mask >> shift) + 1 - (v_start - levels.base >> shift)
+    above, up_to = v_start - levels.base, _up_to(levels.page, more)
+    first = (mask >> shift) + 1 - (above >> shift)
+    uses, hidden = _line_by_blocks(levels, shift, above)
     return Lemma(
         f"rounded-level-at-line[{shift},{levels.slug}]",
         "N(S, line x) = N(S, line 0) + x / what a table maps",
         Statement(
             assumptions=_within(levels),
             goal=spanned(v_start, line(levels, more), shift) == first + (more >> shift - levels.page),
+        ),
+        Steps(
+            uses=(*uses, spanned_from_border(shift).wherever(low=levels.base, length=up_to)),
+            generalise=(spanned(v_start, line(levels, more), shift), *hidden, above),
         ),
     )
 
@@ -431,13 +563,20 @@ def _below(levels: Levels, ahead: Word) -> tuple[Assumption, ...]:
 @cache
 def level_below(levels: Levels, shift: int) -> Lemma:
     """What a level takes of a region that ends with a line below S: less than nothing by the whole tables between."""
+    up_to = _up_to(levels.page, more)
+    between = ahead - up_to >> shift
     first = (mask >> shift) + 1 - (ahead >> shift)
+    uses, hidden = _line_by_blocks(levels, shift, ahead)
     return Lemma(
         f"rounded-level-below[{shift},{levels.slug}]",
         "line x below S ⇒ N(S, line x) + the whole tables between is 0 or 1",
         Statement(
             assumptions=_below(levels, ahead),
-            goal=first + (more >> shift - levels.page) + (ahead - _up_to(levels.page, more) >> shift) <= 1,
+            goal=first + (more >> shift - levels.page) + between <= 1,
+        ),
+        Steps(
+            uses=(*uses, blocks_between(shift).wherever(length=up_to)),
+            generalise=(between, *hidden),
         ),
     )
 
@@ -582,9 +721,52 @@ def page_in_line(page_shift: int) -> Lemma:
 
 
 @cache
+def more_reach_higher(page_shift: int) -> Lemma:
+    """More lines end higher, counted from a base that isn't around the address space."""
+    base_mask = word("base_mask")
+    ended = number(0) - (base_mask + 1)
+    return Lemma(
+        f"more-reach-higher[{page_shift}]",
+        "x ≤ w ⇒ line x ≤ line w, counted from the base",
+        Statement(
+            assumptions=(
+                Assumption(
+                    "base",
+                    (mask <= base_mask) & (base_mask < arithmetic.SUM_LIMIT),
+                    "the base is a border of lines",
+                ),
+                Assumption("in-order", (more <= w) & (w < ended >> page_shift), "x ≤ w"),
+            ),
+            goal=_up_to(page_shift, more) <= _up_to(page_shift, w),
+        ),
+    )
+
+
+@cache
+def counted_from() -> Lemma:
+    """What is counted from a base, counted from another place."""
+    a, b, c = arithmetic.a, arithmetic.b, arithmetic.c
+    return Lemma("counted-from", "(a + b) - c = b - (c - a)", Statement(goal=(a + b) - c == b - (c - a)))
+
+
+@cache
+def less_in_order() -> Lemma:
+    """Less by the same, as long as nothing wraps, they are in the same order."""
+    a, b, c = arithmetic.a, arithmetic.b, arithmetic.c
+    return Lemma(
+        "less-in-order",
+        "c ≤ a ≤ b ⇒ a - c ≤ b - c",
+        Statement(
+            assumptions=(Assumption("in-order", (c <= a) & (a <= b), "c ≤ a ≤ b"),), goal=a - c <= b - c
+        ),
+    )
+
+
+@cache
 def lines_in_order(levels: Levels) -> Lemma:
     """More lines end higher, counted from S."""
     above = v_start - levels.base
+    up_to = [_up_to(levels.page, each) for each in (more, w)]
     ends = [line(levels, each) - v_start for each in (more, w)]
     return Lemma(
         f"rounded-lines-in-order[{levels.slug}]",
@@ -593,9 +775,23 @@ def lines_in_order(levels: Levels) -> Lemma:
             assumptions=(
                 fitting_power_of_two(levels.page),
                 Assumption("in-order", (more <= w) & (w < levels.ended >> levels.page), "x ≤ w"),
-                Assumption("beyond", above <= _up_to(levels.page, more), "S is no higher than line x"),
+                Assumption("beyond", above <= up_to[0], "S is no higher than line x"),
             ),
             goal=ends[0] <= ends[1],
+        ),
+        Steps(
+            uses=(
+                more_reach_higher(levels.page).wherever(base_mask=levels.base_mask),
+                *(counted_from().at(a=levels.base, b=each, c=v_start) for each in up_to),
+                less_in_order().wherever(a=up_to[0], b=up_to[1], c=above),
+            ),
+            generalise=(
+                *ends,
+                *(each - above for each in up_to),
+                *up_to,
+                levels.ended >> levels.page,
+                above,
+            ),
         ),
     )
 
