@@ -238,11 +238,26 @@ def spanned_moves(shift: int) -> Lemma:
 @cache
 def sum_moves() -> Lemma:
     """A sum moves up as its one part does."""
+    before = a + b
     return Lemma(
         "sum-moves",
         "a + c + d = (a + b + d) + (c - b)",
-        Statement(goal=(a + c) + d == ((a + b) + d) + (c - b)),
+        Statement(goal=(a + c) + d == (before + d) + (c - b)),
+        Steps(
+            uses=(
+                swapped().at(a=before, b=d, c=c - b),
+                associative().at(b=b, c=c - b),
+                put_back().at(a=c),
+            ),
+            generalise=(before + (c - b), before, b + (c - b), c - b),
+        ),
     )
+
+
+@cache
+def put_back() -> Lemma:
+    """What is taken off, and added again."""
+    return Lemma("taken-off-and-added", "b + (a - b) = a", Statement(goal=b + (a - b) == a))
 
 
 @cache
@@ -318,6 +333,30 @@ def associative() -> Lemma:
 
 
 @cache
+def swapped() -> Lemma:
+    """Of three, the order in which they are added doesn't matter."""
+    return Lemma("swapped", "(a + b) + c = (a + c) + b", Statement(goal=(a + b) + c == (a + c) + b))
+
+
+@cache
+def taken_off() -> Lemma:
+    """What is taken off a sum is taken off the first."""
+    return Lemma("taken-off", "(a + b) - c = (a - c) + b", Statement(goal=(a + b) - c == (a - c) + b))
+
+
+@cache
+def common_taken_off() -> Lemma:
+    """What both sums have doesn't count in their difference."""
+    return Lemma("common-taken-off", "(a + b) - (a + c) = b - c", Statement(goal=(a + b) - (a + c) == b - c))
+
+
+@cache
+def last_taken_off() -> Lemma:
+    """The same, where it is added last."""
+    return Lemma("last-taken-off", "(a + c) - (b + c) = a - b", Statement(goal=(a + c) - (b + c) == a - b))
+
+
+@cache
 def sums_move() -> Lemma:
     """The sum of two sums, put in another order."""
     e, f = word("e"), word("f")
@@ -327,6 +366,10 @@ def sums_move() -> Lemma:
         Statement(
             assumptions=(Assumption("sums", (e == a + b) & (f == c + d), "e = a + b, f = c + d"),),
             goal=e + f == (a + c) + (b + d),
+        ),
+        Steps(
+            uses=(associative().at(a=a + b, b=c, c=d), swapped().at(), associative().at(a=a + c, b=b, c=d)),
+            generalise=((a + b) + c, (a + c) + b, a + b, c + d, a + c, b + d),
         ),
     )
 

@@ -156,10 +156,19 @@ def _from_start(nr_pt_pages: Word) -> Word:
 @cache
 def counted_from_start() -> Lemma:
     """(E + 512 KiB) - S = (T - S) + 4096 n + stack and padding: the same sum, put in order."""
+    end = vpt_start + n * PAGE_SIZE
     return Lemma(
         "counted-from-start",
         "E + 512 KiB - S = (T - S) + 4096 n + 516 KiB",
         Statement(goal=padded(n) - v_start == _from_start(n) + ABOVE_TABLES),
+        Steps(
+            uses=(
+                arithmetic.associative().at(a=end, b=number(PAGE_SIZE), c=number(PADDING)),
+                arithmetic.taken_off().at(a=end, b=number(ABOVE_TABLES), c=v_start),
+                arithmetic.taken_off().at(a=vpt_start, b=n * PAGE_SIZE, c=v_start),
+            ),
+            generalise=(padded(n), end + ABOVE_TABLES, end - v_start, end, _from_start(n)),
+        ),
     )
 
 

@@ -202,11 +202,19 @@ def _bracketed(page_shift: int) -> str:
 def _stack_from_start(page_shift: int) -> Lemma:
     """E(n) - S = (T - S) + page n + page: the same sum, put in order."""
     page = 1 << page_shift
+    end = vpt_start + n * page
     return Lemma(
         f"stack-from-start{_bracketed(page_shift)}",
         f"E - S = (T - S) + {page} n + {page}",
         Statement(
             goal=stack_end(vpt_start, n, page_shift) - v_start == (vpt_start - v_start) + n * page + page
+        ),
+        Steps(
+            uses=(
+                arithmetic.taken_off().at(a=end, b=number(page), c=v_start),
+                arithmetic.taken_off().at(a=vpt_start, b=n * page, c=v_start),
+            ),
+            generalise=(end + page, end - v_start, end, (vpt_start - v_start) + n * page),
         ),
     )
 

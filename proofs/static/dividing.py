@@ -81,14 +81,35 @@ def level_adds(shift: int) -> Lemma:
 def differences_move() -> Lemma:
     """The difference of two sums, put in another order."""
     e, f = word("e"), word("f")
+    sums, less = (a + b, c + d), (a - c, b - d)
     return Lemma(
         "differences-move",
         "e = a + b, f = c + d ⇒ e - f = (a - c) + (b - d)",
         Statement(
-            assumptions=(Assumption("sums", (e == a + b) & (f == c + d), "e = a + b, f = c + d"),),
-            goal=e - f == (a - c) + (b - d),
+            assumptions=(Assumption("sums", (e == sums[0]) & (f == sums[1]), "e = a + b, f = c + d"),),
+            goal=e - f == less[0] + less[1],
+        ),
+        Steps(
+            uses=(
+                both_taken_off().at(a=sums[0], b=c, c=d),
+                arithmetic.taken_off().at(c=c),
+                difference_added().at(a=less[0], b=b, c=d),
+            ),
+            generalise=(less[0] + b, sums[0] - c, *sums, *less),
         ),
     )
+
+
+@cache
+def both_taken_off() -> Lemma:
+    """A sum taken off is its parts taken off."""
+    return Lemma("both-taken-off", "a - (b + c) = (a - b) - c", Statement(goal=a - (b + c) == (a - b) - c))
+
+
+@cache
+def difference_added() -> Lemma:
+    """A difference added is its first part added and its second taken off."""
+    return Lemma("difference-added", "(a + b) - c = a + (b - c)", Statement(goal=(a + b) - c == a + (b - c)))
 
 
 @cache
@@ -398,12 +419,6 @@ def beyond_one() -> Lemma:
 
 
 @cache
-def swapped() -> Lemma:
-    """Of three, the order in which they are added doesn't matter."""
-    return Lemma("swapped", "(a + b) + c = (a + c) + b", Statement(goal=(a + b) + c == (a + c) + b))
-
-
-@cache
 def same_added() -> Lemma:
     """The same added to both: as long as nothing wraps, they are in the same order."""
     small = Assumption("small", (a < SMALL) & (c < SMALL) & (d < 2 * SMALL), "nothing wraps")
@@ -442,7 +457,7 @@ def fits_beside() -> Lemma:
         Steps(
             uses=(
                 put_back().at(),
-                swapped().at(a=rest),
+                arithmetic.swapped().at(a=rest),
                 same_added().at(d=both),
                 beyond_one().at(a=b, b=rest, wanted=a),
             ),

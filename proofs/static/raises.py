@@ -146,10 +146,27 @@ def v_end_moves(end: End) -> Lemma:
 @cache
 def stack_moves(end: End) -> Lemma:
     """E(m) - E(n) = 4096 (m - n)."""
+    ends, above = [vpt_start + each * PAGE_SIZE for each in (n, m)], number(PAGE_SIZE + end.padding)
     return Lemma(
         f"stack-moves{end.tag}",
         "E(m) - E(n) = 4096 (m - n)",
         Statement(goal=end.padded(m) - end.padded(n) == (m - n) * PAGE_SIZE),
+        Steps(
+            uses=(
+                *(
+                    arithmetic.associative().at(a=each, b=number(PAGE_SIZE), c=number(end.padding))
+                    for each in ends
+                ),
+                arithmetic.last_taken_off().at(a=ends[1], b=ends[0], c=above),
+                arithmetic.common_taken_off().at(a=vpt_start, b=m * PAGE_SIZE, c=n * PAGE_SIZE),
+            ),
+            generalise=(
+                *map(end.padded, (m, n)),
+                *(each + above for each in ends),
+                ends[1] - ends[0],
+                *ends,
+            ),
+        ),
     )
 
 

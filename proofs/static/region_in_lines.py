@@ -139,23 +139,26 @@ def from_low(page_shift: int) -> Lemma:
         Statement(goal=sums[3] - low == (above + stack + padding) + tables),
         Steps(
             uses=(
-                dividing.swapped().at(a=far, b=tables, c=stack),
-                dividing.swapped().at(a=sums[0], b=tables, c=padding),
+                arithmetic.swapped().at(a=far, b=tables, c=stack),
+                arithmetic.swapped().at(a=sums[0], b=tables, c=padding),
                 *(
-                    taken_off().at(a=one, b=other, c=low)
+                    arithmetic.taken_off().at(a=one, b=other, c=low)
                     for one, other in ((sums[1], tables), (sums[0], padding), (far, stack))
                 ),
             ),
-            generalise=terms(tables),
+            generalise=(
+                sums[1] + tables,
+                *(each - low for each in sums[1::-1]),
+                sums[1],
+                sums[2],
+                sums[0] + tables,
+                sums[0],
+                far + tables,
+                above,
+                tables,
+            ),
         ),
     )
-
-
-@cache
-def taken_off() -> Lemma:
-    """What is taken off a sum is taken off the first."""
-    a, b, c = arithmetic.a, arithmetic.b, arithmetic.c
-    return Lemma("taken-off", "(a + b) - c = (a - c) + b", Statement(goal=(a + b) - c == (a - c) + b))
 
 
 @cache
@@ -377,13 +380,6 @@ def rounding_from_border(shift: int) -> Lemma:
 
 
 @cache
-def common_taken_off() -> Lemma:
-    """What both sums have doesn't count in their difference."""
-    a, b, c = arithmetic.a, arithmetic.b, arithmetic.c
-    return Lemma("common-taken-off", "(a + b) - (a + c) = b - c", Statement(goal=(a + b) - (a + c) == b - c))
-
-
-@cache
 def spanned_from_border(shift: int) -> Lemma:
     """What a range takes whose ends are counted from a border of blocks."""
     low, above = arithmetic.low, v_start - arithmetic.low
@@ -399,7 +395,7 @@ def spanned_from_border(shift: int) -> Lemma:
             goal=spanned(v_start, low + length, shift) == _blocks(shift, length) - (above >> shift),
         ),
         Steps(
-            uses=(rounding_from_border(shift).at(), common_taken_off().at(a=low, b=up, c=down)),
+            uses=(rounding_from_border(shift).at(), arithmetic.common_taken_off().at(a=low, b=up, c=down)),
             generalise=(
                 round_up(low + length, shift),
                 round_down(v_start, shift),
@@ -432,7 +428,7 @@ def _line_by_blocks(levels: Levels, shift: int, above: Word) -> tuple[tuple[Use,
     return (
         line_fits(levels).at(),
         line_in_blocks(levels.page, shift).wherever(),
-        taken_off().at(a=first, b=share, c=above >> shift),
+        arithmetic.taken_off().at(a=first, b=share, c=above >> shift),
     ), (
         _blocks(shift, up_to),
         first + share,
