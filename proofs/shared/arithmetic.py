@@ -431,3 +431,15 @@ def same_difference() -> Lemma:
 def added_taken_off() -> Lemma:
     """What was added is left when the rest is taken off."""
     return Lemma("added-taken-off", "(a + b) - a = b", Statement(goal=(a + b) - a == b))
+
+
+@cache
+def less_in_order() -> Lemma:
+    """Less by the same, as long as nothing wraps, they are in the same order."""
+    return Lemma(
+        "less-in-order",
+        "c ≤ a ≤ b ⇒ a - c ≤ b - c",
+        Statement(
+            assumptions=(Assumption("in-order", (c <= a) & (a <= b), "c ≤ a ≤ b"),), goal=a - c <= b - c
+        ),
+    )

@@ -62,21 +62,52 @@ def room(nr_pt_pages: Word, page_shift: int = PAGE_SHIFT) -> Assumption:
 
 def _gap(end: Word) -> Word:
     """What rounding and padding add to the end of the stack."""
-    to_line = -1 * end & mask
+    to_line = _to_line(end)
     return to_line + choose(to_line < padding, mask + 1, number(0))
+
+
+def _to_line(end: Word) -> Word:
+    """What is missing to the next line."""
+    return -1 * end & mask
+
+
+def _gaps(end: Word) -> tuple[Word, Word]:
+    """What the gap can be: to the next line, or to the one after it."""
+    return _to_line(end), _to_line(end) + (mask + 1)
+
+
+@cache
+def up_to_line() -> Lemma:
+    """Rounding up adds what is missing."""
+    line, to_line = (near + mask) & ~mask, _to_line(near)
+    return Lemma(
+        "up-to-line",
+        "⌈E⌉ = E + (-E mod R), which adds less than R",
+        Statement(assumptions=(power_of_two(),), goal=(line == near + to_line) & (to_line <= mask)),
+    )
 
 
 @cache
 def end_is_gap_above() -> Lemma:
     """The region ends a gap above the stack, and the gap is less than two roundings; counted from low."""
-    low = arithmetic.low
+    low, to_line = arithmetic.low, _to_line(near)
+    line, after = near + to_line, near + (to_line + (mask + 1))
+    ended = rounded_end(near, mask, padding)
     return Lemma(
         "end-is-gap-above",
         "V - low = (E - low) + gap(E), gap(E) < 2 R",
         Statement(
             assumptions=(power_of_two(),),
-            goal=(rounded_end(near, mask, padding) - low == (near - low) + _gap(near))
-            & (_gap(near) <= 2 * mask + 1),
+            goal=(ended - low == (near - low) + _gap(near)) & (_gap(near) <= 2 * mask + 1),
+        ),
+        Steps(
+            uses=(
+                up_to_line().at(),
+                arithmetic.added_taken_off().at(a=near, b=to_line),
+                arithmetic.associative().at(a=near, b=to_line, c=mask + 1),
+                *(arithmetic.taken_off().at(a=near, b=each, c=low) for each in _gaps(near)),
+            ),
+            generalise=((near + mask) & ~mask, near - low, after, line, to_line),
         ),
     )
 

@@ -215,9 +215,29 @@ def count_moves(of: Counted) -> Lemma:
 
 
 @cache
+def stays_rounded(shift: int) -> Lemma:
+    """Within a rounding, going up, what is rounded up changes once at most."""
+    a, b, c = arithmetic.a, arithmetic.b, arithmetic.c
+    ends = [round_up(each, shift) for each in (a, b, c)]
+    return Lemma(
+        f"stays-rounded[{shift}]",
+        f"a ≤ b ≤ c ≤ a + 2^{shift}, ⌈a⌉ ≠ ⌈b⌉ ⇒ ⌈b⌉ = ⌈c⌉",
+        Statement(
+            assumptions=(
+                Assumption("close", (b - a <= c - a) & (c - a <= 1 << shift), f"a ≤ b ≤ c ≤ a + 2^{shift}"),
+                Assumption("moved", ends[0] != ends[1], "it changes between a and b"),
+            ),
+            goal=ends[1] == ends[2],
+        ),
+    )
+
+
+@cache
 def v_end_stays(end: End) -> Lemma:
     """A region's end that has just moved does not move again within the frames of a line."""
     ends = [end.at(each) for each in (n, m, l)]
+    padded = [end.padded(each) for each in (n, m, l)]
+    moved = [each - padded[0] for each in padded[1:]]
     most = end.line // PAGE_SIZE
     return Lemma(
         f"v-end-stays{end.tag}",
@@ -229,6 +249,14 @@ def v_end_stays(end: End) -> Lemma:
                 Assumption("moved", ends[0] != ends[1], "the end moves between n and m"),
             ),
             goal=ends[1] == ends[2],
+        ),
+        Steps(
+            uses=(
+                *(stack_moves(end).at(m=each) for each in (m, l)),
+                arithmetic.less_in_order().at(a=m, b=l, c=n),
+                stays_rounded(end.shift).wherever(**dict(zip("abc", padded, strict=True))),
+            ),
+            generalise=(*ends, *moved, m - n, l - n),
         ),
     )
 

@@ -746,19 +746,6 @@ def counted_from() -> Lemma:
 
 
 @cache
-def less_in_order() -> Lemma:
-    """Less by the same, as long as nothing wraps, they are in the same order."""
-    a, b, c = arithmetic.a, arithmetic.b, arithmetic.c
-    return Lemma(
-        "less-in-order",
-        "c ≤ a ≤ b ⇒ a - c ≤ b - c",
-        Statement(
-            assumptions=(Assumption("in-order", (c <= a) & (a <= b), "c ≤ a ≤ b"),), goal=a - c <= b - c
-        ),
-    )
-
-
-@cache
 def lines_in_order(levels: Levels) -> Lemma:
     """More lines end higher, counted from S."""
     above = v_start - levels.base
@@ -779,7 +766,7 @@ def lines_in_order(levels: Levels) -> Lemma:
             uses=(
                 more_reach_higher(levels.page).wherever(base_mask=levels.base_mask),
                 *(counted_from().at(a=levels.base, b=each, c=v_start) for each in up_to),
-                less_in_order().wherever(a=up_to[0], b=up_to[1], c=above),
+                arithmetic.less_in_order().wherever(a=up_to[0], b=up_to[1], c=above),
             ),
             generalise=(
                 *ends,
