@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import cache, partial, reduce
 from operator import add
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ...encodings.dom0_count import FIRST_TRIED, tables, tables_by_level
 from ...encodings.dom0_layout import PADDING, ROUNDING_SHIFT, stack_end
@@ -399,12 +399,14 @@ def static_is_exact(mode: PagingMode, before: int | None = None, start: int = 0)
         bounded = first_bounded(xens(mode), before, start).at()
     counts = (raised(mode, v_start, vpt_start, raises, start) for raises in range(len(bounds) + 1))
     steps = [number(start), *counts]
+    # Of many raises one is settled after the other; of a few, their conditions are left to the solver, all at once.
+    taken = partial(evolve, implied=before is not None)
     # n_0 ≤ n_1 ≤ ..., each raise within its bound, the last but one small: so the last count is a fixed point.
     rising: list[Use] = [bounded, region.count_at_least(mode).at(n=number(start))]
     for index, bound in enumerate(bounds):
         low, high = steps[index], steps[index + 1]
-        rising.append(region.count_grows(mode).wherever(n=low, m=high))
-        rising.append(count_moves(xens(mode)).wherever(n=low, m=high, frames=number(bound)))
+        rising.append(taken(region.count_grows(mode).at(n=low, m=high)))
+        rising.append(taken(count_moves(xens(mode)).at(n=low, m=high, frames=number(bound))))
     rising.append(settles(xens(mode)).at(n=steps[-3], m=steps[-2], l=steps[-1]))
     # The search stops no higher than this fixed point, and each n_k is no higher than what it stops at.
     rising.append(search.stops_least(mode).at(m=steps[-1], first=number(FIRST_TRIED)))
@@ -412,7 +414,7 @@ def static_is_exact(mode: PagingMode, before: int | None = None, start: int = 0)
     below = [
         search.exact(mode).at(),
         *least,
-        *(region.count_grows(mode).wherever(n=step, m=n) for step in steps[:-1]),
+        *(taken(region.count_grows(mode).at(n=step, m=n)) for step in steps[:-1]),
     ]
     uses = [*below, *rising] if before is None else [*rising, *below]
     last = steps[-1]
