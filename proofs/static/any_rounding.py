@@ -60,7 +60,7 @@ def room(nr_pt_pages: Word, page_shift: int = PAGE_SHIFT) -> Assumption:
     )
 
 
-def _gap(end: Word) -> Word:
+def gap(end: Word) -> Word:
     """What rounding and padding add to the end of the stack."""
     to_line = _to_line(end)
     return to_line + choose(to_line < padding, mask + 1, number(0))
@@ -98,7 +98,7 @@ def end_is_gap_above() -> Lemma:
         "V - low = (E - low) + gap(E), gap(E) < 2 R",
         Statement(
             assumptions=(power_of_two(),),
-            goal=(ended - low == (near - low) + _gap(near)) & (_gap(near) <= 2 * mask + 1),
+            goal=(ended - low == (near - low) + gap(near)) & (gap(near) <= 2 * mask + 1),
         ),
         Steps(
             uses=(
@@ -123,7 +123,7 @@ def gap_falls_slowly() -> Lemma:
                 power_of_two(),
                 Assumption("close", far - near < 1 << 63, "far is less than 2^63 above near"),
             ),
-            goal=_gap(near) <= (far - near) + _gap(far),
+            goal=gap(near) <= (far - near) + gap(far),
         ),
     )
 
@@ -191,7 +191,7 @@ def end_grows(mode: PagingMode) -> Lemma:
         mode,
         f"rounded-end-grows[{mode.name}]",
         lambda at: rounded_end(at, mask, padding),
-        _gap,
+        gap,
         (
             gap_falls_slowly().at(),
             end_is_gap_above().at(low=v_start),

@@ -28,7 +28,7 @@ from ...formal.layouts.what_if import WhatIf
 from ...formal.logic.claim import Part
 from ...formal.logic.theorem import Assumption, Lemma, Run, Statement, Steps
 from ...formal.machine.arrange import region_end, touched
-from ...formal.words.word import TRUE, Truth, Word, all_of, number, word
+from ...formal.words.word import TRUE, Truth, Word, all_of, number, replaced, word
 from ..shared import arithmetic, region, replays, search
 from ..shared.region import far, m, n, near, v_start, vpt_start
 from ..shared.replays import Values
@@ -300,6 +300,12 @@ def longer(more: Ends, less: Ends) -> tuple[Word, Word]:
     return end(more, n) - v_start, end(less, m) - v_start
 
 
+def _gap(ends: Ends, stack: Word) -> Word:
+    """How far above the stack's end the region ends."""
+    figures = {any_rounding.mask: number(ends.rounding - 1), any_rounding.padding: number(ends.padding)}
+    return replaced(any_rounding.gap(near), {near: stack, **figures})
+
+
 def _stack(step: int) -> Word:
     """E(m + k)."""
     return stack_end(vpt_start, m + step if step else m)
@@ -361,6 +367,8 @@ def costs_by(mode: PagingMode, more: Ends, less: Ends, step: int) -> Lemma:
                 high - v,
                 v - high,
                 *(each - v_start for each in (high, v, end(more, n), stack, e, stack_end(vpt_start, n))),
+                _gap(less, e),
+                _gap(more, stack),
             ),
         ),
     )
