@@ -216,8 +216,14 @@ def initrd_place() -> Lemma:
                 fits_between().wherever(
                     start=at >> PAGE_SHIFT, pages=length >> PAGE_SHIFT, tables=before_pages
                 ),
+                arithmetic.same_both(minus=True).wherever(
+                    a=before_pages, b=initrd_page, c=before_pages, d=at >> PAGE_SHIFT
+                ),
             ),
             generalise=(
+                *(before_pages - each for each in (initrd_page, at >> PAGE_SHIFT)),
+                at >> PAGE_SHIFT,
+                tables_at - length >> PAGE_SHIFT,
                 allocation,
                 tables_at - length,
                 before_pages - (length >> PAGE_SHIFT),

@@ -443,3 +443,16 @@ def less_in_order() -> Lemma:
             assumptions=(Assumption("in-order", (c <= a) & (a <= b), "c ≤ a ≤ b"),), goal=a - c <= b - c
         ),
     )
+
+
+@cache
+def stays_below() -> Lemma:
+    """A number that is less than what is left stays below, added."""
+    return Lemma(
+        "stays-below-with",
+        "a < c, b < c - a ⇒ a + b < c",
+        Statement(
+            assumptions=(Assumption("left", (a < c) & (b < c - a), "b is less than what is left"),),
+            goal=a + b < c,
+        ),
+    )
