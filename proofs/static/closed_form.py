@@ -27,7 +27,7 @@ from ...encodings.closed_form import (
 )
 from ...encodings.dom0_count import FIRST_TRIED
 from ...encodings.dom0_layout import PADDING, ROUNDING_SHIFT, padded_end, v_end
-from ...formal.layouts.paging import PagingMode
+from ...formal.layouts.paging import PAGE_SHIFT, PagingMode
 from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps
 from ...formal.words.word import WIDTH, Word, number, replaced, word
 from ..shared import arithmetic, region, search
@@ -201,6 +201,11 @@ def closed_form(mode: PagingMode) -> Lemma:
     takes += [tables_more(whole, each) for each in (in_pages, last_in_pages)]
     same = first + takes[2]
     needed = [search.needed(mode, each) for each in (n, frames, same)]
+    levels = region_in_lines.levels_of(mode)
+    base, above, most = (
+        replaced(each, _FIGURES) for each in (levels.base, region_in_lines.from_base(levels), levels.padded)
+    )
+    ended = (last_in_pages << mode.page_shift) + (1 << ROUNDING_SHIFT)
     return Lemma(
         f"closed-form[{mode.name}]",
         "the search from 2 stops at n ⇒ n is the closed form",
@@ -230,6 +235,15 @@ def closed_form(mode: PagingMode) -> Lemma:
                 v_end(vpt_start, n),
                 padded_end(vpt_start, n),
                 *takes,
+                base + ended,
+                ended,
+                without + first,
+                without + n,
+                most - above >> mode.page_shift,
+                above,
+                v_start - base >> mode.page_shift,
+                v_start - base,
+                number(region.tables_limit(mode)) - (vpt_start - v_start) >> PAGE_SHIFT,
                 last_in_pages,
                 more,
                 last,
