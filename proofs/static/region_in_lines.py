@@ -284,6 +284,18 @@ def fits(levels: Levels, nr_pt_pages: Word) -> Assumption:
     return Assumption("fits", condition, "tables, stack and padding have room above the base")
 
 
+def not_looked_into(levels: Levels) -> tuple[Word, ...]:
+    """What `fits` says, but for the lengths that it speaks of: it is the same wherever it is used."""
+    length = from_base(levels)
+    return (
+        levels.padded - length >> levels.page,
+        levels.padded,
+        levels.ended,
+        length,
+        v_start - levels.base >> levels.page,
+    )
+
+
 @cache
 def on_a_line(levels: Levels) -> Lemma:
     """The base is a border of lines, too."""
@@ -829,7 +841,12 @@ def enough(mode: PagingMode) -> Lemma:
                 *at_lines,
                 *(tables_more(lines, each) for each in (u, *lasts)),
                 *(_up_to(mode.page_shift, each) for each in (u, *lasts)),
+                *(without + each for each in (n, frames)),
+                without + first + at_u,
+                *(each + (line_mask + 1) for each in (u, lasts[1])),
+                frames,
                 *lasts,
+                *not_looked_into(levels),
                 first,
                 above,
                 without,
