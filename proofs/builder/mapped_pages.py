@@ -20,7 +20,6 @@ from .frame_cursors import mapped_in_order
 from .loop_steps import run_of
 from .page_lengths import (
     fits_below,
-    fits_between,
     order_bounded,
     order_holds,
     page,
@@ -213,8 +212,8 @@ def initrd_place() -> Lemma:
                 starts_below().wherever(start=at, pages=length, tables=tables_at),
                 whole_pages().wherever(own=length, before=tables_at),
                 pages_in_order().wherever(lower=at, higher=tables_at - length),
-                fits_between().wherever(
-                    start=at >> PAGE_SHIFT, pages=length >> PAGE_SHIFT, tables=before_pages
+                starts_below().wherever(
+                    start=length >> PAGE_SHIFT, pages=at >> PAGE_SHIFT, tables=before_pages
                 ),
                 arithmetic.same_both(minus=True).wherever(
                     a=before_pages, b=initrd_page, c=before_pages, d=at >> PAGE_SHIFT

@@ -193,10 +193,29 @@ def up_from_line() -> Lemma:
 
 
 @cache
+def pages_added(page_shift: int) -> Lemma:
+    """Whole pages more are as many more pages."""
+    page = 1 << page_shift
+    both = length + n * page
+    return Lemma(
+        f"pages-added[{page_shift}]",
+        "(x + page n) / page = x / page + n",
+        Statement(
+            assumptions=(
+                Assumption("fits", (length <= both) & (n < 1 << (WIDTH - page_shift)), "nothing wraps"),
+            ),
+            goal=(both >> page_shift == (length >> page_shift) + n)
+            & (length >> page_shift <= (length >> page_shift) + n),
+        ),
+    )
+
+
+@cache
 def pages_counted(page_shift: int) -> Lemma:
     """Pages more are counted one by one."""
     page = 1 << page_shift
-    whole, both = (length + (page - 1)) >> page_shift, length + n * page
+    most, both = length + (page - 1), length + n * page
+    whole = most >> page_shift
     return Lemma(
         f"pages-counted[{page_shift}]",
         "⌈x + page n⌉ = ⌈x⌉ + n, in pages",
@@ -210,6 +229,14 @@ def pages_counted(page_shift: int) -> Lemma:
             & (whole <= whole + n)
             & (both >= 1)
             & (both <= bound),
+        ),
+        Steps(
+            uses=(
+                region.pages_fit(page_shift).at(limit=bound, d=length, m=n),
+                arithmetic.swapped().at(a=length, b=n * page, c=number(page - 1)),
+                pages_added(page_shift).wherever(length=most),
+            ),
+            generalise=(most + n * page, both, n * page, whole + n),
         ),
     )
 

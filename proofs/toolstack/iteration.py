@@ -282,6 +282,16 @@ def room_here(mode: PagingMode) -> Lemma:
     )
 
 
+def not_looked_into(mode: PagingMode) -> tuple[Word, ...]:
+    """What is assumed, but for the addresses and numbers that it speaks of: it is the same wherever it is used."""
+    region_end = padded_end(vpt_start, n)
+    return (
+        (region_end - 1) >> 48,
+        number(tables_top(mode)) - vpt_start >> PAGE_SHIFT,
+        vpt_start - v_start,
+    )
+
+
 @cache
 def stays_below(mode: PagingMode) -> Lemma:
     """The iteration never makes a region for more than n + 128 pages, and stops when its tables fit."""
@@ -316,6 +326,7 @@ def stays_below(mode: PagingMode) -> Lemma:
                     pages_end(mode).wherever(pages=goes_to),
                 ),
                 generalise=(
+                    *not_looked_into(mode),
                     vpt_start + goes_to * PAGE_SIZE,
                     counted,
                     mine,
@@ -388,6 +399,8 @@ def agree(mode: PagingMode) -> Lemma:
                 region.v_end_closed().at(),
             ),
             generalise=(
+                *not_looked_into(mode),
+                region_end - LINE,
                 vpt_start + goes_to * PAGE_SIZE,
                 search.needed(mode, n),
                 search.needed(mode, counted),
