@@ -298,7 +298,14 @@ def table_stays(level: int) -> Lemma:
                 same_place(level).wherever(a=index, b=ITS.taken[level]),
                 taken_for(level).at(),
             ),
-            generalise=(here, place_of(level, ITS.taken[level]), *_sums()),
+            generalise=(
+                here,
+                place_of(level, ITS.taken[level]),
+                after(ITS.level),
+                after(ITS.next_table),
+                *map(after, ITS.entries.values()),
+                *_sums(),
+            ),
         ),
     )
 

@@ -30,7 +30,7 @@ from ...encodings.dom0_layout import rounded_end, stack_end
 from ...encodings.spans import round_down, round_up, spanned
 from ...formal.layouts.paging import PagingMode
 from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps, Use
-from ...formal.words.word import WIDTH, Truth, Word, number, word
+from ...formal.words.word import WIDTH, Truth, Word, all_of, number, word
 from ..shared import arithmetic, region
 from ..shared.region import n, terms, v_start, vpt_start
 from . import dividing, thresholds
@@ -643,12 +643,32 @@ def _below_by_level(mode: PagingMode) -> tuple[list[Word], list[Word]]:
 
 
 @cache
+def few_in_all(mode: PagingMode) -> Lemma:
+    """One of each level is a few in all."""
+    levels = mode.counted_levels[::-1]
+    parts = [
+        word(f"x{index}") if level.fixed is None else number(level.fixed)
+        for index, level in enumerate(levels)
+    ]
+    each = all_of(part <= 1 for part in parts if part.operation != "constant")
+    return Lemma(
+        f"few-in-all[{mode.name}]",
+        "one of each level at most ⇒ a few in all",
+        Statement(
+            assumptions=(Assumption("one", each, "one of each level at most"),),
+            goal=dividing.total(parts) <= FEW,
+        ),
+    )
+
+
+@cache
 def few_below(mode: PagingMode) -> Lemma:
     """What a region takes that ends with a line below S: less than nothing by the whole tables between, at most."""
     above = v_start - base(widest(mode), mask, v_start)
     takes, shares = _below_by_level(mode)
     both = [one + other for one, other in zip(takes, shares, strict=True)]
-    sums = [dividing.total(some[: index + 1]) for some in (takes, shares) for index in range(len(some))]
+    sums = [dividing.total(some[: index + 1]) for some in (both, takes, shares) for index in range(len(some))]
+    ones = {f"x{index}": each for index, each in enumerate(both) if each.operation != "constant"}
     return Lemma(
         f"rounded-few-below[{mode.name}]",
         "line x below S ⇒ what each level takes + its whole tables between = a few in all",
@@ -659,9 +679,10 @@ def few_below(mode: PagingMode) -> Lemma:
         Steps(
             uses=(
                 *(level_below(levels_of(mode), level.shift).at(ahead=above) for level in as_needed(mode)),
+                few_in_all(mode).at(**ones),
                 *dividing.sums_by_part(both, takes, shares),
             ),
-            generalise=terms(*both, *sums),
+            generalise=terms(*both, *sums, levels_of(mode).ended, _up_to(mode.page_shift, more)),
         ),
     )
 
