@@ -41,6 +41,7 @@ from .region_in_lines import (
     in_space,
     last_line,
     levels_of,
+    not_looked_into,
     padded_below,
     page_in_line,
 )
@@ -175,7 +176,7 @@ def closed_form(mode: PagingMode) -> Lemma:
     more = pages_more(mode, mask, padding, v_start, vpt_start)
     frames = nr_pt_pages(mode, mask, padding, v_start, vpt_start)
     stack, end = stack_end(vpt_start, n, mode.page_shift), end_of(n, mode.page_shift)
-    last = last_line(line_mask, without + n)
+    last, levels = last_line(line_mask, without + n), levels_of(mode)
     return Lemma(
         f"closed-form-any-rounding[{mode.name}]",
         "the search from 2 stops at n ⇒ n is the closed form",
@@ -201,11 +202,15 @@ def closed_form(mode: PagingMode) -> Lemma:
                 needed(mode, frames),
                 frames,
                 *(tables_more(lines, each) for each in (more, last)),
+                without + n,
+                without + first,
+                *not_looked_into(levels),
                 more,
                 last,
                 end,
                 stack,
                 first,
+                v_start - levels.base,
                 without,
             ),
         ),

@@ -619,7 +619,8 @@ def level_below(levels: Levels, shift: int) -> Lemma:
 @cache
 def pages_below(mode: PagingMode) -> Lemma:
     """Between a line and S there are no more whole tables than pages."""
-    between, below = ahead - _up_to(mode.page_shift, more), more + ((mask >> mode.page_shift) + 1)
+    ended, below = _up_to(mode.page_shift, more), more + ((mask >> mode.page_shift) + 1)
+    between, page = ahead - ended, 1 << mode.page_shift
     shifts = [level.shift for level in reversed(as_needed(mode))]
     both = dividing.total([between >> each for each in shifts]) + below
     return Lemma(
@@ -629,6 +630,53 @@ def pages_below(mode: PagingMode) -> Lemma:
             assumptions=_below(levels_of(mode), ahead),
             goal=(below <= both) & (both <= ahead >> mode.page_shift),
         ),
+        Steps(
+            uses=(
+                line_fits(levels_of(mode)).at(),
+                line_in_pages(mode.page_shift).wherever(),
+                arithmetic.put_back().at(a=ahead, b=ended),
+                pages_added(mode.page_shift).wherever(length=between, n=below),
+                few_tables_in_pages(mode).at(length=between),
+            ),
+            generalise=(
+                *(between >> each for each in (*shifts, mode.page_shift)),
+                ended,
+                below * page,
+                between,
+                levels_of(mode).ended,
+                below,
+            ),
+        ),
+    )
+
+
+@cache
+def line_in_pages(page_shift: int) -> Lemma:
+    """A line is whole pages."""
+    lines = more + ((mask >> page_shift) + 1)
+    return Lemma(
+        f"line-in-pages[{page_shift}]",
+        "line x = (x + the pages of a line) pages",
+        Statement(
+            assumptions=(
+                fitting_power_of_two(page_shift),
+                Assumption("few", more < 1 << (WIDTH - page_shift), "x is in the address space"),
+                Assumption("fits", mask < _up_to(page_shift, more), "no wrapping"),
+            ),
+            goal=(_up_to(page_shift, more) == lines * (1 << page_shift))
+            & (lines < 1 << (WIDTH - page_shift)),
+        ),
+    )
+
+
+@cache
+def few_tables_in_pages(mode: PagingMode) -> Lemma:
+    """There are no more whole tables than pages."""
+    shifts = [level.shift for level in reversed(as_needed(mode))]
+    return Lemma(
+        f"few-tables-in-pages[{','.join(map(str, shifts))},{mode.page_shift}]",
+        "the whole tables of x are no more than its pages",
+        Statement(goal=dividing.total([length >> each for each in shifts]) <= length >> mode.page_shift),
     )
 
 
