@@ -312,19 +312,47 @@ def _stack(step: int) -> Word:
 
 
 @cache
+def less_ends(mode: PagingMode, more: Ends, less: Ends) -> Lemma:
+    """What is known of the region of the one that costs less: its tables, where its stack ends, and it itself."""
+    e = _stack(0)
+    figures = {"mask": number(less.rounding - 1), "padding": number(less.padding)}
+    exact = (
+        (region.room_from_half(mode).at(n=m), search.exact(mode).at(n=m))
+        if less == XENS
+        else (any_rounding.exact(mode, FIRST_TRIED).at(n=m, **figures),)
+    )
+    uses = (
+        *exact,
+        any_rounding.count_grows(mode).at(n=m, **figures),
+        any_rounding.stack_grows(PAGE_SHIFT).at(n=m),
+        any_rounding.end_is_gap_above().at(low=v_start, near=e, **figures),
+        any_rounding.end_grows(mode).at(near=e, far=e, **figures),
+    )
+    return Lemma(
+        f"less-ends[{mode.name},{more.slug},{less.slug}]",
+        "f(S, V(m)) = m, and E(m) and v come in order, counted from S",
+        Statement(
+            assumptions=(_room(mode, more, less),),
+            runs=(run(mode, less, m),),
+            goal=all_of(replaced(each.lemma.statement.goal, each.at) for each in uses),
+        ),
+        Steps(
+            uses=uses,
+            generalise=region.terms(
+                needed(mode, less, m), *(each - v_start for each in (end(less, m), e)), _gap(less, e)
+            ),
+        ),
+    )
+
+
+@cache
 def costs_by(mode: PagingMode, more: Ends, less: Ends, step: int) -> Lemma:
     """Where so many frames more are enough, the search finds no more, and the region is no longer than theirs."""
     most = costliest(mode, more, less)
     e, v, candidate, stack = _stack(0), end(less, m), m + step if step else m, _stack(step)
     high = _ended(more, stack)
     limit = any_rounding.LONGEST + 4 * max(more.rounding, less.rounding)
-    figures = {"mask": number(less.rounding - 1), "padding": number(less.padding)}
     theirs = {"mask": number(more.rounding - 1), "padding": number(more.padding)}
-    exact = (
-        (region.room_from_half(mode).at(n=m), search.exact(mode).at(n=m))
-        if less == XENS
-        else (any_rounding.exact(mode, FIRST_TRIED).at(n=m, **figures),)
-    )
     least = (
         search.stops_least(mode).wherever(m=candidate, first=number(FIRST_TRIED))
         if more == XENS
@@ -344,11 +372,7 @@ def costs_by(mode: PagingMode, more: Ends, less: Ends, step: int) -> Lemma:
         ),
         Steps(
             uses=(
-                *exact,
-                any_rounding.count_grows(mode).at(n=m, **figures),
-                any_rounding.stack_grows(PAGE_SHIFT).at(n=m),
-                any_rounding.end_is_gap_above().at(low=v_start, near=e, **figures),
-                any_rounding.end_grows(mode).at(near=e, far=e, **figures),
+                less_ends(mode, more, less).at(),
                 any_rounding.stack_grows(PAGE_SHIFT).at(n=candidate, m=candidate),
                 any_rounding.end_grows(mode).at(near=stack, far=stack, **theirs),
                 region.tables_grow(mode).wherever(near=high, far=v),
