@@ -260,7 +260,7 @@ def count_grows(mode: PagingMode) -> Lemma:
     positive: list[Use] = []
     for level in mode.counted_levels:
         if level.fixed is None:
-            positive.append(arithmetic.spanned_positive(level.shift).at(low=v_start, far=ends[0]))
+            positive.append(arithmetic.spanned_positive(level.shift).wherever(low=v_start, far=ends[0]))
             positive.append(arithmetic.spanned_bounded(level.shift).at(low=v_start, far=ends[0]))
     return Lemma(
         f"rounded-count-grows[{mode.name}]",
@@ -280,7 +280,13 @@ def count_grows(mode: PagingMode) -> Lemma:
                 region.tables_grow(mode).at(near=ends[0], far=ends[1]),
                 *positive,
             ),
-            generalise=region.terms(needed(mode, m), *spans, *ends, *stacks),
+            generalise=region.terms(
+                needed(mode, m),
+                *spans,
+                *(each - v_start for each in (*ends, *stacks, vpt_start)),
+                *ends,
+                *stacks,
+            ),
         ),
     )
 
