@@ -54,7 +54,8 @@ b, first = word("b"), word("first")
 def room_above(page_shift: int) -> Lemma:
     """A region shorter than half of the address space has room above a base that isn't far below it."""
     base_mask, at, ahead = word("base_mask"), word("at"), word("ahead")
-    length = at + (1 << page_shift) + no_more_than_rounding(mask, padding)
+    cut, page, apart = no_more_than_rounding(mask, padding), number(1 << page_shift), vpt_start - v_start
+    length, padded = at + page + cut, padded_below(base_mask)
     return Lemma(
         f"room-above[{page_shift}]",
         "within 2^63 - 2^50 of S, S less than 2^61 above the base ⇒ room above the base",
@@ -67,11 +68,56 @@ def room_above(page_shift: int) -> Lemma:
                     (mask <= base_mask) & (base_mask < MOST_ROUNDED) & (ahead <= base_mask),
                     "S is no further above the base",
                 ),
-                Assumption("apart", at - ahead == vpt_start - v_start, "T and S, counted from the base"),
+                Assumption("apart", at - ahead == apart, "T and S, counted from the base"),
             ),
-            goal=in_space(page_shift, padded_below(base_mask), length, ahead, n),
+            goal=in_space(page_shift, padded, length, ahead, n),
         ),
-        Steps(generalise=(vpt_start - v_start,)),
+        Steps(
+            uses=(room_for_stack().at(page=page, apart=apart, cut=cut),),
+            generalise=(
+                padded - length,
+                padded,
+                length,
+                number(any_rounding.LONGEST) - page - apart,
+                apart,
+            ),
+        ),
+    )
+
+
+@cache
+def room_for_stack() -> Lemma:
+    """With stack and padding, too, there is as much room above a base that isn't far below S."""
+    base_mask, at, ahead = word("base_mask"), word("at"), word("ahead")
+    page, apart, cut = word("page"), word("apart"), word("cut")
+    length, padded = at + page + cut, padded_below(base_mask)
+    return Lemma(
+        "room-for-stack",
+        "T - S ≤ L ⇒ S - base < x, and there is as much room above x as there is up to L; x = T - base + stack and padding",
+        Statement(
+            assumptions=(
+                Assumption(
+                    "rounded",
+                    (mask < MOST_ROUNDED) & (base_mask < MOST_ROUNDED) & (cut <= MOST_ROUNDED),
+                    "not around the address space",
+                ),
+                Assumption("ahead", ahead <= base_mask, "S is no further above the base"),
+                Assumption("page", (page >= 1) & (page <= 1 << 16), "64 KiB at most"),
+                Assumption(
+                    "apart",
+                    (apart <= number(any_rounding.LONGEST) - page) & (at - ahead == apart),
+                    "T - S ≤ L",
+                ),
+            ),
+            goal=(ahead < length)
+            & (length <= padded)
+            & (length <= 3 << 62)
+            & (number(any_rounding.LONGEST) - page - apart <= padded - length),
+        ),
+        Steps(
+            uses=(arithmetic.put_back().at(a=at, b=ahead),),
+            generalise=(at - ahead,),
+        ),
     )
 
 
