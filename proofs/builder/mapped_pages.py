@@ -267,12 +267,12 @@ def mapped_frames(mode: PagingMode) -> Lemma:
         ),
         Steps(
             uses=(
-                pages_inside(mode).at(),
-                initrd_place().at(),
-                whole_pages().at(before=tables_at, own=own_bytes),
-                whole_pages().at(before=region_bytes, own=own_bytes),
-                order_holds().at(size=region_bytes - own_bytes),
-                page_frames().at(
+                pages_inside(mode).wherever(),
+                initrd_place().wherever(),
+                whole_pages().wherever(before=tables_at, own=own_bytes),
+                whole_pages().wherever(before=region_bytes, own=own_bytes),
+                order_holds().wherever(size=region_bytes - own_bytes),
+                page_frames().wherever(
                     alloc=allocation,
                     start=initrd_page,
                     pages=initrd_count,

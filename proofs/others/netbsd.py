@@ -84,7 +84,7 @@ def ends_in_order() -> Lemma:
         ),
         Steps(
             uses=(
-                region.pages_fit().at(
+                region.pages_fit().wherever(
                     limit=number(-TABLE), d=text + size, n=count + directories, m=count + 1 + directories
                 ),
             ),
@@ -105,7 +105,7 @@ def end_above_text() -> Lemma:
         ),
         Steps(
             uses=(
-                region.pages_fit().at(
+                region.pages_fit().wherever(
                     limit=number(-TABLE), d=text + size, n=number(0), m=count + directories
                 ),
             ),

@@ -384,11 +384,11 @@ def count_at_least(mode: PagingMode) -> Lemma:
     end = padded_end(vpt_start, n)
     count = tables_for(mode, v_start, vpt_start, n)
     spans = [each for each in tables_by_level(mode, v_start, end) if each.operation != "constant"]
-    uses: list[Use] = [count_as_padded(mode).at(), v_end_grows(mode).at(m=n)]
+    uses: list[Use] = [count_as_padded(mode).wherever(), v_end_grows(mode).wherever(m=n)]
     for level in mode.counted_levels[::-1]:
         if level.fixed is None:
             uses.append(arithmetic.spanned_positive(level.shift).wherever(low=v_start, far=end))
-            uses.append(arithmetic.spanned_bounded(level.shift).at(low=v_start, far=end))
+            uses.append(arithmetic.spanned_bounded(level.shift).wherever(low=v_start, far=end))
     return Lemma(
         f"count-at-least[{mode.name}]",
         f"f(S, V(n)) ≥ {least_possible(mode)}",

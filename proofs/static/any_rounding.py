@@ -261,7 +261,7 @@ def count_grows(mode: PagingMode) -> Lemma:
     for level in mode.counted_levels:
         if level.fixed is None:
             positive.append(arithmetic.spanned_positive(level.shift).wherever(low=v_start, far=ends[0]))
-            positive.append(arithmetic.spanned_bounded(level.shift).at(low=v_start, far=ends[0]))
+            positive.append(arithmetic.spanned_bounded(level.shift).wherever(low=v_start, far=ends[0]))
     return Lemma(
         f"rounded-count-grows[{mode.name}]",
         f"n ≤ m ⇒ {least} ≤ f(S, V(n)) ≤ f(S, V(m))",
@@ -275,9 +275,9 @@ def count_grows(mode: PagingMode) -> Lemma:
         ),
         Steps(
             uses=(
-                stack_grows(mode.page_shift).at(),
-                end_grows(mode).at(near=stacks[0], far=stacks[1]),
-                region.tables_grow(mode).at(near=ends[0], far=ends[1]),
+                stack_grows(mode.page_shift).wherever(),
+                end_grows(mode).wherever(near=stacks[0], far=stacks[1]),
+                region.tables_grow(mode).wherever(near=ends[0], far=ends[1]),
                 *positive,
             ),
             generalise=region.terms(
@@ -380,7 +380,7 @@ def least(mode: PagingMode) -> Lemma:
         partial(needed, mode),
         found(mode),
         above,
-        stops_least(mode).at(),
+        stops_least(mode).wherever(),
     )
 
 

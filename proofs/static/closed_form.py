@@ -88,18 +88,18 @@ def least_line(lines: Lines) -> Lemma:
         ),
         Steps(
             uses=(
-                arithmetic.associative().at(a=b, b=first, c=at_last),
-                line_bounds(lines).at(pages=frames, more=number(0)),
+                arithmetic.associative().wherever(a=b, b=first, c=at_last),
+                line_bounds(lines).wherever(pages=frames, more=number(0)),
                 *(dividing.begun_leave_pages(lines).wherever(more=each) for each in (u, last)),
                 *(
-                    dividing.level_adds(lines.pages).at(whole=each + 1, more=each, other=number(1))
+                    dividing.level_adds(lines.pages).wherever(whole=each + 1, more=each, other=number(1))
                     for each in (u, last)
                 ),
-                dividing.fits_beside().at(a=needed, c=at_last, d=ends[2], b=line),
-                dividing.divides(lines).at(pages=wanted),
+                dividing.fits_beside().wherever(a=needed, c=at_last, d=ends[2], b=line),
+                dividing.divides(lines).wherever(pages=wanted),
                 dividing.gain_rises(lines).wherever(more=last, other=u - 1),
                 dividing.same_gain(lines).wherever(more=last, other=u - 1),
-                dividing.fits_beside().at(a=needed, c=at_u, d=ends[0], b=line),
+                dividing.fits_beside().wherever(a=needed, c=at_u, d=ends[0], b=line),
             ),
             generalise=terms(
                 *(gain(lines, each) for each in (u, last, u - 1)),

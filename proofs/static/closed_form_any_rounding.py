@@ -134,9 +134,9 @@ def room_from_half(levels: Levels) -> Lemma:
         ),
         Steps(
             uses=(
-                from_border(levels).at(),
-                arithmetic.same_distance().at(low=levels.base, near=v_start, far=vpt_start),
-                room_above(levels.page).at(base_mask=levels.base_mask, at=at, ahead=ahead),
+                from_border(levels).wherever(),
+                arithmetic.same_distance().wherever(low=levels.base, near=v_start, far=vpt_start),
+                room_above(levels.page).wherever(base_mask=levels.base_mask, at=at, ahead=ahead),
             ),
             generalise=(levels.padded, from_base(levels), at, ahead, vpt_start - v_start),
         ),
@@ -163,7 +163,7 @@ def as_wanted() -> Lemma:
             goal=(a + c <= d + one) == (above_first(line_mask, a) <= rest),
         ),
         Steps(
-            uses=(fits_beside().at(b=one),),
+            uses=(fits_beside().wherever(b=one),),
             generalise=(rest,),
         ),
     )
@@ -191,13 +191,13 @@ def least_line(lines: Lines) -> Lemma:
         ),
         Steps(
             uses=(
-                arithmetic.associative().at(a=b, b=first, c=at_last),
-                page_in_line(lines.page_shift).at(pages=frames, more=number(0)),
-                thresholds.tables_fit(lines).at(more=last),
-                as_wanted().at(a=needed, c=at_last, d=last),
-                thresholds.finds_least(lines).at(found=last, wanted=wanted),
-                thresholds.tables_fit(lines).at(more=u),
-                as_wanted().at(a=needed, c=at_u, d=u),
+                arithmetic.associative().wherever(a=b, b=first, c=at_last),
+                page_in_line(lines.page_shift).wherever(pages=frames, more=number(0)),
+                thresholds.tables_fit(lines).wherever(more=last),
+                as_wanted().wherever(a=needed, c=at_last, d=last),
+                thresholds.finds_least(lines).wherever(found=last, wanted=wanted),
+                thresholds.tables_fit(lines).wherever(more=u),
+                as_wanted().wherever(a=needed, c=at_u, d=u),
             ),
             generalise=terms(
                 at_u,
@@ -233,15 +233,15 @@ def closed_form(mode: PagingMode) -> Lemma:
         ),
         Steps(
             uses=(
-                any_rounding.exact(mode, FIRST_TRIED).at(),
-                room_from_half(levels_of(mode)).at(),
-                any_rounding.stack_grows(mode.page_shift).at(m=n),
-                any_rounding.end_grows(mode).at(near=stack, far=stack),
-                ends_in_a_line(mode).at(),
-                least_line(lines).at(b=without, first=first, line_mask=line_mask),
-                enough(mode).at(u=more),
-                any_rounding.count_grows(mode).at(n=frames, m=n),
-                any_rounding.stops_least(mode).at(m=frames),
+                any_rounding.exact(mode, FIRST_TRIED).wherever(),
+                room_from_half(levels_of(mode)).wherever(),
+                any_rounding.stack_grows(mode.page_shift).wherever(m=n),
+                any_rounding.end_grows(mode).wherever(near=stack, far=stack),
+                ends_in_a_line(mode).wherever(),
+                least_line(lines).wherever(b=without, first=first, line_mask=line_mask),
+                enough(mode).wherever(u=more),
+                any_rounding.count_grows(mode).wherever(n=frames, m=n),
+                any_rounding.stops_least(mode).wherever(m=frames),
             ),
             generalise=terms(
                 needed(mode, n),

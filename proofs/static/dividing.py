@@ -44,7 +44,7 @@ def total(parts: Sequence[Word]) -> Word:
 def sums_by_part(wholes: Sequence[Word], ones: Sequence[Word], others: Sequence[Word]) -> list[Use]:
     """Adds up wholes that are each a one and an other: the sum of all, then, is that of the two sums."""
     return [
-        arithmetic.sums_move().at(
+        arithmetic.sums_move().wherever(
             **{key: total(each[:index]) for key, each in zip("eab", (wholes, ones, others), strict=True)},
             **{key: each[index] for key, each in zip("fcd", (wholes, ones, others), strict=True)},
         )
@@ -179,11 +179,11 @@ def begun_leave_pages(lines: Lines) -> Lemma:
 def tables_rise(lines: Lines) -> Lemma:
     """Lines more take no more tables than if one of each level began with each: level by level."""
     wholes, ones, others = _by_level(lines, whole), _by_level(lines, more), _begun(lines, other)
-    uses = [level_rises(lines, each).at() for each in lines.shifts]
+    uses = [level_rises(lines, each).wherever() for each in lines.shifts]
     uses += sums_by_part([one + other for one, other in zip(ones, others, strict=True)], ones, others)
     for index in range(1, len(wholes)):
         uses.append(
-            arithmetic.sums_grow().at(
+            arithmetic.sums_grow().wherever(
                 a=total(wholes[:index]),
                 b=total(ones[:index]) + total(others[:index]),
                 c=wholes[index],
@@ -241,11 +241,11 @@ def gain_rises(lines: Lines) -> Lemma:
         ),
         Steps(
             uses=(
-                level_adds(lines.pages).at(whole=other, other=between),
-                begun_leave_pages(lines).at(),
-                begun_leave_pages(lines).at(more=between),
-                tables_rise(lines).at(whole=other, other=between),
-                differences_rise().at(
+                level_adds(lines.pages).wherever(whole=other, other=between),
+                begun_leave_pages(lines).wherever(),
+                begun_leave_pages(lines).wherever(more=between),
+                tables_rise(lines).wherever(whole=other, other=between),
+                differences_rise().wherever(
                     **dict(zip("abecdf", (*lengths, *taking, begun), strict=True)),
                 ),
             ),
@@ -456,10 +456,10 @@ def fits_beside() -> Lemma:
         ),
         Steps(
             uses=(
-                put_back().at(),
-                arithmetic.swapped().at(a=rest),
-                same_added().at(d=both),
-                beyond_one().at(a=b, b=rest, wanted=a),
+                put_back().wherever(),
+                arithmetic.swapped().wherever(a=rest),
+                same_added().wherever(d=both),
+                beyond_one().wherever(a=b, b=rest, wanted=a),
             ),
             generalise=(rest,),
         ),

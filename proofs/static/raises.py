@@ -133,8 +133,8 @@ def v_end_moves(end: End) -> Lemma:
         ),
         Steps(
             uses=(
-                stack_moves(end).at(),
-                arithmetic.round_up_moves(end.shift).at(
+                stack_moves(end).wherever(),
+                arithmetic.round_up_moves(end.shift).wherever(
                     near=end.padded(n), far=end.padded(m), most=frames * PAGE_SIZE
                 ),
             ),
@@ -203,11 +203,11 @@ def count_moves(of: Counted) -> Lemma:
         ),
         Steps(
             uses=(
-                of.end_grows.at(),
-                v_end_moves(of.end).at(),
-                tables_move(of.mode).at(near=ends[0], far=ends[1], most=end_moved(of.end, frames)),
-                of.as_padded.at(),
-                of.as_padded.at(n=m),
+                of.end_grows.wherever(),
+                v_end_moves(of.end).wherever(),
+                tables_move(of.mode).wherever(near=ends[0], far=ends[1], most=end_moved(of.end, frames)),
+                of.as_padded.wherever(),
+                of.as_padded.wherever(n=m),
             ),
             generalise=(*counts, *padded, *ends),
         ),

@@ -232,8 +232,8 @@ def pages_counted(page_shift: int) -> Lemma:
         ),
         Steps(
             uses=(
-                region.pages_fit(page_shift).at(limit=bound, d=length, m=n),
-                arithmetic.swapped().at(a=length, b=n * page, c=number(page - 1)),
+                region.pages_fit(page_shift).wherever(limit=bound, d=length, m=n),
+                arithmetic.swapped().wherever(a=length, b=n * page, c=number(page - 1)),
                 pages_added(page_shift).wherever(length=most),
             ),
             generalise=(most + n * page, both, n * page, whole + n),
@@ -520,7 +520,7 @@ def tables_at_line(mode: PagingMode) -> Lemma:
         ),
         Steps(
             uses=(
-                *(level_at_line(levels_of(mode), level.shift).at() for level in as_needed(mode)[::-1]),
+                *(level_at_line(levels_of(mode), level.shift).wherever() for level in as_needed(mode)[::-1]),
                 *dividing.sums_by_part(spans, firsts, mores),
             ),
             generalise=terms(*spans, *firsts, *mores),
@@ -556,14 +556,14 @@ def ends_in_a_line(mode: PagingMode) -> Lemma:
         ),
         Steps(
             uses=(
-                end_as_padded().at(end=stack),
-                on_a_line(levels).at(),
-                from_low(mode.page_shift).at(low=low, far=vpt_start, padding=cut),
-                up_from_line().at(low=low, far=stack + cut, length=above + n * page),
-                end_in_lines(levels_of(mode)).at(length=above),
-                above_start(levels_of(mode)).at(ahead=v_start - low, pages=without + n),
-                tables_at_line(mode).at(more=last),
-                region.same_tables(mode).at(near=ended, far=at_line),
+                end_as_padded().wherever(end=stack),
+                on_a_line(levels).wherever(),
+                from_low(mode.page_shift).wherever(low=low, far=vpt_start, padding=cut),
+                up_from_line().wherever(low=low, far=stack + cut, length=above + n * page),
+                end_in_lines(levels_of(mode)).wherever(length=above),
+                above_start(levels_of(mode)).wherever(ahead=v_start - low, pages=without + n),
+                tables_at_line(mode).wherever(more=last),
+                region.same_tables(mode).wherever(near=ended, far=at_line),
             ),
             generalise=terms(
                 tables(mode, v_start, ended),
@@ -726,8 +726,11 @@ def few_below(mode: PagingMode) -> Lemma:
         ),
         Steps(
             uses=(
-                *(level_below(levels_of(mode), level.shift).at(ahead=above) for level in as_needed(mode)),
-                few_in_all(mode).at(**ones),
+                *(
+                    level_below(levels_of(mode), level.shift).wherever(ahead=above)
+                    for level in as_needed(mode)
+                ),
+                few_in_all(mode).wherever(**ones),
                 *dividing.sums_by_part(both, takes, shares),
             ),
             generalise=terms(*both, *sums, levels_of(mode).ended, _up_to(mode.page_shift, more)),
@@ -920,16 +923,16 @@ def enough(mode: PagingMode) -> Lemma:
         ),
         Steps(
             uses=(
-                ends_in_a_line(mode).at(),
-                below_start(mode).at(b=without, more=u),
-                tables_at_line(mode).at(more=u),
-                lines_in_order(levels).at(more=u, w=lasts[0]),
-                region.tables_grow(mode).at(near=at_lines[0], far=ends[0]),
-                ends_in_a_line(mode).at(n=frames),
-                arithmetic.associative().at(a=without, b=first, c=at_u),
-                page_in_line(lines.page_shift).at(pages=without + frames, more=u, line_mask=line_mask),
-                lines_in_order(levels).at(more=lasts[1], w=u),
-                region.tables_grow(mode).at(near=ends[1], far=at_lines[0]),
+                ends_in_a_line(mode).wherever(),
+                below_start(mode).wherever(b=without, more=u),
+                tables_at_line(mode).wherever(more=u),
+                lines_in_order(levels).wherever(more=u, w=lasts[0]),
+                region.tables_grow(mode).wherever(near=at_lines[0], far=ends[0]),
+                ends_in_a_line(mode).wherever(n=frames),
+                arithmetic.associative().wherever(a=without, b=first, c=at_u),
+                page_in_line(lines.page_shift).wherever(pages=without + frames, more=u, line_mask=line_mask),
+                lines_in_order(levels).wherever(more=lasts[1], w=u),
+                region.tables_grow(mode).wherever(near=ends[1], far=at_lines[0]),
             ),
             generalise=terms(
                 *(tables(mode, v_start, each) for each in (*ends, at_lines[0])),

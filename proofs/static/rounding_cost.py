@@ -139,11 +139,11 @@ def spanned_between(shift: int) -> Lemma:
         ),
         Steps(
             uses=(
-                *(arithmetic.spanned_from_low(shift).at(far=each) for each in ends),
-                *(arithmetic.round_up_from_low(shift).at(far=each) for each in ends),
-                arithmetic.same_distance().at(near=borders[0], far=borders[1]),
-                arithmetic.same_distance().at(low=part, near=from_border[0], far=from_border[1]),
-                arithmetic.part_of_block(shift).at(),
+                *(arithmetic.spanned_from_low(shift).wherever(far=each) for each in ends),
+                *(arithmetic.round_up_from_low(shift).wherever(far=each) for each in ends),
+                arithmetic.same_distance().wherever(near=borders[0], far=borders[1]),
+                arithmetic.same_distance().wherever(low=part, near=from_border[0], far=from_border[1]),
+                arithmetic.part_of_block(shift).wherever(),
             ),
             generalise=(
                 *(spanned(low, each, shift) for each in ends),
@@ -174,9 +174,9 @@ def tables_between(mode: PagingMode) -> Lemma:
         _tables_more(mode, near, far),
     ]
     sums = [list(accumulate(each, add)) for each in rows]
-    uses = [spanned_between(level.shift).at(low=v_start) for level in levels if level.fixed is None]
+    uses = [spanned_between(level.shift).wherever(low=v_start) for level in levels if level.fixed is None]
     uses += [
-        arithmetic.sums_move().at(
+        arithmetic.sums_move().wherever(
             **{name: each[index - 1] for name, each in zip("eab", sums, strict=True)},
             **{name: each[index] for name, each in zip("fcd", rows, strict=True)},
         )
@@ -317,16 +317,16 @@ def less_ends(mode: PagingMode, more: Ends, less: Ends) -> Lemma:
     e = _stack(0)
     figures = {"mask": number(less.rounding - 1), "padding": number(less.padding)}
     exact = (
-        (region.room_from_half(mode).at(n=m), search.exact(mode).at(n=m))
+        (region.room_from_half(mode).wherever(n=m), search.exact(mode).wherever(n=m))
         if less == XENS
-        else (any_rounding.exact(mode, FIRST_TRIED).at(n=m, **figures),)
+        else (any_rounding.exact(mode, FIRST_TRIED).wherever(n=m, **figures),)
     )
     uses = (
         *exact,
-        any_rounding.count_grows(mode).at(n=m, **figures),
-        any_rounding.stack_grows(PAGE_SHIFT).at(n=m),
-        any_rounding.end_is_gap_above().at(low=v_start, near=e, **figures),
-        any_rounding.end_grows(mode).at(near=e, far=e, **figures),
+        any_rounding.count_grows(mode).wherever(n=m, **figures),
+        any_rounding.stack_grows(PAGE_SHIFT).wherever(n=m),
+        any_rounding.end_is_gap_above().wherever(low=v_start, near=e, **figures),
+        any_rounding.end_grows(mode).wherever(near=e, far=e, **figures),
     )
     return Lemma(
         f"less-ends[{mode.name},{more.slug},{less.slug}]",
@@ -372,11 +372,11 @@ def costs_by(mode: PagingMode, more: Ends, less: Ends, step: int) -> Lemma:
         ),
         Steps(
             uses=(
-                less_ends(mode, more, less).at(),
-                any_rounding.stack_grows(PAGE_SHIFT).at(n=candidate, m=candidate),
-                any_rounding.end_grows(mode).at(near=stack, far=stack, **theirs),
+                less_ends(mode, more, less).wherever(),
+                any_rounding.stack_grows(PAGE_SHIFT).wherever(n=candidate, m=candidate),
+                any_rounding.end_grows(mode).wherever(near=stack, far=stack, **theirs),
                 region.tables_grow(mode).wherever(near=high, far=v),
-                any_rounding.end_is_gap_above().at(low=v_start, near=stack, **theirs),
+                any_rounding.end_is_gap_above().wherever(low=v_start, near=stack, **theirs),
                 further_up(limit).wherever(low=v_start, near=v, far=high, most=number(most.bytes)),
                 further_up(limit).wherever(low=v_start, near=high, far=v, most=number(2 * less.rounding)),
                 tables_between(mode).wherever(near=v, far=high),

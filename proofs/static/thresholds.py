@@ -106,7 +106,7 @@ def last_leaves_most(lines: Lines) -> Lemma:
         ),
         Steps(
             uses=(
-                gain_adds(lines).at(whole=last, other=between),
+                gain_adds(lines).wherever(whole=last, other=between),
                 *(_leaves(lines, each) for each in (more, between)),
             ),
             generalise=terms(gain(lines, more), gain(lines, between), gain(lines, last)),
@@ -297,7 +297,7 @@ def finds_least(lines: Lines) -> Lemma:
         ),
         Steps(
             uses=(
-                last_leaves_most(lines).at(more=found, step=number(limit)),
+                last_leaves_most(lines).wherever(more=found, step=number(limit)),
                 *bits,
                 same_gain(lines).wherever(more=up_to_last_line(number(1), line_mask), other=number(0)),
             ),
