@@ -79,6 +79,8 @@ def within(node: Node) -> Iterator[Node]:
 
 def is_address(node: Node) -> bool:
     """Whether it takes the address of something, which is no address itself; its text may be long, and isn't asked."""
+    if node.type != "pointer_expression":
+        return False
     given = part(node, "argument")
     return _has_operator(node, b"&") and given is not None and not _has_operator(given, b"&")
 
