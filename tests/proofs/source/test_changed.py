@@ -10,6 +10,7 @@ from ptproof.formal.logic.prover import prove
 from ptproof.formal.logic.verdict import Proved, Refuted, Verdict
 from ptproof.formal.source import check_tree
 from ptproof.formal.source.dom0_source import dom0_source
+from ptproof.proofs.source import changed_cases
 from ptproof.proofs.source.changed import properties
 from ptproof.proofs.source.changed_cases import Cases
 from ptproof.proofs.source.changed_lemmas import Generic
@@ -261,6 +262,21 @@ def test_a_loop_is_run_where_it_stops(changes: tuple[Change, ...], stops: bool) 
     assert small is not None
     assert (small["needed"] > small["n"]) is stops
     assert (large is not None) is stops
+
+
+@pytest.mark.parametrize("name", ["gives up above a limit", "counts before it tries", "doesn't round"])
+def test_rounds_that_are_leapt_over_stop_nowhere(name: str) -> None:
+    """A loop stops where it does when it goes round by round."""
+    count = count_of(dom0_source(Tree("small", files(*PROVED[name]).get)), X86_64)
+    assert not isinstance(count, Unknown)
+    cases = Cases(Generic(count))
+    for place in range(60):
+        start, tables_start = place << 37, (place << 37) + (place * place << 20) + (place << 12)
+        (first,) = cases._start(start, tables_start)
+        stopped = cases._rounds(start, tables_start, first, changed_cases.ROUNDS)
+        found = cases.ran(start, tables_start)
+        assert (None if found is None else (found["n"],)) == stopped
+    assert cases._leapt(0, 1 << 31, 2, 4000) > 1000
 
 
 def test_a_tree_is_judged_as_a_whole() -> None:
