@@ -326,8 +326,10 @@ def vet(text: str, defined: Sequence[str] = ()) -> None:
         for node in within(each):
             if node.has_error or node.is_missing or node.type not in _ALLOWED:
                 raise NotCompared(f"the compiler sees {node.type.replace('_', ' ')} {text_of(node)[:60]}")
-            cast = _name(node).startswith(TYPEOF)
-            if node.type == "call_expression" and not cast and _name(node) not in calls:
+            if node.type != "call_expression":
+                continue
+            name = _name(node)
+            if not name.startswith(TYPEOF) and name not in calls:
                 raise NotCompared(f"the compiler sees a call: {text_of(node)[:60]}")
 
 
