@@ -31,15 +31,16 @@ check-proofs: $(INSTALLED) ## have the export of every proof checked by what use
 # Every theorem that is named by Print Assumptions must rest on no axiom, and so must the compiled files, which another
 # program reads once more. Needs Rocq (Debian: coq); takes a minute of one processor.
 ROCQ := $(basename $(shell grep '[.]v$$' proofs/rocq/_CoqProject))
+COMPILED := build/rocq
 rocq: ## have the heart of the proof checked by Rocq's kernel
-	mkdir -p build/rocq
-	cp $(ROCQ:%=proofs/rocq/%.v) build/rocq
-	for each in $(ROCQ); do (cd build/rocq && coqc -Q . PtProof $$each.v) || exit 1; done > build/rocq/printed
-	test $$(grep -c 'Closed under the global context' build/rocq/printed) -eq \
+	mkdir -p $(COMPILED)
+	cp $(ROCQ:%=proofs/rocq/%.v) $(COMPILED)
+	for each in $(ROCQ); do (cd $(COMPILED) && coqc -Q . PtProof $$each.v) || exit 1; done > $(COMPILED)/printed
+	test $$(grep -c 'Closed under the global context' $(COMPILED)/printed) -eq \
 	  $$(cat $(ROCQ:%=proofs/rocq/%.v) | grep -c '^Print Assumptions')
-	cd build/rocq && coqchk -silent -o -Q . PtProof $(ROCQ:%=PtProof.%) > checked 2>&1
-	test $$(grep -c '^[*].*: <none>$$' build/rocq/checked) -eq 4
-	@grep -c 'Closed under the global context' build/rocq/printed | sed 's/$$/ theorems checked by Rocq, without axioms/'
+	cd $(COMPILED) && coqchk -silent -o -Q . PtProof $(ROCQ:%=PtProof.%) > checked 2>&1
+	test $$(grep -c '^[*].*: <none>$$' $(COMPILED)/checked) -eq 4
+	@grep -c 'Closed under the global context' $(COMPILED)/printed | sed 's/$$/ theorems checked by Rocq, without axioms/'
 
 test: $(INSTALLED) ## run the tests
 	$(BIN)/pytest

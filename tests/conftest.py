@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,10 +21,16 @@ os.environ["XDG_CACHE_HOME"] = "/dev/null"
 
 
 @pytest.fixture(scope="session")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> Cache:
-    """What solvers answered in this session of pytest, to any of its workers."""
+def of_all_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this session of pytest, the same one for each of its workers."""
     own = tmp_path_factory.getbasetemp()
-    return Cache((own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "answers")
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def answers(of_all_workers: Path) -> Cache:
+    """What solvers answered in this session of pytest, to any of its workers."""
+    return Cache(of_all_workers / "answers")
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import os
 import platform
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,8 @@ from ptproof.formal.words.word import word
 HERE: Final = Path(__file__).parent
 PTPROOF: Final = (sys.executable, "-m", "ptproof.formal")
 NOT_RUN: Final = "not run: not installed"
+STOPPED: Final = (-signal.SIGXCPU, -signal.SIGKILL)
+"""The exit status of what was killed at its limit."""
 REGIONS: Final = (8, 16, 64)
 """To what region CBMC unrolls the loop, in MiB."""
 
@@ -44,10 +47,14 @@ class Run:
     peer: str
     says: str
     seconds: float | None
+    stopped: bool = False
 
 
 def cpu(command: list[str], limit: int, text: str | None = None) -> tuple[float, int, str]:
-    """The CPU seconds of a command with its children, its exit status, and what it printed; it is killed at the limit."""
+    """The CPU seconds of a command with its children, its exit status, and what it printed; it is killed at the limit.
+
+    Then the status is in `STOPPED`; the seconds may be some fewer, since the system counts them in two ways.
+    """
 
     def limited() -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 1))
@@ -80,9 +87,9 @@ def one_query(solver: str, limit: int) -> Run:
     found = [room, n >= 2, here <= n, (n == 2) | (before > n - 1)]
     question = {"text": query_text([*found, ~(here == n)]), "inputs": [], "least": [], "rlimit": 0}
     command = [sys.executable, "-m", "ptproof.formal.solvers.solver_process", solver, str(os.getpid())]
-    seconds, _, said = cpu(command, limit, json.dumps(question) + "\n")
+    seconds, status, said = cpu(command, limit, json.dumps(question) + "\n")
     told = json.loads(said)["status"] if said.startswith("{") else "no answer"
-    return Run(f"{solver}, as one query", told, seconds)
+    return Run(f"{solver}, as one query", told, seconds, status in STOPPED)
 
 
 def cbmc(limit: int) -> Iterator[Run]:
@@ -105,10 +112,8 @@ def _c_run(peer: str, command: list[str], limit: int) -> Run:
     if not all(map(shutil.which, ("cbmc", "goto-cc", "goto-instrument"))):
         return Run(peer, NOT_RUN, None)
     seconds, status, said = cpu(command, limit)
-    told = {0: "proved", 10: "refuted"}.get(status, "no answer")
-    if told == "no answer" and seconds < limit - 1:
-        told = f"failed: {(said.strip().splitlines() or ['no word'])[-1][:60]}"
-    return Run(peer, told, seconds)
+    failed = f"failed: {(said.strip().splitlines() or ['no word'])[-1][:60]}"
+    return Run(peer, {0: "proved", 10: "refuted"}.get(status, failed), seconds, status in STOPPED)
 
 
 def hypothesis(claim: str, limit: int) -> Run:
@@ -117,7 +122,8 @@ def hypothesis(claim: str, limit: int) -> Run:
     if find_spec("hypothesis") is None:
         return Run(peer, NOT_RUN, None)
     seconds, status, said = cpu([sys.executable, str(HERE / "peers.py"), "--try", claim], limit)
-    return Run(peer, said.strip() if status == 0 and said.strip() else "no counterexample", seconds)
+    told = said.strip() if status == 0 and said.strip() else "no counterexample"
+    return Run(peer, told, seconds, status in STOPPED)
 
 
 def tried(claim: str) -> str:
@@ -158,6 +164,7 @@ def crosshair(claim: str, limit: int) -> Run:
         "CrossHair",
         said.strip().rpartition("when calling ")[2] if status == 1 else "no counterexample",
         seconds,
+        status in STOPPED,
     )
 
 
@@ -182,9 +189,8 @@ def table(question: str, runs: list[Run], limit: int) -> Iterator[str]:
         if each.seconds is None:
             yield f"| {each.peer} | {each.says} | | |"
             continue
-        stopped = each.seconds >= limit - 0.5
-        more = "> " if stopped else ""
-        says = f"stopped at {limit} s" if stopped else each.says
+        more = "> " if each.stopped else ""
+        says = f"stopped at {limit} s" if each.stopped else each.says
         yield f"| {each.peer} | {says} | {more}{each.seconds:.2f} | {more}{each.seconds / ours:.2f} |"
 
 
