@@ -65,16 +65,17 @@ WIDE: Final = 72
 
 def loaded_in_space(mode: PagingMode, kernel_end: Word, initrd_len: Word) -> Truth:
     """Whether kernel and mapped initrd, in whole pages, end by the end of the address space: what no Xen checks."""
-    return _loaded_end_wide(kernel_end, initrd_len) <= 1 << mode.bits
+    return loaded_end_wide(kernel_end, initrd_len) <= 1 << mode.bits
 
 
 def cap_passes(mode: PagingMode, kernel_end: Word, initrd_len: Word, nr_pages: Word) -> Truth:
     """Whether kernel, mapped initrd and twice the p2m pass the end, or come to it: what the cap should ask for."""
     twice = zero_extended(nr_pages, WIDE) * (2 * mode.p2m_entry)
-    return _loaded_end_wide(kernel_end, initrd_len) + twice >= 1 << mode.bits
+    return loaded_end_wide(kernel_end, initrd_len) + twice >= 1 << mode.bits
 
 
-def _loaded_end_wide(kernel_end: Word, initrd_len: Word) -> Word:
+def loaded_end_wide(kernel_end: Word, initrd_len: Word) -> Word:
+    """Where kernel and mapped initrd end, in numbers that don't wrap."""
     return loaded_end(zero_extended(kernel_end, WIDE), zero_extended(initrd_len, WIDE))
 
 

@@ -122,8 +122,8 @@ MUTANTS: Final[tuple[tuple[str, str, str, str, str], ...]] = (
     (
         "cap-passes-without-the-initrd",
         "encodings/memory.py",
-        "return _loaded_end_wide(kernel_end, initrd_len) + twice",
-        "return _loaded_end_wide(kernel_end, zero_extended(number(0), 64)) + twice",
+        "return loaded_end_wide(kernel_end, initrd_len) + twice",
+        "return loaded_end_wide(kernel_end, zero_extended(number(0), 64)) + twice",
         "cap-only-lowers",
     ),
     (
@@ -136,8 +136,8 @@ MUTANTS: Final[tuple[tuple[str, str, str, str, str], ...]] = (
     (
         "loaded-a-page-too-far",
         "encodings/memory.py",
-        "return _loaded_end_wide(kernel_end, initrd_len) <= 1 << mode.bits",
-        "return _loaded_end_wide(kernel_end, initrd_len) <= (1 << mode.bits) + 4096",
+        "return loaded_end_wide(kernel_end, initrd_len) <= 1 << mode.bits",
+        "return loaded_end_wide(kernel_end, initrd_len) <= (1 << mode.bits) + 4096",
         "cap-only-lowers",
     ),
     (

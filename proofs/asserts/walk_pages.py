@@ -51,6 +51,7 @@ from .walk_steps import (
     pages,
     pl1e_entry,
     pl1e_table,
+    rounded,
     tables_taken,
     visited,
     walk_stands,
@@ -175,8 +176,13 @@ def walk_comes_to(mode: PagingMode) -> Lemma:
                 spanned(v_start, v_end, 39),
                 *((address_page,) if compat else ()),
                 nth_frame(),
+                *(
+                    rounded(shift, each)
+                    for shift, each in ((39, ITS.taken[2]), (30, ITS.taken[1]), (21, whole))
+                ),
                 *(entry_of(shift) for shift in (21, 30, 39, 48)),
                 table_page(),
+                tables_at >> PAGE_SHIFT,
                 region_bytes,
                 tables_at,
                 v_end,

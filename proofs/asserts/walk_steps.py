@@ -18,6 +18,7 @@ from ...formal.words.word import Truth, Word, all_of, choose, number, replaced, 
 from ..builder.mapped_pages import table_page
 from ..builder.table_places import small_entries
 from ..builder.walk_down import entry_under, has_its_entry, under
+from ..shared import arithmetic
 from ..shared.region import v_start, vpt_start
 
 SHIFTS: Final = tuple(shift_of(level) for level in LEVELS)
@@ -340,6 +341,30 @@ def tables_are_there() -> Lemma:
     )
 
 
+@cache
+def still_inside() -> Lemma:
+    """As long as the walk goes on, it comes to a page of the region."""
+    first = word("first")
+    return Lemma(
+        "still-inside",
+        "v < c < pages - t ⇒ t + v + 1 < pages",
+        Statement(
+            assumptions=(
+                Assumption("inside", (first < pages) & (visits < pages - first), "c < pages - t"),
+                Assumption("goes-on", visited < visits, "v < c"),
+            ),
+            goal=first + (visited + 1) < pages,
+        ),
+        Steps(
+            uses=(
+                arithmetic.next_number().at(a=visited, b=visits, d=visits),
+                arithmetic.stays_below().wherever(a=first, b=visited + 1, c=pages),
+            ),
+            generalise=(first + (visited + 1), visited + 1, pages - first),
+        ),
+    )
+
+
 def _step() -> Steps:
     """All pointers together: none stands at, or goes through, an entry that is empty."""
     here, onward = table_page() + visited, table_page() + (visited + 1)
@@ -349,6 +374,7 @@ def _step() -> Steps:
         uses=(
             small_entries().at(),
             leads_there().at(own_entry=entry_of(21), table=pl1e_table, entry=pl1e_entry, below=here),
+            still_inside().at(first=table_page()),
             tables_are_there().at(at=onward),
             *(stands_on(shift).at() for shift in SHIFTS),
             root_stands_on().at(),
@@ -389,6 +415,21 @@ def walk_stands() -> Lemma:
         ),
         Induction(
             invariant=(visited <= visits) & (empty == 0) & standing(here),
+            base=Steps(uses=(tables_are_there().at(at=table_page()),)),
             step=_step(),
+            end=Steps(
+                uses=(
+                    arithmetic.same_both(minus=False).wherever(
+                        a=table_page(), b=visited, c=table_page(), d=visits
+                    ),
+                    small_entries().at(),
+                ),
+                generalise=(
+                    here,
+                    table_page() + visits,
+                    *(entry_of(shift) for shift in (21, 30, 39, 48)),
+                    table_page(),
+                ),
+            ),
         ),
     )

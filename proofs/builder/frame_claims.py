@@ -186,14 +186,14 @@ def tables_reached(mode: PagingMode) -> Lemma:
         Steps(
             uses=(
                 mapped.at(),
-                region.v_end_grows(mode).at(m=n),
+                region.v_end_grows(mode).wherever(m=n),
                 keeps(mode, index),
-                pages_inside(mode).at(),
-                page_in_root().at(page=nth, end=v_end),
-                initrd_ends().at(),
-                order_bounded().at(size=region_bytes - own_bytes),
-                same_address().at(),
-                entries_by_address().at(page=nth, address=address),
+                pages_inside(mode).wherever(),
+                page_in_root().wherever(page=nth, end=v_end),
+                initrd_ends().wherever(),
+                order_bounded().wherever(size=region_bytes - own_bytes),
+                same_address().wherever(),
+                entries_by_address().wherever(page=nth, address=address),
                 at(
                     walk_down(),
                     mode,

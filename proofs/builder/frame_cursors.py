@@ -39,8 +39,43 @@ def initrd_in_order() -> Assumption:
 
 
 @cache
+def left_out_goes_on() -> Lemma:
+    """A page more is left out after one of the initrd's."""
+    page, first, pages = ITS.mapped, ITS.initrd_page, ITS.initrd_pages
+    onward, end = page + 1, first + pages
+    past = left_out(page, first, pages)
+    return Lemma(
+        "left-out-goes-on",
+        "as many pages before p + 1 map the initrd's frames, and one more if p does",
+        Statement(
+            assumptions=(initrd_in_order(), Assumption("mapped", page < ITS.pages, "p + 1 doesn't wrap")),
+            goal=left_out(onward, first, pages) == choose(is_initrds(page, first, pages), past + 1, past),
+        ),
+        Steps(
+            uses=(
+                *(arithmetic.next_number().at(a=page, b=each, d=ITS.pages) for each in (first, end)),
+                arithmetic.same_difference().wherever(a=onward, b=end, c=first),
+                arithmetic.added_taken_off().at(a=first, b=pages),
+            ),
+            generalise=(onward - first, page - first, end - first, onward, end),
+        ),
+    )
+
+
+@cache
+def others_go_on() -> Lemma:
+    """What is above b, with one more of each, or of the first."""
+    return Lemma(
+        "others-go-on",
+        "(a + 1) - (b + 1) = a - b, (a + 1) - b = (a - b) + 1",
+        Statement(goal=((a + 1) - (b + 1) == a - b) & ((a + 1) - b == (a - b) + 1)),
+    )
+
+
+@cache
 def cursors_go_on() -> Lemma:
     """A step keeps the frames' cursors, and maps the frame that they say."""
+    past = left_out(ITS.mapped, ITS.initrd_page, ITS.initrd_pages)
     return Lemma(
         "cursors-go-on",
         "the cursors count the initrd's pages and the others, and the page p maps the frame for it",
@@ -50,6 +85,10 @@ def cursors_go_on() -> Lemma:
                 Assumption("cursors", cursors() & (ITS.mapped < ITS.pages), "so before"),
             ),
             goal=after(cursors()) & (frame_now() == frame_at(ITS.mapped)),
+        ),
+        Steps(
+            uses=(left_out_goes_on().at(), others_go_on().at(a=ITS.mapped, b=past)),
+            generalise=(after(past),),
         ),
     )
 

@@ -174,11 +174,11 @@ def goes_on_in_order() -> Lemma:
         ),
         Steps(
             uses=(
-                counted_on().at(),
-                row_goes_on().at(),
-                few_taken().at(),
-                said_after(few_taken()),
-                row_holds().at(),
+                counted_on().wherever(),
+                row_goes_on().wherever(),
+                few_taken().wherever(),
+                said_after(few_taken(), implied=True),
+                row_holds().wherever(),
             )
         ),
     )

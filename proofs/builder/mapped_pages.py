@@ -20,7 +20,6 @@ from .frame_cursors import mapped_in_order
 from .loop_steps import run_of
 from .page_lengths import (
     fits_below,
-    fits_between,
     order_bounded,
     order_holds,
     page,
@@ -139,7 +138,7 @@ def tables_inside(mode: PagingMode) -> Lemma:
         ),
         Steps(
             uses=(
-                region.pages_fit(region.tables_limit(mode)).at(d=tables_at, m=n),
+                region.pages_fit().at(limit=number(region.tables_limit(mode)), d=tables_at, m=n),
                 region.counted_from_start().at(),
                 arithmetic.round_up_grows(22, limit).at(low=v_start, near=padded, far=padded),
             ),
@@ -213,11 +212,17 @@ def initrd_place() -> Lemma:
                 starts_below().wherever(start=at, pages=length, tables=tables_at),
                 whole_pages().wherever(own=length, before=tables_at),
                 pages_in_order().wherever(lower=at, higher=tables_at - length),
-                fits_between().wherever(
-                    start=at >> PAGE_SHIFT, pages=length >> PAGE_SHIFT, tables=before_pages
+                starts_below().wherever(
+                    start=length >> PAGE_SHIFT, pages=at >> PAGE_SHIFT, tables=before_pages
+                ),
+                arithmetic.same_both(minus=True).wherever(
+                    a=before_pages, b=initrd_page, c=before_pages, d=at >> PAGE_SHIFT
                 ),
             ),
             generalise=(
+                *(before_pages - each for each in (initrd_page, at >> PAGE_SHIFT)),
+                at >> PAGE_SHIFT,
+                tables_at - length >> PAGE_SHIFT,
                 allocation,
                 tables_at - length,
                 before_pages - (length >> PAGE_SHIFT),
@@ -262,12 +267,12 @@ def mapped_frames(mode: PagingMode) -> Lemma:
         ),
         Steps(
             uses=(
-                pages_inside(mode).at(),
-                initrd_place().at(),
-                whole_pages().at(before=tables_at, own=own_bytes),
-                whole_pages().at(before=region_bytes, own=own_bytes),
-                order_holds().at(size=region_bytes - own_bytes),
-                page_frames().at(
+                pages_inside(mode).wherever(),
+                initrd_place().wherever(),
+                whole_pages().wherever(before=tables_at, own=own_bytes),
+                whole_pages().wherever(before=region_bytes, own=own_bytes),
+                order_holds().wherever(size=region_bytes - own_bytes),
+                page_frames().wherever(
                     alloc=allocation,
                     start=initrd_page,
                     pages=initrd_count,

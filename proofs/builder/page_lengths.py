@@ -140,22 +140,6 @@ def pages_in_order() -> Lemma:
 
 
 @cache
-def fits_between() -> Lemma:
-    """What starts low enough fits."""
-    start, pages, tables = word("start"), word("pages"), word("tables")
-    return Lemma(
-        "fits-between",
-        "w ≤ t, i ≤ t - w ⇒ i ≤ t, w ≤ t - i",
-        Statement(
-            assumptions=(
-                Assumption("order", (pages <= tables) & (start <= tables - pages), "w ≤ t, i ≤ t - w"),
-            ),
-            goal=(start <= tables) & (pages <= tables - start),
-        ),
-    )
-
-
-@cache
 def page_frames() -> Lemma:
     """Each page of the region maps a frame of the allocation or of the initrd; from T on the initrd's are left out.
 

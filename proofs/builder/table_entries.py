@@ -291,14 +291,21 @@ def table_stays(level: int) -> Lemma:
         Statement(assumptions=_about(level), goal=after(table_is(level))),
         Steps(
             uses=(
-                goes_on_in_order().at(),
-                place_not_yet(level).at(),
+                goes_on_in_order().wherever(),
+                place_not_yet(level).wherever(),
                 said_after(place_not_yet(level), implied=True),
                 place_now(level).wherever(),
                 same_place(level).wherever(a=index, b=ITS.taken[level]),
-                taken_for(level).at(),
+                taken_for(level).wherever(),
             ),
-            generalise=(here, place_of(level, ITS.taken[level]), *_sums()),
+            generalise=(
+                here,
+                place_of(level, ITS.taken[level]),
+                after(ITS.level),
+                after(ITS.next_table),
+                *map(after, ITS.entries.values()),
+                *_sums(),
+            ),
         ),
     )
 

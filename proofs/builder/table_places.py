@@ -176,9 +176,9 @@ def comes_later(level: int) -> Lemma:
         ),
         Steps(
             uses=(
-                small_entries().at(),
+                small_entries().wherever(),
                 *_ordered(level),
-                three_sums_grow().at(a=t1, b=before[0], c=t2, d=before[1], e=t3, f=before[2]),
+                three_sums_grow().wherever(a=t1, b=before[0], c=t2, d=before[1], e=t3, f=before[2]),
             ),
             generalise=(
                 total,

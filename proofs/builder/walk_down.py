@@ -118,7 +118,7 @@ def leads_down(level: int) -> Lemma:
         ),
         Steps(
             uses=(
-                small_entries().at(),
+                small_entries().wherever(),
                 _of_run(tables_counted(), level),
                 *(
                     has_its_entry().wherever(
@@ -129,7 +129,7 @@ def leads_down(level: int) -> Lemma:
                     )
                     for each in LEVELS
                 ),
-                few_under().at(),
+                few_under().wherever(),
             ),
             generalise=(
                 *(tables_for(own_entry(each), counts[each - 1]) for each in LEVELS[::-1]),
@@ -161,7 +161,7 @@ def _run(level: int) -> Run:
 @cache
 def walk_down() -> Lemma:
     """From the root the entries on the way to a page lead to its L3, L2 and L1, and to its frame."""
-    uses: list[Use] = [small_entries().at()]
+    uses: list[Use] = [small_entries().wherever()]
     terms: list[Word] = []
     places = {level: place_of(level, under(level)) for level in LEVELS}
     for level in (ROOT_LEVEL, *LEVELS[::-1]):

@@ -55,7 +55,7 @@ def end_moves_on(mode: PagingMode) -> Lemma:
         ),
         Steps(
             uses=(
-                region.pages_fit(region.tables_limit(mode)).at(d=lengths[1], m=n),
+                region.pages_fit().at(limit=number(region.tables_limit(mode)), d=lengths[1], m=n),
                 both_move_up(limit - (1 << ROUNDING_SHIFT)).at(near=lengths[0], far=lengths[1], c=rest),
                 padded_from_start().at(),
                 padded_from_start().at(vpt_start=later),

@@ -259,6 +259,10 @@ def _above() -> Lemma:
             ),
             goal=(x - low <= y - low) & (y - low <= most + STEP),
         ),
+        Steps(
+            uses=(arithmetic.same_distance().at(near=x, far=y),),
+            generalise=(x - low, y - low, y - x),
+        ),
     )
 
 

@@ -3,6 +3,7 @@
 Notation of DOMAIN.md section 1; vend is the end of kernel and mapped initrd in whole pages.
 """
 
+from functools import cache
 from typing import Final
 
 from attrs import evolve
@@ -10,14 +11,22 @@ from attrs import evolve
 from ...encodings import allocation, overlap
 from ...encodings.dom0_count import tables_for
 from ...encodings.dom0_layout import v_end
-from ...encodings.memory import cap_applies, cap_passes, cap_reached, loaded_end, loaded_in_space
+from ...encodings.memory import (
+    WIDE,
+    cap_applies,
+    cap_passes,
+    cap_reached,
+    loaded_end,
+    loaded_end_wide,
+    loaded_in_space,
+)
 from ...formal.edge.amounts import exactly
 from ...formal.layouts.layout import ADDRESS_LIMIT, Layout
 from ...formal.layouts.paging import COMPAT, PAGE_SHIFT, PAGE_SIZE, X86_64, PagingMode
 from ...formal.logic.claim import Claim, Expected, Part, claim
 from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps
 from ...formal.logic.verdict import Replay
-from ...formal.words.word import number, word
+from ...formal.words.word import number, word, zero_extended
 from ..shared import replays
 from ..shared.configurations import initrd_len, kernel_end, kernel_start, nr_pages, virt_base
 from ..shared.region import n
@@ -165,6 +174,30 @@ def cap_only_lowers() -> tuple[Part, ...]:
     )
 
 
+@cache
+def loaded_wide() -> Lemma:
+    """Where kernel and initrd end is the same number if it doesn't wrap, but for the end of the address space."""
+    wide, wrapped = loaded_end_wide(kernel_end, initrd_len), loaded_end(kernel_end, initrd_len)
+    return Lemma(
+        "loaded-wide",
+        "vend ≤ 2^64, not wrapping ⇒ it is vend, or 2^64, which wraps to 0; whole pages, and some for a kernel",
+        Statement(
+            assumptions=(Assumption("loaded", wide <= 1 << 64, "they end by the end of the address space"),),
+            goal=((wide == zero_extended(wrapped, WIDE)) | ((wide == 1 << 64) & (wrapped == 0)))
+            & (wrapped & (PAGE_SIZE - 1) == 0)
+            & ((kernel_end == 0) | (wide > 0)),
+        ),
+    )
+
+
+def _by_end() -> Steps:
+    """What follows of where kernel and initrd end, whatever they are."""
+    return Steps(
+        uses=(loaded_wide().wherever(),),
+        generalise=(loaded_end_wide(kernel_end, initrd_len), loaded_end(kernel_end, initrd_len)),
+    )
+
+
 def _lowering(mode: PagingMode, start: int) -> tuple[Part, ...]:
     limit = 1 << mode.bits
     vend = loaded_end(kernel_end, initrd_len)
@@ -221,6 +254,7 @@ def _lowering(mode: PagingMode, start: int) -> tuple[Part, ...]:
                 f"cap-only-lowers[{mode.name},cured]",
                 "vend ≤ the end ≤ vend + 2 w nr_pages ⇒ memory after the cap ≤ memory before it",
                 Statement(assumptions=(loaded, passes), goal=pages <= nr_pages),
+                _by_end(),
             ),
             least=(nr_pages, initrd_len),
             shape=plain & (nr_pages >= 1 << 16),
@@ -233,6 +267,7 @@ def _lowering(mode: PagingMode, start: int) -> tuple[Part, ...]:
                 f"cap-only-lowers[{mode.name},weakest]",
                 "vend ≤ the end, caught ⇒ (memory after the cap ≤ memory before it ⇔ vend + 2 w nr_pages ≥ the end)",
                 Statement(assumptions=(loaded, caught, *something), goal=(pages <= nr_pages) == passing),
+                _by_end(),
             ),
             least=(nr_pages, initrd_len),
             shape=plain & (nr_pages >= 1 << 16),

@@ -121,9 +121,9 @@ def enough_when_moved(mode: PagingMode) -> Lemma:
     uses: list[Use] = []
     for index, shift in enumerate(_shifts(mode), start=1):
         uses += [
-            same_level(shift).at(),
-            one_more(shift).at(),
-            arithmetic.spanned_bounded(shift).at(low=v_start, far=end),
+            same_level(shift).wherever(),
+            one_more(shift).wherever(),
+            arithmetic.spanned_bounded(shift).wherever(low=v_start, far=end),
             arithmetic.sums_grow().wherever(
                 a=sums[0][index - 1], b=sums[1][index - 1], c=wanted[index], d=aside[index]
             ),

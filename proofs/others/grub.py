@@ -136,8 +136,8 @@ def _bounded(name: str, meaning: str, most: int, level: Callable[[int], Lemma], 
     ]
     uses: list[Use] = []
     for shift in domu.shifts(X86_64):
-        uses.append(level(shift).at(last=last))
-        uses.extend(page_bounded(shift).at(page=page, last=last) for page in (first, past))
+        uses.append(level(shift).wherever(last=last))
+        uses.extend(page_bounded(shift).wherever(page=page, last=last) for page in (first, past))
     counted = grub.region_tables(v_start, end) + grub.relocator_tables(v_start, end)
     return Lemma(
         name,

@@ -162,7 +162,7 @@ def above_first() -> Lemma:
             goal=(xens_end() - first_free() >= region.ABOVE_TABLES)
             & (xens_end() - first_free() < region.ABOVE_TABLES + (4 << 20))
         ),
-        Steps(generalise=(n * PAGE_SIZE,)),
+        Steps(generalise=(first_free(),)),
     )
 
 

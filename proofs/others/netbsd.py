@@ -84,8 +84,8 @@ def ends_in_order() -> Lemma:
         ),
         Steps(
             uses=(
-                region.pages_fit((1 << 64) - TABLE).at(
-                    d=text + size, n=count + directories, m=count + 1 + directories
+                region.pages_fit().wherever(
+                    limit=number(-TABLE), d=text + size, n=count + directories, m=count + 1 + directories
                 ),
             ),
             generalise=(end(), end(count + 1)),
@@ -104,7 +104,11 @@ def end_above_text() -> Lemma:
             goal=(text <= text + size) & (text + size <= end()) & (end() <= number(-TABLE)),
         ),
         Steps(
-            uses=(region.pages_fit((1 << 64) - TABLE).at(d=text + size, n=number(0), m=count + directories),),
+            uses=(
+                region.pages_fit().wherever(
+                    limit=number(-TABLE), d=text + size, n=number(0), m=count + directories
+                ),
+            ),
             generalise=(end(),),
         ),
     )

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from functools import cache
 
 from ...encodings.spans import round_up, spanned
-from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps
-from ...formal.words.word import Truth, Word, number, subterms, word
+from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps, Use
+from ...formal.words.word import WIDTH, Term, Truth, Word, number, subterms, word
 
 low, near, far = word("low"), word("near"), word("far")
 a, b, c, d = word("a"), word("b"), word("c"), word("d")
@@ -18,6 +18,9 @@ most = word("most")
 
 NO_STEPS = Steps()
 """A proof by the solver alone."""
+
+SUMS = {"bvadd", "bvsub"}
+"""What words have that sums are."""
 
 SUM_LIMIT = 1 << 62
 """Below this, sums of two do not wrap, with room to spare for sums of sums."""
@@ -42,7 +45,7 @@ def short(shift: int) -> Assumption:
 
 
 def same(
-    name: str, meaning: str, of: Callable[[Word], Word], one: Word, other: Word, proof: Steps = NO_STEPS
+    name: str, meaning: str, of: Callable[[Word], Word], one: Word, other: Word, proof: Steps | None = None
 ) -> Lemma:
     """Of the same comes the same: what is lost where ``of`` both is generalised. The caller keeps the lemma."""
     return Lemma(
@@ -51,7 +54,42 @@ def same(
         Statement(
             assumptions=(Assumption("equal", one == other, "they are equal"),), goal=of(one) == of(other)
         ),
-        proof,
+        proof or _sum_by_sum(of(one), of(other)),
+    )
+
+
+def _sum_by_sum(one: Word, other: Word) -> Steps:
+    """That two terms of one form are the same, from the sums in them: a solver takes long to see that of sums of sums."""
+    sums: dict[tuple[Word, Word], Use] = {}
+    pairs: list[tuple[Term, Term]] = [(one, other)]
+    for here, there in pairs:
+        if here.operation != there.operation:
+            return NO_STEPS
+        both = tuple(zip(here.arguments, there.arguments, strict=True))
+        pairs += [each for each in both if each[0] is not each[1]]
+        if (
+            isinstance(here, Word)
+            and isinstance(there, Word)
+            and here.operation in SUMS
+            and here.width == WIDTH
+        ):
+            (a_, c_), (b_, d_) = both
+            minus = here.operation == "bvsub"
+            sums[here, there] = same_both(minus=minus).wherever(a=a_, b=b_, c=c_, d=d_)
+    if len(sums) < 2:
+        return NO_STEPS
+    return Steps(uses=sums.values(), generalise=[each for pair in sums for each in pair])
+
+
+@cache
+def same_both(*, minus: bool) -> Lemma:
+    """Of the same comes the same sum, or difference."""
+    equal = Assumption("equal", (a == c) & (b == d), "a = c, b = d")
+    goal = (a - b == c - d) if minus else (a + b == c + d)
+    return Lemma(
+        f"sums-same[{'-' if minus else '+'}]",
+        "a = c, b = d ⇒ a ± b = c ± d",
+        Statement(assumptions=(equal,), goal=goal),
     )
 
 
@@ -87,7 +125,7 @@ def from_low(name: str, meaning: str, assumptions: tuple[Assumption, ...], shift
         meaning,
         Statement(assumptions=(*assumptions, short(shift)), goal=goal),
         Steps(
-            uses=(*(spanned_from_low(shift).at(far=each) for each in ends), part_of_block(shift).at()),
+            uses=(*(spanned_from_low(shift).wherever(far=each) for each in ends), part_of_block(shift).at()),
             generalise=(*(spanned(low, each, shift) for each in ends), *lengths, low & ((1 << shift) - 1)),
         ),
     )
@@ -102,18 +140,6 @@ def spanned_grows(shift: int) -> Lemma:
         (in_order(low, near, far),),
         shift,
         spanned(low, near, shift) <= spanned(low, far, shift),
-    )
-
-
-@cache
-def same_spanned(shift: int) -> Lemma:
-    """Ranges that end at the same place touch as many blocks."""
-    return same(
-        f"same-spanned[{shift}]",
-        "near = far ⇒ N(low, near) = N(low, far)",
-        lambda end: spanned(low, end, shift),
-        near,
-        far,
     )
 
 
@@ -183,12 +209,67 @@ def moved_by(distance: Word) -> Assumption:
 @cache
 def spanned_moves(shift: int) -> Lemma:
     """When the end moves up by W bytes at most, N_s grows by ⌈W / 2**s⌉ at most, whatever W."""
-    return from_low(
+    mask, ends = (1 << shift) - 1, (near, far)
+    sums = [((low & mask) + (each - low)) + mask for each in ends]
+    moved = distance(near, far)
+    return Lemma(
         f"spanned-moves[{shift}]",
         f"far - near ≤ W ⇒ N(low, far) ≤ N(low, near) + ⌈W / 2^{shift}⌉",
-        (in_order(low, near, far), moved_by(distance(near, far))),
-        shift,
-        spanned(low, far, shift) <= spanned(low, near, shift) + blocks_in(shift, most),
+        Statement(
+            assumptions=(in_order(low, near, far), moved_by(moved), short(shift)),
+            goal=spanned(low, far, shift) <= spanned(low, near, shift) + blocks_in(shift, most),
+        ),
+        Steps(
+            uses=(
+                *(spanned_from_low(shift).wherever(far=each) for each in ends),
+                sum_moves().at(a=low & mask, b=near - low, c=far - low, d=number(mask)),
+                blocks_move(shift).at(a=sums[0], b=moved),
+            ),
+            generalise=(
+                *(spanned(low, each, shift) for each in ends),
+                *sums,
+                moved,
+                *(each - low for each in ends),
+            ),
+        ),
+    )
+
+
+@cache
+def sum_moves() -> Lemma:
+    """A sum moves up as its one part does."""
+    before = a + b
+    return Lemma(
+        "sum-moves",
+        "a + c + d = (a + b + d) + (c - b)",
+        Statement(goal=(a + c) + d == (before + d) + (c - b)),
+        Steps(
+            uses=(
+                swapped().at(a=before, b=d, c=c - b),
+                associative().at(b=b, c=c - b),
+                put_back().at(a=c),
+            ),
+            generalise=(before + (c - b), before, b + (c - b), c - b),
+        ),
+    )
+
+
+@cache
+def put_back() -> Lemma:
+    """What is taken off, and added again."""
+    return Lemma("taken-off-and-added", "b + (a - b) = a", Statement(goal=b + (a - b) == a))
+
+
+@cache
+def blocks_move(shift: int) -> Lemma:
+    """W bytes more reach into ⌈W / 2**s⌉ blocks more, at most."""
+    return Lemma(
+        f"blocks-move[{shift}]",
+        f"b ≤ W ⇒ (a + b) / 2^{shift} ≤ a / 2^{shift} + ⌈W / 2^{shift}⌉",
+        Statement(
+            assumptions=(moved_by(b),),
+            goal=(a + b) >> shift <= (a >> shift) + blocks_in(shift, most),
+        ),
     )
 
 
@@ -252,6 +333,30 @@ def associative() -> Lemma:
 
 
 @cache
+def swapped() -> Lemma:
+    """Of three, the order in which they are added doesn't matter."""
+    return Lemma("swapped", "(a + b) + c = (a + c) + b", Statement(goal=(a + b) + c == (a + c) + b))
+
+
+@cache
+def taken_off() -> Lemma:
+    """What is taken off a sum is taken off the first."""
+    return Lemma("taken-off", "(a + b) - c = (a - c) + b", Statement(goal=(a + b) - c == (a - c) + b))
+
+
+@cache
+def common_taken_off() -> Lemma:
+    """What both sums have doesn't count in their difference."""
+    return Lemma("common-taken-off", "(a + b) - (a + c) = b - c", Statement(goal=(a + b) - (a + c) == b - c))
+
+
+@cache
+def last_taken_off() -> Lemma:
+    """The same, where it is added last."""
+    return Lemma("last-taken-off", "(a + c) - (b + c) = a - b", Statement(goal=(a + c) - (b + c) == a - b))
+
+
+@cache
 def sums_move() -> Lemma:
     """The sum of two sums, put in another order."""
     e, f = word("e"), word("f")
@@ -261,6 +366,10 @@ def sums_move() -> Lemma:
         Statement(
             assumptions=(Assumption("sums", (e == a + b) & (f == c + d), "e = a + b, f = c + d"),),
             goal=e + f == (a + c) + (b + d),
+        ),
+        Steps(
+            uses=(associative().at(a=a + b, b=c, c=d), swapped().at(), associative().at(a=a + c, b=b, c=d)),
+            generalise=((a + b) + c, (a + c) + b, a + b, c + d, a + c, b + d),
         ),
     )
 
@@ -282,16 +391,68 @@ def sums_grow() -> Lemma:
 
 
 @cache
-def moved_up(limit: int) -> Lemma:
-    """near ≤ far ≤ most gives near + c ≤ far + c ≤ limit, where most + c = limit."""
+def moved_up() -> Lemma:
+    """near ≤ far ≤ limit - c gives near + c ≤ far + c ≤ limit, and nothing wraps."""
+    limit = word("limit")
     return Lemma(
-        f"moved-up[{limit:#x}]",
+        "moved-up",
         "near ≤ far ≤ limit - c ⇒ near + c ≤ far + c ≤ limit",
         Statement(
             assumptions=(
                 Assumption("room", c <= limit, "c is within the limit"),
-                Assumption("in-order", (near <= far) & (far <= number(limit) - c), "near ≤ far ≤ limit - c"),
+                Assumption("in-order", (near <= far) & (far <= limit - c), "near ≤ far ≤ limit - c"),
             ),
-            goal=(near + c <= far + c) & (far + c <= limit) & (near <= near + c),
+            goal=(near + c <= far + c) & (far + c <= limit) & (near <= near + c) & (c <= near + c),
+        ),
+    )
+
+
+@cache
+def next_number() -> Lemma:
+    """A number that is no last one, and one more: how both compare with another, and what they are above it."""
+    more = a + 1
+    return Lemma(
+        "next-number",
+        "a < d ⇒ (a < b ⇔ a + 1 ≤ b), (a + 1) - b = (a - b) + 1, which is 0 for a + 1 = b",
+        Statement(
+            assumptions=(Assumption("not-last", a < d, "a + 1 doesn't wrap"),),
+            goal=((a < b) == (more <= b)) & (more - b == (a - b) + 1) & ((more != b) | (more - b == 0)),
+        ),
+    )
+
+
+@cache
+def same_difference() -> Lemma:
+    """Of the same comes the same difference."""
+    return same("same-difference", "a = b ⇒ a - c = b - c", lambda each: each - c, a, b)
+
+
+@cache
+def added_taken_off() -> Lemma:
+    """What was added is left when the rest is taken off."""
+    return Lemma("added-taken-off", "(a + b) - a = b", Statement(goal=(a + b) - a == b))
+
+
+@cache
+def less_in_order() -> Lemma:
+    """Less by the same, as long as nothing wraps, they are in the same order."""
+    return Lemma(
+        "less-in-order",
+        "c ≤ a ≤ b ⇒ a - c ≤ b - c",
+        Statement(
+            assumptions=(Assumption("in-order", (c <= a) & (a <= b), "c ≤ a ≤ b"),), goal=a - c <= b - c
+        ),
+    )
+
+
+@cache
+def stays_below() -> Lemma:
+    """A number that is less than what is left stays below, added."""
+    return Lemma(
+        "stays-below-with",
+        "a < c, b < c - a ⇒ a + b < c",
+        Statement(
+            assumptions=(Assumption("left", (a < c) & (b < c - a), "b is less than what is left"),),
+            goal=a + b < c,
         ),
     )

@@ -95,32 +95,52 @@ def v_end_closed() -> Lemma:
     )
 
 
-def pages_fit(limit: int, page_shift: int = PAGE_SHIFT) -> Lemma:
+def pages_fit(page_shift: int = PAGE_SHIFT) -> Lemma:
     """n ≤ m ≤ (limit - d) / page gives d + page n ≤ d + page m ≤ limit, and nothing wraps."""
-    return _pages_fit(limit, page_shift)
+    return _pages_fit(page_shift)
 
 
 @cache
-def _pages_fit(limit: int, page_shift: int) -> Lemma:
-    d, page = word("d"), 1 << page_shift
+def _pages_fit(page_shift: int) -> Lemma:
+    d, limit, page = word("d"), word("limit"), 1 << page_shift
+    whole = [each * page for each in (n, m)]
     return Lemma(
-        f"pages-fit[{limit:#x}{_of_pages(page_shift)}]",
+        f"pages-fit{_of_pages(page_shift)}",
         f"n ≤ m ≤ (limit - d) / {page} ⇒ d + {page} n ≤ d + {page} m ≤ limit",
         Statement(
             assumptions=(
                 Assumption("in-order", n <= m, "n ≤ m"),
-                Assumption(
-                    "fits", (d <= limit) & (m <= (number(limit) - d) >> page_shift), "m pages fit above d"
-                ),
+                Assumption("fits", (d <= limit) & (m <= (limit - d) >> page_shift), "m pages fit above d"),
             ),
-            goal=(d + n * page <= d + m * page) & (d + m * page <= limit) & (d <= d + n * page),
+            goal=(d + whole[0] <= d + whole[1]) & (d + whole[1] <= limit) & (d <= d + whole[0]),
+        ),
+        Steps(
+            uses=(
+                pages_within(page_shift).at(rest=limit - d),
+                arithmetic.moved_up().wherever(near=whole[0], far=whole[1], c=d),
+            ),
+            generalise=(*whole, (limit - d) >> page_shift, limit - d),
+        ),
+    )
+
+
+@cache
+def pages_within(page_shift: int) -> Lemma:
+    """n ≤ m ≤ rest / page gives page n ≤ page m ≤ rest."""
+    rest, page = word("rest"), 1 << page_shift
+    return Lemma(
+        f"pages-within{_of_pages(page_shift)}",
+        f"n ≤ m ≤ rest / {page} ⇒ {page} n ≤ {page} m ≤ rest",
+        Statement(
+            assumptions=(Assumption("in-order", (n <= m) & (m <= rest >> page_shift), "m pages fit"),),
+            goal=(n * page <= m * page) & (m * page <= rest),
         ),
     )
 
 
 def _of_pages(page_shift: int) -> str:
     """For a lemma's name: pages that aren't of 4 KiB."""
-    return "" if page_shift == PAGE_SHIFT else f",pages {page_shift}"
+    return "" if page_shift == PAGE_SHIFT else f"[pages {page_shift}]"
 
 
 def padded(nr_pt_pages: Word) -> Word:
@@ -136,10 +156,19 @@ def _from_start(nr_pt_pages: Word) -> Word:
 @cache
 def counted_from_start() -> Lemma:
     """(E + 512 KiB) - S = (T - S) + 4096 n + stack and padding: the same sum, put in order."""
+    end = vpt_start + n * PAGE_SIZE
     return Lemma(
         "counted-from-start",
         "E + 512 KiB - S = (T - S) + 4096 n + 516 KiB",
         Statement(goal=padded(n) - v_start == _from_start(n) + ABOVE_TABLES),
+        Steps(
+            uses=(
+                arithmetic.associative().at(a=end, b=number(PAGE_SIZE), c=number(PADDING)),
+                arithmetic.taken_off().at(a=end, b=number(ABOVE_TABLES), c=v_start),
+                arithmetic.taken_off().at(a=vpt_start, b=n * PAGE_SIZE, c=v_start),
+            ),
+            generalise=(padded(n), end + ABOVE_TABLES, end - v_start, end, _from_start(n)),
+        ),
     )
 
 
@@ -159,12 +188,15 @@ def v_end_grows(mode: PagingMode) -> Lemma:
         ),
         Steps(
             uses=(
-                pages_fit(tables_limit(mode)).wherever(d=vpt_start - v_start),
-                arithmetic.moved_up(limit - (1 << ROUNDING_SHIFT)).wherever(
-                    near=_from_start(n), far=_from_start(m), c=number(ABOVE_TABLES)
-                ),
-                arithmetic.moved_up(limit - (1 << ROUNDING_SHIFT)).wherever(
-                    near=number(0), far=_from_start(n), c=number(ABOVE_TABLES)
+                pages_fit().wherever(limit=number(tables_limit(mode)), d=vpt_start - v_start),
+                *(
+                    arithmetic.moved_up().wherever(
+                        near=one,
+                        far=other,
+                        c=number(ABOVE_TABLES),
+                        limit=number(limit - (1 << ROUNDING_SHIFT)),
+                    )
+                    for one, other in ((_from_start(n), _from_start(m)), (number(0), _from_start(n)))
                 ),
                 counted_from_start().at(),
                 counted_from_start().at(n=m),
@@ -289,18 +321,13 @@ def count_bounded(mode: PagingMode) -> Lemma:
 
 @cache
 def same_tables(mode: PagingMode) -> Lemma:
-    """Regions that end at the same place take the same tables: level by level."""
-    spans = [each for end in (near, far) for each in tables_by_level(mode, v_start, end)]
+    """Regions that end at the same place take the same tables."""
     return arithmetic.same(
         f"same-tables[{mode.name}]",
         "near = far ⇒ f(S, near) = f(S, far)",
         lambda end: tables(mode, v_start, end),
         near,
         far,
-        Steps(
-            uses=[arithmetic.same_spanned(shift).at(low=v_start) for shift in spanned_shifts(mode)],
-            generalise=terms(*spans),
-        ),
     )
 
 
@@ -357,11 +384,11 @@ def count_at_least(mode: PagingMode) -> Lemma:
     end = padded_end(vpt_start, n)
     count = tables_for(mode, v_start, vpt_start, n)
     spans = [each for each in tables_by_level(mode, v_start, end) if each.operation != "constant"]
-    uses: list[Use] = [count_as_padded(mode).at(), v_end_grows(mode).at(m=n)]
+    uses: list[Use] = [count_as_padded(mode).wherever(), v_end_grows(mode).wherever(m=n)]
     for level in mode.counted_levels[::-1]:
         if level.fixed is None:
             uses.append(arithmetic.spanned_positive(level.shift).wherever(low=v_start, far=end))
-            uses.append(arithmetic.spanned_bounded(level.shift).at(low=v_start, far=end))
+            uses.append(arithmetic.spanned_bounded(level.shift).wherever(low=v_start, far=end))
     return Lemma(
         f"count-at-least[{mode.name}]",
         f"f(S, V(n)) ≥ {least_possible(mode)}",

@@ -106,18 +106,6 @@ def _unfolded(*, outer: bool, inner: bool) -> Lemma:
 
 
 @cache
-def same_both(*, minus: bool) -> Lemma:
-    """Of the same comes the same sum, or difference."""
-    equal = Assumption("equal", (a == c) & (b == d), "a = c, b = d")
-    goal = _sum(a, b, minus=minus) == _sum(c, d, minus=minus)
-    return Lemma(
-        f"sums-same[{_sign(minus)}]",
-        "a = c, b = d ⇒ a ± b = c ± d",
-        Statement(assumptions=(equal,), goal=goal),
-    )
-
-
-@cache
 def _same_shifted(by: int, *, left: bool) -> Lemma:
     of = (lambda each: each << by) if left else (lambda each: each >> by)
     sign = "<<" if left else ">>"
@@ -305,7 +293,7 @@ class Sums:
             mine, theirs, mine_too, theirs_too = pairs
             minus = one.operation == "bvsub"
             self._say(
-                same_both(minus=minus).wherever(a=mine, b=mine_too, c=theirs, d=theirs_too),
+                arithmetic.same_both(minus=minus).wherever(a=mine, b=mine_too, c=theirs, d=theirs_too),
                 one,
                 other,
                 *pairs,

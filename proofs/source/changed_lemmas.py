@@ -265,7 +265,7 @@ class Generic:
             ),
             Steps(
                 uses=(
-                    region.pages_fit(region.HALF).at(d=vpt_start - v_start),
+                    region.pages_fit().at(limit=number(region.HALF), d=vpt_start - v_start),
                     *(() if self.above else (self._one_page().at(d=vpt_start - v_start),)),
                     from_start.at(),
                     from_start.at(n=m),

@@ -39,8 +39,9 @@ from ...formal.words.word import (
     word,
 )
 from ..shared import arithmetic, region
+from ..shared.arithmetic import same_both
 from ..shared.region import far, m, n, near, terms, v_start, vpt_start
-from ..shared.sums import Ordered, Sums, non_adjacent, same_both
+from ..shared.sums import Ordered, Sums, non_adjacent
 from ..static.region_in_lines import pages_counted
 from .changed_lemmas import BELOW, Generic, has
 from .formula import Rounded

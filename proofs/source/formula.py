@@ -325,8 +325,11 @@ class Formula(Rounded):
             Steps(
                 uses=(
                     self.generic.cut_grows().at(),
-                    arithmetic.moved_up(limit - self.end.line).at(
-                        near=cuts[0] - v_start, far=cuts[1] - v_start, c=number(self._added())
+                    arithmetic.moved_up().at(
+                        limit=number(limit - self.end.line),
+                        near=cuts[0] - v_start,
+                        far=cuts[1] - v_start,
+                        c=number(self._added()),
                     ),
                     counted.at(),
                     counted.at(n=m),

@@ -60,23 +60,54 @@ def room(nr_pt_pages: Word, page_shift: int = PAGE_SHIFT) -> Assumption:
     )
 
 
-def _gap(end: Word) -> Word:
+def gap(end: Word) -> Word:
     """What rounding and padding add to the end of the stack."""
-    to_line = -1 * end & mask
+    to_line = _to_line(end)
     return to_line + choose(to_line < padding, mask + 1, number(0))
+
+
+def _to_line(end: Word) -> Word:
+    """What is missing to the next line."""
+    return -1 * end & mask
+
+
+def _gaps(end: Word) -> tuple[Word, Word]:
+    """What the gap can be: to the next line, or to the one after it."""
+    return _to_line(end), _to_line(end) + (mask + 1)
+
+
+@cache
+def up_to_line() -> Lemma:
+    """Rounding up adds what is missing."""
+    line, to_line = (near + mask) & ~mask, _to_line(near)
+    return Lemma(
+        "up-to-line",
+        "⌈E⌉ = E + (-E mod R), which adds less than R",
+        Statement(assumptions=(power_of_two(),), goal=(line == near + to_line) & (to_line <= mask)),
+    )
 
 
 @cache
 def end_is_gap_above() -> Lemma:
     """The region ends a gap above the stack, and the gap is less than two roundings; counted from low."""
-    low = arithmetic.low
+    low, to_line = arithmetic.low, _to_line(near)
+    line, after = near + to_line, near + (to_line + (mask + 1))
+    ended = rounded_end(near, mask, padding)
     return Lemma(
         "end-is-gap-above",
         "V - low = (E - low) + gap(E), gap(E) < 2 R",
         Statement(
             assumptions=(power_of_two(),),
-            goal=(rounded_end(near, mask, padding) - low == (near - low) + _gap(near))
-            & (_gap(near) <= 2 * mask + 1),
+            goal=(ended - low == (near - low) + gap(near)) & (gap(near) <= 2 * mask + 1),
+        ),
+        Steps(
+            uses=(
+                up_to_line().at(),
+                arithmetic.added_taken_off().at(a=near, b=to_line),
+                arithmetic.associative().at(a=near, b=to_line, c=mask + 1),
+                *(arithmetic.taken_off().at(a=near, b=each, c=low) for each in _gaps(near)),
+            ),
+            generalise=((near + mask) & ~mask, near - low, after, line, to_line),
         ),
     )
 
@@ -92,7 +123,7 @@ def gap_falls_slowly() -> Lemma:
                 power_of_two(),
                 Assumption("close", far - near < 1 << 63, "far is less than 2^63 above near"),
             ),
-            goal=_gap(near) <= (far - near) + _gap(far),
+            goal=gap(near) <= (far - near) + gap(far),
         ),
     )
 
@@ -160,7 +191,7 @@ def end_grows(mode: PagingMode) -> Lemma:
         mode,
         f"rounded-end-grows[{mode.name}]",
         lambda at: rounded_end(at, mask, padding),
-        _gap,
+        gap,
         (
             gap_falls_slowly().at(),
             end_is_gap_above().at(low=v_start),
@@ -184,7 +215,7 @@ def stack_grows(page_shift: int) -> Lemma:
         ),
         Steps(
             uses=(
-                region.pages_fit(LONGEST - page, page_shift).at(d=vpt_start - v_start),
+                region.pages_fit(page_shift).at(limit=number(LONGEST - page), d=vpt_start - v_start),
                 _stack_from_start(page_shift).at(),
                 _stack_from_start(page_shift).at(n=m),
             ),
@@ -202,11 +233,19 @@ def _bracketed(page_shift: int) -> str:
 def _stack_from_start(page_shift: int) -> Lemma:
     """E(n) - S = (T - S) + page n + page: the same sum, put in order."""
     page = 1 << page_shift
+    end = vpt_start + n * page
     return Lemma(
         f"stack-from-start{_bracketed(page_shift)}",
         f"E - S = (T - S) + {page} n + {page}",
         Statement(
             goal=stack_end(vpt_start, n, page_shift) - v_start == (vpt_start - v_start) + n * page + page
+        ),
+        Steps(
+            uses=(
+                arithmetic.taken_off().at(a=end, b=number(page), c=v_start),
+                arithmetic.taken_off().at(a=vpt_start, b=n * page, c=v_start),
+            ),
+            generalise=(end + page, end - v_start, end, (vpt_start - v_start) + n * page),
         ),
     )
 
@@ -221,8 +260,8 @@ def count_grows(mode: PagingMode) -> Lemma:
     positive: list[Use] = []
     for level in mode.counted_levels:
         if level.fixed is None:
-            positive.append(arithmetic.spanned_positive(level.shift).at(low=v_start, far=ends[0]))
-            positive.append(arithmetic.spanned_bounded(level.shift).at(low=v_start, far=ends[0]))
+            positive.append(arithmetic.spanned_positive(level.shift).wherever(low=v_start, far=ends[0]))
+            positive.append(arithmetic.spanned_bounded(level.shift).wherever(low=v_start, far=ends[0]))
     return Lemma(
         f"rounded-count-grows[{mode.name}]",
         f"n ≤ m ⇒ {least} ≤ f(S, V(n)) ≤ f(S, V(m))",
@@ -236,12 +275,18 @@ def count_grows(mode: PagingMode) -> Lemma:
         ),
         Steps(
             uses=(
-                stack_grows(mode.page_shift).at(),
-                end_grows(mode).at(near=stacks[0], far=stacks[1]),
-                region.tables_grow(mode).at(near=ends[0], far=ends[1]),
+                stack_grows(mode.page_shift).wherever(),
+                end_grows(mode).wherever(near=stacks[0], far=stacks[1]),
+                region.tables_grow(mode).wherever(near=ends[0], far=ends[1]),
                 *positive,
             ),
-            generalise=region.terms(needed(mode, m), *spans, *ends, *stacks),
+            generalise=region.terms(
+                needed(mode, m),
+                *spans,
+                *(each - v_start for each in (*ends, *stacks, vpt_start)),
+                *ends,
+                *stacks,
+            ),
         ),
     )
 
@@ -335,7 +380,7 @@ def least(mode: PagingMode) -> Lemma:
         partial(needed, mode),
         found(mode),
         above,
-        stops_least(mode).at(),
+        stops_least(mode).wherever(),
     )
 
 

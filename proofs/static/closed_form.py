@@ -27,7 +27,7 @@ from ...encodings.closed_form import (
 )
 from ...encodings.dom0_count import FIRST_TRIED
 from ...encodings.dom0_layout import PADDING, ROUNDING_SHIFT, padded_end, v_end
-from ...formal.layouts.paging import PagingMode
+from ...formal.layouts.paging import PAGE_SHIFT, PagingMode
 from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps
 from ...formal.words.word import WIDTH, Word, number, replaced, word
 from ..shared import arithmetic, region, search
@@ -88,18 +88,18 @@ def least_line(lines: Lines) -> Lemma:
         ),
         Steps(
             uses=(
-                arithmetic.associative().at(a=b, b=first, c=at_last),
-                line_bounds(lines).at(pages=frames, more=number(0)),
+                arithmetic.associative().wherever(a=b, b=first, c=at_last),
+                line_bounds(lines).wherever(pages=frames, more=number(0)),
                 *(dividing.begun_leave_pages(lines).wherever(more=each) for each in (u, last)),
                 *(
-                    dividing.level_adds(lines.pages).at(whole=each + 1, more=each, other=number(1))
+                    dividing.level_adds(lines.pages).wherever(whole=each + 1, more=each, other=number(1))
                     for each in (u, last)
                 ),
-                dividing.fits_beside().at(a=needed, c=at_last, d=ends[2], b=line),
-                dividing.divides(lines).at(pages=wanted),
+                dividing.fits_beside().wherever(a=needed, c=at_last, d=ends[2], b=line),
+                dividing.divides(lines).wherever(pages=wanted),
                 dividing.gain_rises(lines).wherever(more=last, other=u - 1),
                 dividing.same_gain(lines).wherever(more=last, other=u - 1),
-                dividing.fits_beside().at(a=needed, c=at_u, d=ends[0], b=line),
+                dividing.fits_beside().wherever(a=needed, c=at_u, d=ends[0], b=line),
             ),
             generalise=terms(
                 *(gain(lines, each) for each in (u, last, u - 1)),
@@ -201,6 +201,11 @@ def closed_form(mode: PagingMode) -> Lemma:
     takes += [tables_more(whole, each) for each in (in_pages, last_in_pages)]
     same = first + takes[2]
     needed = [search.needed(mode, each) for each in (n, frames, same)]
+    levels = region_in_lines.levels_of(mode)
+    base, above, most = (
+        replaced(each, _FIGURES) for each in (levels.base, region_in_lines.from_base(levels), levels.padded)
+    )
+    ended = (last_in_pages << mode.page_shift) + (1 << ROUNDING_SHIFT)
     return Lemma(
         f"closed-form[{mode.name}]",
         "the search from 2 stops at n ⇒ n is the closed form",
@@ -230,6 +235,15 @@ def closed_form(mode: PagingMode) -> Lemma:
                 v_end(vpt_start, n),
                 padded_end(vpt_start, n),
                 *takes,
+                base + ended,
+                ended,
+                without + first,
+                without + n,
+                most - above >> mode.page_shift,
+                above,
+                v_start - base >> mode.page_shift,
+                v_start - base,
+                number(region.tables_limit(mode)) - (vpt_start - v_start) >> PAGE_SHIFT,
                 last_in_pages,
                 more,
                 last,

@@ -12,6 +12,7 @@ from ...encodings.closed_form_any_rounding import (
     above_first,
     by_page,
     first_tables,
+    no_more_than_rounding,
     nr_pt_pages,
     pages_more,
     pages_that_leave,
@@ -29,14 +30,19 @@ from . import any_rounding, thresholds
 from .any_rounding import end_of, mask, needed, padding
 from .dividing import SMALL, fits_beside
 from .region_in_lines import (
+    MOST_ROUNDED,
     Levels,
     ends_in_a_line,
     enough,
     fits,
     fitting_power_of_two,
+    from_base,
     from_border,
+    in_space,
     last_line,
     levels_of,
+    not_looked_into,
+    padded_below,
     page_in_line,
 )
 from .thresholds import line_mask, whole_lines
@@ -45,8 +51,80 @@ b, first = word("b"), word("first")
 
 
 @cache
+def room_above(page_shift: int) -> Lemma:
+    """A region shorter than half of the address space has room above a base that isn't far below it."""
+    base_mask, at, ahead = word("base_mask"), word("at"), word("ahead")
+    cut, page, apart = no_more_than_rounding(mask, padding), number(1 << page_shift), vpt_start - v_start
+    length, padded = at + page + cut, padded_below(base_mask)
+    return Lemma(
+        f"room-above[{page_shift}]",
+        "within 2^63 - 2^50 of S, S less than 2^61 above the base ⇒ room above the base",
+        Statement(
+            assumptions=(
+                fitting_power_of_two(page_shift),
+                any_rounding.room(n, page_shift),
+                Assumption(
+                    "base",
+                    (mask <= base_mask) & (base_mask < MOST_ROUNDED) & (ahead <= base_mask),
+                    "S is no further above the base",
+                ),
+                Assumption("apart", at - ahead == apart, "T and S, counted from the base"),
+            ),
+            goal=in_space(page_shift, padded, length, ahead, n),
+        ),
+        Steps(
+            uses=(room_for_stack().at(page=page, apart=apart, cut=cut),),
+            generalise=(
+                padded - length,
+                padded,
+                length,
+                number(any_rounding.LONGEST) - page - apart,
+                apart,
+            ),
+        ),
+    )
+
+
+@cache
+def room_for_stack() -> Lemma:
+    """With stack and padding, too, there is as much room above a base that isn't far below S."""
+    base_mask, at, ahead = word("base_mask"), word("at"), word("ahead")
+    page, apart, cut = word("page"), word("apart"), word("cut")
+    length, padded = at + page + cut, padded_below(base_mask)
+    return Lemma(
+        "room-for-stack",
+        "T - S ≤ L ⇒ S - base < x, and there is as much room above x as there is up to L; x = T - base + stack and padding",
+        Statement(
+            assumptions=(
+                Assumption(
+                    "rounded",
+                    (mask < MOST_ROUNDED) & (base_mask < MOST_ROUNDED) & (cut <= MOST_ROUNDED),
+                    "not around the address space",
+                ),
+                Assumption("ahead", ahead <= base_mask, "S is no further above the base"),
+                Assumption("page", (page >= 1) & (page <= 1 << 16), "64 KiB at most"),
+                Assumption(
+                    "apart",
+                    (apart <= number(any_rounding.LONGEST) - page) & (at - ahead == apart),
+                    "T - S ≤ L",
+                ),
+            ),
+            goal=(ahead < length)
+            & (length <= padded)
+            & (length <= 3 << 62)
+            & (number(any_rounding.LONGEST) - page - apart <= padded - length),
+        ),
+        Steps(
+            uses=(arithmetic.put_back().at(a=at, b=ahead),),
+            generalise=(at - ahead,),
+        ),
+    )
+
+
+@cache
 def room_from_half(levels: Levels) -> Lemma:
     """A region shorter than half of the address space has room above the base."""
+    at, ahead = vpt_start - levels.base, v_start - levels.base
     return Lemma(
         f"room-from-half[{levels.slug}]",
         "within 2^63 - 2^50 of S ⇒ room above the base",
@@ -56,10 +134,11 @@ def room_from_half(levels: Levels) -> Lemma:
         ),
         Steps(
             uses=(
-                from_border(levels).at(),
-                arithmetic.same_distance().at(low=levels.base, near=v_start, far=vpt_start),
+                from_border(levels).wherever(),
+                arithmetic.same_distance().wherever(low=levels.base, near=v_start, far=vpt_start),
+                room_above(levels.page).wherever(base_mask=levels.base_mask, at=at, ahead=ahead),
             ),
-            generalise=(vpt_start - levels.base, v_start - levels.base, vpt_start - v_start),
+            generalise=(levels.padded, from_base(levels), at, ahead, vpt_start - v_start),
         ),
     )
 
@@ -84,7 +163,7 @@ def as_wanted() -> Lemma:
             goal=(a + c <= d + one) == (above_first(line_mask, a) <= rest),
         ),
         Steps(
-            uses=(fits_beside().at(b=one),),
+            uses=(fits_beside().wherever(b=one),),
             generalise=(rest,),
         ),
     )
@@ -112,13 +191,13 @@ def least_line(lines: Lines) -> Lemma:
         ),
         Steps(
             uses=(
-                arithmetic.associative().at(a=b, b=first, c=at_last),
-                page_in_line(lines.page_shift).at(pages=frames, more=number(0)),
-                thresholds.tables_fit(lines).at(more=last),
-                as_wanted().at(a=needed, c=at_last, d=last),
-                thresholds.finds_least(lines).at(found=last, wanted=wanted),
-                thresholds.tables_fit(lines).at(more=u),
-                as_wanted().at(a=needed, c=at_u, d=u),
+                arithmetic.associative().wherever(a=b, b=first, c=at_last),
+                page_in_line(lines.page_shift).wherever(pages=frames, more=number(0)),
+                thresholds.tables_fit(lines).wherever(more=last),
+                as_wanted().wherever(a=needed, c=at_last, d=last),
+                thresholds.finds_least(lines).wherever(found=last, wanted=wanted),
+                thresholds.tables_fit(lines).wherever(more=u),
+                as_wanted().wherever(a=needed, c=at_u, d=u),
             ),
             generalise=terms(
                 at_u,
@@ -143,7 +222,7 @@ def closed_form(mode: PagingMode) -> Lemma:
     more = pages_more(mode, mask, padding, v_start, vpt_start)
     frames = nr_pt_pages(mode, mask, padding, v_start, vpt_start)
     stack, end = stack_end(vpt_start, n, mode.page_shift), end_of(n, mode.page_shift)
-    last = last_line(line_mask, without + n)
+    last, levels = last_line(line_mask, without + n), levels_of(mode)
     return Lemma(
         f"closed-form-any-rounding[{mode.name}]",
         "the search from 2 stops at n ⇒ n is the closed form",
@@ -154,26 +233,30 @@ def closed_form(mode: PagingMode) -> Lemma:
         ),
         Steps(
             uses=(
-                any_rounding.exact(mode, FIRST_TRIED).at(),
-                room_from_half(levels_of(mode)).at(),
-                any_rounding.stack_grows(mode.page_shift).at(m=n),
-                any_rounding.end_grows(mode).at(near=stack, far=stack),
-                ends_in_a_line(mode).at(),
-                least_line(lines).at(b=without, first=first, line_mask=line_mask),
-                enough(mode).at(u=more),
-                any_rounding.count_grows(mode).at(n=frames, m=n),
-                any_rounding.stops_least(mode).at(m=frames),
+                any_rounding.exact(mode, FIRST_TRIED).wherever(),
+                room_from_half(levels_of(mode)).wherever(),
+                any_rounding.stack_grows(mode.page_shift).wherever(m=n),
+                any_rounding.end_grows(mode).wherever(near=stack, far=stack),
+                ends_in_a_line(mode).wherever(),
+                least_line(lines).wherever(b=without, first=first, line_mask=line_mask),
+                enough(mode).wherever(u=more),
+                any_rounding.count_grows(mode).wherever(n=frames, m=n),
+                any_rounding.stops_least(mode).wherever(m=frames),
             ),
             generalise=terms(
                 needed(mode, n),
                 needed(mode, frames),
                 frames,
                 *(tables_more(lines, each) for each in (more, last)),
+                without + n,
+                without + first,
+                *not_looked_into(levels),
                 more,
                 last,
                 end,
                 stack,
                 first,
+                v_start - levels.base,
                 without,
             ),
         ),

@@ -44,7 +44,7 @@ def total(parts: Sequence[Word]) -> Word:
 def sums_by_part(wholes: Sequence[Word], ones: Sequence[Word], others: Sequence[Word]) -> list[Use]:
     """Adds up wholes that are each a one and an other: the sum of all, then, is that of the two sums."""
     return [
-        arithmetic.sums_move().at(
+        arithmetic.sums_move().wherever(
             **{key: total(each[:index]) for key, each in zip("eab", (wholes, ones, others), strict=True)},
             **{key: each[index] for key, each in zip("fcd", (wholes, ones, others), strict=True)},
         )
@@ -81,14 +81,35 @@ def level_adds(shift: int) -> Lemma:
 def differences_move() -> Lemma:
     """The difference of two sums, put in another order."""
     e, f = word("e"), word("f")
+    sums, less = (a + b, c + d), (a - c, b - d)
     return Lemma(
         "differences-move",
         "e = a + b, f = c + d ⇒ e - f = (a - c) + (b - d)",
         Statement(
-            assumptions=(Assumption("sums", (e == a + b) & (f == c + d), "e = a + b, f = c + d"),),
-            goal=e - f == (a - c) + (b - d),
+            assumptions=(Assumption("sums", (e == sums[0]) & (f == sums[1]), "e = a + b, f = c + d"),),
+            goal=e - f == less[0] + less[1],
+        ),
+        Steps(
+            uses=(
+                both_taken_off().at(a=sums[0], b=c, c=d),
+                arithmetic.taken_off().at(c=c),
+                difference_added().at(a=less[0], b=b, c=d),
+            ),
+            generalise=(less[0] + b, sums[0] - c, *sums, *less),
         ),
     )
+
+
+@cache
+def both_taken_off() -> Lemma:
+    """A sum taken off is its parts taken off."""
+    return Lemma("both-taken-off", "a - (b + c) = (a - b) - c", Statement(goal=a - (b + c) == (a - b) - c))
+
+
+@cache
+def difference_added() -> Lemma:
+    """A difference added is its first part added and its second taken off."""
+    return Lemma("difference-added", "(a + b) - c = a + (b - c)", Statement(goal=(a + b) - c == a + (b - c)))
 
 
 @cache
@@ -158,11 +179,11 @@ def begun_leave_pages(lines: Lines) -> Lemma:
 def tables_rise(lines: Lines) -> Lemma:
     """Lines more take no more tables than if one of each level began with each: level by level."""
     wholes, ones, others = _by_level(lines, whole), _by_level(lines, more), _begun(lines, other)
-    uses = [level_rises(lines, each).at() for each in lines.shifts]
+    uses = [level_rises(lines, each).wherever() for each in lines.shifts]
     uses += sums_by_part([one + other for one, other in zip(ones, others, strict=True)], ones, others)
     for index in range(1, len(wholes)):
         uses.append(
-            arithmetic.sums_grow().at(
+            arithmetic.sums_grow().wherever(
                 a=total(wholes[:index]),
                 b=total(ones[:index]) + total(others[:index]),
                 c=wholes[index],
@@ -220,11 +241,11 @@ def gain_rises(lines: Lines) -> Lemma:
         ),
         Steps(
             uses=(
-                level_adds(lines.pages).at(whole=other, other=between),
-                begun_leave_pages(lines).at(),
-                begun_leave_pages(lines).at(more=between),
-                tables_rise(lines).at(whole=other, other=between),
-                differences_rise().at(
+                level_adds(lines.pages).wherever(whole=other, other=between),
+                begun_leave_pages(lines).wherever(),
+                begun_leave_pages(lines).wherever(more=between),
+                tables_rise(lines).wherever(whole=other, other=between),
+                differences_rise().wherever(
                     **dict(zip("abecdf", (*lengths, *taking, begun), strict=True)),
                 ),
             ),
@@ -398,12 +419,6 @@ def beyond_one() -> Lemma:
 
 
 @cache
-def swapped() -> Lemma:
-    """Of three, the order in which they are added doesn't matter."""
-    return Lemma("swapped", "(a + b) + c = (a + c) + b", Statement(goal=(a + b) + c == (a + c) + b))
-
-
-@cache
 def same_added() -> Lemma:
     """The same added to both: as long as nothing wraps, they are in the same order."""
     small = Assumption("small", (a < SMALL) & (c < SMALL) & (d < 2 * SMALL), "nothing wraps")
@@ -441,10 +456,10 @@ def fits_beside() -> Lemma:
         ),
         Steps(
             uses=(
-                put_back().at(),
-                swapped().at(a=rest),
-                same_added().at(d=both),
-                beyond_one().at(a=b, b=rest, wanted=a),
+                put_back().wherever(),
+                arithmetic.swapped().wherever(a=rest),
+                same_added().wherever(d=both),
+                beyond_one().wherever(a=b, b=rest, wanted=a),
             ),
             generalise=(rest,),
         ),

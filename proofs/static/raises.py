@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import cache, partial, reduce
 from operator import add
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ...encodings.dom0_count import FIRST_TRIED, tables, tables_by_level
 from ...encodings.dom0_layout import PADDING, ROUNDING_SHIFT, stack_end
@@ -133,8 +133,8 @@ def v_end_moves(end: End) -> Lemma:
         ),
         Steps(
             uses=(
-                stack_moves(end).at(),
-                arithmetic.round_up_moves(end.shift).at(
+                stack_moves(end).wherever(),
+                arithmetic.round_up_moves(end.shift).wherever(
                     near=end.padded(n), far=end.padded(m), most=frames * PAGE_SIZE
                 ),
             ),
@@ -146,10 +146,27 @@ def v_end_moves(end: End) -> Lemma:
 @cache
 def stack_moves(end: End) -> Lemma:
     """E(m) - E(n) = 4096 (m - n)."""
+    ends, above = [vpt_start + each * PAGE_SIZE for each in (n, m)], number(PAGE_SIZE + end.padding)
     return Lemma(
         f"stack-moves{end.tag}",
         "E(m) - E(n) = 4096 (m - n)",
         Statement(goal=end.padded(m) - end.padded(n) == (m - n) * PAGE_SIZE),
+        Steps(
+            uses=(
+                *(
+                    arithmetic.associative().at(a=each, b=number(PAGE_SIZE), c=number(end.padding))
+                    for each in ends
+                ),
+                arithmetic.last_taken_off().at(a=ends[1], b=ends[0], c=above),
+                arithmetic.common_taken_off().at(a=vpt_start, b=m * PAGE_SIZE, c=n * PAGE_SIZE),
+            ),
+            generalise=(
+                *map(end.padded, (m, n)),
+                *(each + above for each in ends),
+                ends[1] - ends[0],
+                *ends,
+            ),
+        ),
     )
 
 
@@ -186,13 +203,31 @@ def count_moves(of: Counted) -> Lemma:
         ),
         Steps(
             uses=(
-                of.end_grows.at(),
-                v_end_moves(of.end).at(),
-                tables_move(of.mode).at(near=ends[0], far=ends[1], most=end_moved(of.end, frames)),
-                of.as_padded.at(),
-                of.as_padded.at(n=m),
+                of.end_grows.wherever(),
+                v_end_moves(of.end).wherever(),
+                tables_move(of.mode).wherever(near=ends[0], far=ends[1], most=end_moved(of.end, frames)),
+                of.as_padded.wherever(),
+                of.as_padded.wherever(n=m),
             ),
             generalise=(*counts, *padded, *ends),
+        ),
+    )
+
+
+@cache
+def stays_rounded(shift: int) -> Lemma:
+    """Within a rounding, going up, what is rounded up changes once at most."""
+    a, b, c = arithmetic.a, arithmetic.b, arithmetic.c
+    ends = [round_up(each, shift) for each in (a, b, c)]
+    return Lemma(
+        f"stays-rounded[{shift}]",
+        f"a ≤ b ≤ c ≤ a + 2^{shift}, ⌈a⌉ ≠ ⌈b⌉ ⇒ ⌈b⌉ = ⌈c⌉",
+        Statement(
+            assumptions=(
+                Assumption("close", (b - a <= c - a) & (c - a <= 1 << shift), f"a ≤ b ≤ c ≤ a + 2^{shift}"),
+                Assumption("moved", ends[0] != ends[1], "it changes between a and b"),
+            ),
+            goal=ends[1] == ends[2],
         ),
     )
 
@@ -201,6 +236,8 @@ def count_moves(of: Counted) -> Lemma:
 def v_end_stays(end: End) -> Lemma:
     """A region's end that has just moved does not move again within the frames of a line."""
     ends = [end.at(each) for each in (n, m, l)]
+    padded = [end.padded(each) for each in (n, m, l)]
+    moved = [each - padded[0] for each in padded[1:]]
     most = end.line // PAGE_SIZE
     return Lemma(
         f"v-end-stays{end.tag}",
@@ -212,6 +249,14 @@ def v_end_stays(end: End) -> Lemma:
                 Assumption("moved", ends[0] != ends[1], "the end moves between n and m"),
             ),
             goal=ends[1] == ends[2],
+        ),
+        Steps(
+            uses=(
+                *(stack_moves(end).at(m=each) for each in (m, l)),
+                arithmetic.less_in_order().at(a=m, b=l, c=n),
+                stays_rounded(end.shift).wherever(**dict(zip("abc", padded, strict=True))),
+            ),
+            generalise=(*ends, *moved, m - n, l - n),
         ),
     )
 
@@ -354,12 +399,14 @@ def static_is_exact(mode: PagingMode, before: int | None = None, start: int = 0)
         bounded = first_bounded(xens(mode), before, start).at()
     counts = (raised(mode, v_start, vpt_start, raises, start) for raises in range(len(bounds) + 1))
     steps = [number(start), *counts]
+    # Of many raises one is settled after the other; of a few, their conditions are left to the solver, all at once.
+    taken = partial(evolve, implied=before is not None)
     # n_0 ≤ n_1 ≤ ..., each raise within its bound, the last but one small: so the last count is a fixed point.
     rising: list[Use] = [bounded, region.count_at_least(mode).at(n=number(start))]
     for index, bound in enumerate(bounds):
         low, high = steps[index], steps[index + 1]
-        rising.append(region.count_grows(mode).wherever(n=low, m=high))
-        rising.append(count_moves(xens(mode)).wherever(n=low, m=high, frames=number(bound)))
+        rising.append(taken(region.count_grows(mode).at(n=low, m=high)))
+        rising.append(taken(count_moves(xens(mode)).at(n=low, m=high, frames=number(bound))))
     rising.append(settles(xens(mode)).at(n=steps[-3], m=steps[-2], l=steps[-1]))
     # The search stops no higher than this fixed point, and each n_k is no higher than what it stops at.
     rising.append(search.stops_least(mode).at(m=steps[-1], first=number(FIRST_TRIED)))
@@ -367,7 +414,7 @@ def static_is_exact(mode: PagingMode, before: int | None = None, start: int = 0)
     below = [
         search.exact(mode).at(),
         *least,
-        *(region.count_grows(mode).wherever(n=step, m=n) for step in steps[:-1]),
+        *(taken(region.count_grows(mode).at(n=step, m=n)) for step in steps[:-1]),
     ]
     uses = [*below, *rising] if before is None else [*rising, *below]
     last = steps[-1]

@@ -27,10 +27,10 @@ from ...encodings.closed_form_any_rounding import (
 )
 from ...encodings.dom0_count import tables, tables_by_level
 from ...encodings.dom0_layout import rounded_end, stack_end
-from ...encodings.spans import spanned
+from ...encodings.spans import round_down, round_up, spanned
 from ...formal.layouts.paging import PagingMode
-from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps
-from ...formal.words.word import WIDTH, Truth, Word, number, word
+from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps, Use
+from ...formal.words.word import WIDTH, Truth, Word, all_of, number, word
 from ..shared import arithmetic, region
 from ..shared.region import n, terms, v_start, vpt_start
 from . import dividing, thresholds
@@ -78,7 +78,12 @@ class Levels:
     @property
     def padded(self) -> Word:
         """The same for the padding."""
-        return self.ended - (mask + 1)
+        return padded_below(self.base_mask)
+
+
+def padded_below(base_mask: Word) -> Word:
+    """How far above the base the padding ends at most, in bytes."""
+    return (number(0) - (base_mask + 1)) - (mask + 1)
 
 
 def levels_of(mode: PagingMode) -> Levels:
@@ -134,23 +139,26 @@ def from_low(page_shift: int) -> Lemma:
         Statement(goal=sums[3] - low == (above + stack + padding) + tables),
         Steps(
             uses=(
-                dividing.swapped().at(a=far, b=tables, c=stack),
-                dividing.swapped().at(a=sums[0], b=tables, c=padding),
+                arithmetic.swapped().at(a=far, b=tables, c=stack),
+                arithmetic.swapped().at(a=sums[0], b=tables, c=padding),
                 *(
-                    taken_off().at(a=one, b=other, c=low)
+                    arithmetic.taken_off().at(a=one, b=other, c=low)
                     for one, other in ((sums[1], tables), (sums[0], padding), (far, stack))
                 ),
             ),
-            generalise=terms(tables),
+            generalise=(
+                sums[1] + tables,
+                *(each - low for each in sums[1::-1]),
+                sums[1],
+                sums[2],
+                sums[0] + tables,
+                sums[0],
+                far + tables,
+                above,
+                tables,
+            ),
         ),
     )
-
-
-@cache
-def taken_off() -> Lemma:
-    """What is taken off a sum is taken off the first."""
-    a, b, c = arithmetic.a, arithmetic.b, arithmetic.c
-    return Lemma("taken-off", "(a + b) - c = (a - c) + b", Statement(goal=(a + b) - c == (a - c) + b))
 
 
 @cache
@@ -185,10 +193,29 @@ def up_from_line() -> Lemma:
 
 
 @cache
+def pages_added(page_shift: int) -> Lemma:
+    """Whole pages more are as many more pages."""
+    page = 1 << page_shift
+    both = length + n * page
+    return Lemma(
+        f"pages-added[{page_shift}]",
+        "(x + page n) / page = x / page + n",
+        Statement(
+            assumptions=(
+                Assumption("fits", (length <= both) & (n < 1 << (WIDTH - page_shift)), "nothing wraps"),
+            ),
+            goal=(both >> page_shift == (length >> page_shift) + n)
+            & (length >> page_shift <= (length >> page_shift) + n),
+        ),
+    )
+
+
+@cache
 def pages_counted(page_shift: int) -> Lemma:
     """Pages more are counted one by one."""
     page = 1 << page_shift
-    whole, both = (length + (page - 1)) >> page_shift, length + n * page
+    most, both = length + (page - 1), length + n * page
+    whole = most >> page_shift
     return Lemma(
         f"pages-counted[{page_shift}]",
         "⌈x + page n⌉ = ⌈x⌉ + n, in pages",
@@ -202,6 +229,14 @@ def pages_counted(page_shift: int) -> Lemma:
             & (whole <= whole + n)
             & (both >= 1)
             & (both <= bound),
+        ),
+        Steps(
+            uses=(
+                region.pages_fit(page_shift).wherever(limit=bound, d=length, m=n),
+                arithmetic.swapped().wherever(a=length, b=n * page, c=number(page - 1)),
+                pages_added(page_shift).wherever(length=most),
+            ),
+            generalise=(most + n * page, both, n * page, whole + n),
         ),
     )
 
@@ -264,12 +299,28 @@ def from_base(levels: Levels) -> Word:
     return (vpt_start - levels.base) + (1 << levels.page) + no_more_than_rounding(mask, padding)
 
 
+def in_space(page_shift: int, padded: Word, length: Word, ahead: Word, frames: Word) -> Truth:
+    """That the padding ends so far above the base, above S, and has room for the tables below ``padded``."""
+    above = length + ((1 << page_shift) - 1) >> page_shift > ahead >> page_shift
+    return (length >= 1) & above & fits_above(padded, page_shift, length, frames)
+
+
 def fits(levels: Levels, nr_pt_pages: Word) -> Assumption:
     """The assumption that tables, stack and padding come above S, and don't come full circle, counted from the base."""
-    length = from_base(levels)
-    above = length + ((1 << levels.page) - 1) >> levels.page > v_start - levels.base >> levels.page
-    condition = (length >= 1) & above & fits_above(levels.padded, levels.page, length, nr_pt_pages)
+    condition = in_space(levels.page, levels.padded, from_base(levels), v_start - levels.base, nr_pt_pages)
     return Assumption("fits", condition, "tables, stack and padding have room above the base")
+
+
+def not_looked_into(levels: Levels) -> tuple[Word, ...]:
+    """What `fits` says, but for the lengths that it speaks of: it is the same wherever it is used."""
+    length = from_base(levels)
+    return (
+        levels.padded - length >> levels.page,
+        levels.padded,
+        levels.ended,
+        length,
+        v_start - levels.base >> levels.page,
+    )
 
 
 @cache
@@ -307,15 +358,140 @@ def _within(levels: Levels) -> tuple[Assumption, ...]:
 
 
 @cache
+def line_fits(levels: Levels) -> Lemma:
+    """A line doesn't end past the address space."""
+    up_to = _up_to(levels.page, more)
+    return Lemma(
+        f"line-fits[{levels.slug}]",
+        "R ≤ line x ≤ 2^64 less what the base is a multiple of",
+        Statement(
+            assumptions=(fitting_power_of_two(levels.page), _in_lines(levels, more)),
+            goal=(mask < up_to) & (up_to <= levels.ended),
+        ),
+    )
+
+
+def _block_limit(shift: int) -> int:
+    """The longest length that can be rounded up to 2**shift bytes."""
+    return (1 << WIDTH) - (1 << shift)
+
+
+def _blocks(shift: int, length: Word) -> Word:
+    return length + ((1 << shift) - 1) >> shift
+
+
+@cache
+def line_in_blocks(page_shift: int, shift: int) -> Lemma:
+    """How many blocks a line reaches into: those of the first one, and of the pages more."""
+    up_to = _up_to(page_shift, more)
+    whole = whole_lines(mask >> page_shift, more) & (more < 1 << (WIDTH - page_shift))
+    return Lemma(
+        f"line-in-blocks[{shift},{page_shift}]",
+        "⌈line x⌉ = ⌈R⌉ + x / what a table maps",
+        Statement(
+            assumptions=(
+                fitting_power_of_two(page_shift),
+                Assumption("whole-lines", whole, "whole lines"),
+                Assumption("fits", (mask < up_to) & (up_to <= _block_limit(shift)), "no wrapping"),
+            ),
+            goal=_blocks(shift, up_to) == ((mask >> shift) + 1) + (more >> shift - page_shift),
+        ),
+    )
+
+
+def _on_a_border(shift: int) -> Assumption:
+    return Assumption("on-a-border", arithmetic.low & ((1 << shift) - 1) == 0, "low is a border of blocks")
+
+
+@cache
+def rounding_from_border(shift: int) -> Lemma:
+    """From a border of blocks, rounding is rounding of what lies between."""
+    low, above = arithmetic.low, v_start - arithmetic.low
+    return Lemma(
+        f"rounding-from-border[{shift}]",
+        "⌈low + x⌉ = low + ⌈x⌉, ⌊S⌋ = low + ⌊S - low⌋ for low on a border",
+        Statement(
+            assumptions=(_on_a_border(shift),),
+            goal=(round_up(low + length, shift) == low + round_up(length, shift))
+            & (round_down(v_start, shift) == low + round_down(above, shift)),
+        ),
+    )
+
+
+@cache
+def spanned_from_border(shift: int) -> Lemma:
+    """What a range takes whose ends are counted from a border of blocks."""
+    low, above = arithmetic.low, v_start - arithmetic.low
+    up, down = round_up(length, shift), round_down(above, shift)
+    return Lemma(
+        f"spanned-from-border[{shift}]",
+        "N(S, low + x) = ⌈x⌉ - (S - low) / 2^s for low on a border",
+        Statement(
+            assumptions=(
+                _on_a_border(shift),
+                Assumption("in-order", (above <= length) & (length <= _block_limit(shift)), "S - low ≤ x"),
+            ),
+            goal=spanned(v_start, low + length, shift) == _blocks(shift, length) - (above >> shift),
+        ),
+        Steps(
+            uses=(rounding_from_border(shift).at(), arithmetic.common_taken_off().at(a=low, b=up, c=down)),
+            generalise=(
+                round_up(low + length, shift),
+                round_down(v_start, shift),
+                low + up,
+                low + down,
+                above,
+            ),
+        ),
+    )
+
+
+@cache
+def blocks_between(shift: int) -> Lemma:
+    """Between two ends there is at most one block less than rounding the one up and the other down says."""
+    return Lemma(
+        f"blocks-between[{shift}]",
+        "x < y ⇒ (⌈x⌉ - y / 2^s) + (y - x) / 2^s ≤ 1",
+        Statement(
+            assumptions=(
+                Assumption("in-order", (length < ahead) & (length <= _block_limit(shift)), "x < y"),
+            ),
+            goal=(_blocks(shift, length) - (ahead >> shift)) + (ahead - length >> shift) <= 1,
+        ),
+    )
+
+
+def _line_by_blocks(levels: Levels, shift: int, above: Word) -> tuple[tuple[Use, ...], tuple[Word, ...]]:
+    """What is known of a line that a lemma on one level speaks of, and what can be generalised then."""
+    up_to, first, share = _up_to(levels.page, more), (mask >> shift) + 1, more >> shift - levels.page
+    return (
+        line_fits(levels).at(),
+        line_in_blocks(levels.page, shift).wherever(),
+        arithmetic.taken_off().at(a=first, b=share, c=above >> shift),
+    ), (
+        _blocks(shift, up_to),
+        first + share,
+        (first - (above >> shift)) + share,
+        up_to,
+    )
+
+
+@cache
 def level_at_line(levels: Levels, shift: int) -> Lemma:
     """What a level takes of a region that ends with a line: what it takes up to the first one, and of the pages more."""
-    first = (mask >> shift) + 1 - (v_start - levels.base >> shift)
+    above, up_to = v_start - levels.base, _up_to(levels.page, more)
+    first = (mask >> shift) + 1 - (above >> shift)
+    uses, hidden = _line_by_blocks(levels, shift, above)
     return Lemma(
         f"rounded-level-at-line[{shift},{levels.slug}]",
         "N(S, line x) = N(S, line 0) + x / what a table maps",
         Statement(
             assumptions=_within(levels),
             goal=spanned(v_start, line(levels, more), shift) == first + (more >> shift - levels.page),
+        ),
+        Steps(
+            uses=(*uses, spanned_from_border(shift).wherever(low=levels.base, length=up_to)),
+            generalise=(spanned(v_start, line(levels, more), shift), *hidden, above),
         ),
     )
 
@@ -344,7 +520,7 @@ def tables_at_line(mode: PagingMode) -> Lemma:
         ),
         Steps(
             uses=(
-                *(level_at_line(levels_of(mode), level.shift).at() for level in as_needed(mode)[::-1]),
+                *(level_at_line(levels_of(mode), level.shift).wherever() for level in as_needed(mode)[::-1]),
                 *dividing.sums_by_part(spans, firsts, mores),
             ),
             generalise=terms(*spans, *firsts, *mores),
@@ -380,14 +556,14 @@ def ends_in_a_line(mode: PagingMode) -> Lemma:
         ),
         Steps(
             uses=(
-                end_as_padded().at(end=stack),
-                on_a_line(levels).at(),
-                from_low(mode.page_shift).at(low=low, far=vpt_start, padding=cut),
-                up_from_line().at(low=low, far=stack + cut, length=above + n * page),
-                end_in_lines(levels_of(mode)).at(length=above),
-                above_start(levels_of(mode)).at(ahead=v_start - low, pages=without + n),
-                tables_at_line(mode).at(more=last),
-                region.same_tables(mode).at(near=ended, far=at_line),
+                end_as_padded().wherever(end=stack),
+                on_a_line(levels).wherever(),
+                from_low(mode.page_shift).wherever(low=low, far=vpt_start, padding=cut),
+                up_from_line().wherever(low=low, far=stack + cut, length=above + n * page),
+                end_in_lines(levels_of(mode)).wherever(length=above),
+                above_start(levels_of(mode)).wherever(ahead=v_start - low, pages=without + n),
+                tables_at_line(mode).wherever(more=last),
+                region.same_tables(mode).wherever(near=ended, far=at_line),
             ),
             generalise=terms(
                 tables(mode, v_start, ended),
@@ -422,13 +598,20 @@ def _below(levels: Levels, ahead: Word) -> tuple[Assumption, ...]:
 @cache
 def level_below(levels: Levels, shift: int) -> Lemma:
     """What a level takes of a region that ends with a line below S: less than nothing by the whole tables between."""
+    up_to = _up_to(levels.page, more)
+    between = ahead - up_to >> shift
     first = (mask >> shift) + 1 - (ahead >> shift)
+    uses, hidden = _line_by_blocks(levels, shift, ahead)
     return Lemma(
         f"rounded-level-below[{shift},{levels.slug}]",
         "line x below S ⇒ N(S, line x) + the whole tables between is 0 or 1",
         Statement(
             assumptions=_below(levels, ahead),
-            goal=first + (more >> shift - levels.page) + (ahead - _up_to(levels.page, more) >> shift) <= 1,
+            goal=first + (more >> shift - levels.page) + between <= 1,
+        ),
+        Steps(
+            uses=(*uses, blocks_between(shift).wherever(length=up_to)),
+            generalise=(between, *hidden),
         ),
     )
 
@@ -436,7 +619,8 @@ def level_below(levels: Levels, shift: int) -> Lemma:
 @cache
 def pages_below(mode: PagingMode) -> Lemma:
     """Between a line and S there are no more whole tables than pages."""
-    between, below = ahead - _up_to(mode.page_shift, more), more + ((mask >> mode.page_shift) + 1)
+    ended, below = _up_to(mode.page_shift, more), more + ((mask >> mode.page_shift) + 1)
+    between, page = ahead - ended, 1 << mode.page_shift
     shifts = [level.shift for level in reversed(as_needed(mode))]
     both = dividing.total([between >> each for each in shifts]) + below
     return Lemma(
@@ -446,6 +630,53 @@ def pages_below(mode: PagingMode) -> Lemma:
             assumptions=_below(levels_of(mode), ahead),
             goal=(below <= both) & (both <= ahead >> mode.page_shift),
         ),
+        Steps(
+            uses=(
+                line_fits(levels_of(mode)).at(),
+                line_in_pages(mode.page_shift).wherever(),
+                arithmetic.put_back().at(a=ahead, b=ended),
+                pages_added(mode.page_shift).wherever(length=between, n=below),
+                few_tables_in_pages(mode).at(length=between),
+            ),
+            generalise=(
+                *(between >> each for each in (*shifts, mode.page_shift)),
+                ended,
+                below * page,
+                between,
+                levels_of(mode).ended,
+                below,
+            ),
+        ),
+    )
+
+
+@cache
+def line_in_pages(page_shift: int) -> Lemma:
+    """A line is whole pages."""
+    lines = more + ((mask >> page_shift) + 1)
+    return Lemma(
+        f"line-in-pages[{page_shift}]",
+        "line x = (x + the pages of a line) pages",
+        Statement(
+            assumptions=(
+                fitting_power_of_two(page_shift),
+                Assumption("few", more < 1 << (WIDTH - page_shift), "x is in the address space"),
+                Assumption("fits", mask < _up_to(page_shift, more), "no wrapping"),
+            ),
+            goal=(_up_to(page_shift, more) == lines * (1 << page_shift))
+            & (lines < 1 << (WIDTH - page_shift)),
+        ),
+    )
+
+
+@cache
+def few_tables_in_pages(mode: PagingMode) -> Lemma:
+    """There are no more whole tables than pages."""
+    shifts = [level.shift for level in reversed(as_needed(mode))]
+    return Lemma(
+        f"few-tables-in-pages[{','.join(map(str, shifts))},{mode.page_shift}]",
+        "the whole tables of x are no more than its pages",
+        Statement(goal=dividing.total([length >> each for each in shifts]) <= length >> mode.page_shift),
     )
 
 
@@ -460,12 +691,32 @@ def _below_by_level(mode: PagingMode) -> tuple[list[Word], list[Word]]:
 
 
 @cache
+def few_in_all(mode: PagingMode) -> Lemma:
+    """One of each level is a few in all."""
+    levels = mode.counted_levels[::-1]
+    parts = [
+        word(f"x{index}") if level.fixed is None else number(level.fixed)
+        for index, level in enumerate(levels)
+    ]
+    each = all_of(part <= 1 for part in parts if part.operation != "constant")
+    return Lemma(
+        f"few-in-all[{mode.name}]",
+        "one of each level at most ⇒ a few in all",
+        Statement(
+            assumptions=(Assumption("one", each, "one of each level at most"),),
+            goal=dividing.total(parts) <= FEW,
+        ),
+    )
+
+
+@cache
 def few_below(mode: PagingMode) -> Lemma:
     """What a region takes that ends with a line below S: less than nothing by the whole tables between, at most."""
     above = v_start - base(widest(mode), mask, v_start)
     takes, shares = _below_by_level(mode)
     both = [one + other for one, other in zip(takes, shares, strict=True)]
-    sums = [dividing.total(some[: index + 1]) for some in (takes, shares) for index in range(len(some))]
+    sums = [dividing.total(some[: index + 1]) for some in (both, takes, shares) for index in range(len(some))]
+    ones = {f"x{index}": each for index, each in enumerate(both) if each.operation != "constant"}
     return Lemma(
         f"rounded-few-below[{mode.name}]",
         "line x below S ⇒ what each level takes + its whole tables between = a few in all",
@@ -475,10 +726,14 @@ def few_below(mode: PagingMode) -> Lemma:
         ),
         Steps(
             uses=(
-                *(level_below(levels_of(mode), level.shift).at(ahead=above) for level in as_needed(mode)),
+                *(
+                    level_below(levels_of(mode), level.shift).wherever(ahead=above)
+                    for level in as_needed(mode)
+                ),
+                few_in_all(mode).wherever(**ones),
                 *dividing.sums_by_part(both, takes, shares),
             ),
-            generalise=terms(*both, *sums),
+            generalise=terms(*both, *sums, levels_of(mode).ended, _up_to(mode.page_shift, more)),
         ),
     )
 
@@ -573,9 +828,39 @@ def page_in_line(page_shift: int) -> Lemma:
 
 
 @cache
+def more_reach_higher(page_shift: int) -> Lemma:
+    """More lines end higher, counted from a base that isn't around the address space."""
+    base_mask = word("base_mask")
+    ended = number(0) - (base_mask + 1)
+    return Lemma(
+        f"more-reach-higher[{page_shift}]",
+        "x ≤ w ⇒ line x ≤ line w, counted from the base",
+        Statement(
+            assumptions=(
+                Assumption(
+                    "base",
+                    (mask <= base_mask) & (base_mask < arithmetic.SUM_LIMIT),
+                    "the base is a border of lines",
+                ),
+                Assumption("in-order", (more <= w) & (w < ended >> page_shift), "x ≤ w"),
+            ),
+            goal=_up_to(page_shift, more) <= _up_to(page_shift, w),
+        ),
+    )
+
+
+@cache
+def counted_from() -> Lemma:
+    """What is counted from a base, counted from another place."""
+    a, b, c = arithmetic.a, arithmetic.b, arithmetic.c
+    return Lemma("counted-from", "(a + b) - c = b - (c - a)", Statement(goal=(a + b) - c == b - (c - a)))
+
+
+@cache
 def lines_in_order(levels: Levels) -> Lemma:
     """More lines end higher, counted from S."""
     above = v_start - levels.base
+    up_to = [_up_to(levels.page, each) for each in (more, w)]
     ends = [line(levels, each) - v_start for each in (more, w)]
     return Lemma(
         f"rounded-lines-in-order[{levels.slug}]",
@@ -584,9 +869,23 @@ def lines_in_order(levels: Levels) -> Lemma:
             assumptions=(
                 fitting_power_of_two(levels.page),
                 Assumption("in-order", (more <= w) & (w < levels.ended >> levels.page), "x ≤ w"),
-                Assumption("beyond", above <= _up_to(levels.page, more), "S is no higher than line x"),
+                Assumption("beyond", above <= up_to[0], "S is no higher than line x"),
             ),
             goal=ends[0] <= ends[1],
+        ),
+        Steps(
+            uses=(
+                more_reach_higher(levels.page).wherever(base_mask=levels.base_mask),
+                *(counted_from().at(a=levels.base, b=each, c=v_start) for each in up_to),
+                arithmetic.less_in_order().wherever(a=up_to[0], b=up_to[1], c=above),
+            ),
+            generalise=(
+                *ends,
+                *(each - above for each in up_to),
+                *up_to,
+                levels.ended >> levels.page,
+                above,
+            ),
         ),
     )
 
@@ -624,16 +923,16 @@ def enough(mode: PagingMode) -> Lemma:
         ),
         Steps(
             uses=(
-                ends_in_a_line(mode).at(),
-                below_start(mode).at(b=without, more=u),
-                tables_at_line(mode).at(more=u),
-                lines_in_order(levels).at(more=u, w=lasts[0]),
-                region.tables_grow(mode).at(near=at_lines[0], far=ends[0]),
-                ends_in_a_line(mode).at(n=frames),
-                arithmetic.associative().at(a=without, b=first, c=at_u),
-                page_in_line(lines.page_shift).at(pages=without + frames, more=u, line_mask=line_mask),
-                lines_in_order(levels).at(more=lasts[1], w=u),
-                region.tables_grow(mode).at(near=ends[1], far=at_lines[0]),
+                ends_in_a_line(mode).wherever(),
+                below_start(mode).wherever(b=without, more=u),
+                tables_at_line(mode).wherever(more=u),
+                lines_in_order(levels).wherever(more=u, w=lasts[0]),
+                region.tables_grow(mode).wherever(near=at_lines[0], far=ends[0]),
+                ends_in_a_line(mode).wherever(n=frames),
+                arithmetic.associative().wherever(a=without, b=first, c=at_u),
+                page_in_line(lines.page_shift).wherever(pages=without + frames, more=u, line_mask=line_mask),
+                lines_in_order(levels).wherever(more=lasts[1], w=u),
+                region.tables_grow(mode).wherever(near=ends[1], far=at_lines[0]),
             ),
             generalise=terms(
                 *(tables(mode, v_start, each) for each in (*ends, at_lines[0])),
@@ -641,7 +940,12 @@ def enough(mode: PagingMode) -> Lemma:
                 *at_lines,
                 *(tables_more(lines, each) for each in (u, *lasts)),
                 *(_up_to(mode.page_shift, each) for each in (u, *lasts)),
+                *(without + each for each in (n, frames)),
+                without + first + at_u,
+                *(each + (line_mask + 1) for each in (u, lasts[1])),
+                frames,
                 *lasts,
+                *not_looked_into(levels),
                 first,
                 above,
                 without,

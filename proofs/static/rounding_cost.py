@@ -28,7 +28,7 @@ from ...formal.layouts.what_if import WhatIf
 from ...formal.logic.claim import Part
 from ...formal.logic.theorem import Assumption, Lemma, Run, Statement, Steps
 from ...formal.machine.arrange import region_end, touched
-from ...formal.words.word import TRUE, Truth, Word, all_of, number, word
+from ...formal.words.word import TRUE, Truth, Word, all_of, number, replaced, word
 from ..shared import arithmetic, region, replays, search
 from ..shared.region import far, m, n, near, v_start, vpt_start
 from ..shared.replays import Values
@@ -139,11 +139,11 @@ def spanned_between(shift: int) -> Lemma:
         ),
         Steps(
             uses=(
-                *(arithmetic.spanned_from_low(shift).at(far=each) for each in ends),
-                *(arithmetic.round_up_from_low(shift).at(far=each) for each in ends),
-                arithmetic.same_distance().at(near=borders[0], far=borders[1]),
-                arithmetic.same_distance().at(low=part, near=from_border[0], far=from_border[1]),
-                arithmetic.part_of_block(shift).at(),
+                *(arithmetic.spanned_from_low(shift).wherever(far=each) for each in ends),
+                *(arithmetic.round_up_from_low(shift).wherever(far=each) for each in ends),
+                arithmetic.same_distance().wherever(near=borders[0], far=borders[1]),
+                arithmetic.same_distance().wherever(low=part, near=from_border[0], far=from_border[1]),
+                arithmetic.part_of_block(shift).wherever(),
             ),
             generalise=(
                 *(spanned(low, each, shift) for each in ends),
@@ -174,9 +174,9 @@ def tables_between(mode: PagingMode) -> Lemma:
         _tables_more(mode, near, far),
     ]
     sums = [list(accumulate(each, add)) for each in rows]
-    uses = [spanned_between(level.shift).at(low=v_start) for level in levels if level.fixed is None]
+    uses = [spanned_between(level.shift).wherever(low=v_start) for level in levels if level.fixed is None]
     uses += [
-        arithmetic.sums_move().at(
+        arithmetic.sums_move().wherever(
             **{name: each[index - 1] for name, each in zip("eab", sums, strict=True)},
             **{name: each[index] for name, each in zip("fcd", rows, strict=True)},
         )
@@ -300,9 +300,49 @@ def longer(more: Ends, less: Ends) -> tuple[Word, Word]:
     return end(more, n) - v_start, end(less, m) - v_start
 
 
+def _gap(ends: Ends, stack: Word) -> Word:
+    """How far above the stack's end the region ends."""
+    figures = {any_rounding.mask: number(ends.rounding - 1), any_rounding.padding: number(ends.padding)}
+    return replaced(any_rounding.gap(near), {near: stack, **figures})
+
+
 def _stack(step: int) -> Word:
     """E(m + k)."""
     return stack_end(vpt_start, m + step if step else m)
+
+
+@cache
+def less_ends(mode: PagingMode, more: Ends, less: Ends) -> Lemma:
+    """What is known of the region of the one that costs less: its tables, where its stack ends, and it itself."""
+    e = _stack(0)
+    figures = {"mask": number(less.rounding - 1), "padding": number(less.padding)}
+    exact = (
+        (region.room_from_half(mode).wherever(n=m), search.exact(mode).wherever(n=m))
+        if less == XENS
+        else (any_rounding.exact(mode, FIRST_TRIED).wherever(n=m, **figures),)
+    )
+    uses = (
+        *exact,
+        any_rounding.count_grows(mode).wherever(n=m, **figures),
+        any_rounding.stack_grows(PAGE_SHIFT).wherever(n=m),
+        any_rounding.end_is_gap_above().wherever(low=v_start, near=e, **figures),
+        any_rounding.end_grows(mode).wherever(near=e, far=e, **figures),
+    )
+    return Lemma(
+        f"less-ends[{mode.name},{more.slug},{less.slug}]",
+        "f(S, V(m)) = m, and E(m) and v come in order, counted from S",
+        Statement(
+            assumptions=(_room(mode, more, less),),
+            runs=(run(mode, less, m),),
+            goal=all_of(replaced(each.lemma.statement.goal, each.at) for each in uses),
+        ),
+        Steps(
+            uses=uses,
+            generalise=region.terms(
+                needed(mode, less, m), *(each - v_start for each in (end(less, m), e)), _gap(less, e)
+            ),
+        ),
+    )
 
 
 @cache
@@ -312,13 +352,7 @@ def costs_by(mode: PagingMode, more: Ends, less: Ends, step: int) -> Lemma:
     e, v, candidate, stack = _stack(0), end(less, m), m + step if step else m, _stack(step)
     high = _ended(more, stack)
     limit = any_rounding.LONGEST + 4 * max(more.rounding, less.rounding)
-    figures = {"mask": number(less.rounding - 1), "padding": number(less.padding)}
     theirs = {"mask": number(more.rounding - 1), "padding": number(more.padding)}
-    exact = (
-        (region.room_from_half(mode).at(n=m), search.exact(mode).at(n=m))
-        if less == XENS
-        else (any_rounding.exact(mode, FIRST_TRIED).at(n=m, **figures),)
-    )
     least = (
         search.stops_least(mode).wherever(m=candidate, first=number(FIRST_TRIED))
         if more == XENS
@@ -338,15 +372,11 @@ def costs_by(mode: PagingMode, more: Ends, less: Ends, step: int) -> Lemma:
         ),
         Steps(
             uses=(
-                *exact,
-                any_rounding.count_grows(mode).at(n=m, **figures),
-                any_rounding.stack_grows(PAGE_SHIFT).at(n=m),
-                any_rounding.end_is_gap_above().at(low=v_start, near=e, **figures),
-                any_rounding.end_grows(mode).at(near=e, far=e, **figures),
-                any_rounding.stack_grows(PAGE_SHIFT).at(n=candidate, m=candidate),
-                any_rounding.end_grows(mode).at(near=stack, far=stack, **theirs),
+                less_ends(mode, more, less).wherever(),
+                any_rounding.stack_grows(PAGE_SHIFT).wherever(n=candidate, m=candidate),
+                any_rounding.end_grows(mode).wherever(near=stack, far=stack, **theirs),
                 region.tables_grow(mode).wherever(near=high, far=v),
-                any_rounding.end_is_gap_above().at(low=v_start, near=stack, **theirs),
+                any_rounding.end_is_gap_above().wherever(low=v_start, near=stack, **theirs),
                 further_up(limit).wherever(low=v_start, near=v, far=high, most=number(most.bytes)),
                 further_up(limit).wherever(low=v_start, near=high, far=v, most=number(2 * less.rounding)),
                 tables_between(mode).wherever(near=v, far=high),
@@ -361,6 +391,8 @@ def costs_by(mode: PagingMode, more: Ends, less: Ends, step: int) -> Lemma:
                 high - v,
                 v - high,
                 *(each - v_start for each in (high, v, end(more, n), stack, e, stack_end(vpt_start, n))),
+                _gap(less, e),
+                _gap(more, stack),
             ),
         ),
     )

@@ -15,7 +15,7 @@ from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps, Use
 from ...formal.words.word import WIDTH, Truth, Word, number, word
 from ..shared import arithmetic
 from ..shared.region import terms
-from .dividing import SMALL, beyond, beyond_one, gain_adds, more, same_gain, step, wanted
+from .dividing import SMALL, beyond, beyond_one, both_taken_off, gain_adds, more, same_gain, step, wanted
 
 already, left = word("already"), word("left")
 found, line_mask = word("found"), word("line_mask")
@@ -106,7 +106,7 @@ def last_leaves_most(lines: Lines) -> Lemma:
         ),
         Steps(
             uses=(
-                gain_adds(lines).at(whole=last, other=between),
+                gain_adds(lines).wherever(whole=last, other=between),
                 *(_leaves(lines, each) for each in (more, between)),
             ),
             generalise=terms(gain(lines, more), gain(lines, between), gain(lines, last)),
@@ -172,6 +172,25 @@ def beyond_both() -> Lemma:
         "beyond-both",
         "beyond a, then beyond b = beyond a + b",
         Statement(assumptions=(small,), goal=beyond(beyond(wanted, a), b) == beyond(wanted, a + b)),
+        Steps(
+            uses=(both_taken_off().at(a=wanted, b=a, c=b), both_below().at()),
+            generalise=(wanted - (a + b), wanted - a, a + b),
+        ),
+    )
+
+
+@cache
+def both_below() -> Lemma:
+    """Just if the second is less than what the first leaves, both together are less."""
+    a, b = arithmetic.a, arithmetic.b
+    small = Assumption("small", (a < SMALL) & (b < SMALL) & (wanted < SMALL), "nothing wraps")
+    return Lemma(
+        "both-below",
+        "a < wanted ⇒ (b < wanted - a ⇔ a + b < wanted); a ≤ a + b",
+        Statement(
+            assumptions=(small,),
+            goal=((wanted <= a) | ((b < wanted - a) == (a + b < wanted))) & (a <= a + b),
+        ),
     )
 
 
@@ -278,7 +297,7 @@ def finds_least(lines: Lines) -> Lemma:
         ),
         Steps(
             uses=(
-                last_leaves_most(lines).at(more=found, step=number(limit)),
+                last_leaves_most(lines).wherever(more=found, step=number(limit)),
                 *bits,
                 same_gain(lines).wherever(more=up_to_last_line(number(1), line_mask), other=number(0)),
             ),

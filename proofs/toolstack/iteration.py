@@ -79,13 +79,6 @@ def found(mode: PagingMode) -> Run:
 
 
 @cache
-def pages_up(mode: PagingMode) -> Lemma:
-    """m ≤ n + 129 pages above T, for n that fit below the limit: nothing wraps, and the order stays."""
-    limit = tables_top(mode) + domu.EXTRA * PAGE_SIZE
-    return region.pages_fit(limit)
-
-
-@cache
 def room_for_pages(mode: PagingMode) -> Lemma:
     """n pages and 129 fit above T."""
     limit = tables_top(mode)
@@ -142,7 +135,9 @@ def pages_end(mode: PagingMode) -> Lemma:
         Steps(
             uses=(
                 room_for_pages(mode).at(),
-                pages_up(mode).at(d=vpt_start, n=pages, m=most),
+                region.pages_fit().at(
+                    limit=number(tables_top(mode) + domu.EXTRA * PAGE_SIZE), d=vpt_start, n=pages, m=most
+                ),
                 padded_as_pages().at(),
                 pages_differ().wherever(n=pages, m=most),
             ),
@@ -287,6 +282,16 @@ def room_here(mode: PagingMode) -> Lemma:
     )
 
 
+def not_looked_into(mode: PagingMode) -> tuple[Word, ...]:
+    """What is assumed, but for the addresses and numbers that it speaks of: it is the same wherever it is used."""
+    region_end = padded_end(vpt_start, n)
+    return (
+        (region_end - 1) >> 48,
+        number(tables_top(mode)) - vpt_start >> PAGE_SHIFT,
+        vpt_start - v_start,
+    )
+
+
 @cache
 def stays_below(mode: PagingMode) -> Lemma:
     """The iteration never makes a region for more than n + 128 pages, and stops when its tables fit."""
@@ -321,6 +326,7 @@ def stays_below(mode: PagingMode) -> Lemma:
                     pages_end(mode).wherever(pages=goes_to),
                 ),
                 generalise=(
+                    *not_looked_into(mode),
                     vpt_start + goes_to * PAGE_SIZE,
                     counted,
                     mine,
@@ -393,6 +399,8 @@ def agree(mode: PagingMode) -> Lemma:
                 region.v_end_closed().at(),
             ),
             generalise=(
+                *not_looked_into(mode),
+                region_end - LINE,
                 vpt_start + goes_to * PAGE_SIZE,
                 search.needed(mode, n),
                 search.needed(mode, counted),

@@ -103,4 +103,5 @@ def same_last() -> Lemma:
             assumptions=(Assumption("last", domu.last_address(vpt_start, pages) == -1, "it ends at 2^64"),),
             goal=toolstacks(X86_64) == full_tables(),
         ),
+        Steps(generalise=(domu.last_address(vpt_start, pages),)),
     )
