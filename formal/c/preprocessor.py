@@ -10,14 +10,14 @@ Facts: ISO C11, 6.10; where Xen keeps its headers (``xen/include``, ``xen/arch/x
 
 import posixpath
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from attrs import define, evolve, field, frozen
 
 from .conditions import NotACondition, value_of
 from .macros import Macro, Token, TooMuch, definition, expand
-from .tokens import guard, is_name, lines, tokens
+from .tokens import Line, guard, is_name, lines, tokens
 from .tree_files import Tree
 
 UNKNOWN: Final = "__ptproof_unknown_"
@@ -72,6 +72,19 @@ class _Reading:
     doubtful: dict[str, dict[int, str]] = field(factory=dict)
     within: list[str] = field(factory=list)
     again: bool = False
+
+    def onward(self, tree: Tree) -> "_Reading":
+        """The same so far, to be gone on with: this one stays as it is."""
+        return evolve(
+            self,
+            tree=tree,
+            macros=dict(self.macros),
+            reasons=list(self.reasons),
+            missing=dict(self.missing),
+            headers=dict(self.headers),
+            doubtful={path: dict(each) for path, each in self.doubtful.items()},
+            within=[],
+        )
 
     def reason(self, why: str) -> str:
         """The word that stands for something that isn't known."""
@@ -169,24 +182,24 @@ class _Reading:
             del self.macros[guarding.name]
             self.again = True
         self.within.append(path)
-        kept = self.read(path, doubt, depth, None)
+        kept = self.read(path, lines(text or ""), doubt, depth, None)
         self.within.pop()
         self.again = before
         if path not in self.headers or len(kept.strip()) > len(self.headers[path].strip()):
             self.headers[path] = kept
 
-    def read(self, path: str, doubt: str | None, depth: int, out: "list[Token] | None") -> str:
-        """Go through a file. With ``out``, its expanded tokens go there; what counts of it comes back, a line for each."""
-        text = self.tree.read(path)
-        assert text is not None, path
+    def read(
+        self, path: str, given: Iterable[Line], doubt: str | None, depth: int, out: "list[Token] | None"
+    ) -> str:
+        """Go through lines of a file. With ``out``, their expanded tokens go there; what counts of them comes back, a line for each."""
         open_: list[_Condition] = []
         kept: list[str] = []
         run: list[Token] = []
         told: str | None = None
-        for line in lines(text):
+        for line in given:
             where = f"{path}:{line.number}"
-            live = all(each.live for each in open_)
-            why = next((each.doubt for each in open_ if each.doubt is not None), doubt)
+            live = not open_ or all(each.live for each in open_)
+            why = next((each.doubt for each in open_ if each.doubt is not None), doubt) if open_ else doubt
             found = line.directive
             counted = ""
             if found is not None:
@@ -331,16 +344,29 @@ def preprocessed(
     known, whatever macro it is; a tree that is ``configured`` defines
     every option that is on.
     """
-    off = frozenset(name for name, body in defined.items() if body is None)
-    reading = _Reading(tree, folders, kept, configured, off, doubted)
-    for name, body in defined.items():
-        if body is not None:
-            reading.macros[name] = Macro(name, None, None, body, "given")
-    for each in first:
-        if tree.read(each) is not None:
-            reading.header(each, None, 0)
+    text = tree.read(path)
+    assert text is not None, path
+    found = lines(text)
+    beginning = found[: _beginning(found)]
+    key = (
+        path,
+        beginning,
+        tuple(folders),
+        tuple(first),
+        tuple(defined.items()),
+        frozenset(kept),
+        frozenset(doubted),
+        configured,
+    )
+    known = _begun.get(key)
+    if known is None or any(tree.read(name) != known.read[name] for name in known.read):
+        known = _begin(tree, path, beginning, folders, first, defined, (kept, doubted), configured=configured)
+        if len(_begun) >= _MOST_BEGUN:
+            _begun.pop(next(iter(_begun)), None)
+        _begun[key] = known
+    reading = known.reading.onward(tree)
     out: list[Token] = []
-    unexpanded = reading.read(path, None, 0, out)
+    unexpanded = known.unexpanded + reading.read(path, found[len(beginning) :], None, 0, out)
     return Source(
         path,
         _written(out),
@@ -351,6 +377,67 @@ def preprocessed(
         tuple((name, where) for where, name in reading.missing),
         unexpanded,
     )
+
+
+@frozen(eq=False)
+class _Begun:
+    """What came of the headers that a file begins with, all ``read`` of the tree for it, and what counts of the file's lines so far.
+
+    Changes of a file mostly leave these alone.
+    """
+
+    reading: _Reading
+    read: Mapping[str, str | None]
+    unexpanded: str
+
+
+_begun: Final[dict[object, _Begun]] = {}
+_MOST_BEGUN: Final = 8
+
+
+def _beginning(found: Sequence[Line]) -> int:
+    """How many lines of a file come before its own text: directives, and no condition is open then."""
+    depth = after = 0
+    for place, line in enumerate(found):
+        if line.directive is None:
+            if line.text.strip():
+                break
+            continue
+        name = _split(line.directive)[0]
+        depth = max(0, depth + (name in ("if", "ifdef", "ifndef")) - (name == "endif"))
+        if depth == 0:
+            after = place + 1
+    return after
+
+
+def _begin(
+    tree: Tree,
+    path: str,
+    beginning: Sequence[Line],
+    folders: Sequence[str],
+    first: Sequence[str],
+    defined: Mapping[str, str | None],
+    names: tuple[frozenset[str], frozenset[str]],
+    *,
+    configured: bool,
+) -> _Begun:
+    """Read the headers ``first``, and what a file begins with; ``names`` are those that are kept, and those in doubt."""
+    read: dict[str, str | None] = {}
+
+    def noted(name: str) -> str | None:
+        read[name] = tree.read(name)
+        return read[name]
+
+    off = frozenset(name for name, body in defined.items() if body is None)
+    reading = _Reading(Tree(tree.title, noted), folders, names[0], configured, off, names[1])
+    for name, body in defined.items():
+        if body is not None:
+            reading.macros[name] = Macro(name, None, None, body, "given")
+    for each in first:
+        if noted(each) is not None:
+            reading.header(each, None, 0)
+    unexpanded = reading.read(path, beginning, None, 0, [])
+    return _Begun(reading.onward(Tree(tree.title, read.get)), read, unexpanded)
 
 
 def _written(out: Sequence[Token]) -> str:

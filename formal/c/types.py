@@ -46,6 +46,7 @@ _OTHERS: Final = {
 _SECTION: Final = re.compile(r'__attribute__\s*\(\s*\(\s*(?:__)?section(?:__)?\s*\(\s*"[^"]*"\s*\)\s*\)\s*\)')
 _TYPEDEF: Final = re.compile(r"\btypedef\b[^;{}]*(?:\{[^{}]*\}\s*)?\b([A-Za-z_]\w*)\s*;")
 _RECORD: Final = re.compile(r"\b(struct|union)\s+(\w+)\s*\{")
+_WORD: Final = re.compile(r"\w+")
 _STATEMENTS: Final = ("else", "do", "return", "goto", "case")
 """Words that begin no declaration, but what may look like one."""
 _CHANGED: Final = ("mode", "vector_size", "volatile", "_Atomic")
@@ -78,6 +79,8 @@ def within(node: Node) -> Iterator[Node]:
 
 def is_address(node: Node) -> bool:
     """Whether it takes the address of something, which is no address itself; its text may be long, and isn't asked."""
+    if node.type != "pointer_expression":
+        return False
     given = part(node, "argument")
     return _has_operator(node, b"&") and given is not None and not _has_operator(given, b"&")
 
@@ -236,7 +239,7 @@ class Types:
         """The type that every declaration found in the texts gives to a name; ``None`` where two differ, or one isn't clear."""
         found: list[CType | None] = []
         for path, text in self._texts():
-            if name not in text and path not in self.source.doubtful:
+            if name not in _words_in(text) and path not in self.source.doubtful:
                 continue
             doubtful = "\n".join(self.source.doubtful.get(path, {}).values())
             if name in doubtful and declaring(doubtful):
@@ -259,9 +262,11 @@ class Types:
     def _record(self, title: str) -> CType | None:
         if title not in self._records:
             self._records[title] = None
+            name = title.rpartition(" ")[2]
             bodies = [
                 (path, *_balanced(text, start))
                 for path, text in self._texts()
+                if name in _words_in(text)
                 for start in _records_in(text).get(title, [])
             ]
             if len({" ".join(body.split()) for _, body, _ in bodies}) == 1:
@@ -313,6 +318,12 @@ def _of_enum(of: Node) -> Integer | None:
 
 types_of: Final = lru_cache(4)(Types)
 """The types of a source, looked for once."""
+
+
+@lru_cache(4096)
+def _words_in(text: str) -> frozenset[str]:
+    """The words in a text."""
+    return frozenset(_WORD.findall(text))
 
 
 @lru_cache(4096)

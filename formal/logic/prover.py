@@ -17,7 +17,7 @@ from ..solvers.answer_cache import Cache
 from ..solvers.solver import SECONDS, Z3, Answer, Solver
 from ..solvers.solver_threads import Progress, Team
 from ..words.smtlib import query_text
-from ..words.word import TRUE, Truth, Word, all_of, inputs
+from ..words.word import TRUE, Truth, Word, all_of, compiled, inputs
 from .claim import Claim, Expected, Part
 from .rule import Obligation, UnsoundStep, lemmas_of, obligations
 from .search import Found, easily_met, find, question
@@ -259,7 +259,10 @@ def _judged(solver: Solver, part: Part, results: Mapping[Lemma, LemmaResult]) ->
     rests_on = lemmas_of([part.lemma])
     if all(results[each].discharged for each in rests_on):
         return _judge_proved(solver, part, tuple(results[each] for each in rests_on))
-    found = find(solver, statement, ~statement.goal, least=part.least, shape=part.shape)
+    models = [answer.model for each in rests_on for _, answer in results[each].open]
+    found = Found(_breaking(part, models))
+    if found.values is None:
+        found = find(solver, statement, ~statement.goal, least=part.least, shape=part.shape)
     if found.values is None:
         return _unknown(found.why, [results[each] for each in rests_on], _search(part, ~statement.goal))
     witness = _witnessed(part, found.values)
@@ -362,10 +365,31 @@ def _witnessed(part: Part, values: Mapping[Word, int]) -> Witness:
     )
 
 
+def _breaking(part: Part, models: Iterable[Mapping[str, int]]) -> dict[Word, int] | None:
+    """The first of what was found against obligations that breaks a part, too, where any values will do: nobody need look for some."""
+    statement = part.lemma.statement
+    if statement.runs or part.least or part.shape is not TRUE:
+        return None
+    broken = compiled([statement.given & ~statement.goal], statement.variables)
+    for model in models:
+        values = {each: model.get(str(each.value), 0) for each in statement.variables}
+        if broken(*values.values())[0]:
+            return values
+    return None
+
+
 def _is_unique(solver: Solver, statement: Statement, values: Mapping[Word, int]) -> bool | None:
-    """Whether no other values break the statement; not known when it speaks of a loop or the solver gives up."""
+    """Whether no other values break the statement; not known when it speaks of a loop or the solver gives up.
+
+    Those that differ in one word's lowest bit are tried before a solver is asked.
+    """
     if statement.runs:
         return None
+    broken = compiled([statement.given & ~statement.goal], statement.variables)
+    for each in statement.variables:
+        beside = [values[other] ^ (other is each) for other in statement.variables]
+        if broken(*beside)[0]:
+            return False
     same = all_of(each == values[each] for each in statement.variables)
     other = [statement.given, ~statement.goal, ~same]
     if easily_met(all_of(other)):

@@ -10,7 +10,7 @@ their names since 4.0; the options that Xen's Kconfig sets for x86 unless told o
 
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Final
 
 from attrs import frozen
@@ -119,7 +119,7 @@ class File:
         rows = [each.start_point[0] for each in found]
         return f"{self.source.path}:{(max(rows) if last else min(rows)) + 1}" if rows else None
 
-    @property
+    @cached_property
     def own_functions(self) -> list[Node]:
         """The functions that are defined in it."""
         return [each for each in within(self.root) if each.type == "function_definition"]

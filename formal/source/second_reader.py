@@ -20,7 +20,7 @@ from ..c.values import CType, Integer, Pointer, Unknown, Value
 from ..words.word import Term, Word, compiled, inputs
 from .compiled_units import WORDS, Compared, NotCompared, Read, Unit, held_against, macros_in
 from .dom0_source import LAYOUT, Dom0Source
-from .sliced_units import EDGES
+from .sliced_units import EDGES, Drawing, one_of
 from .summaries import SUMMARIES
 
 LAYOUTS: Final = 6000
@@ -162,7 +162,7 @@ class _Reading:
             if found is not None:
                 yield case, found
 
-    def _drawing(self, of: Word) -> Callable[[Random, int], int]:
+    def _drawing(self, of: Word) -> Drawing:
         """How an input's numbers are drawn, turn by turn."""
         title, most = str(of.value), (1 << of.width) - 1
         if _SIZE.fullmatch(title):
@@ -174,9 +174,9 @@ class _Reading:
 
         def draw(random: Random, turn: int) -> int:
             early = turn < LAYOUTS // 2
-            value = random.choice(EDGES) if early else random.getrandbits(random.choice(_BITS))
+            value = one_of(EDGES, random) if early else random.getrandbits(one_of(_BITS, random))
             if turn % 3:
-                value = random.choice((value, random.getrandbits(22)))
+                value = one_of((value, random.getrandbits(22)), random)
             return value & most
 
         return draw

@@ -9,7 +9,7 @@ none.
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 
 from attrs import define, evolve, field, frozen
 
@@ -132,6 +132,20 @@ _STUBS: Final = {
     "get_superpage": "(...) 1",
 }
 """The summaries in C, as macros; ``unit_frames`` is what Xen notes of the frames."""
+
+
+Drawing = Callable[[Random, int], int]
+"""Gives a number for an input, turn by turn."""
+One = TypeVar("One")
+
+
+def one_of(choices: Sequence[One], random: Random) -> One:
+    """What `Random.choice` gives, which takes its time."""
+    count = len(choices)
+    place = random.getrandbits(count.bit_length())
+    while place >= count:
+        place = random.getrandbits(count.bit_length())
+    return choices[place]
 
 
 @frozen(eq=False, kw_only=True)
@@ -973,11 +987,11 @@ class _Writer:
         if self.rounds is not None:
             self.rounds.prepare(settled)
             over += self.rounds.words
-        result = compiled(self._terms(), over)
+        result, drawing = compiled(self._terms(), over), [self._drawing(each) for each in free]
         found = 0
         for turn in range(4 * CASES):
             counted = {each: random.getrandbits(10) for each in cells}
-            values = [self._drawn(each, random, turn) for each in free]
+            values = [draw(random, turn) for draw in drawing]
             numbers = [*values, *(0 for _ in memory.loads), *counted.values(), random.randrange(_SEEDS)]
             there = Remembered(numbers[-1], self.members, counted)
             try:
@@ -1006,10 +1020,10 @@ class _Writer:
         values = [next(given) for _ in wanted.values]
         through = bool(next(given))
         compare = bool(next(given))
-        came: list[int | None] = [
-            _signed(value, each.type) if compare else 0 if key == _ONWARD else None
-            for value, (key, each) in zip(values, wanted.values.items(), strict=True)
-        ]
+        came: list[int | None] = [0 if key == _ONWARD else None for key in wanted.values]
+        if compare:
+            kinds = (each.type for each in wanted.values.values())
+            came = [_signed(value, of) for value, of in zip(values, kinds, strict=True)]
         for store in self.stores:
             path, address = next(given), next(given)
             value = next(given) if isinstance(store.value, Value) else None
@@ -1020,40 +1034,53 @@ class _Writer:
             came += held if wanted.told else [None] * len(held)
         return (*came, int(through))
 
-    def _drawn(self, of: Word, random: Random, turn: int) -> int:
-        """A number for an input: edges first, and where it is to be an address, mostly one of the memory's."""
+    def _drawing(self, of: Word) -> Drawing:
+        """Gives numbers for an input: edges first, and where it is to be an address, mostly one of the memory's."""
         title, most = str(of.value), (1 << of.width) - 1
         if of is DIRECT_MAP_FRAME:
-            return AREA >> 12
+            return lambda _random, _turn: AREA >> 12
         if of.width in (1, 8):
-            return random.getrandbits(1)
-        if title in self.code.stubs.words and turn % 8:
-            return random.choice((0, 0, 0, 1)) if title.startswith("refused") else random.getrandbits(9)
-        name = re.split(r"\.\d+'?$", title)[0]
-        if self.remembers and (found := self._address(name, random, turn)) is not None:
-            return found & most
-        if title in self.asked_for and turn % 2:
-            return self.asked_for[title]
-        early = turn < CASES // 2
-        value = random.choice(EDGES) if early else random.getrandbits(random.choice(_BITS))
-        if turn % 3:
-            small, block = random.getrandbits(3), random.getrandbits(4) << random.choice(_SHIFTS)
-            value = random.choice(
-                (value, most, random.getrandbits(22), small, block, random.choice(self.told))
-            )
-        return value & most
+            return lambda random, _turn: random.getrandbits(1)
+        given, refused = title in self.code.stubs.words, title.startswith("refused")
+        address = self._address(re.split(r"\.\d+'?$", title)[0]) if self.remembers else None
+        asked_for, told = self.asked_for.get(title), self.told
 
-    def _address(self, name: str, random: Random, turn: int) -> int | None:
-        """A number of a frame, its machine address or a pointer into it, by what a variable is; sometimes none."""
+        def draw(random: Random, turn: int) -> int:
+            if given and turn % 8:
+                return one_of((0, 0, 0, 1), random) if refused else random.getrandbits(9)
+            if address is not None and (found := address(random, turn)) is not None:
+                return found & most
+            if asked_for is not None and turn % 2:
+                return asked_for
+            value = one_of(EDGES, random) if turn < CASES // 2 else random.getrandbits(one_of(_BITS, random))
+            if turn % 3:
+                small, block = random.getrandbits(3), random.getrandbits(4) << one_of(_SHIFTS, random)
+                value = one_of(
+                    (value, most, random.getrandbits(22), small, block, one_of(told, random)), random
+                )
+            return value & most
+
+        return draw
+
+    def _address(self, name: str) -> Callable[[Random, int], int | None]:
+        """Gives numbers of frames, their machine addresses or pointers into them, by what a variable is; sometimes none."""
         kind = self._type_of(name) if name.isidentifier() else None
         if self._notes(kind) or _FRAME.search(name):
-            return random.randrange(1, FRAMES)
+            return lambda random, _turn: one_of(range(1, FRAMES), random)
         if isinstance(kind, Pointer):
-            entry = random.choice((0, 0, 1, 509, 510, 511, random.randrange(512)))
-            return AREA + (random.randrange(FRAMES) << 12) + (entry << 3)
-        if turn % 2 or name == "mpt_alloc":
-            return random.randrange(FRAMES) << 12
-        return random.getrandbits(4) << random.choice(_SHIFTS) if turn % 4 else None
+
+            def pointer(random: Random, _turn: int) -> int:
+                entry = one_of((0, 0, 1, 509, 510, 511, one_of(range(512), random)), random)
+                return AREA + (one_of(range(FRAMES), random) << 12) + (entry << 3)
+
+            return pointer
+
+        def draw(random: Random, turn: int) -> int | None:
+            if turn % 2 or name == "mpt_alloc":
+                return one_of(range(FRAMES), random) << 12
+            return random.getrandbits(4) << one_of(_SHIFTS, random) if turn % 4 else None
+
+        return draw
 
 
 def _is_number(term: Term) -> bool:

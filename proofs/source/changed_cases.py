@@ -29,11 +29,14 @@ from ..shared.replays import Values
 from ..static import any_rounding
 from .changed_lemmas import Generic
 from .layouts_to_try import lengths
+from .ranges import holds_throughout
 
 TRIES: Final = 1500
 """How many layouts the tree's own loop is run on before a proof is tried; of a formula, twenty times as many."""
 ROUNDS: Final = 4000
 """How often the loop goes round on numbers before a layout is given up."""
+NEAR: Final = 2
+"""How many rounds are gone through one by one."""
 SHORT: Final = (
     (v_start == 0)
     & (vpt_start & (PAGE_SIZE - 1) == 0)
@@ -76,6 +79,7 @@ class Cases:
         self._running = self._run_all()
         self._rounds = compiled_loop(found.goes_on, [found.step], [v_start, vpt_start], [n])
         self._by_one = found.step is n + 1
+        self._goes_on = holds_throughout(found.goes_on, [v_start, vpt_start], n)
 
     def at(self, start: int, tables_start: int, count: int) -> Numbers:
         """What the tree's code makes of S, T and a count."""
@@ -96,15 +100,28 @@ class Cases:
     def ran(self, start: int, tables_start: int) -> Numbers | None:
         """Where the loop stops; ``None`` where it doesn't soon, or is left otherwise."""
         count = self._start(start, tables_start)[0]
+        most = count + ROUNDS
         if self._by_one:  # then it's known how far the rounds get: a layout that needs more there is given up
-            last = self.at(start, tables_start, (count + ROUNDS) % ADDRESS_LIMIT)
+            last = self.at(start, tables_start, most % ADDRESS_LIMIT)
             if last["goes_on"] and last["needed"] > last["n"]:
                 return None
-        stopped = self._rounds(start, tables_start, count, ROUNDS)
+        if self._by_one and count + ROUNDS < ADDRESS_LIMIT:
+            count = self._leapt(start, tables_start, count, most)
+        stopped = self._rounds(start, tables_start, count, most - count)
         if stopped is None:
             return None
         found = self.at(start, tables_start, *stopped)
         return None if found["leaves"] else found
+
+    def _leapt(self, start: int, tables_start: int, count: int, most: int) -> int:
+        """A count up to which it goes on for certain, near the one where it stops."""
+        leap = 1 << (ROUNDS.bit_length() - 1)
+        while leap > NEAR:
+            if count + leap <= most and self._goes_on(start, tables_start, count, count + leap - 1):
+                count += leap
+            else:
+                leap >>= 1
+        return count
 
     def broken(self, holds: Callable[[Numbers], bool]) -> Numbers | None:
         """The first layout of those tried that breaks it; ``None`` where none does. No more are run than are looked at."""

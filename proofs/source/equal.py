@@ -24,12 +24,24 @@ from ...formal.layouts.layout import (
 )
 from ...formal.layouts.paging import COMPAT, PAGE_SIZE, PagingMode
 from ...formal.logic.claim import Part
-from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps
+from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps, Use
 from ...formal.logic.verdict import Replay
 from ...formal.machine.arrange import TooLarge, arrange, region_end, touched
 from ...formal.source.dom0_source import Dom0Source
 from ...formal.source.questions import Piece
-from ...formal.words.word import TRUE, Truth, Word, all_of, compiled, implies, inputs, number, replaced, word
+from ...formal.words.word import (
+    TRUE,
+    Truth,
+    Word,
+    all_of,
+    compiled,
+    implies,
+    inputs,
+    number,
+    replaced,
+    subterms,
+    word,
+)
 from ..shared import replays
 from ..shared.region import n, terms, v_start, vpt_start
 from ..shared.replays import Values
@@ -103,12 +115,19 @@ def count_pieces(found: Count) -> Iterator[Piece]:
                 says=says,
                 asked=_part(name, mode, theirs == ours, _arithmetic("v_end", theirs, _end_of)),
             )
-    guard = found.goes_on == (n < version.needed(v_start, found.tried_end))
+    needed = n < version.needed(v_start, found.tried_end)
+    guard = found.goes_on == needed
     yield piece(
         name="guard",
         says="it goes on as long as it is less than what the region needs that is tried",
         asked=_as_part(
-            _lemma("guard", mode, guard, Steps(generalise=terms(found.tried_end)), case),
+            _lemma(
+                "guard",
+                mode,
+                guard,
+                Steps(uses=() if case else _same_within(found, needed), generalise=terms(found.tried_end)),
+                case,
+            ),
             _guard_judge(found, version),
         ),
     )
@@ -118,6 +137,33 @@ def count_pieces(found: Count) -> Iterator[Piece]:
             says="nothing leaves the loop but its end",
             asked=_part("ways-out", mode, ~found.leaves, _unjudged),
         )
+
+
+def _same_within(found: Count, needed: Truth) -> list[Use]:
+    """What within the guard and the encoding's is the same as numbers tell, each to be proved from what is the same within it.
+
+    The region's end is any word in it. A solver that isn't told loses itself in sums of what it doesn't see to be the same.
+    """
+    end = word("end of the region")
+    theirs, ours = (replaced(each, {found.tried_end: end}) for each in (found.goes_on, needed))
+    over = inputs([theirs, ours])
+    source = Random(1)  # noqa: S311 - numbers to try, not secrets
+    numbers = [[source.getrandbits(source.randint(1, each.width)) for each in over] for _ in range(TRIED)]
+
+    def read(of: Truth) -> dict[Word, tuple[int, ...]]:
+        parts = [each for each in subterms([of]) if isinstance(each, Word) and each.arguments]
+        reading = compiled(parts, over)
+        return dict(zip(parts, zip(*(reading(*each) for each in numbers), strict=True), strict=True))
+
+    known = {(each.width, seen): each for each, seen in read(ours).items()}
+    uses: list[Use] = []
+    for each, seen in read(theirs).items():
+        same = known.get((each.width, seen))
+        if same is not None and same is not each:
+            name = f"tree:guard[{found.mode.name}]/{len(uses)}"
+            lemma = Lemma(name, "the same sum", Statement(goal=each == same), Steps(uses=uses))
+            uses.append(Use(lemma))
+    return [Use(each.lemma, {end: found.tried_end}) for each in uses]
 
 
 def _set_aside(found: Count) -> Part | Unknown:

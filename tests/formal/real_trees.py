@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache, lru_cache
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from ptproof.formal.c.values import Unknown
 from ptproof.formal.logic.prover import prove
 from ptproof.formal.logic.verdict import Proved, Refuted, Verdict
 from ptproof.formal.source import check_tree
+from ptproof.formal.source.dom0_source import Dom0Source, dom0_source
 from ptproof.formal.source.questions import Piece
 
 TREES = Path(__file__).parents[2] / "build/trees"
@@ -28,6 +30,13 @@ def trees() -> list[Path]:
     if not found:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"no tree of Xen in {TREES}: make trees")
     return found
+
+
+@cache
+def unchanged(path: Path) -> Tree:
+    """The tree in a folder; its files are read once."""
+    with opened(str(path)) as tree:
+        return tree
 
 
 def toolstack() -> Path:
@@ -49,6 +58,18 @@ def grub() -> Path:
     return found[0]
 
 
+def source_of(change: Callable[[str], str]) -> Dom0Source:
+    """What is read of the first of the trees, its builder changed."""
+    builder = unchanged(trees()[0]).read(BUILDER)
+    assert builder is not None
+    return _source_of(change(builder))
+
+
+@lru_cache(4)
+def _source_of(builder: str) -> Dom0Source:
+    return dom0_source(_with(unchanged(trees()[0]), {BUILDER: builder}))
+
+
 def edited(*edits: Edit) -> Tree:
     """The first of the trees, edited."""
     return edited_at(trees()[0], *edits)
@@ -56,14 +77,13 @@ def edited(*edits: Edit) -> Tree:
 
 def edited_at(path: Path, *edits: Edit) -> Tree:
     """A tree in a folder, edited."""
-    texts: dict[str, str] = {}
-    with opened(str(path)) as tree:
-        for name, pattern, replacement in edits:
-            text = texts.get(name) or tree.read(name)
-            assert text is not None, name
-            texts[name], places = re.subn(pattern, replacement, text)
-            assert places == 1, f"{places} places of {pattern}"
-        return _with(tree, texts)
+    tree, texts = unchanged(path), dict[str, str]()
+    for name, pattern, replacement in edits:
+        text = texts.get(name) or tree.read(name)
+        assert text is not None, name
+        texts[name], places = re.subn(pattern, replacement, text)
+        assert places == 1, f"{places} places of {pattern}"
+    return _with(tree, texts)
 
 
 def verdict_of(piece: Piece) -> Verdict:

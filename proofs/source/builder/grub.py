@@ -8,7 +8,7 @@ Facts: `formal.source.grub_source`. Notation of DOMAIN.md section 1.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Final
 
@@ -20,7 +20,7 @@ from ....formal.c.values import ULONG, Any, converted
 from ....formal.layouts.layout import ADDRESS_LIMIT
 from ....formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, X86_64
 from ....formal.logic.claim import Part
-from ....formal.logic.theorem import Lemma, Statement, Steps
+from ....formal.logic.theorem import Assumption, Lemma, Statement, Steps
 from ....formal.logic.verdict import Replay
 from ....formal.machine import domu as machine
 from ....formal.machine.arrange import TooLarge
@@ -46,7 +46,9 @@ from ....formal.words.word import (
     Word,
     all_of,
     choose,
+    compiled,
     implies,
+    inputs,
     number,
     replaced,
     word,
@@ -107,9 +109,22 @@ def _piece(
     judge: Judge,
     proof: Steps | None = None,
     assumes: Mapping[str, str] = _ASSUMED,
+    tried: Iterable[Mapping[str, int]] = (),
 ) -> Piece:
+    """A piece that is the encoding's if the goal holds; where numbers that are ``tried`` break it, in that case alone: nobody searches."""
+    over = inputs([goal])
+    holds = compiled([goal], over)
+    cases = (case for case in tried if not holds(*(case.get(str(each.value), 0) for each in over))[0])
+    case = next(cases, None)
+    only = [each == case.get(str(each.value), 0) for each in over] if case is not None else []
     lemma = Lemma(
-        f"tree:{name}", f"the tree's {name} is the encoding's", Statement(goal=goal), proof or Steps()
+        f"tree:{name}",
+        f"the tree's {name} is the encoding's",
+        Statement(
+            assumptions=(Assumption("case", all_of(only), "a case that was met on numbers"),) if only else (),
+            goal=goal,
+        ),
+        Steps() if only else proof or Steps(),
     )
     spoken = set(map(id, lemma.statement.variables))
     words = (v_start, end, before, pages, some, beside, page)
@@ -122,8 +137,8 @@ def _piece(
         asked=Part(
             name=lemma.name,
             lemma=lemma,
-            shape=all_of(each < 1 << 40 for each in small) & (v_start < end),
-            least=tuple(small[:3]),
+            shape=TRUE if only else all_of(each < 1 << 40 for each in small) & (v_start < end),
+            least=() if only else tuple(small[:3]),
             replay=judge,
         ),
         same_as=SAME_AS,
@@ -301,6 +316,16 @@ def _rounds(source: GrubSource) -> Iterator[Piece]:
         implies(both, (stops == ends) & (goes_on == ~ends)),
         _where(both, judged("whether it goes on", goes_on, _goes_on)),
         _both_mapped(),
+        tried=[
+            {
+                "v_start": start,
+                "before": 1 << 10,
+                **dict(zip(map(str, TABLES), (3, 1), strict=True)),
+                "end": start + (1028 << 12) + more,
+            }
+            for start in (0, 1 << 30)
+            for more in (-1, 0, 1)
+        ],
     )
     yield _set_aside(source, found, over)
 

@@ -92,10 +92,11 @@ def test_a_reason_is_told_once(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     assert "UNKNOWN   64-bit, 32-bit PAE guest on 64-bit Xen: " in ran.out
 
 
-def test_a_terminal_gets_it_in_short(tmp_path: Path) -> None:
+def test_a_terminal_gets_it_in_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Within its width, what is wrong before the rest; -v says what is equal piece by piece, and what is assumed."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "kept"))
     written(tmp_path, changed(" : 4)", " : 3)"), changed("512UL << 10", "256UL << 10"))
-    status, lines = run_on_terminal("ptproof tree . --no-cache", tmp_path)
+    status, lines = run_on_terminal("ptproof tree .", tmp_path)
     assert status == 1
     assert [line for line in lines if len(line) > 80] == []
     shown = [each for each in lines if each]
@@ -103,7 +104,7 @@ def test_a_terminal_gets_it_in_short(tmp_path: Path) -> None:
     assert shown[answer + 1].startswith("REFUTED")
     assert any(each.startswith("proved    64-bit: exact, least, stops, consistent") for each in shown)
     assert "taken for granted: the tree isn't configured" in shown
-    _, long = run_on_terminal("ptproof tree . --no-cache -v", tmp_path)
+    _, long = run_on_terminal("ptproof tree . -v", tmp_path)
     assert [line for line in long if len(line) > 80] == []
     assert "CONFIG_PV32" in " ".join(long)
     assert len(long) > len(lines)

@@ -91,6 +91,21 @@ def test_what_an_assumption_is_for(solver: Solver) -> None:
     assert [(need.needed, need.witness) for need in needless.needs] == [(False, None)]
 
 
+def test_what_breaks_an_obligation_is_tried_on_the_part(solver: Solver) -> None:
+    """Then nobody looks for values, nor for others: but where it doesn't break the part, and where there may be no others."""
+    below = lemma("below", (x < 17) & (y < 17))
+    before = solver.asked
+    found = decided(solver, evolve(part(below, holds=False), least=()))
+    assert isinstance(found, Refuted)
+    assert found.witness.unique is False
+    assert solver.asked == before + 1
+    wrong = Lemma("wrong", "", Statement(goal=x < 9))
+    right = Lemma("right", "", Statement(goal=(x < 9) | (x != 30)), Steps(uses=(Use(wrong),)))
+    seen = decided(solver, evolve(part(right, holds=False), least=()))
+    assert isinstance(seen, Refuted)
+    assert (seen.witness.values["x"], seen.witness.unique) == (30, True)
+
+
 def test_witnesses_are_least_and_said_to_be_unique(solver: Solver) -> None:
     """A witness is the least there is, and whether it's the only one is told."""
     unique = decided(solver, only(tiny.REFUTED))

@@ -5,13 +5,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 import pytest
-from ptproof.formal.c.tree_files import opened
 from ptproof.formal.layouts.paging import COMPAT, X86_64
-from ptproof.formal.source.dom0_source import dom0_source
 from ptproof.proofs.source.builder import fill_up, mapping, physmap, read_only_walk
 from ptproof.proofs.source.builder.pieces import made
-from real_trees import assert_said, trees
-from tree_changes import Edit, PieceChange, changed, in_p2m, in_walk
+from real_trees import assert_said, source_of
+from tree_changes import Edit, PieceChange, in_p2m, in_walk
 
 pytestmark = pytest.mark.usefixtures("shared_answers")
 
@@ -265,7 +263,6 @@ CHANGES = (
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: f"{change.name}: {change.piece}")
 def test_an_older_shape_is_read(change: PieceChange) -> None:
     """As it is meant; and what is beside it isn't."""
-    with opened(str(trees()[0])) as tree:
-        source = dom0_source(changed(tree, change))
-        (piece,) = made({change.piece: PIECES[change.piece]}, source, change.mode)
+    source = source_of(change)
+    (piece,) = made({change.piece: PIECES[change.piece]}, source, change.mode)
     assert_said(piece, change.verdict)
