@@ -391,8 +391,10 @@ def _is_unique(solver: Solver, statement: Statement, values: Mapping[Word, int])
         if broken(*beside)[0]:
             return False
     same = all_of(each == values[each] for each in statement.variables)
-    other = solver.ask([statement.given, ~statement.goal, ~same])
-    return {"sat": False, "unsat": True}.get(other.status)
+    other = [statement.given, ~statement.goal, ~same]
+    if easily_met(all_of(other)):
+        return False
+    return {"sat": False, "unsat": True}.get(solver.ask(other).status)
 
 
 def _disagreement(why: str, witness: Witness) -> Error:

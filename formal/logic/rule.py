@@ -16,7 +16,7 @@ from functools import cache
 
 from attrs import frozen
 
-from ..words.word import TRUE, Term, Truth, Word, all_of, conjuncts, implies, inputs, replaced, word
+from ..words.word import TRUE, Truth, Word, all_of, all_replaced, conjuncts, implies, inputs, replaced, word
 from .theorem import Induction, Lemma, Run, Statement, Steps, Use
 
 
@@ -178,6 +178,8 @@ def _instance(name: str, use: Use, runs: tuple[Run, ...]) -> tuple[Truth, Truth]
 
 
 def _generalised(conditions: tuple[Truth, ...], terms: tuple[Word, ...]) -> tuple[Truth, ...]:
+    if not terms:
+        return conditions
     taken = {str(each.value) for each in inputs(conditions)}
     fresh: dict[Word, Word] = {}
     for index, term in enumerate(terms):
@@ -185,13 +187,13 @@ def _generalised(conditions: tuple[Truth, ...], terms: tuple[Word, ...]) -> tupl
         while title in taken:
             title += "'"
         fresh[term] = word(title, term.width)
-    return tuple(replaced(each, fresh) for each in conditions)
+    return all_replaced(conditions, fresh)
 
 
-def _same(these: Iterable[Term], those: Iterable[Term]) -> bool:
+def _same(these: Iterable[Word], those: Iterable[Word]) -> bool:
     return [id(each) for each in these] == [id(each) for each in those]
 
 
-def _mentions(term: Term, words: Iterable[Word]) -> bool:
+def _mentions(term: Word | Truth, words: Iterable[Word]) -> bool:
     wanted = {id(each) for each in words}
     return any(id(each) in wanted for each in inputs([term]))

@@ -6,13 +6,25 @@ loop on them, and asks again without them when the statement turns out otherwise
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from operator import and_
 from random import Random
-from typing import Final
+from typing import Final, cast
 
 from attrs import frozen
 
 from ..solvers.solver import Solver
-from ..words.word import TRUE, Truth, Word, all_of, compiled, compiled_loop, inputs, replaced
+from ..words.word import (
+    TRUE,
+    WIDTH,
+    Truth,
+    Word,
+    all_of,
+    compiled,
+    compiled_loop,
+    conjuncts,
+    inputs,
+    replaced,
+)
 from .theorem import Loop, Run, Statement
 
 TRIES: Final = 16
@@ -64,19 +76,46 @@ def find(
     return Found(None, why=f"none of {TRIES} candidates")
 
 
+@cache
 def easily_met(condition: Truth) -> bool:
     """Whether one of a few hundred values that are tried meets a condition; the same ones each time."""
+    condition = _defined(condition)
+    if condition is TRUE:
+        return True
     variables = inputs([condition])
     holds = compiled([condition], variables)
-    drawn = Random(0)  # noqa: S311 - nothing secret
-    for index in range(DRAWN):
-        # Small and large ones alike; every second time page addresses, and in the order in which they are spoken of.
-        values = [drawn.getrandbits(drawn.randint(1, each.width)) for each in variables]
-        if index % 2:
-            values = sorted(each & ~0xFFF for each in values)
-        if holds(*(value & (1 << each.width) - 1 for value, each in zip(values, variables, strict=True)))[0]:
+    masks = [(1 << each.width) - 1 for each in variables]
+    for index, values in enumerate(zip(*map(_drawn, range(len(variables))), strict=True)):
+        # Every second time page addresses, and in the order in which they are spoken of.
+        tried = sorted(each & ~0xFFF for each in values) if index % 2 else values
+        if holds(*map(and_, tried, masks))[0]:
             return True
     return False
+
+
+@cache
+def _drawn(position: int) -> tuple[int, ...]:
+    """The values that are tried for the input at a position: small and large ones, zero, powers of two, and masks."""
+    drawn = Random(position)  # noqa: S311 - nothing secret
+
+    def value() -> int:
+        bit = 1 << drawn.randrange(WIDTH)
+        return drawn.choice((drawn.randrange(2 * bit), drawn.randrange(2 * bit), bit, bit - 1, 0))
+
+    return tuple(value() for _ in range(DRAWN))
+
+
+def _defined(condition: Truth) -> Truth:
+    """A condition without the inputs that it says are equal to a term: that term is put for each."""
+    waiting = [*conjuncts([condition])]
+    while waiting:
+        each = waiting.pop()
+        for name, term in ((*each.arguments,), (*each.arguments[::-1],)) if each.operation == "=" else ():
+            if name.operation == "input" and name not in {*inputs([term])}:
+                put = {cast(Word, name): cast(Word, term)}
+                condition, waiting = replaced(condition, put), [replaced(rest, put) for rest in waiting]
+                break
+    return condition
 
 
 def question(

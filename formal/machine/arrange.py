@@ -169,13 +169,13 @@ def _search(
             frontiers[mode.levels[0]] = v_start
     nr_pt_pages = FIRST_TRIED if what_if is None or what_if.first_tried is None else what_if.first_tried
     stack_end = v_start + (vpt_start - v_start) % ADDRESS_LIMIT + (nr_pt_pages + 1) * PAGE_SIZE
-    walked_to = v_start
+    padding = padding_of(what_if)
+    v_end = v_start
     while True:
-        v_end = _end(stack_end, what_if)
-        if v_end != walked_to:
+        if stack_end + padding > v_end:  # so little isn't left any more: the region ends further up
+            v_end = _end(stack_end, what_if)
             _check_length(v_start, v_end)
             tables += _walk_on(frontiers, v_end)
-            walked_to = v_end
         if tables <= nr_pt_pages:
             return nr_pt_pages, v_end % ADDRESS_LIMIT
         nr_pt_pages += 1

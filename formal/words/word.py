@@ -359,15 +359,22 @@ def replaced(term: AnyTerm, replacements: Mapping[Word, Word]) -> AnyTerm:
 
     Raises WidthsDiffer where a term is put for one of another width.
     """
+    return all_replaced([term], replacements)[0]
+
+
+def all_replaced(terms: Iterable[AnyTerm], replacements: Mapping[Word, Word]) -> tuple[AnyTerm, ...]:
+    """The same for several terms: what they have in common is rebuilt once."""
     done: dict[Term, Term] = dict(replacements.items())
     for old, new in done.items():
         if old.width != new.width:
             raise WidthsDiffer(f"{new!r} of {new.width} bits can't stand for {old!r} of {old.width}")
+    terms = tuple(terms)
     if not done:
-        return term
-    for each in unsettled(term, done):
-        done[each] = rebuilt(each, tuple([done[argument] for argument in each.arguments]))
-    return cast(AnyTerm, done[term])
+        return terms
+    for term in terms:
+        for each in unsettled(term, done):
+            done[each] = rebuilt(each, tuple([done[argument] for argument in each.arguments]))
+    return tuple(cast(AnyTerm, done[term]) for term in terms)
 
 
 def rebuilt(term: Term, arguments: tuple[Term, ...]) -> Term:

@@ -195,6 +195,7 @@ def span_modular() -> tuple[Part, ...]:
             name=f"blocks of 2^{shift} bytes",
             lemma=_span_modular(shift),
             least=(length, low),
+            without={"not-empty": length == 0},
             replay=_counts_blocks(shift),
         )
         for shift in shifts

@@ -364,10 +364,12 @@ def stops_least(mode: PagingMode) -> Lemma:
 
 
 def without(mode: PagingMode) -> dict[str, Truth]:
-    """Where to look for what each assumption keeps out: a mask that is none, a region that comes full circle."""
+    """Where to look for what each assumption keeps out: a mask of two bits, a region that comes full circle."""
     stops = (v_start == 0) & (n == region.fixed_tables(mode) + 1) & (needed(mode, n - 1) >= n)
     aligned = vpt_start & ((1 << mode.page_shift) - 1) == 0
-    return {"room": aligned & stops & (mask < 1 << 22), "power-of-two": aligned & stops}
+    two_bits = (mask == 1 << 62 | 1 << 49) & (padding == mask + 1)
+    by_the_page = (mask == (1 << mode.page_shift) - 1) & (padding == 0)
+    return {"room": aligned & stops & by_the_page, "power-of-two": aligned & stops & two_bits}
 
 
 @cache

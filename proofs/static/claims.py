@@ -83,7 +83,7 @@ def _lower(mode: PagingMode, start: int | None) -> Part:
         ),
         least=(v_start, vpt_start),
         shape=ordinary(),
-        without={"room": ordinary() & (v_start == 0) & (n == region.fixed_tables(mode) + 1)},
+        without={"room": _full_circle(mode)},
         replay=replays.region_case(mode, _bounded_below(first)),
     )
 
@@ -106,13 +106,12 @@ def _settled(mode: PagingMode, before: int | None, title: str, beyond: Truth, st
     ``beyond`` is where to look for a region that needs more, once the bound on T - S is dropped.
     """
     count = raises.raises_enough(mode, before, start)
-    full_circle = ordinary() & (v_start == 0) & (n == region.fixed_tables(mode) + 1)
     return Part(
         name=f"{title}: {count} raise{'s' if count > 1 else ''}",
         lemma=raises.static_is_exact(mode, before, start),
         least=(vpt_start, v_start) if before else (v_start, vpt_start),
         shape=ordinary() & (v_start < 1 << 30) & (vpt_start < 1 << 30),
-        without={"within": beyond, "room": full_circle},
+        without={"within": beyond, "room": _full_circle(mode)},
         replay=replays.region_case(mode, _reaches(count, start)),
     )
 
@@ -129,7 +128,7 @@ def raises_64() -> tuple[Part, ...]:
     low, default = _low(), region.least_possible(X86_64)
     return (
         _settled(X86_64, THREE_RAISES, "any region of an image", low & _around(FOUR_AT) & _needs(X86_64, 4)),
-        _settled(X86_64, ONE_RAISE, "in 2 GiB", low & (vpt_start < 4 << 30) & _needs(X86_64, 2)),
+        _settled(X86_64, ONE_RAISE, "in 2 GiB", low & _around(0x7F << 24) & _needs(X86_64, 2)),
         _settled(
             X86_64,
             THREE_RAISES,
@@ -179,6 +178,11 @@ def raises_compat_1() -> tuple[Part, ...]:
     )
 
 
+def _full_circle(mode: PagingMode) -> Truth:
+    """A region from address 0 on that comes full circle."""
+    return _low() & (n == region.fixed_tables(mode) + 1)
+
+
 def _low() -> Truth:
     """A region from address 0 on."""
     return ordinary() & (v_start == 0)
@@ -199,7 +203,7 @@ def _one_raise(mode: PagingMode, title: str, start: int) -> Part:
             ),
         ),
         least=(vpt_start,),
-        shape=_low() & _needs(mode, 2, start),
+        shape=_low() & _around(0x7F << 24) & _needs(mode, 2, start),
         replay=replays.region_case(mode, _reaches(1, start)),
     )
 
@@ -229,7 +233,7 @@ def closed_form() -> tuple[Part, ...]:
             lemma=formed.closed_form(mode),
             least=(v_start, vpt_start),
             shape=ordinary(),
-            without={"room": ordinary() & (v_start == 0) & (n == region.fixed_tables(mode) + 1)},
+            without={"room": _full_circle(mode)},
             replay=replays.region_case(mode, _by_division) if mode.name in PAGING_MODES else _walked(mode),
         )
         for mode in (*PAGING_MODES.values(), SV39)
@@ -248,7 +252,7 @@ def any_rounding() -> tuple[Part, ...]:
             name=mode.title,
             lemma=rounding.exact(mode, FIRST_TRIED),
             least=(rounding.mask, rounding.padding, v_start, vpt_start),
-            shape=_on_pages(mode) & (rounding.mask < 1 << 22),
+            shape=_by_the_page(mode),
             without=rounding.without(mode),
             replay=rounding.judge(mode),
         )
@@ -267,7 +271,7 @@ def least_any_rounding() -> tuple[Part, ...]:
             name=mode.title,
             lemma=rounding.least(mode),
             least=(rounding.mask, rounding.padding, v_start, vpt_start, m),
-            shape=_on_pages(mode) & (rounding.mask + 1 == 1 << 22),
+            shape=_small_guest(mode) & (rounding.mask + 1 == 1 << ROUNDING_SHIFT),
             without={
                 "fixed": _small_guest(mode) & (vpt_start == 16 << 20) & (m == FIRST_TRIED),
                 "tried": _small_guest(mode) & (vpt_start == -(4 << 20)) & (n == FIRST_TRIED) & (m == 1),
@@ -295,9 +299,11 @@ def closed_form_any_rounding() -> tuple[Part, ...]:
             name=mode.title,
             lemma=rounded.closed_form(mode),
             least=(rounding.mask, rounding.padding, v_start, vpt_start),
-            shape=_on_pages(mode) & (rounding.mask < 1 << 22),
+            shape=_by_the_page(mode),
             without={
-                "room": _small_guest(mode) & (vpt_start == -(4 << 20)),
+                "room": _small_guest(mode)
+                & (vpt_start == -(4 << 20))
+                & (n == max(FIRST_TRIED, region.fixed_tables(mode))),
                 "power-of-two": _small_guest(mode)
                 & (rounding.mask == 1 << 62)
                 & (vpt_start == 16 << mode.page_shift),
@@ -340,6 +346,12 @@ def _on_pages(mode: PagingMode) -> Truth:
     """`ordinary`, for the mode's pages."""
     page = 1 << mode.page_shift
     return ordinary() & ((v_start | vpt_start) & (page - 1) == 0) & (vpt_start - v_start >= 2 * page)
+
+
+def _by_the_page(mode: PagingMode) -> Truth:
+    """A region from address 0 on that is rounded to a page, and not padded."""
+    page = rounding.mask == (1 << mode.page_shift) - 1
+    return _on_pages(mode) & (v_start == 0) & (rounding.padding == 0) & page
 
 
 def _small_guest(mode: PagingMode) -> Truth:

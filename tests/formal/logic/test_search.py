@@ -29,7 +29,10 @@ def test_what_is_easily_met() -> None:
     assert easily_met(TRUE)
     assert easily_met((x < 16) & (y > x))
     assert easily_met((far & 0xFFF) == 0)
+    assert easily_met((x == y + 1) & (y == x * x - 7))
+    assert easily_met((x > 1 << 40) & (x & (x - 1) == 0))
     assert not easily_met((x < 16) & (x > 16))
+    assert not easily_met((x == y + 1) & (y == x + 1))
     assert not easily_met(far * far == 0x1234_5678_9ABC_DEF1)
 
 
@@ -76,6 +79,13 @@ def test_values_are_the_least_in_order(solver: Solver) -> None:
     assert find(solver, statement, TRUE, least=(x, y)).values == {x: 0, y: 9}
     assert find(solver, statement, TRUE, least=(y, x)).values == {x: 9, y: 0}
     assert find(solver, statement, TRUE, least=(x ^ 5, x)).values == {x: 5, y: 4}
+
+
+def test_what_the_solver_of_bits_cannot_settle_is_settled(solver: Solver) -> None:
+    """That of words is asked then: products are beyond the other."""
+    a, b, c, d = (word(name, 64) for name in "abcd")
+    answer = solver.ask([a == b * c, (a * d) != d * (c * b)], (a,))
+    assert (answer.status, answer.why) == ("unsat", "")
 
 
 def test_an_assumption_can_be_dropped(solver: Solver) -> None:
