@@ -20,6 +20,11 @@ os.environ["XDG_CACHE_HOME"] = "/dev/null"
 """A place that takes no files: tests that are about the cache give it one of their own."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Rocq's files come first: then one worker has them all. At the end, others would take some, and wait for what the first one compiles."""
+    items.sort(key=lambda each: each.path.name != "test_rocq.py")
+
+
 @pytest.fixture(scope="session")
 def of_all_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of this session of pytest, the same one for each of its workers."""

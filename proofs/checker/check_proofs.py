@@ -9,7 +9,9 @@ import subprocess
 import sys
 from collections import Counter, defaultdict, namedtuple
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial, reduce
+from multiprocessing import get_context
 from operator import neg
 from pathlib import Path
 from typing import Any
@@ -341,9 +343,14 @@ def follow(clauses: dict[int, frozenset[int]], proof: str) -> None:
     demand(frozenset() in clauses.values(), "the proof ends before the empty clause")
 
 
-def settled(conditions: Iterable[Term], file: Path, folder: Path, solver: list[str]) -> str:
+ASKED = list[
+    tuple[tuple[Term, ...], str]
+]()  # conditions, and the file that asks for them; processes share it
+
+
+def settled(folder: Path, solver: list[str], at: int) -> str:
     """What says that the conditions can't hold together: a proof, which is followed, a solver, or nothing."""
-    PLACE[0], circuit = str(file), Circuit()
+    (conditions, file), circuit = ASKED[at], Circuit()
     clauses = [*(circuit.bits(each) for each in conditions), *circuit.clauses]
     text = "".join(f"{' '.join(map(str, each))} 0\n" for each in clauses)
     text = f"p cnf {circuit.variables} {len(clauses)}\n{text}"
@@ -383,8 +390,13 @@ def check(root: Path, solver: list[str]) -> int:
                 demand(put(inputs(found), found) == asks[file], f"{file} asks something else")
     there = {f"obligations/{each.name}" for each in (root / "obligations").iterdir()}
     demand(theorems and there == {*asks}, f"no theorem, or files not in both: {sorted(there ^ {*asks})}")
-    files = {tuple(asks[file]): file for lemma in LEMMAS.values() for file in lemma.files}
-    came = {key: settled(key, root / file, root / "certificates", solver) for key, file in files.items()}
+    files = {tuple(asks[file]): str(root / file) for lemma in LEMMAS.values() for file in lemma.files}
+    came, settle = dict[tuple[Term, ...], str](), partial(settled, root / "certificates", solver)
+    ASKED.extend(files.items())
+    with ProcessPoolExecutor(mp_context=get_context("fork")) as pool:
+        outcomes = pool.map(settle, range(len(ASKED)), chunksize=4)
+        for key, PLACE[0] in ASKED:
+            came[key] = next(outcomes)
     print("obligations certified by a solver open  theorem: assumptions")
     for title, how, of in theorems:
         below = {name for each in of for name in LEMMAS[each].uses}

@@ -53,7 +53,7 @@ def test_children_end_with_their_parent(command: list[str], number: signal.Signa
     ) as process:
         while process.poll() is None and not children_of(process):
             time.sleep(0.05)
-        time.sleep(1)
+        time.sleep(0.3)
         children = children_of(process)
         process.send_signal(number)
         out, err = process.communicate(timeout=20)

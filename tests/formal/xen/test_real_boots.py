@@ -58,8 +58,9 @@ def test_a_base_within_a_page(real_xen: Programs, base: int) -> None:
     assert booted(real_xen, small(base)).fate is Fate.DIES
 
 
-def test_a_base_within_a_page_and_a_silence(real_xen: Programs) -> None:
+def test_a_base_within_a_page_and_a_silence(real_xen: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
     """With such a layout Xen may overwrite itself, and hang without a word."""
+    monkeypatch.setattr("ptproof.formal.xen.real_xen.SILENCE", 3.0)
     configuration = Configuration(
         virt_base=0x786C_0A72_B008,
         kernel=Segment(0x786C_0A8A_2D54, 0x786C_0A8A_484E),

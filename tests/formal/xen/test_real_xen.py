@@ -219,7 +219,7 @@ class TestRunning:
         with start("wait", "(XEN)  ENTRY ADDRESS: 1\n") as machine:
             machine.run_to_the_end(may_hang=True)
             assert machine.text.splitlines()[-1] == SILENT
-        monkeypatch.setattr(real_xen, "TIME_LIMIT", 2.0)
+        monkeypatch.setattr(real_xen, "TIME_LIMIT", 1.0)
         for said, may_hang in (("(XEN)  ENTRY ADDRESS: 1\n", False), ("(XEN) hello\n", True)):
             with start("wait", said) as machine, pytest.raises(TimedOut):
                 machine.run_to_the_end(may_hang=may_hang)
