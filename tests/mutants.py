@@ -155,26 +155,30 @@ from ptproof.formal.solvers.solver import Solver
 solver = Solver(cache=users_cache())
 try:
     with suppress(Exception):
-        parts = [part for claim in claims() if claim.id == sys.argv[1] for part in claim.parts]
+        parts = [part for claim in claims() if claim.id in sys.argv[1:] for part in claim.parts]
         proved = [part.lemma for part in parts if part.expected is Expected.PROVED and not part.reached]
         for lemma in lemmas_of(proved):
             if not settle(solver, lemma).discharged:
                 sys.exit(f"{lemma.name} isn't proved any more")
 finally:
     solver.close()
-sys.exit(main(["prove", sys.argv[1], "--quiet"]))
+sys.exit(main(["prove", *sys.argv[1:], "--quiet"]))
 """
-"""What decides a claim in a copy: it is over with the first lemma that isn't proved, since then a part isn't, either."""
+"""What decides claims in a copy: it is over with the first lemma that isn't proved, since then a part isn't, either."""
 
 
 def copied(folder: Path, mutant: Mutant | None) -> Path:
-    """A copy of the package in ``folder``, with the mutant's change; its search path. Raises ValueError.
+    """The package in ``folder``, with the mutant's change; its search path. Raises ValueError.
 
-    What is compiled is copied, too, except for the changed file, and what is just being written, which has a longer name.
+    What has the changed file is copied, and the rest linked. What is compiled is copied, too, except for the changed file, and
+    what is just being written, which has a longer name.
     """
+    (folder / "ptproof").mkdir()
     for name in ("formal", "encodings", "proofs"):
+        if mutant is None or not mutant.file.startswith(f"{name}/"):
+            (folder / "ptproof" / name).symlink_to(ROOT / name)
+            continue
         shutil.copytree(ROOT / name, folder / "ptproof" / name, ignore=shutil.ignore_patterns("*.pyc.*"))
-    if mutant is not None:
         changed = folder / "ptproof" / mutant.file
         text = changed.read_text(encoding="utf-8")
         if text.count(mutant.old) != 1:
@@ -186,11 +190,11 @@ def copied(folder: Path, mutant: Mutant | None) -> Path:
     return folder
 
 
-def noticed(folder: Path, caught_by: str) -> str:
-    """What the claim or the comparison says against the copy in ``folder``; empty when it finds it sound."""
+def noticed(folder: Path, caught_by: str, *others: str) -> str:
+    """What the claim, with other ones, or the comparison says against the copy in ``folder``; empty when it finds it sound."""
     program = {LAYOUTS: COMPARISON, FORM: FORM_COMPARISON}.get(caught_by, DECIDED)
     ended = subprocess.run(
-        [sys.executable, "-c", program, caught_by],
+        [sys.executable, "-c", program, caught_by, *others],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
