@@ -106,11 +106,12 @@ def costliest(mode: PagingMode, more: Ends, less: Ends) -> Cost:
     widest = max(more.rounding, less.rounding)
     borders = [1 << level.shift for level in mode.counted_levels if level.fixed is None]
     starts = [0, *(border - widest for border in borders if widest < border < 1 << mode.bits)]
+    figures = more.what_if, less.what_if
     found = []
     for start in starts:
         for tables_at in range(start + PAGE_SIZE, start + 2 * widest, PAGE_SIZE):
             (frames, ends_at), (fewer, ends_before) = (
-                count(mode, start, tables_at, each.what_if) for each in (more, less)
+                count(mode, start, tables_at, each) for each in figures
             )
             found.append((frames - fewer, ends_at - ends_before, (start, tables_at)))
     frames, _, frames_at = max(found, key=lambda each: each[0])
