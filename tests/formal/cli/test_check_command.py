@@ -15,6 +15,8 @@ from ptproof.formal.layouts.layout import Configuration, Segment
 from ptproof.formal.layouts.paging import COMPAT
 from run_cli import assert_refused, run
 
+pytestmark = pytest.mark.usefixtures("shared_answers")
+
 Capture = pytest.CaptureFixture[str]
 ADDRESSES = Configuration(virt_base=0, kernel=Segment(0x100000, 0x300000), nr_pages=0)
 

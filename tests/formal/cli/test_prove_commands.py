@@ -21,6 +21,8 @@ from ptproof.formal.solvers import solver as solver_module
 from run_cli import assert_refused, run, run_on_terminal
 from test_source_comments import decided as imagined
 
+pytestmark = pytest.mark.usefixtures("shared_answers")
+
 Capture = pytest.CaptureFixture[str]
 Install = Callable[..., None]
 

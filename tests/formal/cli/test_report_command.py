@@ -16,6 +16,8 @@ from ptproof.formal.logic.theorem import Steps
 from ptproof.formal.solvers import solver as solver_module
 from run_cli import assert_refused, run, run_on_terminal
 
+pytestmark = pytest.mark.usefixtures("shared_answers")
+
 Capture = pytest.CaptureFixture[str]
 Install = Callable[..., None]
 VOID = {"meta", "input", "br"}

@@ -26,6 +26,8 @@ from ptproof.formal.solvers import solver
 from ptproof.formal.xen import as_it_is, booting, random_boots, real_xen
 from test_boot_command import Boots, twice
 
+pytestmark = pytest.mark.usefixtures("shared_answers")
+
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs/json.md"
 SCHEMAS = {

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from run_cli import assert_refused, run
 
+pytestmark = pytest.mark.usefixtures("shared_answers")
+
 SMALL = ("--kernel", "0x100000", "0x112000", "--nr-pages", "16384")
 TWO = ("--rounding", "2M", "--padding", "64K", "--start", "6,4")
 PAGE = ("--rounding", "page", "--padding", "0")

@@ -12,6 +12,8 @@ from ptproof.formal.reports.told import keep, kept, key, told
 from ptproof.formal.solvers.answer_cache import Cache
 from run_cli import Ran, run
 
+pytestmark = pytest.mark.usefixtures("shared_answers")
+
 Capture = pytest.CaptureFixture[str]
 CLAIM = "start-info-page"
 """One that takes little."""

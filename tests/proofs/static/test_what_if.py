@@ -8,6 +8,8 @@ from ptproof.formal.logic.claim import what_if_claims
 from ptproof.formal.logic.prover import prove
 from ptproof.formal.logic.verdict import Proved, Refuted
 
+pytestmark = pytest.mark.usefixtures("shared_answers")
+
 MIB, KIB = 1 << 20, 1 << 10
 
 
