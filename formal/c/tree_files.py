@@ -11,7 +11,7 @@ import os
 import stat
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import PurePosixPath
 from typing import IO, Final
 
@@ -79,7 +79,8 @@ def opened(path: str, revision: str | None = None) -> Iterator[Tree]:
                 f"{path} at {revision}", _cached(lambda name: _of_revision(asks, answers, commit, name))
             )
         finally:
-            asks.close()
+            with suppress(BrokenPipeError):  # by what a git that ended hasn't read any more
+                asks.close()
             process.terminate()
 
 

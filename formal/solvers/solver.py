@@ -11,6 +11,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
@@ -165,7 +166,8 @@ class Solver:
             self._process.wait()
             for pipe in (self._process.stdin, self._process.stdout):
                 if pipe is not None:
-                    pipe.close()
+                    with suppress(BrokenPipeError):  # by what it hasn't read any more
+                        pipe.close()
             self._process = None
 
     def _exchange(self, line: str) -> dict[str, Any] | None:

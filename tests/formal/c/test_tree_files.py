@@ -3,6 +3,7 @@
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ptproof.formal.c import tree_files
@@ -102,3 +103,25 @@ def test_no_pipe_no_giant_and_no_binary_is_read(tmp_path: Path, monkeypatch: pyt
         for name, says in {"pipe": "expected a file", "binary": "binary", "giant": "at most"}.items():
             with pytest.raises(InputError, match=says):
                 tree.read(name)
+
+
+def test_a_git_that_ended_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it hasn't read any more isn't what is told."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Ended(subprocess.Popen[bytes]):
+        def __init__(self, *_: object, **given: Any) -> None:
+            super().__init__(["true"], **given)
+            started.append(self)
+            self.wait()
+
+    monkeypatch.setattr(tree_files, "commit_of", lambda *_: "0" * 40)
+    with monkeypatch.context() as patched:
+        patched.setattr(subprocess, "Popen", Ended)
+        with (
+            pytest.raises(InputError, match="a file: can't be read: git ended"),
+            opened(str(tmp_path), "a revision") as tree,
+        ):
+            tree.read("a file")
+    assert started[0].stdin is not None
+    assert started[0].stdin.closed

@@ -35,6 +35,21 @@ def test_a_backstop_that_fires_late_costs_no_answer(monkeypatch: pytest.MonkeyPa
         asked.close()
 
 
+def test_one_that_was_killed_while_it_was_asked_is_closed() -> None:
+    """What it hasn't read any more is lost, without a word."""
+    asked = Solver()
+    process = subprocess.Popen(
+        [sys.executable, "-c", ""], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    process.wait()
+    assert process.stdin is not None
+    process.stdin.write("a question")
+    asked._process = process
+    asked.close()
+    assert asked._process is None
+    assert process.stdin.closed
+
+
 def test_code_in_the_current_folder_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a module that is called as the solver nor one of the standard library's."""
     for name in ("z3", "json", "ctypes", "importlib", "multiprocessing"):
