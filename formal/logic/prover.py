@@ -7,7 +7,7 @@ confirms. Where model and machine disagree, or two solvers, that is an Error.
 Obligations go to every solver that is asked to judge; whatever is looked for, Z3 looks for.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from time import monotonic
 from typing import Final
 
@@ -370,12 +370,17 @@ def _breaking(part: Part, models: Iterable[Mapping[str, int]]) -> dict[Word, int
     statement = part.lemma.statement
     if statement.runs or part.least or part.shape is not TRUE:
         return None
-    broken = compiled([statement.given & ~statement.goal], statement.variables)
+    broken = _broken(statement)
     for model in models:
         values = {each: model.get(str(each.value), 0) for each in statement.variables}
         if broken(*values.values())[0]:
             return values
     return None
+
+
+def _broken(statement: Statement) -> Callable[..., tuple[int, ...]]:
+    """A function of the numbers for a statement's variables: whether they break it."""
+    return compiled([statement.given & ~statement.goal], statement.variables)
 
 
 def _is_unique(solver: Solver, statement: Statement, values: Mapping[Word, int]) -> bool | None:
@@ -385,7 +390,7 @@ def _is_unique(solver: Solver, statement: Statement, values: Mapping[Word, int])
     """
     if statement.runs:
         return None
-    broken = compiled([statement.given & ~statement.goal], statement.variables)
+    broken = _broken(statement)
     for each in statement.variables:
         beside = [values[other] ^ (other is each) for other in statement.variables]
         if broken(*beside)[0]:
