@@ -152,7 +152,7 @@ def _disjoint(choice: Choice) -> Lemma:
     """Walks from border to border: each is no more than 2^57 above the one before, and so in order above S."""
     path = list(_path(choice))
     borders = [kernel_end, *(step[0] for step in path)]
-    uses = [_from_low().at(low=virt_base, x=kernel_start, y=kernel_end)]
+    uses = [arithmetic.less_in_order().at(a=kernel_start, b=kernel_end, c=virt_base)]
     uses += [
         each
         for index, ((_, facts), (one, other)) in enumerate(zip(path, pairwise(borders), strict=True))
@@ -178,14 +178,14 @@ def _path(choice: Choice) -> Iterator[tuple[Word, tuple[Use, ...]]]:
     for span, length in lengths:
         if span is not None and not (choice.own_p2m and span is found.p2m):
             yield span.start, (_rounds_up().at(x=at),)
-            yield span.end, (_adds().at(x=span.start, y=length),)
+            yield span.end, (arithmetic.added_taken_off().at(a=span.start, b=length),)
             at = span.end
     info = found.start_info
     yield info.start, (_rounds_up().at(x=at),)
     without_vga = info.start + START_INFO_SIZE
-    yield without_vga, (_adds().at(x=info.start, y=number(START_INFO_SIZE)),)
+    yield without_vga, (arithmetic.added_taken_off().at(a=info.start, b=number(START_INFO_SIZE)),)
     if not choice.shim:
-        yield info.end, (_adds().at(x=without_vga, y=number(VGA_CONSOLE_INFO_SIZE)),)
+        yield info.end, (arithmetic.added_taken_off().at(a=without_vga, b=number(VGA_CONSOLE_INFO_SIZE)),)
         # The tables start above the whole start info, though its VGA part was left out.
         whole = _start_info_page().wherever(
             start_info=info.start, size=number(START_INFO_SIZE), extra=number(VGA_CONSOLE_INFO_SIZE)
@@ -195,10 +195,10 @@ def _path(choice: Choice) -> Iterator[tuple[Word, tuple[Use, ...]]]:
         if span is found.xenstore and span is not None:
             yield span.start, (_rounds_up().at(x=without_vga),)
         if span is not None:
-            yield span.end, (_adds().at(x=span.start, y=number(PAGE_SIZE)),)
+            yield span.end, (arithmetic.added_taken_off().at(a=span.start, b=number(PAGE_SIZE)),)
     tables_end = found.vpt_start + n * PAGE_SIZE
-    yield tables_end, (_adds().at(x=found.vpt_start, y=n * PAGE_SIZE),)
-    yield tables_end + PAGE_SIZE, (_adds().at(x=tables_end, y=number(PAGE_SIZE)),)
+    yield tables_end, (arithmetic.added_taken_off().at(a=found.vpt_start, b=n * PAGE_SIZE),)
+    yield tables_end + PAGE_SIZE, (arithmetic.added_taken_off().at(a=tables_end, b=number(PAGE_SIZE)),)
     yield v_end(found.vpt_start, n), (_padding().at(vpt_start=found.vpt_start),)
 
 
@@ -267,20 +267,6 @@ def _above() -> Lemma:
 
 
 @cache
-def _from_low() -> Lemma:
-    """low ≤ x ≤ y gives x - low ≤ y - low."""
-    low = arithmetic.low
-    return Lemma(
-        "from-low",
-        "low ≤ x ≤ y ⇒ x - low ≤ y - low",
-        Statement(
-            assumptions=(Assumption("in-order", (low <= x) & (x <= y), "low ≤ x ≤ y"),),
-            goal=x - low <= y - low,
-        ),
-    )
-
-
-@cache
 def _rounds_up() -> Lemma:
     """⌈x⌉ is a multiple of 4096 less than 4096 above x."""
     up = round_up(x, PAGE_SHIFT)
@@ -289,12 +275,6 @@ def _rounds_up() -> Lemma:
         "⌈x⌉ - x < 4096, and ⌈x⌉ is a multiple of 4096",
         Statement(goal=(up - x < PAGE_SIZE) & (up & (PAGE_SIZE - 1) == 0)),
     )
-
-
-@cache
-def _adds() -> Lemma:
-    """(x + y) - x = y."""
-    return Lemma("adds", "(x + y) - x = y", Statement(goal=(x + y) - x == y))
 
 
 def _out_of_order(choice: Choice) -> dict[str, Truth]:

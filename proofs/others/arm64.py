@@ -82,7 +82,7 @@ def one_more(shift: int) -> Lemma:
         ),
         Steps(
             uses=(
-                same_length().at(),
+                arithmetic.last_taken_off().at(a=end, b=v_start, c=moved),
                 arithmetic.spanned_from_low(shift).at(low=v_start, far=end),
                 arithmetic.spanned_from_low(shift).at(low=far_low, far=far_end),
                 arithmetic.part_of_block(shift).at(low=v_start),
@@ -97,16 +97,6 @@ def one_more(shift: int) -> Lemma:
                 far_low & mask,
             ),
         ),
-    )
-
-
-@cache
-def same_length() -> Lemma:
-    """A moved image is as long."""
-    return Lemma(
-        "same-length",
-        "(E + d) - (S + d) = E - S",
-        Statement(goal=(end + moved) - (v_start + moved) == end - v_start),
     )
 
 
