@@ -282,7 +282,7 @@ def finds_least(lines: Lines) -> Lemma:
     limit = pages_limit(lines.page_shift)
     for bit in reversed(range(WIDTH - lines.page_shift)):
         at = number(1 << bit)
-        bits.append(bit_decided(lines).wherever(already=known, left=rest, step=at))
+        bits.append(bit_decided(lines).at(already=known, left=rest, step=at))
         last = up_to_last_line(at, line_mask)
         known, rest = taken(lines, line_mask, rest, known, at)
         chain += [known, rest, gain(lines, known), gain(lines, last)]
