@@ -74,8 +74,20 @@ def exact() -> Lemma:
         Induction(
             invariant=goal & (v_start < at) & (at & ON_A_STEP == 0),
             step=Steps(
-                uses=tuple(grows_by_one(shift).at() for shift, _ in levels),
-                generalise=(*spans, *(mini_os.taken_at(at, shift) for shift, _ in levels)),
+                uses=(
+                    *(grows_by_one(shift).at() for shift, _ in levels),
+                    *(
+                        arithmetic.associative().at(
+                            a=spanned(v_start, region_end, shift), b=taken, c=mini_os.taken_at(at, shift)
+                        )
+                        for shift, taken in levels
+                    ),
+                ),
+                generalise=(
+                    *(spanned(v_start, region_end, shift) + taken for shift, taken in levels),
+                    *spans,
+                    *(mini_os.taken_at(at, shift) for shift, _ in levels),
+                ),
             ),
         ),
     )

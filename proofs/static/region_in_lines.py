@@ -132,30 +132,31 @@ def from_low(page_shift: int) -> Lemma:
     """The end of the padding, counted from low: the same sum, put in order, one by one."""
     low, far, page = arithmetic.low, arithmetic.far, 1 << page_shift
     above, tables, stack = far - low, n * page, number(page)
-    sums = far + stack, far + stack + padding, far + tables + stack, (far + tables) + stack + padding
+    stacked, whole = far + stack, (far + tables) + stack + padding
+    apart, last = (stacked + tables) + padding, (stacked + padding) + tables
+    lengths = [each - low for each in (stacked, stacked + padding)]
+    alike = (
+        arithmetic.added_alike(whole - low, apart - low),
+        arithmetic.added_alike(lengths[1] + tables, (lengths[0] + padding) + tables),
+        arithmetic.added_alike((lengths[0] + padding) + tables, ((above + stack) + padding) + tables),
+    )
     return Lemma(
         f"from-low[{page_shift}]",
         "E + padding - low = (T - low + stack + padding) + 4096 n",
-        Statement(goal=sums[3] - low == (above + stack + padding) + tables),
+        Statement(goal=whole - low == (above + stack + padding) + tables),
         Steps(
             uses=(
                 arithmetic.swapped().at(a=far, b=tables, c=stack),
-                arithmetic.swapped().at(a=sums[0], b=tables, c=padding),
+                arithmetic.swapped().at(a=stacked, b=tables, c=padding),
+                arithmetic.same_difference().at(a=apart, b=last, c=low),
                 *(
                     arithmetic.taken_off().at(a=one, b=other, c=low)
-                    for one, other in ((sums[1], tables), (sums[0], padding), (far, stack))
+                    for one, other in ((stacked + padding, tables), (stacked, padding), (far, stack))
                 ),
+                *(use for each in alike for use in each.uses),
             ),
-            generalise=(
-                sums[1] + tables,
-                *(each - low for each in sums[1::-1]),
-                sums[1],
-                sums[2],
-                sums[0] + tables,
-                sums[0],
-                far + tables,
-                above,
-                tables,
+            generalise=terms(
+                *(term for each in alike for term in each.generalise), last - low, last, *lengths
             ),
         ),
     )
