@@ -35,7 +35,7 @@ from ..shared import arithmetic, region
 from ..shared.region import n, terms, v_start, vpt_start
 from . import dividing, thresholds
 from .any_rounding import end_of, mask, needed, padding, power_of_two
-from .dividing import more
+from .dividing import SMALL, more
 from .thresholds import line_mask, whole_lines
 
 b, first, u, w = word("b"), word("first"), word("u"), word("w")
@@ -763,11 +763,31 @@ def from_border(levels: Levels) -> Lemma:
 
 
 @cache
+def no_more_fit() -> Lemma:
+    """If tables and what lies between are few, and that and the lines no more pages than some, no more pages fit beside the tables."""
+    takes, between, lines = arithmetic.a, arithmetic.c, arithmetic.d
+    both = between + lines
+    return Lemma(
+        "no-more-fit",
+        "x + z ≤ a few, b + x ≤ y, y ≤ z + y ≤ p ⇒ b ≤ p",
+        Statement(
+            assumptions=(
+                Assumption("few", (takes + between <= FEW) & (b < SMALL), "what is taken is little"),
+                Assumption("fit", b + takes <= lines, "b pages fit beside what is taken"),
+                Assumption("pages", (lines <= both) & (both <= pages), "there are p pages at least"),
+            ),
+            goal=b <= pages,
+        ),
+    )
+
+
+@cache
 def below_start(mode: PagingMode) -> Lemma:
     """Lines into which b pages fit, and the tables, end above S: below it there are more pages than tables."""
     above = v_start - base(widest(mode), mask, v_start)
     first, tables = first_tables(mode, mask, v_start), tables_more(by_page(mode), more)
     lines = more + ((mask >> mode.page_shift) + 1)
+    takes, between = map(dividing.total, _below_by_level(mode))
     return Lemma(
         f"rounded-below-start[{mode.name}]",
         "b is above S, b + first + more(x) ≤ the pages up to line x ⇒ line x ends above S",
@@ -789,9 +809,15 @@ def below_start(mode: PagingMode) -> Lemma:
                 takes_at_line(mode).at(),
                 pages_below(mode).wherever(ahead=above),
                 arithmetic.associative().at(a=b, b=first, c=tables),
+                no_more_fit().wherever(a=first + tables, c=between, d=lines, pages=above >> mode.page_shift),
             ),
             generalise=terms(
-                *map(dividing.total, _below_by_level(mode)),
+                between + lines,
+                b + (first + tables),
+                takes,
+                between,
+                levels_of(mode).base_mask,
+                levels_of(mode).ended >> mode.page_shift,
                 (b + first) + tables,
                 first + tables,
                 lines,
