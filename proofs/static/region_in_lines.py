@@ -960,8 +960,14 @@ def enough(mode: PagingMode) -> Lemma:
                 page_in_line(lines.page_shift).wherever(pages=without + frames, more=u, line_mask=line_mask),
                 lines_in_order(levels).wherever(more=lasts[1], w=u),
                 region.tables_grow(mode).wherever(near=ends[1], far=at_lines[0]),
+                *(
+                    arithmetic.same_difference().wherever(a=one, b=other, c=v_start)
+                    for one, other in zip(ends, at_lines[1:], strict=True)
+                ),
             ),
             generalise=terms(
+                *(each - v_start for each in (*ends, *at_lines)),
+                *(each & line_mask for each in (u, *lasts)),
                 *(tables(mode, v_start, each) for each in (*ends, at_lines[0])),
                 *ends,
                 *at_lines,
