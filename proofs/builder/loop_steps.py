@@ -163,6 +163,7 @@ def row_holds() -> Lemma:
             ),
             goal=after(within_the_row()),
         ),
+        Steps(generalise=[ITS.at[level] + 1 for level in LEVELS]),
     )
 
 
