@@ -174,7 +174,8 @@ def _instance(name: str, use: Use, runs: tuple[Run, ...]) -> tuple[Truth, Truth]
         wanted = [replaced(each, use.at) for each in (*run.arguments, *run.result)]
         if not any(run.loop is mine.loop and _same(wanted, [*mine.arguments, *mine.result]) for mine in runs):
             raise UnsoundStep(f"{name}: {use.lemma.name} speaks of a run that is not assumed here")
-    return replaced(statement.given, use.at), replaced(statement.goal, use.at)
+    given, goal = all_replaced([statement.given, statement.goal], use.at)
+    return given, goal
 
 
 def _generalised(conditions: tuple[Truth, ...], terms: tuple[Word, ...]) -> tuple[Truth, ...]:

@@ -22,6 +22,7 @@ from ..words.word import (
     compiled,
     compiled_loop,
     conjuncts,
+    evaluate,
     inputs,
     replaced,
 )
@@ -68,7 +69,7 @@ def find(
             return Found(None, none=answer.status == "unsat" and not given_up, why=why)
         values = {each: answer.model[str(each.value)] for each in variables}
         refused = _run_loops(statement.runs, values)
-        if not refused and compiled([demanded], values)(*values.values())[0]:
+        if not refused and evaluate(demanded, values):
             return Found(values)
         # What a loop with free choices ends with on the same arguments is not one state: nothing is ruled out.
         given_up |= bool(refused) or any(each.loop.free for each in statement.runs)
@@ -170,7 +171,7 @@ def _run_loops(runs: Iterable[Run], values: dict[Word, int]) -> list[Truth]:
 
 
 def _arguments(run: Run, values: Mapping[Word, int]) -> tuple[int, ...]:
-    return compiled(run.arguments, values)(*values.values())
+    return tuple(evaluate(each, values) for each in run.arguments)
 
 
 def _as_it_ran(run: Run, values: Mapping[Word, int]) -> Truth:

@@ -46,7 +46,8 @@ def written(terms: Iterable[Term], uses: Counter[Term]) -> tuple[dict[Term, str]
     """
     all_terms = list(subterms(terms))
     _check_names([str(each.value) for each in all_terms if each.operation == "input"])
-    uses = uses + Counter(chain.from_iterable(each.arguments for each in all_terms))
+    uses = uses.copy()
+    uses.update(chain.from_iterable(each.arguments for each in all_terms))
     definitions: dict[Term, str] = {}
     texts: dict[Term, str] = {}
     for each in all_terms:
