@@ -92,7 +92,7 @@ def _by_induction(name: str, statement: Statement, proof: Induction) -> Iterator
     before = [each.condition for each in statement.assumptions if not _mentions(each.condition, state)]
     known = [each.condition for each in statement.assumptions]
     invariant = proof.invariant
-    told = [*run.arguments, *state, *known, invariant, statement.goal]
+    told: list[Word | Truth] = [*run.arguments, *state, *known, invariant, statement.goal]
     told += [] if proof.rank is None else [proof.rank]
     if any(_mentions(each, loop.free) for each in told):
         raise UnsoundStep(f"{name}: a word that is free in each step of {loop.name} is spoken of elsewhere")
