@@ -3,6 +3,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
+# What Python compiles is kept, whatever the environment says: else each process that starts compiles this package anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 # mypy doesn't see through an editable install: it follows these links instead.
 TYPED := build/typed/ptproof
 
