@@ -163,7 +163,6 @@ def spanned_from_low(shift: int) -> Lemma:
         f"spanned-from-low[{shift}]",
         f"N(low, far) = ((low mod 2^{shift}) + (far - low) + {mask:#x}) >> {shift}",
         Statement(
-            assumptions=(short(shift),),
             goal=spanned(low, far, shift) == ((low & mask) + (far - low) + mask) >> shift,
         ),
         Steps(uses=uses, generalise=hidden),
@@ -188,7 +187,7 @@ def from_low(name: str, meaning: str, assumptions: tuple[Assumption, ...], shift
         meaning,
         Statement(assumptions=(*assumptions, short(shift)), goal=goal),
         Steps(
-            uses=(*(spanned_from_low(shift).wherever(far=each) for each in ends), part_of_block(shift).at()),
+            uses=(*(spanned_from_low(shift).at(far=each) for each in ends), part_of_block(shift).at()),
             generalise=(*(spanned(low, each, shift) for each in ends), *lengths, low & ((1 << shift) - 1)),
         ),
     )
@@ -284,7 +283,7 @@ def spanned_moves(shift: int) -> Lemma:
         ),
         Steps(
             uses=(
-                *(spanned_from_low(shift).wherever(far=each) for each in ends),
+                *(spanned_from_low(shift).at(far=each) for each in ends),
                 sum_moves().at(a=low & mask, b=near - low, c=far - low, d=number(mask)),
                 blocks_move(shift).at(a=sums[0], b=moved),
             ),
