@@ -352,15 +352,20 @@ def round_up_from_low(shift: int) -> Lemma:
 
 
 @cache
-def round_up_grows(shift: int, limit: int) -> Lemma:
+def round_up_grows(shift: int) -> Lemma:
     """⌈near⌉ ≤ ⌈far⌉ ≤ limit, counted from low, where far stays a rounding short of the limit."""
+    limit, rounding = word("limit"), 1 << shift
     return Lemma(
-        f"round-up-grows[{shift},{limit:#x}]",
+        f"round-up-grows[{shift}]",
         "⌈near⌉ ≤ ⌈far⌉ ≤ limit, counted from low",
         Statement(
             assumptions=(
                 in_order(low, near, far),
-                Assumption("short", far - low <= limit - (1 << shift), "a rounding short of the limit"),
+                Assumption(
+                    "short",
+                    (far - low <= limit - rounding) & (limit >= rounding),
+                    "a rounding short of the limit",
+                ),
             ),
             goal=(round_up(near, shift) - low <= round_up(far, shift) - low)
             & (round_up(far, shift) - low <= limit)
