@@ -487,6 +487,19 @@ def sums_grow() -> Lemma:
 
 
 @cache
+def both_added() -> Lemma:
+    """What is added to both doesn't change their order, if the larger one doesn't wrap."""
+    return Lemma(
+        "both-added",
+        "near ≤ far ≤ far + c ⇒ near + c ≤ far + c",
+        Statement(
+            assumptions=(Assumption("in-order", (near <= far) & (far <= far + c), "nothing wraps"),),
+            goal=near + c <= far + c,
+        ),
+    )
+
+
+@cache
 def moved_up() -> Lemma:
     """near ≤ far ≤ limit - c gives near + c ≤ far + c ≤ limit, and nothing wraps."""
     limit = word("limit")
