@@ -218,7 +218,7 @@ def ahead_goals(text: str, mode: PagingMode, shift: int, padding: int) -> Iterat
         left = zero_extended(word("rest", most.bit_length()), 64)
         already = zero_extended(word("blocks", 64 - above), 64) << above if above < 64 - shift else number(0)
         kept = number(0) if added >= 0 else choose(left < -added, left, number(-added))
-        divided = left + added if added >= 0 else left - kept
+        divided = left + added if added > 0 else left - kept if added < 0 else left
         reading.put("left", left)
         reading.put("lines", already)
         reading.go_to("lines")
@@ -232,7 +232,13 @@ def ahead_goals(text: str, mode: PagingMode, shift: int, padding: int) -> Iterat
         if block.lines:
             for _ in range(2 if added > 0 else 1):
                 reading.go_to("left")
-            over = choose(rest > added, rest - added, number(0)) if added >= 0 else rest + kept
+            over = (
+                choose(rest > added, rest - added, number(0))
+                if added > 0
+                else rest + kept
+                if added < 0
+                else rest
+            )
             yield _goal(f"{title}, the rest", reading.read("left") == over)
         at_first = left, divided, kept, most
         yield from _ahead(pages, line_mask, lines.pages, block, added, at_first, (bits, read))

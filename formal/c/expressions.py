@@ -72,7 +72,8 @@ def written(node: Node, harmless: Container[str] = ()) -> set[str]:
         if each.type in CHANGES:
             target = part(each, "left") or part(each, "argument")
             assert target is not None
-            found.add(first_name(target) or MEMORY)
+            if target.type != "update_expression":  # whose own target begins with the same word
+                found.add(first_name(target) or MEMORY)
             if target.type not in ("identifier", "field_expression") or b"->" in (target.text or b""):
                 found.add(MEMORY)
         elif each.type == "call_expression":

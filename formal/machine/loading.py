@@ -268,7 +268,7 @@ class _Loading:
         page, end = segment.start - segment.start % PAGE_SIZE, segment.start + segment.size
         while page < end:
             address = max(page, segment.start) % ADDRESS_LIMIT
-            table, index = self._leaf(address)
+            table, index, size = self._leaf(address)
             at = table.base + index
             # The page above is mapped by the next entry, as long as the table goes on.
             count = min(self.domain.entries - index, (end - page + PAGE_SIZE - 1) >> PAGE_SHIFT)
@@ -280,7 +280,10 @@ class _Loading:
                 entries = entries[:1]  # the fate of one page may matter to the next
                 self._check_written(address, entries[0], tables)
             table.entries[at : at + len(entries)] = [entry | DIRTY for entry in entries]
-            page += len(entries) * PAGE_SIZE
+            if size > PAGE_SIZE and not self.loaded.overwritten:  # what is left of a superpage fares alike
+                page += size - page % size
+            else:
+                page += len(entries) * PAGE_SIZE
 
     def _check_written(self, address: int, entry: int, tables: range) -> None:
         """Note a table that is written over. Raises `_Fault` where the entry's page can't be written."""
@@ -289,8 +292,8 @@ class _Loading:
         if mfn_of(entry) in tables:
             self.loaded.overwritten.add(mfn_of(entry) - self.domain.pool_mfn)
 
-    def _leaf(self, address: int) -> tuple[_Table, int]:
-        """The table and index of the entry that maps an address. Raises `_Fault` where no table leads there."""
+    def _leaf(self, address: int) -> tuple[_Table, int, int]:
+        """The table and index of the entry that maps an address, and how many bytes it maps. Raises `_Fault` where no table leads there."""
         levels = self.domain.mode.levels
         if self.domain.mode.bits == 64 and _ADDRESSABLE <= address < ADDRESS_LIMIT - _ADDRESSABLE:
             raise _Fault(f"{address:#x} is no address that a processor can form")
@@ -301,12 +304,12 @@ class _Loading:
             index = table_offset(level, address)
             entry = table.entries[table.base + index]
             if entry & LARGE and entry & PRESENT:
-                return table, index
+                return table, index, 1 << level.entry_shift
             below = self._below(entry)
             if below is None:
                 raise _Fault(f"{address:#x} is not mapped")
             table = below
-        return table, table_offset(levels[0], address)
+        return table, table_offset(levels[0], address), PAGE_SIZE
 
     @property
     def _root(self) -> _Table:

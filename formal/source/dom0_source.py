@@ -115,7 +115,11 @@ class File:
             for each in within(node)
             if each.type in CHANGES
         )
-        found = [each for each, target in targets if target is not None and first_name(target) in names]
+        found = [
+            each
+            for each, target in targets
+            if target is not None and target.type not in CHANGES and first_name(target) in names
+        ]
         rows = [each.start_point[0] for each in found]
         return f"{self.source.path}:{(max(rows) if last else min(rows)) + 1}" if rows else None
 

@@ -11,8 +11,8 @@ from typing import Any, Final, cast
 from ...formal.words.word import Term, Truth, Word, subterms
 
 _BOUNDS: Final[dict[str, str]] = {
-    "bvadd": "wrapped({a} + {b}, {A} + {B}, {mask})",
-    "bvsub": "wrapped({a} - {B}, {A} - {b}, {mask})",
+    "bvadd": "(least & {mask}, most & {mask}) if (least := {a} + {b}) | {mask} == (most := {A} + {B}) | {mask} else (0, {mask})",
+    "bvsub": "(least & {mask}, most & {mask}) if (least := {a} - {B}) | {mask} == (most := {A} - {b}) | {mask} else (0, {mask})",
     "bvmul": "wrapped({a} * {b}, {A} * {B}, {mask})",
     "bvshl": "wrapped({a} << {b}, {A} << {B}, {mask}) if {B} < {width} else (0, {mask})",
     "bvlshr": "({a} >> {B}, {A} >> {b}) if {B} < {width} else (0, {A})",
@@ -27,7 +27,11 @@ _BOUNDS: Final[dict[str, str]] = {
     "zero_extend": "{a}, {A}",
     "truncate": "wrapped({a}, {A}, {mask})",
 }
-"""What a term is at least and at most, where its arguments are so: ``a`` to ``A``, and ``b`` to ``B``."""
+"""What a term is at least and at most, where its arguments are so: ``a`` to ``A``, and ``b`` to ``B``.
+
+What most terms of a count are is written out: a call takes longer than its sums.
+"""
+_HIGH_BITS: Final = "{a} & {b}, {A} & {b}"
 _CHOICE: Final = "({b}, {B}) if {a} else ({c}, {C}) if not {A} else (min({b}, {c}), max({B}, {C}))"
 
 
@@ -60,6 +64,9 @@ def _text(term: Term, names: dict[Term, tuple[str, str]]) -> str:
     if term.operation == "ite":
         return _CHOICE.format(**letters)
     known = _BOUNDS.get(term.operation)
+    if term.operation == "bvand" and term.arguments[1].operation == "constant":
+        left_out = (1 << width) - 1 ^ int(term.arguments[1].value)
+        known = known if left_out & (left_out + 1) else _HIGH_BITS
     return (
         known.format(**letters, width=width, mask=(1 << width) - 1)
         if known is not None

@@ -187,14 +187,12 @@ def solver() -> Iterator[Solver]:
     asked.close()
 
 
-def open_goals(solver: Solver, goals: Iterator[Lemma] | list[Lemma]) -> list[str]:
-    """What isn't proved."""
-    return [
-        f"{goal.name}: {status}"
-        for goal in goals
-        for each in obligations(goal)
-        if (status := solver.ask(each.conditions).status) != "unsat"
-    ]
+def open_goals(solver: Solver, goals: Iterator[Lemma] | list[Lemma]) -> Iterator[str]:
+    """What isn't proved; no more is asked than is looked at."""
+    for goal in goals:
+        for each in obligations(goal):
+            if (status := solver.ask(each.conditions).status) != "unsat":
+                yield f"{goal.name}: {status}"
 
 
 @pytest.mark.parametrize(("mode", "sizes"), [each[:2] for each in DIVIDED], ids=title)
@@ -202,7 +200,7 @@ def test_read_back_the_divisions_are_the_encodings(mode: PagingMode, sizes: Size
     text = written(mode, *sizes, "closed", "c")
     shift = sizes[0].bit_length() - 1
     goals = closed_goals if "proves closed-form:" in text else ahead_goals
-    assert open_goals(solver, goals(text, mode, shift, sizes[1])) == []
+    assert list(open_goals(solver, goals(text, mode, shift, sizes[1]))) == []
 
 
 @pytest.mark.parametrize("name", MUTANTS_AHEAD)
@@ -236,7 +234,7 @@ def test_read_back_search_and_raises_are_the_encodings(
     shift = sizes[0].bit_length() - 1
     text = written(mode, *sizes, "search", "c", first)
     goals, needed = search_goals(text, mode, shift, sizes[1], first)
-    assert open_goals(solver, goals) == []
+    assert list(open_goals(solver, goals)) == []
     if (mode, sizes, "raises") in RAISED:
         assert is_raised(written(mode, *sizes, "raises", "c"), mode, needed, RAISES + 1)
 
@@ -257,7 +255,7 @@ def test_read_back_a_changed_search_is_noticed(change: tuple[str, str], solver: 
     text = written(X86_64, *XENS, "search", "c")
     assert text != text.replace(*change)
     goals, _ = search_goals(text.replace(*change), X86_64, 22, XENS[1], 2)
-    assert open_goals(solver, goals)
+    assert any(open_goals(solver, goals))
 
 
 def test_read_back_changed_raises_are_noticed() -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ import small_tree
 import tiny_claims as tiny
 from ptproof.formal.certify import sat_oracle
 from ptproof.formal.certify.certificate import LOOKS, MANIFEST, PROOF_BYTES, read_manifest
+from ptproof.formal.cli.main import main
 from ptproof.formal.logic import claim as claim_module
 from ptproof.formal.logic.claim import Claim, Expected
 from run_cli import Ran, assert_refused, run
@@ -121,11 +123,20 @@ def test_the_manifest_is_the_same_each_time(capsys: Capture) -> None:
     assert len(read_manifest(Path("one.json").read_bytes(), "one.json")[1]) == 3
 
 
+@pytest.fixture(scope="module")
+def kept_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The proofs of the tiny claims, which each test copies."""
+    folder = tmp_path_factory.mktemp("certified") / "kept"
+    with pytest.MonkeyPatch.context() as patched:
+        install(patched, *tiny.GOOD)
+        assert main(["certify", "--out", str(folder)]) == 0
+    return folder
+
+
 @pytest.fixture
-def kept(capsys: Capture) -> Path:
+def kept(kept_once: Path) -> Path:
     """A folder with the proofs of the tiny claims."""
-    assert run(capsys, "certify", "--out", "kept").status == 0
-    return Path("kept")
+    return Path(shutil.copytree(kept_once, "kept"))
 
 
 def checked(capsys: Capture, *more: str) -> Ran:

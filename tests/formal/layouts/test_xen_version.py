@@ -1,5 +1,6 @@
 """Older Xens on the frame machine: each by its own facts, against its counting rule and a log of the field."""
 
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -51,13 +52,18 @@ def built(version: XenVersion, configuration: Configuration) -> tuple[Layout, Re
     return layout, replay(layout, version=version, generations=())
 
 
+@cache
+def some_built(version: XenVersion) -> list[tuple[Layout, Report]]:
+    """The layouts of some kernels."""
+    return [built(version, each) for each in configurations(version, 40)]
+
+
 @EACH
 def test_machine_and_rule_agree(version: XenVersion) -> None:
     """The machine walks to the count that the version's rule gives, and takes the frames that the rule says."""
     rule = RULE[version.rule]
     assert rule.consumed is not None
-    for configuration in configurations(version, 40):
-        layout, report = built(version, configuration)
+    for layout, report in some_built(version):
         assert layout.nr_pt_pages == rule.nr_pt_pages(layout.v_start, layout.vpt_start)
         assert report.consumed == rule.consumed(layout.v_start, layout.v_end)
 
@@ -65,8 +71,7 @@ def test_machine_and_rule_agree(version: XenVersion) -> None:
 @EACH
 def test_what_is_left_over(version: XenVersion) -> None:
     """Every page is mapped; the version that counts the L4 leaves its last frame over, the others none."""
-    for configuration in configurations(version, 40):
-        layout, report = built(version, configuration)
+    for layout, report in some_built(version):
         assert (report.missing, report.wrong, report.stray, report.stray_tables) == ((), (), (), ())
         left = (layout.nr_pt_pages - 1,) if version.name == "compat-l4-counted" else ()
         assert report.unused == left

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import tiny_claims as tiny
 from ptproof.formal.edge.errors import InputError
 from ptproof.formal.logic import claim as claim_module
 from ptproof.formal.logic.claim import Claim
-from ptproof.formal.logic.obligation_files import FOLDER, INDEX, PROOFS, READABLE, exported, write
+from ptproof.formal.logic.obligation_files import FOLDER, INDEX, PROOFS, READABLE, Export, exported, write
 from ptproof.formal.logic.rule import lemmas_of, obligations
 from ptproof.formal.words.smtlib import query_text
 from run_cli import assert_refused, run
@@ -214,10 +215,16 @@ def test_an_index_of_another_kind(tmp_path: Path, kind: str) -> None:
     assert os.path.lexists(index)
 
 
+@cache
+def of_all_claims() -> Export:
+    """The files of every claim that is installed."""
+    return exported(claim_module.claims())
+
+
 def test_every_installed_obligation_is_exported() -> None:
     """Each obligation of every claim has a file of its own, and the same files come each time."""
     claims = claim_module.claims()
-    found = exported(claims)
+    found = of_all_claims()
     assert found.files == exported(claims).files
     lemmas = lemmas_of(lemma for claim in claims for part in claim.parts for lemma in part.lemmas)
     texts = [each.text for files in found.lemmas.values() for each in files]
@@ -246,7 +253,7 @@ print(len(parser.bitwuzla().get_assertions()))""",
 @pytest.mark.parametrize("solver", READS)
 def test_solvers_read_the_files(solver: str, tmp_path: Path) -> None:
     """Each solver reads every file from end to end, and finds as many assertions as there are."""
-    write(str(tmp_path), exported(claim_module.claims()).files)
+    write(str(tmp_path), of_all_claims().files)
     files = sorted((tmp_path / FOLDER).iterdir())
     code = READS[solver].replace("print(", "counts.append(").replace("{file!r}", "file")
     body = "".join(f"    {line}\n" for line in code.replace("import z3; ", "import z3\n").splitlines())
