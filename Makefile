@@ -31,8 +31,8 @@ check-proofs: $(INSTALLED) ## have the export of every proof checked by what use
 	python3 -I proofs/checker/check_proofs.py $(EXPORT) > $(EXPORT)-table
 	cat $(EXPORT)-table
 
-# Every theorem that is named by Print Assumptions must rest on no axiom, and so must the compiled files, which another
-# program reads once more. Needs Rocq (Debian: coq); takes a minute of one processor.
+# Print Assumptions, once a file, is asked of all its theorems: they must rest on no axiom. Nor must the compiled files, which
+# another program reads once more. Needs Rocq (Debian: coq); takes a minute of one processor.
 ROCQ := $(basename $(shell grep '[.]v$$' proofs/rocq/_CoqProject))
 COMPILED := build/rocq
 rocq: ## have the heart of the proof checked by Rocq's kernel
@@ -43,7 +43,7 @@ rocq: ## have the heart of the proof checked by Rocq's kernel
 	  $$(cat $(ROCQ:%=proofs/rocq/%.v) | grep -c '^Print Assumptions')
 	cd $(COMPILED) && coqchk -silent -o -Q . PtProof $(ROCQ:%=PtProof.%) > checked 2>&1
 	test $$(grep -c '^[*].*: <none>$$' $(COMPILED)/checked) -eq 4
-	@grep -c 'Closed under the global context' $(COMPILED)/printed | sed 's/$$/ theorems checked by Rocq, without axioms/'
+	@grep -c 'Closed under the global context' $(COMPILED)/printed | sed 's/$$/ files of theorems checked by Rocq, without axioms/'
 
 test: $(INSTALLED) ## run the tests
 	$(BIN)/pytest

@@ -1,12 +1,13 @@
 """What all tests share: none reads or writes the cache of whoever runs them, and what they start can be interrupted."""
 
+import json
 import os
 import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ptproof.formal.solvers.answer_cache import STATUSES, Cache
+from answers_of_this_run import answers, folder
 from ptproof.formal.solvers.solver import Solver, identity
 
 # A job in the background ignores Ctrl-C, and so would every child that a test sends it to.
@@ -18,6 +19,7 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
 
 os.environ["XDG_CACHE_HOME"] = "/dev/null"
 """A place that takes no files: tests that are about the cache give it one of their own."""
+folder()  # before there are workers, which get its name
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,25 +34,19 @@ def of_all_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
-@pytest.fixture(scope="session")
-def answers(of_all_workers: Path) -> Cache:
-    """What solvers answered in this session of pytest, to any of its workers."""
-    return Cache(of_all_workers / "answers")
-
-
 @pytest.fixture
-def shared_answers(answers: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A question that was settled in this session isn't settled again; for tests that aren't about solvers."""
-    settled = Solver._exchange
+def shared_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A question that was settled in this run isn't settled again; for tests that aren't about solvers."""
+    settled, known = Solver._exchange, answers()
 
     def exchange(solver: Solver, line: str) -> dict[str, Any] | None:
-        question = {"line": line} | identity(solver.name)
-        kept = answers.kept(question)
-        if isinstance(kept, dict):
+        question = json.loads(line) | identity(solver.name)
+        kept = known.get(question)
+        if kept is not None:
             return kept
         found = settled(solver, line)
-        if found is not None and found["status"] in STATUSES:
-            answers.keep(question, found)
+        if found is not None:
+            known.put(question, found)
         return found
 
     monkeypatch.setattr(Solver, "_exchange", exchange)

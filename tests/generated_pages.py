@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from answers_of_this_run import answers
 from attrs import evolve
 from ptproof.formal.certify.certificate import uncertified
 from ptproof.formal.cli.command_line import Argument, Command, commands
@@ -30,7 +31,6 @@ from ptproof.formal.logic.rule import lemmas_of, obligations
 from ptproof.formal.logic.theorem import Lemma
 from ptproof.formal.logic.verdict import Refuted
 from ptproof.formal.reports.invariants import folded
-from ptproof.formal.solvers.answer_cache import Cache
 
 DOCS = Path(__file__).parents[1] / "docs"
 COMMANDS, INVARIANTS, COMMENTS, FINDINGS, TRUST, CLAIMS = (
@@ -40,18 +40,13 @@ TABLE = re.compile(r"(?<=^<!-- claims -->\n).*?(?=^<!-- end -->$)", re.MULTILINE
 WAYS = re.compile(r"(?<=^<!-- ways -->\n).*?(?=^<!-- end -->$)", re.MULTILINE | re.DOTALL)
 IN_ROCQ = re.compile(r"^\| `(\w+)` \|.*\| `([\w-]+)`[^|]*\|$", re.MULTILINE)
 WITNESS = re.compile(r"(?<=^<!-- witness )(\S+)( -->\n).*?(?=^<!-- end -->$)", re.MULTILINE | re.DOTALL)
-OF_THIS_RUN = "ANSWERS_OF_THIS_RUN"
-"""The variable in which ``.ci/run`` names a new folder, for answers that its steps share."""
 MADE_BY = "<!-- Made by `make transcripts`: changes go to {source}. -->\n"
 
 
 @cache
 def whole_run() -> ProofRun:
-    """Every claim decided, once in this process. In a run of CI the answers are kept for what comes after."""
-    kept = os.environ.get(OF_THIS_RUN)
-    return prove(
-        claims(), jobs=len(os.sched_getaffinity(0)), cache=Cache(Path(kept) / "ptproof") if kept else None
-    )
+    """Every claim decided, once in this process. The answers are kept for what comes after in this run."""
+    return prove(claims(), jobs=len(os.sched_getaffinity(0)), cache=answers())
 
 
 def printed(*argv: str) -> str:

@@ -24,9 +24,9 @@ from attrs import frozen
 
 sys.path.append(str(Path(__file__).parent / "formal"))
 
+from answers_of_this_run import OF_THIS_RUN
 from builder_mutants import MUTANTS as FAULTS
 from builder_mutants import faulty
-from generated_pages import OF_THIS_RUN
 from mutants import FORM, LAYOUTS, MUTANTS, Mutant, copied, noticed
 from ptproof.formal.layouts.layout import Layout
 from ptproof.formal.machine.builder import Domain

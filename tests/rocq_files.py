@@ -25,7 +25,15 @@ def text_of(name: str) -> str:
 
 def theorems() -> dict[str, list[str]]:
     """By file, the theorems of which it asks on what they rest."""
-    return {each: re.findall(r"^Print Assumptions (\w+)", text_of(each), re.MULTILINE) for each in FILES}
+    found = {}
+    for each in FILES:
+        [named] = re.findall(
+            r"^Definition theorems := \((.*?)\)\.\nPrint Assumptions theorems\.$",
+            text_of(each),
+            re.MULTILINE | re.DOTALL,
+        )
+        found[each] = re.findall(r"\w+", named)
+    return found
 
 
 def compiled(folder: Path, name: str) -> str:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import generated_pages as generated
 import pytest
+from answers_of_this_run import environment
 from builder_mutants import MUTANTS as BUILDER_FAULTS
 from deciding import check_needs, check_verdicts
 from ptproof.formal.images.image_writer import image_of
@@ -42,6 +43,8 @@ EVERY_CLAIM = "ptproof prove --assumptions"
 BLOCK = re.compile(r"(?<=^```console\n).*?(?=^```$)", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"^```(?:python|toml)\n(# (\S+/\S+)\n.*?)^```$", re.MULTILINE | re.DOTALL)
 STATUS = "echo $?"
+KEPT = re.compile(r"^ptproof: .*\(--no-cache .*\)\n", re.MULTILINE)
+"""The line which says that something was kept: of this run, in which somebody else asked it."""
 STALE = "stale: make transcripts"
 KERNEL = Configuration(
     virt_base=0xFFFF_FFFF_8000_0000,
@@ -56,7 +59,6 @@ SHELL = {
     "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     "COLUMNS": "80",
     "PYTHONUNBUFFERED": "1",  # errors stand where they come
-    "XDG_CACHE_HOME": "/dev/null",  # no answers of other runs, which a line would mention
 }
 
 DATA = ROOT / "tests/data"
@@ -97,7 +99,7 @@ def run(block: str, folder: Path) -> str:
         done = subprocess.run(
             ["/bin/bash", "-c", command],
             cwd=folder,
-            env=os.environ | SHELL,
+            env=environment() | SHELL,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -106,7 +108,7 @@ def run(block: str, folder: Path) -> str:
             timeout=600,
             check=False,
         )
-        shown.append(done.stdout)
+        shown.append(KEPT.sub("", done.stdout))
         status = done.returncode
     assert status == 0, f"status {status} at the end of:\n{block}"
     return "".join(shown)

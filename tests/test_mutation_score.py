@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
+from answers_of_this_run import OF_THIS_RUN
 from builder_mutants import MUTANTS as FAULTS
-from generated_pages import OF_THIS_RUN
 from mutants import MUTANTS
 from mutation_score import Trial, _tried, line, main, score
 from statement_witnesses import read

@@ -7,7 +7,7 @@ confirms. Where model and machine disagree, or two solvers, that is an Error.
 Obligations go to every solver that is asked to judge; whatever is looked for, Z3 looks for.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from time import monotonic
 from typing import Final
 
@@ -17,7 +17,7 @@ from ..solvers.answer_cache import Cache
 from ..solvers.solver import SECONDS, Z3, Answer, Solver
 from ..solvers.solver_threads import Progress, Team
 from ..words.smtlib import query_text
-from ..words.word import TRUE, Truth, Word, all_of, compiled, inputs
+from ..words.word import TRUE, Truth, Word, all_of, evaluate, inputs
 from .claim import Claim, Expected, Part
 from .rule import Obligation, UnsoundStep, lemmas_of, obligations
 from .search import Found, easily_met, find, question
@@ -370,34 +370,20 @@ def _breaking(part: Part, models: Iterable[Mapping[str, int]]) -> dict[Word, int
     statement = part.lemma.statement
     if statement.runs or part.least or part.shape is not TRUE:
         return None
-    broken = _broken(statement)
     for model in models:
         values = {each: model.get(str(each.value), 0) for each in statement.variables}
-        if broken(*values.values())[0]:
+        if evaluate(statement.given & ~statement.goal, values):
             return values
     return None
 
 
-def _broken(statement: Statement) -> Callable[..., tuple[int, ...]]:
-    """A function of the numbers for a statement's variables: whether they break it."""
-    return compiled([statement.given & ~statement.goal], statement.variables)
-
-
 def _is_unique(solver: Solver, statement: Statement, values: Mapping[Word, int]) -> bool | None:
-    """Whether no other values break the statement; not known when it speaks of a loop or the solver gives up.
-
-    Those that differ in one word's lowest bit are tried before a solver is asked.
-    """
+    """Whether no other values break the statement; not known when it speaks of a loop or the solver gives up."""
     if statement.runs:
         return None
-    broken = _broken(statement)
-    for each in statement.variables:
-        beside = [values[other] ^ (other is each) for other in statement.variables]
-        if broken(*beside)[0]:
-            return False
     same = all_of(each == values[each] for each in statement.variables)
     other = [statement.given, ~statement.goal, ~same]
-    if easily_met(all_of(other)):
+    if easily_met(all_of(other), tuple(values.items())):
         return False
     return {"sat": False, "unsat": True}.get(solver.ask(other).status)
 

@@ -38,15 +38,19 @@ class Obligation:
         return f"{self.lemma}/{self.part}"
 
 
-def lemmas_of(lemmas: Iterable[Lemma], above: tuple[Lemma, ...] = ()) -> tuple[Lemma, ...]:
+def lemmas_of(lemmas: Iterable[Lemma]) -> tuple[Lemma, ...]:
     """These lemmas and all that they rest on, each after those that it uses. Raises UnsoundStep for a circle."""
     found: dict[int, Lemma] = {}
-    for lemma in lemmas:
-        if any(each is lemma for each in above):
-            raise UnsoundStep(f"a circle: {lemma.name} rests on itself")
-        if id(lemma) not in found:
-            found.update((id(each), each) for each in lemmas_of(used_by(lemma), (*above, lemma)))
-            found[id(lemma)] = lemma
+
+    def find(lemmas: Iterable[Lemma], above: tuple[Lemma, ...]) -> None:
+        for lemma in lemmas:
+            if any(each is lemma for each in above):
+                raise UnsoundStep(f"a circle: {lemma.name} rests on itself")
+            if id(lemma) not in found:
+                find(used_by(lemma), (*above, lemma))
+                found[id(lemma)] = lemma
+
+    find(lemmas, ())
     return tuple(found.values())
 
 
@@ -88,14 +92,8 @@ def _by_induction(name: str, statement: Statement, proof: Induction) -> Iterator
     before = [each.condition for each in statement.assumptions if not _mentions(each.condition, state)]
     known = [each.condition for each in statement.assumptions]
     invariant = proof.invariant
-    told = (
-        *run.arguments,
-        *state,
-        *known,
-        invariant,
-        statement.goal,
-        *(() if proof.rank is None else (proof.rank,)),
-    )
+    told: list[Word | Truth] = [*run.arguments, *state, *known, invariant, statement.goal]
+    told += [] if proof.rank is None else [proof.rank]
     if any(_mentions(each, loop.free) for each in told):
         raise UnsoundStep(f"{name}: a word that is free in each step of {loop.name} is spoken of elsewhere")
     yield from _by_steps(name, "base", before, replaced(invariant, first), proof.base, ())
@@ -174,7 +172,8 @@ def _instance(name: str, use: Use, runs: tuple[Run, ...]) -> tuple[Truth, Truth]
         wanted = [replaced(each, use.at) for each in (*run.arguments, *run.result)]
         if not any(run.loop is mine.loop and _same(wanted, [*mine.arguments, *mine.result]) for mine in runs):
             raise UnsoundStep(f"{name}: {use.lemma.name} speaks of a run that is not assumed here")
-    return replaced(statement.given, use.at), replaced(statement.goal, use.at)
+    given, goal = all_replaced([statement.given, statement.goal], use.at)
+    return given, goal
 
 
 def _generalised(conditions: tuple[Truth, ...], terms: tuple[Word, ...]) -> tuple[Truth, ...]:

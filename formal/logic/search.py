@@ -4,8 +4,9 @@ A loop can't be given to the solver, so the search asks for values at which it c
 loop on them, and asks again without them when the statement turns out otherwise.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache
+from itertools import chain
 from operator import and_
 from random import Random
 from typing import Final, cast
@@ -22,6 +23,7 @@ from ..words.word import (
     compiled,
     compiled_loop,
     conjuncts,
+    evaluate,
     inputs,
     replaced,
 )
@@ -68,7 +70,7 @@ def find(
             return Found(None, none=answer.status == "unsat" and not given_up, why=why)
         values = {each: answer.model[str(each.value)] for each in variables}
         refused = _run_loops(statement.runs, values)
-        if not refused and compiled([demanded], values)(*values.values())[0]:
+        if not refused and evaluate(demanded, values):
             return Found(values)
         # What a loop with free choices ends with on the same arguments is not one state: nothing is ruled out.
         given_up |= bool(refused) or any(each.loop.free for each in statement.runs)
@@ -77,20 +79,30 @@ def find(
 
 
 @cache
-def easily_met(condition: Truth) -> bool:
-    """Whether one of a few hundred values that are tried meets a condition; the same ones each time."""
+def easily_met(condition: Truth, near: tuple[tuple[Word, int], ...] = ()) -> bool:
+    """Whether one of a few hundred values that are tried meets a condition; the same ones each time.
+
+    Where values are given, those ``near`` them come first: they differ in the lowest bit of one word.
+    """
     condition = _defined(condition)
     if condition is TRUE:
         return True
     variables = inputs([condition])
     holds = compiled([condition], variables)
+    return any(holds(*tried)[0] for tried in chain(_beside(variables, dict(near)), _few(variables)))
+
+
+def _beside(variables: Sequence[Word], near: Mapping[Word, int]) -> Iterator[list[int]]:
+    for each in variables if near else ():
+        yield [near[other] ^ (other is each) for other in variables]
+
+
+def _few(variables: Sequence[Word]) -> Iterator[list[int]]:
     masks = [(1 << each.width) - 1 for each in variables]
     for index, values in enumerate(zip(*map(_drawn, range(len(variables))), strict=True)):
         # Every second time page addresses, and in the order in which they are spoken of.
         tried = sorted(each & ~0xFFF for each in values) if index % 2 else values
-        if holds(*map(and_, tried, masks))[0]:
-            return True
-    return False
+        yield [*map(and_, tried, masks)]
 
 
 @cache
@@ -137,6 +149,10 @@ def run(loop: Loop, arguments: Iterable[int], steps: int = STEPS) -> tuple[int, 
     return rounds(*given, *start(*given), steps)
 
 
+_once_run = lru_cache(512)(run)
+"""Many searches try the same arguments: a witness without an assumption often is one with it."""
+
+
 @cache
 def _compiled(loop: Loop) -> tuple[Callable[..., tuple[int, ...]], Callable[..., tuple[int, ...] | None]]:
     return (
@@ -162,7 +178,7 @@ def _run_loops(runs: Iterable[Run], values: dict[Word, int]) -> list[Truth]:
     """Put the results of the runs into ``values``; gives what rules out arguments on which one doesn't stop."""
     for each in runs:
         arguments = _arguments(each, values)
-        result = run(each.loop, arguments)
+        result = _once_run(each.loop, arguments)
         if result is None:
             return [~_equal(each.arguments, arguments)]
         values.update(zip(each.result, result, strict=True))
@@ -170,7 +186,7 @@ def _run_loops(runs: Iterable[Run], values: dict[Word, int]) -> list[Truth]:
 
 
 def _arguments(run: Run, values: Mapping[Word, int]) -> tuple[int, ...]:
-    return compiled(run.arguments, values)(*values.values())
+    return tuple(evaluate(each, values) for each in run.arguments)
 
 
 def _as_it_ran(run: Run, values: Mapping[Word, int]) -> Truth:

@@ -7,6 +7,7 @@ of ``ptproof.encodings``, which are not imported here, means something.
 Facts: DOMAIN.md sections 2 to 4; ``dom0_construct()`` in Xen's ``xen/arch/x86/pv/dom0_build.c`` (4.22).
 """
 
+from itertools import count
 from typing import Final
 
 from ..edge.limits import most
@@ -197,11 +198,11 @@ def _walk_on(frontiers: dict[Level, int], end: int) -> int:
     entered = 0
     for level, frontier in frontiers.items():
         step = 1 << level.shift
-        at = frontier
-        while at < end:
+        for at in count(frontier, step):
+            if at >= end:
+                frontiers[level] = at
+                break
             entered += 1
-            at += step
-        frontiers[level] = at
     return entered
 
 

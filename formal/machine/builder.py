@@ -328,13 +328,13 @@ def _map_region(domain: Domain, cursors: list[int], first_tables: list[int]) -> 
         if cursor % entries == 0:
             _fresh_table(domain, cursors, first_tables, 0, first=page == 0)
             cursor = cursors[0]
-        # As many pages at once as go into this table, and lie on the same side of the initrd's bounds.
-        bounds = (end, initrd.start, initrd.stop)
-        count = min(entries - cursor % entries, *(each - page for each in bounds if each > page))
         in_initrd = page in initrd
         mfn = next_mfn[in_initrd]
-        if any(type_info[mfn : mfn + count]):
-            count = 1  # tables lie among them: one by one
+        # As many pages at once as go into this table, and have none of these bounds among them.
+        bounds = (end, initrd.start, initrd.stop)
+        tables = (domain.pool_mfn, domain.pool_mfn + len(domain.order))
+        ahead = (*(each - page for each in bounds), *(each - mfn for each in tables))
+        count = min(entries - cursor % entries, *(each for each in ahead if each > 0))
         # The next frame's entry is a page size more: the frame's number stands above the flags.
         entry = mfn << PAGE_SHIFT | flags
         memory[cursor : cursor + count] = range(entry, entry + count * PAGE_SIZE, PAGE_SIZE)

@@ -119,7 +119,5 @@ def _reached(first: int, last: int) -> Tables:
         at, end = first % TRANSLATED >> level.shift, last % TRANSLATED >> level.shift
         if (end - at) << level.shift >> PAGE_SHIFT > ARRANGE_LIMIT:
             raise TooLarge((end - at) << level.shift >> PAGE_SHIFT, ARRANGE_LIMIT)
-        while at <= end:
-            found.add((level.number, at))
-            at += 1
+        found |= {(level.number, block) for block in range(at, end + 1)}
     return frozenset(found)

@@ -84,7 +84,7 @@ class Cache:
 
     def wrote(self, question: Mapping[str, Any]) -> bool:
         """Whether the answer to a question was put here by this very object: then it is of no earlier run."""
-        return _key(question) in self._written
+        return bool(self._written) and _key(question) in self._written
 
     def _file(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key[2:]}.json"

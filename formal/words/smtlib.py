@@ -10,6 +10,7 @@ Source: The SMT-LIB Standard 2.6, theory FixedSizeBitVectors.
 import re
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import chain
 from typing import Final, cast
 
@@ -25,9 +26,14 @@ def query_text(conditions: Iterable[Term], comments: Iterable[str] = ()) -> str:
 
     Raises ValueError for inputs whose names a solver could take for something else.
     """
-    conditions = list(conditions)
     lines = [f"; {one_line(line)}".rstrip() for comment in comments for line in comment.splitlines()]
-    lines.append("(set-logic QF_BV)")
+    return "\n".join([*lines, _script(tuple(conditions))])
+
+
+@lru_cache(2048)
+def _script(conditions: tuple[Term, ...]) -> str:
+    """The script alone. It is kept: solvers, certificates and files ask for the same ones."""
+    lines = ["(set-logic QF_BV)"]
     definitions, texts = written(conditions, Counter())
     lines.extend(
         f"(declare-const {symbol(each)} {_sort(each)})" for each in texts if each.operation == "input"
@@ -46,7 +52,8 @@ def written(terms: Iterable[Term], uses: Counter[Term]) -> tuple[dict[Term, str]
     """
     all_terms = list(subterms(terms))
     _check_names([str(each.value) for each in all_terms if each.operation == "input"])
-    uses = uses + Counter(chain.from_iterable(each.arguments for each in all_terms))
+    uses = uses.copy()
+    uses.update(chain.from_iterable(each.arguments for each in all_terms))
     definitions: dict[Term, str] = {}
     texts: dict[Term, str] = {}
     for each in all_terms:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from functools import cache
 from typing import Any, Final, TypeVar, cast
 
 from attrs import frozen
@@ -191,7 +190,7 @@ _terms: dict[tuple[object, ...], Term] = {}
 def _interned(
     kind: type[AnyTerm], operation: str, width: int, arguments: tuple[Term, ...], value: int | str | None
 ) -> AnyTerm:
-    key = (kind, operation, width, tuple(map(id, arguments)), value)
+    key = (operation, width, value, *map(id, arguments))
     found = _terms.get(key)
     if found is None:  # at once, since a prover's threads make terms at the same time
         found = _terms.setdefault(key, kind(operation, width, arguments, value))
@@ -226,8 +225,7 @@ def _truth(operation: str, *arguments: Term) -> Truth:
 
 
 def _carried_out(operation: str, width: int, arguments: tuple[Term, ...]) -> int:
-    a, b = (cast(int, each.value) for each in (arguments[0], arguments[-1]))
-    return _FOLD[operation](a, b, width)
+    return _FOLD[operation](cast(int, arguments[0].value), cast(int, arguments[-1].value), width)
 
 
 def _folding(operation: str) -> Callable[[int, int, int], int]:
@@ -335,10 +333,12 @@ def unsettled(term: Term, settled: Container[Term]) -> Iterator[Term]:
         if each in settled:
             stack.pop()
             continue
-        waiting = [argument for argument in each.arguments if argument not in settled]
-        if waiting:
-            stack += waiting[::-1]
-        else:
+        ready = True
+        for argument in each.arguments[::-1]:
+            if argument not in settled:
+                stack.append(argument)
+                ready = False
+        if ready:
             stack.pop()
             yield each
 
@@ -348,10 +348,26 @@ def inputs(terms: Iterable[Term]) -> tuple[Word, ...]:
     return tuple(dict.fromkeys(each for term in terms for each in _inputs(term)))
 
 
-@cache
+_inputs_of: dict[Term, tuple[Word, ...]] = {}
+
+
 def _inputs(term: Term) -> tuple[Word, ...]:
-    """The inputs of one term: a proof asks for those of the same terms again and again."""
-    return tuple(cast(Word, each) for each in subterms([term]) if each.operation == "input")
+    """The inputs of one term. They are kept, for a proof asks for those of the same terms, and of parts of them, again and again."""
+    if term not in _inputs_of:
+        found: dict[Word, None] = {}
+        seen: set[Term] = set()
+        stack = [term]
+        while stack:
+            each = stack.pop()
+            if each in _inputs_of:
+                found.update(dict.fromkeys(_inputs_of[each]))
+            elif each.operation == "input":
+                found[cast(Word, each)] = None
+            elif each not in seen:
+                seen.add(each)
+                stack += each.arguments[::-1]
+        _inputs_of[term] = tuple(found)
+    return _inputs_of[term]
 
 
 def replaced(term: AnyTerm, replacements: Mapping[Word, Word]) -> AnyTerm:
@@ -373,7 +389,8 @@ def all_replaced(terms: Iterable[AnyTerm], replacements: Mapping[Word, Word]) ->
         return terms
     for term in terms:
         for each in unsettled(term, done):
-            done[each] = rebuilt(each, tuple([done[argument] for argument in each.arguments]))
+            arguments = tuple([done[argument] for argument in each.arguments])
+            done[each] = rebuilt(each, arguments) if arguments else each
     return tuple(cast(AnyTerm, done[term]) for term in terms)
 
 
@@ -430,7 +447,7 @@ def _assignments(terms: Iterable[Term], texts: dict[Term, str]) -> Iterator[str]
         if each.operation == "constant":
             texts[each] = repr(each.value if each.width else bool(each.value))
         elif each.operation == "input":
-            raise ValueError(f"no value for input {each!r}")
+            raise _no_value(each)
         else:
             width = each.width or each.arguments[-1].width
             text = _MEANING[each.operation].format(
@@ -438,6 +455,10 @@ def _assignments(terms: Iterable[Term], texts: dict[Term, str]) -> Iterator[str]
             )
             texts[each] = f"t{len(texts)}"
             yield f"{texts[each]} = {text}"
+
+
+def _no_value(name: Term) -> ValueError:
+    return ValueError(f"no value for input {name!r}")
 
 
 def _function(lines: Sequence[str]) -> Callable[..., Any]:
@@ -448,5 +469,20 @@ def _function(lines: Sequence[str]) -> Callable[..., Any]:
 
 
 def evaluate(term: Term, values: Mapping[Word, int]) -> int:
-    """The value of one term under ``values``; a truth gives a boolean."""
-    return compiled([term], values)(*values.values())[0]
+    """The value of one term under ``values``, for once: what is read often is `compiled`.
+
+    A truth gives a boolean. Raises ValueError when the term has an input that ``values`` lacks.
+    """
+    found: dict[Term, int] = dict(values.items())
+    for each in unsettled(term, found):
+        if each.operation == "constant":
+            found[each] = cast(int, each.value) if each.width else bool(each.value)
+        elif each.operation == "input":
+            raise _no_value(each)
+        elif each.operation == "ite":
+            condition, then, otherwise = each.arguments
+            found[each] = found[then] if found[condition] else found[otherwise]
+        else:
+            first, last = each.arguments[0], each.arguments[-1]
+            found[each] = _FOLD[each.operation](found[first], found[last], each.width)
+    return found[term]

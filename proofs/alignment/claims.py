@@ -15,7 +15,7 @@ from ...formal.logic.claim import Claim, Expected, Part, claim
 from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps
 from ...formal.logic.verdict import Replay
 from ...formal.machine.arrange import TooLarge, arrange, region_end
-from ...formal.machine.replay import ImpossibleLayout, replay
+from ...formal.machine.replay import ImpossibleLayout
 from ...formal.words.word import Truth, Word, all_of, word
 from ..count.claims import BOTH, ordinary
 from ..shared import configurations, region, replays, search
@@ -347,7 +347,7 @@ def _mapped(values: Values) -> Replay:
     layout = replays.arranged(BOTH[0], v_start, vpt_start)
     if layout is None:
         return Replay(None, "no image has its tables there")
-    report = replay(layout)
+    report = replays.once_replayed(layout)
     whole = report.pages == report.region_pages and not report.misaligned
     says = f"{report.pages} of {report.region_pages} pages are mapped, the tables lie {report.misaligned} bytes off a page"
     return Replay(whole, says, (("the builder's layout", layout, report),))

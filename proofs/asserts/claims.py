@@ -25,7 +25,6 @@ from ...formal.machine.replay import (
     Report,
     TooLarge,
     misaligned,
-    replay,
     with_frames,
 )
 from ...formal.words.word import Truth, Word, choose, number, word
@@ -219,7 +218,7 @@ def judged(
         if misaligned(layout):
             return Replay(None, replays.OFF_A_PAGE)
         try:
-            report = replay(with_frames(layout, walked))
+            report = replays.once_replayed(with_frames(layout, walked))
         except TooLarge:
             return Replay(None, replays.TOO_LARGE)
         took = replays.needed(mode, values, wanted)

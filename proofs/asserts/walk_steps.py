@@ -6,6 +6,7 @@ entry, and so on up: each pointer stands where dividing by 512 puts it. An entry
 was taken, since p is a page of the region.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
@@ -293,13 +294,15 @@ def root_stands_on() -> Lemma:
     )
 
 
+ROUNDED: Final = rounded(21, pages), rounded(30, l1_tables), rounded(39, l2_tables)
+"""How many tables of each level there are, where the count is right."""
+
+
 def tables_taken() -> Assumption:
     """What the walk rests on: the tables that `levels-rounded` says are taken."""
     return Assumption(
         "taken",
-        (l1_tables == rounded(21, pages))
-        & (l2_tables == rounded(30, l1_tables))
-        & (l3_tables == rounded(39, l2_tables)),
+        all_of(each == right for each, right in zip((l1_tables, l2_tables, l3_tables), ROUNDED, strict=True)),
         "each level has a table for every 512 of the level below, from S's entry on",
     )
 
@@ -307,16 +310,15 @@ def tables_taken() -> Assumption:
 @cache
 def tables_are_there() -> Lemma:
     """For a page of the region there are all the tables on the way to it."""
-    at = word("at")
-    x1 = (entry_of(21) + at) >> ENTRY_BITS
-    x2 = (entry_of(30) + x1) >> ENTRY_BITS
-    x3 = (entry_of(39) + x2) >> ENTRY_BITS
+    at, *tables = map(word, ("at", "x1", "x2", "x3"))
+    x1, x2, x3 = tables
     return Lemma(
         "tables-are-there",
         "p < the region's pages ⇒ p's L1, L2 and L3 are among those taken",
         Statement(
             assumptions=(
                 Assumption("page", (at < pages) & (pages <= PAGES_IN_SPACE), "p is a page of the region"),
+                Assumption("way", _way_to(at, tables), "x1, x2 and x3 are its tables"),
                 tables_taken(),
             ),
             goal=(x1 < l1_tables) & (x2 < l2_tables) & (x3 < l3_tables),
@@ -329,38 +331,41 @@ def tables_are_there() -> Lemma:
                 has_its_entry().at(own=entry_of(39), below=x2, count=l2_tables, tables=l3_tables),
             ),
             generalise=(
-                x3,
-                x2,
-                x1,
-                rounded(21, pages),
-                rounded(30, l1_tables),
-                rounded(39, l2_tables),
+                *ROUNDED,
                 *(entry_of(shift) for shift in SHIFTS),
             ),
         ),
     )
 
 
+def _way_to(at: Word, tables: Sequence[Word]) -> Truth:
+    """The tables, from the L1, are those for the ``at``-th page from S's own."""
+    return all_of(
+        table == (entry_of(shift) + below) >> ENTRY_BITS
+        for shift, table, below in zip((21, 30, 39), tables, (at, *tables), strict=False)
+    )
+
+
 @cache
 def still_inside() -> Lemma:
-    """As long as the walk goes on, it comes to a page of the region."""
-    first = word("first")
+    """As long as the walk goes on, it is at a page of the region, and comes to one."""
+    first, passed = word("first"), (visited, visited + 1)
     return Lemma(
         "still-inside",
-        "v < c < pages - t ⇒ t + v + 1 < pages",
+        "v < c < pages - t ⇒ t + v < pages, t + v + 1 < pages",
         Statement(
             assumptions=(
                 Assumption("inside", (first < pages) & (visits < pages - first), "c < pages - t"),
                 Assumption("goes-on", visited < visits, "v < c"),
             ),
-            goal=first + (visited + 1) < pages,
+            goal=(first + visited < pages) & (first + (visited + 1) < pages),
         ),
         Steps(
             uses=(
                 arithmetic.next_number().at(a=visited, b=visits, d=visits),
-                arithmetic.stays_below().wherever(a=first, b=visited + 1, c=pages),
+                *(arithmetic.stays_below().wherever(a=first, b=each, c=pages) for each in passed),
             ),
-            generalise=(first + (visited + 1), visited + 1, pages - first),
+            generalise=(*(first + each for each in passed), visited + 1, pages - first),
         ),
     )
 
@@ -369,21 +374,45 @@ def _step() -> Steps:
     """All pointers together: none stands at, or goes through, an entry that is empty."""
     here, onward = table_page() + visited, table_page() + (visited + 1)
     nexts = [each for shift in SHIFTS for each in _next(shift)]
+    next_tables = nexts[::2]
     leaf = walk.leads_to(v_start, 21, pl1e_table, pl1e_entry)
     return Steps(
         uses=(
             small_entries().at(),
-            leads_there().at(own_entry=entry_of(21), table=pl1e_table, entry=pl1e_entry, below=here),
             still_inside().at(first=table_page()),
-            tables_are_there().at(at=onward),
+            leads_there().at(own_entry=entry_of(21), table=pl1e_table, entry=pl1e_entry, below=here),
             *(stands_on(shift).at() for shift in SHIFTS),
+            tables_are_there().at(
+                at=onward, **{f"x{each}": table for each, table in zip(LEVELS, next_tables, strict=True)}
+            ),
             root_stands_on().at(),
         ),
         generalise=(
             leaf,
             *nexts[::-1],
+            *ROUNDED,
             *(entry_of(shift) for shift in (21, 30, 39, 48)),
             table_page(),
+        ),
+    )
+
+
+START = dict(zip(STATE, walk.walking().start, strict=True))
+"""The state at first: the entries are T's own."""
+
+
+@cache
+def starts_at_first_page() -> Lemma:
+    """The walk starts at the tables and entries that lead to the page T."""
+    page = table_page()
+    return Lemma(
+        "starts-at-first-page",
+        "the pointers are first at the tables and entries that lead to the page T",
+        Statement(
+            assumptions=(
+                Assumption("root", entry_under(4, page) < ENTRIES, "the page has its entry in the root"),
+            ),
+            goal=replaced(on_the_way_to(page), START),
         ),
     )
 
@@ -415,7 +444,20 @@ def walk_stands() -> Lemma:
         ),
         Induction(
             invariant=(visited <= visits) & (empty == 0) & standing(here),
-            base=Steps(uses=(tables_are_there().at(at=table_page()),)),
+            base=Steps(
+                uses=(
+                    small_entries().at(),
+                    tables_are_there().at(
+                        at=table_page(), **{f"x{each}": under(each, table_page()) for each in LEVELS}
+                    ),
+                    starts_at_first_page().at(),
+                ),
+                generalise=(
+                    *(START[each] for each in (*IN_TABLES.values(), *POINTERS.values())),
+                    *ROUNDED[:2],
+                    table_page(),
+                ),
+            ),
             step=_step(),
             end=Steps(
                 uses=(
@@ -425,6 +467,7 @@ def walk_stands() -> Lemma:
                     small_entries().at(),
                 ),
                 generalise=(
+                    *ROUNDED,
                     here,
                     table_page() + visits,
                     *(entry_of(shift) for shift in (21, 30, 39, 48)),

@@ -17,7 +17,6 @@ from ...formal.logic.claim import Claim, Part, claim
 from ...formal.logic.theorem import Lemma, Statement, Steps
 from ...formal.logic.verdict import Replay
 from ...formal.machine.builder import build, slot_of, table_entries, table_index
-from ...formal.machine.replay import replay
 from ...formal.words.word import Truth, word
 from ..count.claims import ordinary
 from ..shared import replays, search
@@ -180,17 +179,17 @@ def _built(
 
 
 def _takes_just_n(_values: Values, layout: Layout) -> tuple[bool, str]:
-    took = replay(layout).consumed
+    took = replays.once_replayed(layout).consumed
     return took == layout.nr_pt_pages, f"{layout.nr_pt_pages} frames are set aside, {took} are taken"
 
 
 def _four_on_machine(_values: Values, layout: Layout) -> tuple[bool, str]:
-    report = replay(layout)
+    report = replays.once_replayed(layout)
     return report.taken["L2"] == 4, f"the machine takes {report.taken['L2']} L2"
 
 
 def _monitor_apart(_values: Values, layout: Layout) -> tuple[bool, str]:
-    report = replay(layout)
+    report = replays.once_replayed(layout)
     apart = "L4" not in report.order and report.consumed == report.nr_pt_pages
     return apart, f"of the {report.consumed} frames taken, {', '.join(report.order)}, none is an L4"
 

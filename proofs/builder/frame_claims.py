@@ -31,7 +31,6 @@ from ...formal.machine.builder import (
     table_entries,
     table_offset,
 )
-from ...formal.machine.replay import replay
 from ...formal.words.word import Truth, Word, all_of, number, word
 from ..count.claims import BOTH, ordinary
 from ..shared import region, replays, search
@@ -419,7 +418,7 @@ def on_machine(mode: PagingMode, holds: Callable[[Values, Domain], tuple[bool, s
         except (TooLarge, ImpossibleLayout):
             return Replay(None, "no builder puts the initrd there")
         verdict, says = holds(values, domain)
-        return Replay(verdict, says, (("the layout", layout, replay(layout)),))
+        return Replay(verdict, says, (("the layout", layout, replays.once_replayed(layout)),))
 
     return judge
 

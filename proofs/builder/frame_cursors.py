@@ -7,7 +7,7 @@ from functools import cache
 
 from ...encodings.dom0_builder import frame_given, frame_of, is_initrds, left_out
 from ...formal.logic.theorem import Assumption, Induction, Lemma, Statement, Steps
-from ...formal.words.word import Truth, Word, choose
+from ...formal.words.word import Truth, Word, choose, number
 from ..shared import arithmetic
 from ..shared.arithmetic import a, b
 from .loop_steps import after, looking
@@ -63,16 +63,6 @@ def left_out_goes_on() -> Lemma:
 
 
 @cache
-def others_go_on() -> Lemma:
-    """What is above b, with one more of each, or of the first."""
-    return Lemma(
-        "others-go-on",
-        "(a + 1) - (b + 1) = a - b, (a + 1) - b = (a - b) + 1",
-        Statement(goal=((a + 1) - (b + 1) == a - b) & ((a + 1) - b == (a - b) + 1)),
-    )
-
-
-@cache
 def cursors_go_on() -> Lemma:
     """A step keeps the frames' cursors, and maps the frame that they say."""
     past = left_out(ITS.mapped, ITS.initrd_page, ITS.initrd_pages)
@@ -87,7 +77,11 @@ def cursors_go_on() -> Lemma:
             goal=after(cursors()) & (frame_now() == frame_at(ITS.mapped)),
         ),
         Steps(
-            uses=(left_out_goes_on().at(), others_go_on().at(a=ITS.mapped, b=past)),
+            uses=(
+                left_out_goes_on().at(),
+                arithmetic.last_taken_off().at(a=ITS.mapped, b=past, c=number(1)),
+                arithmetic.taken_off().at(a=ITS.mapped, b=number(1), c=past),
+            ),
             generalise=(after(past),),
         ),
     )

@@ -4,7 +4,7 @@ Notation of DOMAIN.md section 1: S = v_start, V = v_end, T = vpt_start, n = nr_p
 table for each 512 of the level below, from S's own entry on: that is N at the level, where those below are N there.
 """
 
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 from ...encodings import dom0_builder
@@ -17,10 +17,10 @@ from ...formal.logic.theorem import Assumption, Lemma, Run, Statement, Steps
 from ...formal.words.word import Truth, Word, all_of, number, replaced, word
 from ..shared import arithmetic, region, search
 from ..shared.region import n, v_start, vpt_start
-from .loop_steps import in_a_row, tables_counted
+from .loop_steps import BELOW, in_a_row, tables_counted
 from .mapped_pages import at, built, no_initrds_frame
 from .table_entries import entry_holds
-from .table_places import ITS, own_entry, small_entries
+from .table_places import ITS, own, own_entry, small_entries
 
 length, taken = word("length"), word("taken")
 FOUR_GIB: Final = 1 << 32
@@ -30,6 +30,23 @@ def _blocks(shift: int, of: Word) -> Word:
     """N for a region of a length, by S's place in its block."""
     mask = (1 << shift) - 1
     return ((v_start & mask) + of + mask) >> shift
+
+
+def _tables(own: Word, below: Word) -> Word:
+    """The tables that so many of the level below need, one at least."""
+    return (own + below + (ENTRIES - 1)) >> ENTRY_BITS
+
+
+@cache
+def as_many_need() -> Lemma:
+    """As many need as many tables: what is lost when these are generalised."""
+    return arithmetic.same(
+        "as-many-need",
+        "x = y ⇒ (o + x + 511) >> 9 = (o + y + 511) >> 9",
+        partial(_tables, own),
+        arithmetic.a,
+        arithmetic.b,
+    )
 
 
 @cache
@@ -45,8 +62,7 @@ def level_up(shift: int) -> Lemma:
                 Assumption("ends", (v_start + length) & ((2 << 20) - 1) == 0, "the region ends on 2 MiB"),
                 Assumption("short", length <= region.region_limit(X86_64), "not the whole address space"),
             ),
-            goal=(dom0_builder.entry_of(v_start, shift) + looks + (ENTRIES - 1)) >> ENTRY_BITS
-            == _blocks(shift, length),
+            goal=_tables(dom0_builder.entry_of(v_start, shift), looks) == _blocks(shift, length),
         ),
     )
 
@@ -74,6 +90,8 @@ def levels_take(mode: PagingMode) -> Lemma:
     end = padded_end(vpt_start, n)
     size = end - v_start
     shifts = [shift_of(level) for level in LEVELS]
+    looks = [size >> PAGE_SHIFT, *(_blocks(shift, size) for shift in shifts)]
+    below = {level: (own_entry(level), BELOW[level], looks[level - 1]) for level in LEVELS}
     return Lemma(
         f"levels-take[{mode.name}]",
         "the level whose tables map 2^s bytes takes N_s(S, V); the next table is right after all these",
@@ -90,10 +108,12 @@ def levels_take(mode: PagingMode) -> Lemma:
                 *(arithmetic.spanned_from_low(shift).wherever(low=v_start, far=end) for shift in shifts),
                 *(arithmetic.spanned_positive(shift).wherever(low=v_start, far=end) for shift in shifts),
                 *(level_up(shift).wherever(length=size) for shift in shifts),
+                *(as_many_need().wherever(own=own, a=taken, b=spans) for own, taken, spans in below.values()),
             ),
             generalise=(
+                *(_tables(own, each) for own, *both in below.values() for each in both),
                 *(spanned_by(level) for level in LEVELS),
-                *(_blocks(shift, size) for shift in shifts),
+                *looks[1:],
                 size,
                 *(own_entry(level) for level in LEVELS),
                 end,
@@ -169,6 +189,14 @@ def takes(mode: PagingMode) -> Lemma:
     """For any n set aside, the builder takes f(S, V(n)) frames."""
     end = padded_end(vpt_start, n)
     by_mode = (four_l2().at(end=end),) if mode is COMPAT else (region.v_end_grows(mode).at(m=n),)
+    l1, l2, l3 = (spanned_by(level) for level in LEVELS)
+    root, (t1, t2, t3) = number(1), ITS.taken.values()
+    added = arithmetic.added_alike(root + (t1 + (t2 + t3)), root + (l1 + (l2 + l3)))
+    in_order = (
+        arithmetic.turned_round().at(a=root, b=l3, c=l2, d=l1),
+        arithmetic.associative().at(a=root + l1, b=l2, c=l3),
+        arithmetic.associative().at(a=root, b=l1, c=l2 + l3),
+    )
     return Lemma(
         f"takes[{mode.name}]",
         "the builder takes f(S, V(n)) frames, whatever n",
@@ -182,8 +210,23 @@ def takes(mode: PagingMode) -> Lemma:
                 region.count_as_padded(mode).at(),
                 *by_mode,
                 levels_take(mode).at(),
+                *(() if mode is COMPAT else (*added.uses, *in_order)),
             ),
-            generalise=(search.needed(mode, n), *(spanned_by(level) for level in LEVELS), end),
+            generalise=region.terms(
+                search.needed(mode, n),
+                *(
+                    ()
+                    if mode is COMPAT
+                    else (
+                        *added.generalise,
+                        ((root + l1) + l2) + l3,
+                        (root + l1) + (l2 + l3),
+                        ((root + l3) + l2) + l1,
+                    )
+                ),
+                *(spanned_by(level) for level in LEVELS),
+                end,
+            ),
         ),
     )
 

@@ -51,13 +51,18 @@ def few_pages() -> Assumption:
     return Assumption("few", ITS.pages <= PAGES_IN_SPACE, "2^52 pages at most")
 
 
+def right_count(level: int) -> tuple[Word, Word]:
+    """How many tables of a level the pages mapped need, from the first on, and past which entry its cursor then is."""
+    linked = own_entry(level) + BELOW[level]
+    return (linked + (ENTRIES - 1)) >> ENTRY_BITS, ((linked - 1) & (ENTRIES - 1)) + 1
+
+
 def counted() -> Truth:
     """The tables taken are those that the pages mapped need, and each cursor stands past the last entry written."""
-    zero = all_of((ITS.entries[level] == 0) & (ITS.taken[level] == 0) for level in LEVELS)
+    its = {level: (ITS.taken[level], ITS.entries[level]) for level in LEVELS}
+    zero = all_of((entry == 0) & (taken == 0) for taken, entry in its.values())
     some = all_of(
-        (ITS.taken[level] == (own_entry(level) + BELOW[level] + (ENTRIES - 1)) >> ENTRY_BITS)
-        & (ITS.entries[level] == ((own_entry(level) + BELOW[level] - 1) & (ENTRIES - 1)) + 1)
-        for level in LEVELS
+        mine == right for level in LEVELS for mine, right in zip(its[level], right_count(level), strict=True)
     )
     return ((ITS.mapped == 0) & zero) | ((ITS.mapped != 0) & some)
 

@@ -9,7 +9,8 @@ from functools import cache
 from ...encodings.builder_loop import LEVELS, ROOT_LEVEL
 from ...encodings.dom0_builder import ENTRIES, ENTRY_BITS, PAGES_IN_SPACE
 from ...formal.logic.theorem import Assumption, Induction, Lemma, Statement, Steps, Use
-from ...formal.words.word import Truth, Word, all_of, choose, number
+from ...formal.words.word import Truth, Word, all_of, choose, number, word
+from ..shared import arithmetic
 from ..shared.arithmetic import a, b
 from .frame_cursors import cursors, cursors_go_on, frame_at, frame_now, initrd_in_order, same_frame
 from .loop_steps import (
@@ -23,6 +24,7 @@ from .loop_steps import (
     in_a_row,
     in_order,
     looking,
+    right_count,
     said_after,
     within_the_row,
 )
@@ -37,6 +39,7 @@ from .table_places import (
     is_root,
     needed_by_level,
     never_root,
+    own,
     own_entry,
     place_of,
     related,
@@ -144,16 +147,45 @@ def cursor_at(level: int) -> Lemma:
 @cache
 def one_entry() -> Lemma:
     """512 k + e determines table and entry."""
+    there = (index << ENTRY_BITS) + ITS.entry
     return Lemma(
         "one-entry",
-        "512 k + e = 512 j + d ⇒ k = j, e = d",
+        "512 k + e = 512 j + d just if k = j, e = d; it is no less for k = j, d = 0",
         Statement(
             assumptions=(
                 Assumption("entries", (ITS.entry < ENTRIES) & (a < ENTRIES), "d and e are entries"),
                 Assumption("tables", (index < 2 * MANY) & (b < 2 * MANY), "k and j are tables"),
             ),
-            goal=((index << ENTRY_BITS) + ITS.entry != (b << ENTRY_BITS) + a)
-            | ((index == b) & (ITS.entry == a)),
+            goal=((there == (b << ENTRY_BITS) + a) == ((index == b) & (ITS.entry == a)))
+            & ((index != b) | (a != 0) | ((b << ENTRY_BITS) + a <= there)),
+        ),
+    )
+
+
+@cache
+def next_linked() -> Lemma:
+    """An entry leads to the next of the level below just if the cursor stands at it, and to none before from a fresh table."""
+    below, there, cursor = word("below"), (index << ENTRY_BITS) + ITS.entry, (b << ENTRY_BITS) + a
+    at = there - own
+    return Lemma(
+        "next-linked",
+        "512 j + d = o + x ⇒ 512 k + e - o = x just if k = j, e = d, no less than x for k = j, d = 0, and less than x + 1 if it is x or less",
+        Statement(
+            assumptions=(
+                *one_entry().statement.assumptions,
+                Assumption("cursor", cursor == own + below, "the entry d of j leads to x"),
+                Assumption("few", (own < ENTRIES) & (below <= PAGES_IN_SPACE), "x is one of few"),
+            ),
+            goal=((at == below) == ((index == b) & (ITS.entry == a)))
+            & ((at < below + 1) == ((at < below) | (at == below)))
+            & ((index != b) | ((a != 0) & (below != 0)) | (at >= below)),
+        ),
+        Steps(
+            uses=(
+                one_entry().at(),
+                arithmetic.less_in_order().wherever(a=cursor, b=there, c=own),
+            ),
+            generalise=(there, cursor),
         ),
     )
 
@@ -277,8 +309,10 @@ def _about(level: int) -> tuple[Assumption, ...]:
 def _sums() -> tuple[Word, ...]:
     """Terms that a step's last query needn't look into."""
     t1, t2, t3 = ITS.taken.values()
-    sums = (t1 + (t2 + t3), *needed_by_level())
-    return (*(after(each) for each in sums), *sums, *(after(each) for each in ITS.tables.values()))
+    cursors_at = [each for level in LEVELS for each in right_count(level)]
+    sums = ((ITS.root + 1) + (t1 + (t2 + t3)), t1 + (t2 + t3), *needed_by_level(), *cursors_at)
+    at_end = [ITS.entries[level] & (ENTRIES - 1) for level in LEVELS]
+    return (*map(after, sums), *sums, *map(after, ITS.tables.values()), *at_end, after(ITS.next_table))
 
 
 @cache
@@ -302,7 +336,6 @@ def table_stays(level: int) -> Lemma:
                 here,
                 place_of(level, ITS.taken[level]),
                 after(ITS.level),
-                after(ITS.next_table),
                 *map(after, ITS.entries.values()),
                 *_sums(),
             ),
@@ -319,7 +352,9 @@ def entry_stays(level: int) -> Lemma:
         table_stays(level).at(),
         never_root(level).at(),
         cursor_at(level).at(),
-        one_entry().wherever(a=ITS.at[level], b=after(ITS.taken[level]) - 1),
+        next_linked().wherever(
+            own=own_entry(level), below=BELOW[level], a=ITS.at[level], b=after(ITS.taken[level]) - 1
+        ),
         written(level).wherever(),
     ]
     if level == 1:
@@ -341,7 +376,16 @@ def entry_stays(level: int) -> Lemma:
         ),
         Steps(
             uses=tuple(uses),
-            generalise=(after(ITS.content), *terms, here, *_sums(), after(ITS.level)),
+            generalise=(
+                ((after(ITS.taken[level]) - 1) << ENTRY_BITS) + ITS.at[level],
+                own_entry(level) + BELOW[level],
+                at,
+                after(ITS.content),
+                *terms,
+                here,
+                *_sums(),
+                after(ITS.level),
+            ),
         ),
     )
 
@@ -479,7 +523,7 @@ def every_table() -> Lemma:
             invariant=in_order() & _some_level() & (ITS.level <= ROOT_LEVEL),
             step=Steps(
                 uses=(goes_on_in_order().at(), few_taken().at(), levels_stay().at()),
-                generalise=(after(ITS.level), *_sums(), after(ITS.next_table)),
+                generalise=(after(ITS.level), *_sums()),
             ),
         ),
     )

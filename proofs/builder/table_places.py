@@ -208,6 +208,9 @@ def fresh_by_count(level: int) -> Truth:
 def comes_now(level: int) -> Lemma:
     """Where a level takes a table, the one that it takes lies right behind those taken, after the lower levels' own."""
     t1, t2, t3 = ITS.taken.values()
+    l1, l2, l3 = taken_before(v_start, level, ITS.taken[level])
+    added = arithmetic.same_both(minus=False)
+    sums = l2 + l3, t2 + t3, l1 + (l2 + l3), t1 + (t2 + t3)
     return Lemma(
         f"comes-now[L{level}]",
         f"a fresh L{level} is taken ⇒ the L{level} t{level} lies at the place of the next L{level}",
@@ -217,6 +220,13 @@ def comes_now(level: int) -> Lemma:
                 Assumption("fresh", fresh_by_count(level), "the cursors stand at a table's end, or nowhere"),
             ),
             goal=in_row_of(level, ITS.taken[level]) == (ITS.root + level) + (t1 + (t2 + t3)),
+        ),
+        Steps(
+            uses=(
+                added.wherever(a=l2, b=l3, c=t2, d=t3),
+                added.wherever(a=l1, b=sums[0], c=t1, d=sums[1]),
+            ),
+            generalise=sums[::-1],
         ),
     )
 

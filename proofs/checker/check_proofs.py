@@ -49,7 +49,8 @@ class Circuit:
         """The bit b where a is true, else c."""
         if a < 0:
             return self.choose(-a, c, b)
-        b, c = {a: 1, -a: -1}.get(b, b), {a: -1, -a: 1}.get(c, c)
+        b = 1 if b == a else -1 if b == -a else b
+        c = -1 if c == a else 1 if c == -a else c
         if a == 1 or b == c:
             return b
         if b < 0:
@@ -60,7 +61,9 @@ class Circuit:
             self.made[a, b, c] = new = self.variables = self.variables + 1
             said = [[-a, -b, new], [-a, b, -new], [a, -c, new], [a, c, -new], [-b, -c, new], [b, c, -new]]
             said = said[:4] if b == -c else said
-            self.clauses += [[bit for bit in clause if bit != -1] for clause in said if 1 not in clause]
+            if 1 in {b, c, -c}:
+                said = [[bit for bit in clause if bit != -1] for clause in said if 1 not in clause]
+            self.clauses += said
         return int(self.made[a, b, c])
 
     def both(self, a: int, b: int) -> int:
@@ -333,12 +336,14 @@ def follow(clauses: dict[int, frozenset[int]], proof: str) -> None:
         values = [*map(int, rest)]
         literals, hints = frozenset(values[: values.index(0)]), values[values.index(0) + 1 : -1]
         demand(int(step) not in clauses and values[-1] == 0, f"step {step} is taken, or has no end")
-        false, left, complaint = {*literals}, frozenset([0]), f"step {step} doesn't follow"
+        false, left = {*literals}, frozenset([0])
         for hint in hints:
             left = clauses[hint] - false
-            demand(len(left) < 2, complaint)
-            false.update(map(neg, left))
-        demand(not left, complaint)
+            for bit in left:
+                false.add(-bit)
+            if len(left) > 1:
+                break
+        demand(not left, f"step {step} doesn't follow")
         clauses[int(step)] = literals
     demand(frozenset() in clauses.values(), "the proof ends before the empty clause")
 
@@ -352,8 +357,8 @@ def settled(folder: Path, solver: list[str], at: int) -> str:
     """What says that the conditions can't hold together: a proof, which is followed, a solver, or nothing."""
     (conditions, file), circuit = ASKED[at], Circuit()
     clauses = [*(circuit.bits(each) for each in conditions), *circuit.clauses]
-    text = "".join(f"{' '.join(map(str, each))} 0\n" for each in clauses)
-    text = f"p cnf {circuit.variables} {len(clauses)}\n{text}"
+    text = str(clauses)[2:-2].replace("], [", " 0\n").replace(",", "")
+    text = f"p cnf {circuit.variables} {len(clauses)}\n{text} 0\n"
     name = folder / hashlib.sha256(text.encode()).hexdigest()
     if name.with_suffix(".lrat").exists():
         follow(dict(enumerate(map(frozenset, clauses), 1)), name.with_suffix(".lrat").read_text("ascii"))

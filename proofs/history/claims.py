@@ -26,7 +26,7 @@ from ...formal.words.word import Word, number
 from ..builder.frames_taken import above_4_gib, below_4_gib, consumed, full_circle, looking_at_nothing, takes
 from ..builder.mapped_pages import built
 from ..count.claims import on_pages, ordinary
-from ..shared import region, replays, search
+from ..shared import arithmetic, region, replays, search
 from ..shared.region import n, v_start, vpt_start
 from ..shared.replays import Values
 from .older_counts import END, counted_exactly, first_half, found, rounded_start, same_blocks, short_of_all
@@ -82,14 +82,25 @@ def first_is_todays() -> Lemma:
     shifts = region.spanned_shifts(X86_64)
     ends = [((END + ((1 << shift) - 1)) >> shift) - (v_start >> shift) for shift in shifts]
     spans = [spanned(v_start, END, shift) for shift in shifts]
+    rules = history.first_four_level(v_start, END), history.four_level(v_start, END)
+    fixed, (l3, l2, l1) = number(1), spans
+    turned = ((fixed + l1) + l2) + l3
+    added = arithmetic.added_alike(rules[0], turned)
     return Lemma(
         "first-rule-is-todays",
         "S ≤ V ≤ 2^64 - 2^39 ⇒ first rule(S, V) = f(S, V)",
         Statement(
             assumptions=(_in_order(), _below_last(END)),
-            goal=history.first_four_level(v_start, END) == history.four_level(v_start, END),
+            goal=rules[0] == rules[1],
         ),
-        Steps(uses=tuple(first_span(shift).at() for shift in shifts), generalise=(*ends, *spans)),
+        Steps(
+            uses=(
+                *(first_span(shift).at() for shift in shifts),
+                *added.uses,
+                arithmetic.turned_round().at(a=fixed, b=l1, c=l2, d=l3),
+            ),
+            generalise=(rules[1], *added.generalise, *ends, *spans),
+        ),
     )
 
 

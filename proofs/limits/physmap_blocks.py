@@ -66,6 +66,25 @@ def both(shift: int, at: Word) -> Word:
     return _one((at > p2m_start) & physmap.shared(p2m_start, end_so_far(at), v_start, v_end, shift))
 
 
+def both_at_end(shift: int) -> Word:
+    """1 if one of all its blocks is touched by the region, too."""
+    return _one(physmap.shared(p2m_start, p2m_end, v_start, v_end, shift))
+
+
+@cache
+def ends_alike(shift: int) -> Lemma:
+    """What ends at the p2m's end touches the same blocks: what is lost where they are generalised."""
+    return Lemma(
+        f"ends-alike[{LEVELS[shift]}]",
+        "end = Q ⇒ N_s(P, end) = N_s(P, Q), and their last bytes lie in one block",
+        Statement(
+            assumptions=(Assumption("equal", upto == p2m_end, "it ends with the p2m"),),
+            goal=(spanned(p2m_start, upto, shift) == spanned(p2m_start, p2m_end, shift))
+            & (block(upto - 1, shift) == block(p2m_end - 1, shift)),
+        ),
+    )
+
+
 def partial(end: Word, shift: int) -> Word:
     """The blocks that [P, end) touches and doesn't fill: at its two ends, or the one that it lies in."""
     mask = (1 << shift) - 1
@@ -146,6 +165,16 @@ def _begins(shift: int) -> Truth:
     return (at == p2m_start) | (at & ((1 << shift) - 1) == 0)
 
 
+def begun(shift: int) -> Word:
+    """1 if the step begins a block, of the p2m's."""
+    return _one(_begins(shift))
+
+
+def begun_in_region(shift: int) -> Word:
+    """1 if it begins one that the region touches, too."""
+    return _one(_begins(shift) & _in_region(shift))
+
+
 def _whole(shift: int) -> Truth:
     """Whether a step starts at a block that lies within the p2m as a whole."""
     return (at & ((1 << shift) - 1) == 0) & (p2m_end - at >= 1 << shift)
@@ -197,7 +226,7 @@ def counts_both(shift: int) -> Lemma:
         "both(next) = both(at) + (1 if the step begins a block that the region touches)",
         Statement(
             assumptions=(*placed(), _started(), _within(shift)),
-            goal=both(shift, following) == both(shift, at) + _one(_begins(shift) & _in_region(shift)),
+            goal=both(shift, following) == both(shift, at) + begun_in_region(shift),
         ),
         Steps(
             uses=(blocks_apart(shift).at(), blocks_stepped(shift).at()),
@@ -222,7 +251,7 @@ def counts_touched(shift: int) -> Lemma:
         "touched(next) = touched(at) + (1 if the step begins a block)",
         Statement(
             assumptions=(p2m_placed(), _started(), _within(shift)),
-            goal=touched(shift, following) == touched(shift, at) + _one(_begins(shift)),
+            goal=touched(shift, following) == touched(shift, at) + begun(shift),
         ),
     )
 
@@ -242,8 +271,7 @@ def counts_partial(shift: int) -> Lemma:
                 _within(shift),
                 Assumption("split", split & ~_whole(shift), "the p2m doesn't fill the block of `at`"),
             ),
-            goal=partial(end_so_far(following), shift)
-            == partial(end_so_far(at), shift) + _one(_begins(shift)),
+            goal=partial(end_so_far(following), shift) == partial(end_so_far(at), shift) + begun(shift),
         ),
     )
 

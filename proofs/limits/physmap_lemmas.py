@@ -11,18 +11,24 @@ from functools import cache
 
 from ...encodings import physmap
 from ...encodings.physmap import SHIFTS, Superpages, at, block, p2m_end, p2m_start, v_end, v_start
-from ...encodings.spans import round_down
-from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps
+from ...encodings.spans import round_down, spanned
+from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps, Use
 from ...formal.words.word import TRUE, Truth, Word
+from ..shared import arithmetic
+from ..static.dividing import differences_move
 from .boots import on_pages
 from .physmap_blocks import (
     LEVELS,
     LIMIT,
+    begun,
+    begun_in_region,
     both,
+    both_at_end,
     counts_both,
     counts_partial,
     counts_touched,
     end_so_far,
+    ends_alike,
     keeps_both,
     keeps_partial,
     own_block,
@@ -96,8 +102,12 @@ def reachable(superpages: Superpages, at: Word = at) -> Truth:
 
 def so_far(shift: int, superpages: Superpages, at: Word = at) -> Word:
     """The tables of a level that are taken by the time that a step starts at ``at``."""
-    begun = partial(end_so_far(at), shift) if superpages.spare(shift) else touched(shift, at)
-    return begun - both(shift, at)
+    return _begun_so_far(shift, superpages, at) - both(shift, at)
+
+
+def _begun_so_far(shift: int, superpages: Superpages, at: Word) -> Word:
+    """The blocks that get a table of the level, the region's counted in."""
+    return partial(end_so_far(at), shift) if superpages.spare(shift) else touched(shift, at)
 
 
 def _walking(superpages: Superpages) -> Assumption:
@@ -110,20 +120,28 @@ def step_counts(shift: int, superpages: Superpages) -> Lemma:
     taken = physmap.walked(superpages)
     after = taken.after
     count = dict(zip(SHIFTS, (taken.l3, taken.l2, taken.l1), strict=True))[shift]
-    counts = [each(shift, where) for each in (touched, both) for where in (after, at)]
+    begins, shares = _begun_so_far(shift, superpages, after), both(shift, after)
+    before, shared = _begun_so_far(shift, superpages, at), both(shift, at)
+    hidden = [so_far(shift, superpages, where) for where in (after, at)]
+    hidden += [begins, shares, before, shared]
+    uses = [counts_both(shift).wherever(next=after)]
     if superpages.spare(shift):
         sizes = [each for each in SHIFTS if each >= shift and superpages.spare(each)]
-        uses = [
-            counts_both(shift).wherever(next=after),
+        uses += [
             counts_partial(shift).wherever(next=after),
             *(own_block(each).wherever() for each in sizes),
             *(keeps_partial(shift, each).wherever(next=after) for each in sizes),
             *(keeps_both(shift, each).wherever(next=after) for each in sizes if each > shift),
+            arithmetic.same_both(minus=True).wherever(a=begins, c=before, b=shares, d=shared),
         ]
-        counts += [partial(end_so_far(where), shift) for where in (after, at)]
-        counts += [block(where, shift) for where in (v_start, v_end - 1)]
+        hidden += [block(where, shift) for where in (v_start, v_end - 1)]
     else:
-        uses = [counts_both(shift).at(next=after), counts_touched(shift).at(next=after)]
+        uses.append(counts_touched(shift).wherever(next=after))
+    uses.append(
+        differences_move().wherever(
+            e=begins, a=before, b=begun(shift), f=shares, c=shared, d=begun_in_region(shift)
+        )
+    )
     return Lemma(
         f"step-counts[{LEVELS[shift]}, {superpages.value}]",
         "count after the step = count before it + the tables of the level that the step takes",
@@ -131,7 +149,7 @@ def step_counts(shift: int, superpages: Superpages) -> Lemma:
             assumptions=(*placed(), _walking(superpages)),
             goal=so_far(shift, superpages, after) == so_far(shift, superpages) + count,
         ),
-        Steps(uses=tuple(uses), generalise=tuple(counts)),
+        Steps(uses=uses, generalise=hidden),
     )
 
 
@@ -183,6 +201,26 @@ def steps_of_walk(superpages: Superpages) -> Steps:
 
 def at_the_end(superpages: Superpages) -> Steps:
     """The proof that at the end the count so far is the closed form."""
-    return Steps(
-        uses=tuple(partial_blocks(each).at(upto=p2m_end) for each in SHIFTS if superpages.spare(each))
+    uses, hidden = list[Use](), list[Word]()
+    upto = end_so_far(at)
+    for each in SHIFTS:
+        uses.append(ends_alike(each).wherever(upto=upto))
+        spans, shared = spanned(p2m_start, p2m_end, each), both_at_end(each)
+        whole = physmap.whole(p2m_start, p2m_end, each)
+        if superpages.spare(each):
+            uses += [
+                partial_blocks(each).at(upto=p2m_end),
+                taken_off_either_way().at(a=spans, b=shared, c=whole),
+            ]
+            hidden += [(spans - shared) - whole, spans - whole]
+        hidden += [spans, spanned(p2m_start, upto, each), *(block(end - 1, each) for end in (upto, p2m_end))]
+    return Steps(uses=uses, generalise=hidden)
+
+
+@cache
+def taken_off_either_way() -> Lemma:
+    """In which order two are taken off doesn't matter."""
+    a, b, c = arithmetic.a, arithmetic.b, arithmetic.c
+    return Lemma(
+        "taken-off-either-way", "(a - b) - c = (a - c) - b", Statement(goal=(a - b) - c == (a - c) - b)
     )

@@ -45,16 +45,18 @@ def exact(mode: PagingMode) -> Lemma:
     """Without an extra table what is set aside is f(S, E)."""
     spans = tables_by_level(mode, v_start, end)
     own = [arm64.span_entries(v_start, end, shift) for shift in _shifts(mode)]
+    early, needed = arm64.early_pages(mode, v_start, end, 0), tables(mode, v_start, end)
+    added = arithmetic.added_alike(early, needed)
     return Lemma(
         f"arm64-exact[{mode.name}]",
         "S < E ⇒ EARLY_PAGES(S, E, 0) = f(S, E)",
         Statement(
             assumptions=(image(),),
-            goal=arm64.early_pages(mode, v_start, end, 0) == tables(mode, v_start, end),
+            goal=early == needed,
         ),
         Steps(
-            uses=tuple(same_level(shift).at() for shift in _shifts(mode)),
-            generalise=terms(*spans, *own),
+            uses=(*(same_level(shift).at() for shift in _shifts(mode)), *added.uses),
+            generalise=terms(*added.generalise, *spans, *own),
         ),
     )
 

@@ -74,8 +74,20 @@ def exact() -> Lemma:
         Induction(
             invariant=goal & (v_start < at) & (at & ON_A_STEP == 0),
             step=Steps(
-                uses=tuple(grows_by_one(shift).at() for shift, _ in levels),
-                generalise=(*spans, *(mini_os.taken_at(at, shift) for shift, _ in levels)),
+                uses=(
+                    *(grows_by_one(shift).at() for shift, _ in levels),
+                    *(
+                        arithmetic.associative().at(
+                            a=spanned(v_start, region_end, shift), b=taken, c=mini_os.taken_at(at, shift)
+                        )
+                        for shift, taken in levels
+                    ),
+                ),
+                generalise=(
+                    *(spanned(v_start, region_end, shift) + taken for shift, taken in levels),
+                    *spans,
+                    *(mini_os.taken_at(at, shift) for shift, _ in levels),
+                ),
             ),
         ),
     )
@@ -118,6 +130,30 @@ def little_for_a_level(shift: int) -> Lemma:
     )
 
 
+def ends_in_order() -> Assumption:
+    """The assumption that two ends lie above S, and not too high."""
+    condition = (v_start < near) & (near <= far) & (far <= 1 << 48)
+    return Assumption("order", condition, "S < near ≤ far ≤ 2^48")
+
+
+@cache
+def ends_above_start() -> Lemma:
+    """The ends are in the same order, counted from S, and not further apart than from 0."""
+    lengths = near - v_start, far - v_start
+    return Lemma(
+        "mini-os-ends",
+        "S < near ≤ far ≤ 2^48 ⇒ near - S ≤ far - S ≤ 2^48, far - near ≤ 2^48",
+        Statement(
+            assumptions=(ends_in_order(),),
+            goal=(lengths[0] <= lengths[1]) & (lengths[1] <= 1 << 48) & (far - near <= 1 << 48),
+        ),
+        Steps(
+            uses=(arithmetic.less_in_order().at(a=near, b=far, c=v_start),),
+            generalise=(lengths[0],),
+        ),
+    )
+
+
 @cache
 def frames_of_a_level(shift: int) -> Lemma:
     """The tables of a level from near to far take a page and a 512th of the way at most."""
@@ -127,15 +163,12 @@ def frames_of_a_level(shift: int) -> Lemma:
         f"mini-os-level-frames[{shift}]",
         "S < near ≤ far, W = far - near ⇒ 4096 (N(S, far) - N(S, near)) ≤ W / 512 + 4096",
         Statement(
-            assumptions=(
-                Assumption(
-                    "order", (v_start < near) & (near <= far) & (far <= 1 << 48), "S < near ≤ far ≤ 2^48"
-                ),
-            ),
+            assumptions=(ends_in_order(),),
             goal=counted << PAGE_SHIFT <= (way >> 9) + PAGE_SIZE,
         ),
         Steps(
             uses=(
+                ends_above_start().at(),
                 arithmetic.same_distance().at(low=v_start),
                 arithmetic.spanned_moves(shift).at(low=v_start, most=way),
                 arithmetic.spanned_grows(shift).at(low=v_start),
@@ -147,6 +180,9 @@ def frames_of_a_level(shift: int) -> Lemma:
                 spanned(v_start, near, shift),
                 spanned(v_start, far, shift),
                 arithmetic.blocks_in(shift, way),
+                arithmetic.distance(near, far),
+                *(each - v_start for each in (near, far)),
+                way,
             ),
         ),
     )

@@ -316,11 +316,7 @@ Proof.
   pose proof (V_bounds (unwrapped T T) n). rewrite word_small; unfold KiB, MiB in *; sizes; lia.
 Qed.
 
-Print Assumptions word_exact_64.
-Print Assumptions word_exact_compat.
-Print Assumptions word_least_64.
-Print Assumptions word_least_compat.
-Print Assumptions word_terminates_64.
-Print Assumptions word_terminates_compat.
-Print Assumptions word_V_closed.
-Print Assumptions padding.
+(* What all of these rest on is asked once. *)
+Definition theorems := (word_exact_64, word_exact_compat, word_least_64, word_least_compat,
+  word_terminates_64, word_terminates_compat, word_V_closed, padding).
+Print Assumptions theorems.

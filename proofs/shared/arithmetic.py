@@ -81,6 +81,23 @@ def _sum_by_sum(one: Word, other: Word) -> Steps:
     return Steps(uses=sums.values(), generalise=[each for pair in sums for each in pair])
 
 
+def added_alike(one: Word, other: Word) -> Steps:
+    """That two sums, or differences, of the same are the same: sum by sum, down to where one isn't made as the other is."""
+    sums: dict[tuple[Word, Word], Use] = {}
+    pairs = [(one, other)]
+    for here, there in pairs:
+        if here is there or here.operation != there.operation or here.operation not in SUMS:
+            continue
+        (a_, c_), (b_, d_) = both = tuple(zip(_parts(here), _parts(there), strict=True))
+        sums[here, there] = same_both(minus=here.operation == "bvsub").wherever(a=a_, b=b_, c=c_, d=d_)
+        pairs += both
+    return Steps(uses=sums.values(), generalise=[each for pair in sums for each in pair])
+
+
+def _parts(sum_: Word) -> tuple[Word, ...]:
+    return tuple(each for each in sum_.arguments if isinstance(each, Word))
+
+
 @cache
 def same_both(*, minus: bool) -> Lemma:
     """Of the same comes the same sum, or difference."""
@@ -336,6 +353,24 @@ def associative() -> Lemma:
 def swapped() -> Lemma:
     """Of three, the order in which they are added doesn't matter."""
     return Lemma("swapped", "(a + b) + c = (a + c) + b", Statement(goal=(a + b) + c == (a + c) + b))
+
+
+@cache
+def turned_round() -> Lemma:
+    """Of what is added, the last may come first."""
+    return Lemma(
+        "turned-round",
+        "((a + b) + c) + d = ((a + d) + c) + b",
+        Statement(goal=((a + b) + c) + d == ((a + d) + c) + b),
+        Steps(
+            uses=(
+                swapped().at(a=a + b, b=c, c=d),
+                swapped().at(b=b, c=d),
+                swapped().at(a=a + d, b=b, c=c),
+            ),
+            generalise=(((a + b) + c) + d, ((a + d) + c) + b, (a + b) + d, (a + d) + b),
+        ),
+    )
 
 
 @cache

@@ -18,7 +18,8 @@ from ...formal.machine.replay import Report, misaligned, replay, with_frames
 
 once_arranged = lru_cache(512)(arrange)
 once_replayed = lru_cache(128)(replay)
-"""Many witnesses are of the same layout: within a run it is arranged, and replayed, once."""
+once_touched = lru_cache(512)(touched)
+"""Many witnesses are of the same layout: within a run it is arranged, and replayed, and a region is walked, once."""
 
 Values = Mapping[str, int]
 Judge = Callable[[Values], Replay]
@@ -149,7 +150,7 @@ def end_of(values: Values, frames: int) -> int:
 def needed(mode: PagingMode, values: Values, frames: int) -> int | None:
     """f(S, V(frames)) as the machine walks it; ``None`` if that's too large."""
     try:
-        return touched(mode, values["v_start"], end_of(values, frames))
+        return once_touched(mode, values["v_start"], end_of(values, frames))
     except TooLarge:
         return None
 

@@ -419,9 +419,11 @@ class Formula(Rounded):
                 break
             if place == 0:
                 uses.append(of.grows.at(n=low, m=low))
-            uses += [self._rule().at(n=low), of.grows.at(n=low, m=high)]
+            uses.append(self._rule().at(n=low))
             if place < size:
                 uses.append(raises.count_moves(of).at(n=low, m=high, frames=number(bounds[place])))
+            else:
+                uses.append(of.grows.at(n=low, m=high))
         uses.append(raises.settles(of).at(n=counts[size - 1], m=counts[size], l=counts[size + 1]))
         for low, high in pairwise(counts[size + 1 :]):
             uses += [self._rule().at(n=low), self._same_needed().at(n=high, m=low)]

@@ -205,6 +205,7 @@ def tables_rise(lines: Lines) -> Lemma:
 def differences_rise() -> Lemma:
     """What is left is more, if what is taken off grows by less than what it is taken off from."""
     e, f = word("e"), word("f")
+    rest, most = a - c, c + f
     return Lemma(
         "differences-rise",
         "c ≤ a, d ≤ c + f, f < b ⇒ a - c < (a + b) - d",
@@ -214,13 +215,32 @@ def differences_rise() -> Lemma:
                 Assumption("rise", (c <= a) & (d <= c + f) & (f < b), "d is less than b above c"),
                 Assumption("sum", e == a + b, "e = a + b"),
             ),
-            goal=a - c < e - d,
+            goal=rest < e - d,
         ),
         Steps(
             uses=(
-                arithmetic.sums_grow().wherever(a=e - d, b=a - c, c=d, d=c + f),
-                arithmetic.associative().at(a=a - c, b=c, c=f),
-            )
+                put_back().at(c=c, d=a),
+                arithmetic.associative().at(a=rest, b=c, c=f),
+                arithmetic.sums_grow().wherever(a=rest, b=rest, c=d, d=most),
+                more_left().wherever(a=rest, b=d, c=e),
+            ),
+            generalise=(rest + d, rest + most, rest + c, rest),
+        ),
+    )
+
+
+@cache
+def more_left() -> Lemma:
+    """Of more than two together, more than the one is left when the other is taken off."""
+    return Lemma(
+        "more-left",
+        "a + b < c ⇒ a < c - b",
+        Statement(
+            assumptions=(
+                Assumption("small", (a < SMALL) & (b < SMALL << 2), "nothing wraps"),
+                Assumption("more", a + b < c, "a + b < c"),
+            ),
+            goal=a < c - b,
         ),
     )
 

@@ -10,16 +10,17 @@ tables, and these are too few to reach the next line: the one after that is 0.
 
 from collections.abc import Callable
 from functools import cache, partial, reduce
+from itertools import pairwise
 from operator import add
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from ...encodings.dom0_count import FIRST_TRIED, tables, tables_by_level
 from ...encodings.dom0_layout import PADDING, ROUNDING_SHIFT, stack_end
 from ...encodings.spans import round_up
 from ...encodings.static_count import raised
-from ...formal.layouts.paging import PAGE_SIZE, Level, PagingMode
-from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps, Use
+from ...formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, Level, PagingMode
+from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps
 from ...formal.words.word import Word, number, word
 from ..shared import arithmetic, region, search
 from ..shared.region import far, m, n, near, v_start, vpt_start
@@ -190,26 +191,30 @@ def tables_move(mode: PagingMode) -> Lemma:
 
 @cache
 def count_moves(of: Counted) -> Lemma:
-    """n ≤ m ≤ n + X gives f(S, V(m)) ≤ f(S, V(n)) + B(X), whatever X."""
+    """n ≤ m ≤ n + X gives f(S, V(n)) ≤ f(S, V(m)), and no more than B(X) above it, whatever X."""
     ends = of.end.at(n), of.end.at(m)
     counts = tuple(of.needed(each) for each in (n, m))
     padded = tuple(tables(of.mode, v_start, end) for end in ends)
+    most = raise_of(of.mode, frames, of.end)
     return Lemma(
         f"count-moves[{of.tag}]",
-        "n ≤ m ≤ n + X ⇒ f(S, V(m)) ≤ f(S, V(n)) + B(X)",
+        "n ≤ m ≤ n + X ⇒ f(S, V(n)) ≤ f(S, V(m)), f(S, V(m)) - f(S, V(n)) ≤ B(X)",
         Statement(
             assumptions=(Assumption("in-order", n <= m, "n ≤ m"), _raised_by(), of.room(m)),
-            goal=counts[1] <= counts[0] + raise_of(of.mode, frames, of.end),
+            goal=(counts[0] <= counts[1]) & (counts[1] - counts[0] <= most),
         ),
         Steps(
             uses=(
+                of.grows.at(),
                 of.end_grows.wherever(),
                 v_end_moves(of.end).wherever(),
                 tables_move(of.mode).wherever(near=ends[0], far=ends[1], most=end_moved(of.end, frames)),
                 of.as_padded.wherever(),
                 of.as_padded.wherever(n=m),
+                arithmetic.less_in_order().wherever(a=counts[1], b=counts[0] + most, c=counts[0]),
+                arithmetic.added_taken_off().at(a=counts[0], b=most),
             ),
-            generalise=(*counts, *padded, *ends),
+            generalise=((counts[0] + most) - counts[0], counts[0] + most, most, *counts, *padded, *ends),
         ),
     )
 
@@ -289,7 +294,6 @@ def settles(of: Counted) -> Lemma:
         ),
         Steps(
             uses=(
-                of.grows.at(),
                 count_moves(of).at(frames=number(small)),
                 *(of.as_padded.at(n=each) for each in (n, m, l)),
                 v_end_stays(of.end).wherever(),
@@ -362,6 +366,16 @@ def end_within(end: End, before: int, start: int = 0) -> Lemma:
     )
 
 
+@cache
+def room_within(mode: PagingMode, before: int, most: int) -> Lemma:
+    """T - S ≤ L leaves room for so many frames of tables."""
+    return Lemma(
+        f"room-within[{mode.name},{before:#x},{most:#x}]",
+        f"T - S ≤ {before:#x} ⇒ room for {most:#x} frames",
+        Statement(assumptions=(within(before),), goal=region.has_room(mode, number(most))),
+    )
+
+
 def _from(start: int) -> str:
     """What tells a lemma's name for another start from that for 0."""
     return f",from {start}" if start else ""
@@ -393,30 +407,32 @@ def static_is_exact(mode: PagingMode, before: int | None = None, start: int = 0)
     """
     if before is None:
         bounds = chain(mode, region.most_tables(mode))
-        bounded = region.count_bounded(mode).at(n=number(start))
+        bounded = [region.count_bounded(mode).at(n=number(start))]
     else:
         bounds = chain(mode, first_bound(mode, before, start, End()))
-        bounded = first_bounded(xens(mode), before, start).at()
+        bounded = [
+            first_bounded(xens(mode), before, start).at(),
+            room_within(mode, before, 2 * sum(bounds)).at(),
+        ]
     counts = (raised(mode, v_start, vpt_start, raises, start) for raises in range(len(bounds) + 1))
     steps = [number(start), *counts]
-    # Of many raises one is settled after the other; of a few, their conditions are left to the solver, all at once.
-    taken = partial(evolve, implied=before is not None)
     # n_0 ≤ n_1 ≤ ..., each raise within its bound, the last but one small: so the last count is a fixed point.
-    rising: list[Use] = [bounded, region.count_at_least(mode).at(n=number(start))]
-    for index, bound in enumerate(bounds):
-        low, high = steps[index], steps[index + 1]
-        rising.append(taken(region.count_grows(mode).at(n=low, m=high)))
-        rising.append(taken(count_moves(xens(mode)).at(n=low, m=high, frames=number(bound))))
-    rising.append(settles(xens(mode)).at(n=steps[-3], m=steps[-2], l=steps[-1]))
-    # The search stops no higher than this fixed point, and each n_k is no higher than what it stops at.
-    rising.append(search.stops_least(mode).at(m=steps[-1], first=number(FIRST_TRIED)))
-    least = [region.count_at_least(mode).at()] if start else []
-    below = [
-        search.exact(mode).at(),
-        *least,
-        *(taken(region.count_grows(mode).at(n=step, m=n)) for step in steps[:-1]),
+    rising = [
+        count_moves(xens(mode)).wherever(n=low, m=high, frames=number(bound))
+        for (low, high), bound in zip(pairwise(steps), bounds, strict=False)
     ]
-    uses = [*below, *rising] if before is None else [*rising, *below]
+    # The search stops no higher than this fixed point, and each n_k is no higher than what it stops at.
+    below = [region.count_grows(mode).wherever(n=step, m=n) for step in steps[:-1]]
+    uses = (
+        *bounded,
+        region.count_at_least(mode).at(n=number(start)),
+        *rising,
+        search.exact(mode).wherever(),
+        *([region.count_at_least(mode).wherever()] if start else []),
+        *below,
+        settles(xens(mode)).at(n=steps[-3], m=steps[-2], l=steps[-1]),
+        search.stops_least(mode).at(m=steps[-1], first=number(FIRST_TRIED)),
+    )
     last = steps[-1]
     return Lemma(
         f"static-is-exact[{mode.name}" + (f",{before:#x}" if before is not None else "") + f"{_from(start)}]",
@@ -427,6 +443,13 @@ def static_is_exact(mode: PagingMode, before: int | None = None, start: int = 0)
             goal=last == n,
         ),
         Steps(
-            uses=tuple(uses), generalise=(search.needed(mode, last), search.needed(mode, n), *steps[:0:-1])
+            uses=uses,
+            generalise=(
+                search.needed(mode, last),
+                search.needed(mode, n),
+                *steps[:0:-1],
+                number(region.tables_limit(mode)) - (vpt_start - v_start) >> PAGE_SHIFT,
+                vpt_start - v_start,
+            ),
         ),
     )

@@ -35,7 +35,7 @@ from ..shared import arithmetic, region
 from ..shared.region import n, terms, v_start, vpt_start
 from . import dividing, thresholds
 from .any_rounding import end_of, mask, needed, padding, power_of_two
-from .dividing import more
+from .dividing import SMALL, more
 from .thresholds import line_mask, whole_lines
 
 b, first, u, w = word("b"), word("first"), word("u"), word("w")
@@ -132,30 +132,31 @@ def from_low(page_shift: int) -> Lemma:
     """The end of the padding, counted from low: the same sum, put in order, one by one."""
     low, far, page = arithmetic.low, arithmetic.far, 1 << page_shift
     above, tables, stack = far - low, n * page, number(page)
-    sums = far + stack, far + stack + padding, far + tables + stack, (far + tables) + stack + padding
+    stacked, whole = far + stack, (far + tables) + stack + padding
+    apart, last = (stacked + tables) + padding, (stacked + padding) + tables
+    lengths = [each - low for each in (stacked, stacked + padding)]
+    alike = (
+        arithmetic.added_alike(whole - low, apart - low),
+        arithmetic.added_alike(lengths[1] + tables, (lengths[0] + padding) + tables),
+        arithmetic.added_alike((lengths[0] + padding) + tables, ((above + stack) + padding) + tables),
+    )
     return Lemma(
         f"from-low[{page_shift}]",
         "E + padding - low = (T - low + stack + padding) + 4096 n",
-        Statement(goal=sums[3] - low == (above + stack + padding) + tables),
+        Statement(goal=whole - low == (above + stack + padding) + tables),
         Steps(
             uses=(
                 arithmetic.swapped().at(a=far, b=tables, c=stack),
-                arithmetic.swapped().at(a=sums[0], b=tables, c=padding),
+                arithmetic.swapped().at(a=stacked, b=tables, c=padding),
+                arithmetic.same_difference().at(a=apart, b=last, c=low),
                 *(
                     arithmetic.taken_off().at(a=one, b=other, c=low)
-                    for one, other in ((sums[1], tables), (sums[0], padding), (far, stack))
+                    for one, other in ((stacked + padding, tables), (stacked, padding), (far, stack))
                 ),
+                *(use for each in alike for use in each.uses),
             ),
-            generalise=(
-                sums[1] + tables,
-                *(each - low for each in sums[1::-1]),
-                sums[1],
-                sums[2],
-                sums[0] + tables,
-                sums[0],
-                far + tables,
-                above,
-                tables,
+            generalise=terms(
+                *(term for each in alike for term in each.generalise), last - low, last, *lengths
             ),
         ),
     )
@@ -762,11 +763,31 @@ def from_border(levels: Levels) -> Lemma:
 
 
 @cache
+def no_more_fit() -> Lemma:
+    """If tables and what lies between are few, and that and the lines no more pages than some, no more pages fit beside the tables."""
+    takes, between, lines = arithmetic.a, arithmetic.c, arithmetic.d
+    both = between + lines
+    return Lemma(
+        "no-more-fit",
+        "x + z ≤ a few, b + x ≤ y, y ≤ z + y ≤ p ⇒ b ≤ p",
+        Statement(
+            assumptions=(
+                Assumption("few", (takes + between <= FEW) & (b < SMALL), "what is taken is little"),
+                Assumption("fit", b + takes <= lines, "b pages fit beside what is taken"),
+                Assumption("pages", (lines <= both) & (both <= pages), "there are p pages at least"),
+            ),
+            goal=b <= pages,
+        ),
+    )
+
+
+@cache
 def below_start(mode: PagingMode) -> Lemma:
     """Lines into which b pages fit, and the tables, end above S: below it there are more pages than tables."""
     above = v_start - base(widest(mode), mask, v_start)
     first, tables = first_tables(mode, mask, v_start), tables_more(by_page(mode), more)
     lines = more + ((mask >> mode.page_shift) + 1)
+    takes, between = map(dividing.total, _below_by_level(mode))
     return Lemma(
         f"rounded-below-start[{mode.name}]",
         "b is above S, b + first + more(x) ≤ the pages up to line x ⇒ line x ends above S",
@@ -788,9 +809,15 @@ def below_start(mode: PagingMode) -> Lemma:
                 takes_at_line(mode).at(),
                 pages_below(mode).wherever(ahead=above),
                 arithmetic.associative().at(a=b, b=first, c=tables),
+                no_more_fit().wherever(a=first + tables, c=between, d=lines, pages=above >> mode.page_shift),
             ),
             generalise=terms(
-                *map(dividing.total, _below_by_level(mode)),
+                between + lines,
+                b + (first + tables),
+                takes,
+                between,
+                levels_of(mode).base_mask,
+                levels_of(mode).ended >> mode.page_shift,
                 (b + first) + tables,
                 first + tables,
                 lines,
@@ -933,8 +960,14 @@ def enough(mode: PagingMode) -> Lemma:
                 page_in_line(lines.page_shift).wherever(pages=without + frames, more=u, line_mask=line_mask),
                 lines_in_order(levels).wherever(more=lasts[1], w=u),
                 region.tables_grow(mode).wherever(near=ends[1], far=at_lines[0]),
+                *(
+                    arithmetic.same_difference().wherever(a=one, b=other, c=v_start)
+                    for one, other in zip(ends, at_lines[1:], strict=True)
+                ),
             ),
             generalise=terms(
+                *(each - v_start for each in (*ends, *at_lines)),
+                *(each & line_mask for each in (u, *lasts)),
                 *(tables(mode, v_start, each) for each in (*ends, at_lines[0])),
                 *ends,
                 *at_lines,

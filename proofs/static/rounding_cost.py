@@ -4,9 +4,9 @@ Notation of DOMAIN.md section 1; n is what the search finds where the region end
 ends in the other, ``less``; e = E(m) is where the stack then ends, and v where the region does.
 
 The argument. With k frames more than m the other region ends at some place above v, and takes a table more for each block
-that begins in between: which is decided by e alone. Whatever e is, one of a few k is enough for what it takes, and then its region
-isn't longer than so much (`some_are_enough`). And the search finds the least number that is enough. Which k are to be looked at, and
-what is costliest, is found by trying each page of a rounding, near each border (`costliest`); the proof doesn't rest on that.
+that begins in between: which is decided by e alone. Whatever e is, none or the most that there can be is enough for what it takes,
+and then its region isn't longer than so much (`some_are_enough`). And the search finds the least number that is enough. What is costliest
+is found by trying each page of a rounding, near each border (`costliest`); the proof doesn't rest on that.
 """
 
 from collections.abc import Callable
@@ -88,16 +88,17 @@ def run(mode: PagingMode, ends: Ends, result: Word) -> Run:
 
 @frozen
 class Cost:
-    """The most table frames, and the most bytes, that a region has more; with S and T of a region that has.
-
-    ``steps`` are all the numbers of frames more that were met.
-    """
+    """The most table frames, and the most bytes, that a region has more; with S and T of a region that has."""
 
     frames: int
     bytes: int
-    steps: tuple[int, ...]
     frames_at: tuple[int, int]
     bytes_at: tuple[int, int]
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """The numbers of frames more that are looked at: none and the most."""
+        return (0, self.frames) if self.frames else (0,)
 
 
 @cache
@@ -116,8 +117,7 @@ def costliest(mode: PagingMode, more: Ends, less: Ends) -> Cost:
             found.append((frames - fewer, ends_at - ends_before, (start, tables_at)))
     frames, _, frames_at = max(found, key=lambda each: each[0])
     _, longest, bytes_at = max(found, key=lambda each: each[1])
-    steps = tuple(sorted({max(0, each[0]) for each in found}))
-    return Cost(max(0, frames), max(0, longest), steps, frames_at, bytes_at)
+    return Cost(max(0, frames), max(0, longest), frames_at, bytes_at)
 
 
 def _between(shift: int, low: Word, high: Word) -> Word:
@@ -228,12 +228,12 @@ def _is_enough(mode: PagingMode, more: Ends, less: Ends, step: int, before: Word
 
 @cache
 def some_are_enough(mode: PagingMode, more: Ends, less: Ends) -> Lemma:
-    """Wherever the stack ends, some of a few numbers of frames more are enough for the region that they make."""
+    """Wherever the stack ends, no frames more, or the most, are enough for the region that they make."""
     steps = costliest(mode, more, less).steps
     points = all_of(_point(step) == _point(0) + step * PAGE_SIZE for step in steps if step)
     return Lemma(
         f"some-are-enough[{mode.name},{more.slug},{less.slug}]",
-        "for some k: V - v ≤ B, Σ (⌈V⌉ - ⌈v⌉) / 2^s ≤ k; or V ≤ v",
+        "for k = 0 or the most: V - v ≤ B, Σ (⌈V⌉ - ⌈v⌉) / 2^s ≤ k; or V ≤ v",
         Statement(
             assumptions=(
                 Assumption("points", points, "the stack ends a page further up for each frame more"),

@@ -7,7 +7,7 @@ lies between leaves something, too (`last_leaves_most`). If a bit is taken, what
 these may come to all lines before their end.
 """
 
-from functools import cache
+from functools import cache, partial
 
 from ...encodings.closed_form import Lines, gain, tables_more
 from ...encodings.closed_form_any_rounding import pages_that_leave, taken, up_to_last_line
@@ -180,6 +180,18 @@ def beyond_both() -> Lemma:
 
 
 @cache
+def same_beyond() -> Lemma:
+    """Beyond the same there is as much: what is lost where that is generalised."""
+    return arithmetic.same(
+        "same-beyond",
+        "a = b ⇒ beyond a = beyond b",
+        partial(beyond, wanted),
+        arithmetic.a,
+        arithmetic.b,
+    )
+
+
+@cache
 def both_below() -> Lemma:
     """Just if the second is less than what the first leaves, both together are less."""
     a, b = arithmetic.a, arithmetic.b
@@ -266,8 +278,14 @@ def bit_decided(lines: Lines) -> Lemma:
             uses=(
                 bit_taken(lines).wherever(),
                 *(same_gain(lines).wherever(more=onward, other=each) for each in (already, sum_)),
+                *(
+                    same_beyond().wherever(a=gain(lines, onward), b=gain(lines, each))
+                    for each in (already, sum_)
+                ),
             ),
             generalise=terms(
+                *(beyond(wanted, gain(lines, each)) for each in (already, sum_, onward)),
+                beyond(left, gain(lines, step)),
                 *(gain(lines, each) for each in (already, found, step, sum_, last, before, onward)),
             ),
         ),
@@ -282,7 +300,7 @@ def finds_least(lines: Lines) -> Lemma:
     limit = pages_limit(lines.page_shift)
     for bit in reversed(range(WIDTH - lines.page_shift)):
         at = number(1 << bit)
-        bits.append(bit_decided(lines).wherever(already=known, left=rest, step=at))
+        bits.append(bit_decided(lines).at(already=known, left=rest, step=at))
         last = up_to_last_line(at, line_mask)
         known, rest = taken(lines, line_mask, rest, known, at)
         chain += [known, rest, gain(lines, known), gain(lines, last)]

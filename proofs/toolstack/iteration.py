@@ -288,6 +288,7 @@ def not_looked_into(mode: PagingMode) -> tuple[Word, ...]:
     return (
         (region_end - 1) >> 48,
         number(tables_top(mode)) - vpt_start >> PAGE_SHIFT,
+        number(region.tables_limit(mode)) - (vpt_start - v_start) >> PAGE_SHIFT,
         vpt_start - v_start,
     )
 
@@ -301,6 +302,7 @@ def stays_below(mode: PagingMode) -> Lemma:
     region_end = padded_end(vpt_start, n)
     mine = tables(mode, v_start, region_end)
     above, padded = vpt_start + pages * PAGE_SIZE, stack_end(vpt_start, n) + PADDING
+    lengths = [each - v_start for each in (after, region_end)]
     fixed = Assumption("fixed", mine == n, "n is a fixed point: f(S, V(n)) = n")
     return Lemma(
         f"stays-below[{mode.name}]",
@@ -319,19 +321,24 @@ def stays_below(mode: PagingMode) -> Lemma:
                     region.v_end_grows(mode).at(m=n),
                     pages_end(mode).at(),
                     end_below(mode).at(x=above, y=padded),
-                    same_block(mode).at(x=above, region_end=region_end),
+                    same_block(mode).wherever(x=above, region_end=region_end),
                     same_tables(mode).at(last=domu.last_address(vpt_start, pages)),
-                    region.tables_grow(mode).at(near=after, far=region_end),
+                    region.tables_grow(mode).wherever(near=after, far=region_end),
+                    arithmetic.less_in_order().wherever(a=after, b=region_end, c=v_start),
+                    arithmetic.same_distance().at(low=v_start, near=after, far=region_end),
                     tables_rise(mode).wherever(near=after, far=region_end),
                     pages_end(mode).wherever(pages=goes_to),
                 ),
                 generalise=(
+                    lengths[1] - lengths[0],
+                    *lengths,
                     *not_looked_into(mode),
                     vpt_start + goes_to * PAGE_SIZE,
                     counted,
                     mine,
                     theirs,
                     region_end,
+                    after,
                     domu.last_address(vpt_start, pages),
                     above,
                     padded,
@@ -387,10 +394,12 @@ def agree(mode: PagingMode) -> Lemma:
                 end_below(mode).wherever(x=above, y=padded),
                 same_block(mode).wherever(x=above, region_end=region_end),
                 same_tables(mode).wherever(last=domu.last_address(vpt_start, pages)),
+                arithmetic.less_in_order().wherever(a=after, b=region_end, c=v_start),
                 region.tables_grow(mode).wherever(near=after, far=region_end),
                 pages_end(mode).at(pages=goes_to),
                 padded_as_pages().at(n=counted),
                 rounds_below(mode).wherever(x=above, y=stack_end(vpt_start, counted) + PADDING),
+                arithmetic.less_in_order().wherever(a=theirs_end, b=after, c=v_start),
                 region.tables_grow(mode).wherever(near=theirs_end, far=after),
                 region.count_as_padded(mode).at(n=counted),
                 region.count_at_least(mode).wherever(n=counted),
@@ -400,6 +409,7 @@ def agree(mode: PagingMode) -> Lemma:
             ),
             generalise=(
                 *not_looked_into(mode),
+                *(each - v_start for each in (theirs_end, after, region_end)),
                 region_end - LINE,
                 vpt_start + goes_to * PAGE_SIZE,
                 search.needed(mode, n),
@@ -412,6 +422,7 @@ def agree(mode: PagingMode) -> Lemma:
                 stack_end(vpt_start, counted) + PADDING,
                 counted,
                 region_end,
+                after,
                 domu.last_address(vpt_start, pages),
                 above,
                 padded,

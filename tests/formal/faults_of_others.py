@@ -7,7 +7,7 @@ GRUB: Final = {
     "rounded to 2 MiB": ("LINE: Final = 4 << 20", "LINE: Final = 2 << 20"),
     "the page beside is always at 0": ("page = 0 if v_start else end", "page = 0"),
     "the page beside has tables twice": ("PAGE_SIZE - 1) - region", "PAGE_SIZE - 1)"),
-    "no table for the last block": ("while at <= end:", "while at < end:"),
+    "no table for the last block": ("range(at, end + 1)", "range(at, end)"),
     "no root": ("return 1 + len(self.region)", "return len(self.region)"),
 }
 NETBSD: Final = {

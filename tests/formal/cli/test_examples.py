@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import small_tree
+from answers_of_this_run import folder
 from ptproof.formal.cli.command_line import Command, commands
 from ptproof.formal.cli.first_steps import FIRST, first_steps
 from ptproof.formal.cli.main import command_line
@@ -38,18 +39,10 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache of these examples' own: many ask the same."""
-    return tmp_path_factory.mktemp("kept")
-
-
 @pytest.mark.parametrize("example", [each for each in EXAMPLES if not each.startswith(BOOTS)])
-def test_an_example(
-    prepared: Path, kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, example: str
-) -> None:
+def test_an_example(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, example: str) -> None:
     """It succeeds, and what it says fits the terminal, be it of answers that are kept."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(kept))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder()))
     monkeypatch.delenv("CI", raising=False)  # where nothing is kept
     for each in prepared.iterdir():
         (tmp_path / each.name).symlink_to(each)

@@ -444,7 +444,7 @@ def test_no_bundle(argument: tuple[str, ...]) -> None:
 def test_it_stands_alone() -> None:
     """One file of some 400 lines, which imports nothing but the standard library."""
     text = CHECKER.read_text()
-    assert len(text.splitlines()) < 415
+    assert len(text.splitlines()) < 420
     names = [
         line.split()[1].split(".")[0] for line in text.splitlines() if line.startswith(("import ", "from "))
     ]
