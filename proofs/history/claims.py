@@ -41,6 +41,8 @@ LAST: Final = ADDRESS_LIMIT - (1 << 39)
 """Where the last 512 GiB begin."""
 STEPS: Final = ADDRESS_LIMIT - (1 << 44)
 """So many steps the first search takes at least, for a kernel at `LINUX`."""
+LONGEST_SHOWN: Final = 1 << 30
+"""A longer region isn't built, since it would only be shown."""
 TRIED: Final = 10_000
 """How many steps of it are really taken."""
 
@@ -361,7 +363,8 @@ def _first_search(values: Values) -> Replay:
         if _first_rule(LINUX, _ends(vpt_start, tried)) <= tried:
             return Replay(holds=True, says=f"the first search stops at {tried}")
     asked = _first_rule(LINUX, _ends(vpt_start, count))
-    layout = replays.arranged(X86_64, LINUX, vpt_start)
+    short = (vpt_start - LINUX) % ADDRESS_LIMIT < LONGEST_SHOWN
+    layout = replays.arranged(X86_64, LINUX, vpt_start) if short else None
     return Replay(
         asked <= count,
         f"with {count} frames set aside the first rule asks for {asked:#x}; no count up to {TRIED} is enough for it",
