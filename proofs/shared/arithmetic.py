@@ -6,6 +6,7 @@ and then what holds for it; a figure in brackets is the parameter. Nothing here 
 
 from collections.abc import Callable
 from functools import cache
+from typing import cast
 
 from ...encodings.spans import round_down, round_up, spanned
 from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps, Use
@@ -54,48 +55,23 @@ def same(
         Statement(
             assumptions=(Assumption("equal", one == other, "they are equal"),), goal=of(one) == of(other)
         ),
-        proof or _sum_by_sum(of(one), of(other)),
+        proof or added_alike(of(one), of(other)),
     )
 
 
-def _sum_by_sum(one: Word, other: Word) -> Steps:
-    """That two terms of one form are the same, from the sums in them: a solver takes long to see that of sums of sums."""
+def added_alike(one: Word, other: Word) -> Steps:
+    """That two terms are the same, sum by sum, down to where one isn't made as the other is: a solver takes long to see that of sums of sums."""
     sums: dict[tuple[Word, Word], Use] = {}
     pairs: list[tuple[Term, Term]] = [(one, other)]
     for here, there in pairs:
-        if here.operation != there.operation:
-            return NO_STEPS
-        both = tuple(zip(here.arguments, there.arguments, strict=True))
-        pairs += [each for each in both if each[0] is not each[1]]
-        if (
-            isinstance(here, Word)
-            and isinstance(there, Word)
-            and here.operation in SUMS
-            and here.width == WIDTH
-        ):
-            (a_, c_), (b_, d_) = both
-            minus = here.operation == "bvsub"
-            sums[here, there] = same_both(minus=minus).wherever(a=a_, b=b_, c=c_, d=d_)
-    if len(sums) < 2:
-        return NO_STEPS
-    return Steps(uses=sums.values(), generalise=[each for pair in sums for each in pair])
-
-
-def added_alike(one: Word, other: Word) -> Steps:
-    """That two sums, or differences, of the same are the same: sum by sum, down to where one isn't made as the other is."""
-    sums: dict[tuple[Word, Word], Use] = {}
-    pairs = [(one, other)]
-    for here, there in pairs:
-        if here is there or here.operation != there.operation or here.operation not in SUMS:
+        if here is there or here.operation != there.operation:
             continue
-        (a_, c_), (b_, d_) = both = tuple(zip(_parts(here), _parts(there), strict=True))
-        sums[here, there] = same_both(minus=here.operation == "bvsub").wherever(a=a_, b=b_, c=c_, d=d_)
-        pairs += both
+        pairs += zip(here.arguments, there.arguments, strict=True)
+        if here.operation in SUMS and here.width == WIDTH:
+            a_, b_, c_, d_ = (cast(Word, each) for each in (*here.arguments, *there.arguments))
+            use = same_both(minus=here.operation == "bvsub").wherever(a=a_, b=b_, c=c_, d=d_)
+            sums[cast(Word, here), cast(Word, there)] = use
     return Steps(uses=sums.values(), generalise=[each for pair in sums for each in pair])
-
-
-def _parts(sum_: Word) -> tuple[Word, ...]:
-    return tuple(each for each in sum_.arguments if isinstance(each, Word))
 
 
 @cache
