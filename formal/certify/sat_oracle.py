@@ -19,7 +19,7 @@ from ..edge.errors import InputError
 NAME: Final = "CaDiCaL 1.9.5"
 CONFLICTS: Final = 2_000_000
 """So many conflicts are made before the solver gives up: some minutes."""
-OPTIONS: Final = {"lrat": 1, "binary": 0, "stabilize": 0, "chrono": 0}
+OPTIONS: Final = {"lrat": 1, "binary": 0, "stabilize": 0, "chrono": 0, "elim": 0}
 """Proofs as text with hints. Without stable phases and chronological backtracking it's a quarter less work, all together."""
 
 
