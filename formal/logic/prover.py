@@ -8,6 +8,7 @@ Obligations go to every solver that is asked to judge; whatever is looked for, Z
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from time import monotonic
 from typing import Final
 
@@ -63,10 +64,15 @@ class LemmaResult:
         """How many obligations it has."""
         return len(self.opinions)
 
-    @property
+    @cached_property
     def open(self) -> tuple[tuple[Obligation, Answer], ...]:
         """The obligations that are not discharged, with the answer that says most."""
         return tuple((each.obligation, each.against) for each in self.opinions if not each.discharged)
+
+    @cached_property
+    def disputed(self) -> tuple[Opinion, ...]:
+        """Where one solver contradicts another."""
+        return tuple(each for each in self.opinions if each.disputed)
 
     @property
     def discharged(self) -> bool:
@@ -239,8 +245,7 @@ def _decide(solver: Solver, part: Part, results: Mapping[Lemma, LemmaResult]) ->
 
 def judge(solver: Solver, part: Part, results: Mapping[Lemma, LemmaResult]) -> Verdict:
     """The verdict on a part, given what became of the lemmas that its proof rests on."""
-    opinions = (each for lemma in lemmas_of(part.lemmas) for each in results[lemma].opinions)
-    disputed = [each for each in opinions if each.disputed]
+    disputed = [each for lemma in lemmas_of(part.lemmas) for each in results[lemma].disputed]
     if disputed:
         return Error(
             why=f"SOLVERS DISAGREE: {'; '.join(each.says for each in disputed)}",

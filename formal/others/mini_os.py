@@ -17,6 +17,8 @@ BATCH: Final = 512
 MOST_PAGES: Final = 1 << 19
 """The most pages that are mapped here, 2 GiB."""
 TRANSLATED: Final = 1 << 48
+BELOW_ROOT: Final = X86_64.levels[-2::-1]
+"""The levels of which there may be several tables, from the root down."""
 
 
 @define
@@ -34,7 +36,7 @@ class Mapping:
 
     def need(self, address: int) -> None:
         """Take a frame for each table on the way from the root to an address that isn't there, the upper ones first."""
-        for level in X86_64.levels[-2::-1]:
+        for level in BELOW_ROOT:
             table = level.number, address % TRANSLATED >> level.shift
             if table not in self.tables:
                 if self.frame + PAGE_SIZE > self.mapped_to:
