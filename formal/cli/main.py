@@ -6,6 +6,7 @@ Each command is a module of ``ptproof.formal.cli.commands``. What they need is i
 
 import argparse
 import errno
+import gc
 import io
 import os
 import re
@@ -46,6 +47,9 @@ exit status, the worst of a run:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that ``argv`` (without the program's name) asks for; gives the exit status."""
+    gc.set_threshold(
+        100_000, 50, 1000
+    )  # what a command makes lasts as long as itself: there is little to look for
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")

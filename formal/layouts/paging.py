@@ -15,7 +15,7 @@ PAGE_SHIFT = 12
 PAGE_SIZE = 1 << PAGE_SHIFT
 
 
-@frozen
+@frozen(cache_hash=True)
 class Level:
     """One level of page tables, L1 being the one whose entries map pages.
 
@@ -46,7 +46,7 @@ class Level:
         return self.shift - (self.entries.bit_length() - 1)
 
 
-@frozen
+@frozen(cache_hash=True)
 class PagingMode:
     """How a guest's boot address space is mapped.
 

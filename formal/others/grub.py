@@ -7,6 +7,7 @@ Facts: ``grub_xen_pt_alloc()``, ``get_pgtable_size()`` and ``grub_xen_boot()`` i
 ``grub_relocator_xen_boot()`` in ``grub-core/lib/xen/relocator.c`` (2.06, 2.12). 64-bit only.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from attrs import frozen
@@ -22,8 +23,13 @@ TRANSLATED: Final = 1 << 48
 BELOW_ROOT: Final = X86_64.levels[:-1]
 """The levels of which a mapping may have several tables, L1 first."""
 
-Tables = frozenset[tuple[int, int]]
-"""Tables below the root, each its level and which block of the addresses it maps."""
+Tables = Mapping[int, frozenset[int]]
+"""Tables below the root: of each level, which blocks of the addresses they map."""
+
+
+def count_of(tables: Tables) -> int:
+    """How many there are, of all levels."""
+    return sum(map(len, tables.values()))
 
 
 @frozen(kw_only=True)
@@ -43,7 +49,7 @@ class Loaded:
     @property
     def tables(self) -> int:
         """The frames of tables that are set aside, the root's among them: ``nr_pt_frames``."""
-        return 1 + len(self.region) + len(self.relocators)
+        return 1 + count_of(self.region) + count_of(self.relocators)
 
     @property
     def tables_end(self) -> int:
@@ -63,7 +69,7 @@ class Loaded:
     def maps(self, address: int) -> bool:
         """Whether the region's tables map a page at an address, once GRUB has taken back the page beside it."""
         entered = (address - self.v_start) % ADDRESS_LIMIT < (self.end - self.v_start) % ADDRESS_LIMIT
-        there = ((each.number, address % TRANSLATED >> each.shift) in self.region for each in BELOW_ROOT)
+        there = (address % TRANSLATED >> each.shift in self.region[each.number] for each in BELOW_ROOT)
         return entered and all(there)
 
     def unmapped(self, low: int, pages: int) -> int:
@@ -73,7 +79,7 @@ class Loaded:
     @property
     def sentence(self) -> str:
         """What was seen."""
-        beside = f"{len(self.relocators)} of them for a page beside the region"
+        beside = f"{count_of(self.relocators)} of them for a page beside the region"
         return f"GRUB sets {self.tables} tables aside, {beside}, which ends at {self.end:#x}"
 
 
@@ -102,22 +108,23 @@ def go_round(v_start: int, vpt_start: int, need: int) -> Loaded:
     end = (end + -end % LINE) % ADDRESS_LIMIT
     region = _reached(v_start, (end - 1) % ADDRESS_LIMIT)
     page = 0 if v_start else end
+    beside = _reached(page, page + PAGE_SIZE - 1)
     return Loaded(
         v_start=v_start,
         vpt_start=vpt_start,
         made_for=need,
         region=region,
-        relocators=_reached(page, page + PAGE_SIZE - 1) - region,
+        relocators={level: blocks - region[level] for level, blocks in beside.items()},
         end=end,
     )
 
 
 def _reached(first: int, last: int) -> Tables:
     """The tables below the root that a walk reaches, from the block of the one address to that of the other."""
-    found: set[tuple[int, int]] = set()
+    found = {}
     for level in BELOW_ROOT:
         at, end = first % TRANSLATED >> level.shift, last % TRANSLATED >> level.shift
         if (end - at) << level.shift >> PAGE_SHIFT > ARRANGE_LIMIT:
             raise TooLarge((end - at) << level.shift >> PAGE_SHIFT, ARRANGE_LIMIT)
-        found |= {(level.number, block) for block in range(at, end + 1)}
-    return frozenset(found)
+        found[level.number] = frozenset(range(at, end + 1))
+    return found

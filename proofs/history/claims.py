@@ -284,6 +284,8 @@ def rounded_start_same_count() -> tuple[Part, ...]:
     same = Statement(goal=rounded == todays)
     uses = tuple(same_blocks(shift).at() for shift in (39, 30))
     spans = [spanned(each, END, shift) for each in (v_start, start) for shift in (39, 30, 21)]
+    (above, rounded_above), l1 = ((1 + spans[each] + spans[each + 1]) for each in (0, 3)), spans[2]
+    added = arithmetic.added_alike(rounded_above, above)
     return (
         Part(
             name="any start",
@@ -299,7 +301,15 @@ def rounded_start_same_count() -> tuple[Part, ...]:
                 "rounded-start-one-more",
                 "S ≤ V ⇒ f(⌊S⌋, V) = f(S, V), or one more",
                 Statement(assumptions=(short_of_all(),), goal=(rounded == todays) | (rounded == todays + 1)),
-                Steps(uses=(*uses, rounded_start(anywhere=True).at()), generalise=region.terms(*spans)),
+                Steps(
+                    uses=(
+                        *uses,
+                        rounded_start(anywhere=True).at(),
+                        *added.uses,
+                        arithmetic.associative().at(a=above, b=l1, c=number(1)),
+                    ),
+                    generalise=region.terms(*added.generalise, *spans),
+                ),
             ),
             least=(v_start, END),
             shape=second,

@@ -18,7 +18,7 @@ from ...formal.layouts.layout import ADDRESS_LIMIT, Configuration, Layout, Segme
 from ...formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE, X86_64, PagingMode
 from ...formal.logic.theorem import Assumption, Run
 from ...formal.logic.verdict import Replay
-from ...formal.machine.arrange import TooLarge, arrange
+from ...formal.machine.arrange import TooLarge
 from ...formal.machine.builder import XEN_ROOT_SLOTS, table_offset
 from ...formal.machine.loading import Fate, Unmodelled, load
 from ...formal.machine.refusals import too_little
@@ -112,7 +112,7 @@ def judged(given: Configuration, says: str, holds: Holds, *, builds: bool = Fals
     With ``builds`` the sentence is about boots that Xen builds: one that it gives up for want of memory is no case.
     """
     try:
-        layout = arrange(given)
+        layout = replays.once_arranged(given)
         verdict, seen = holds(layout)
         given_up, fate = _fate(given, layout)
         judgement = None if builds and given_up else verdict

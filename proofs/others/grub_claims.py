@@ -210,7 +210,7 @@ def _counted(values: Values) -> Replay:
         return ENDLESS
     start, tables_start = found.v_start, found.vpt_start
     walked = touched(X86_64, start, found.end if found.end > start else found.end + ADDRESS_LIMIT)
-    own = 1 + len(found.region)
+    own = 1 + machine.count_of(found.region)
     fit = found.tables * PAGE_SIZE <= (found.end - tables_start) % ADDRESS_LIMIT
     return Replay(
         fit and own == walked, f"{found.sentence}; {own} map the region, and a walk over it touches {walked}"

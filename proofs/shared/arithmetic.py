@@ -7,7 +7,7 @@ and then what holds for it; a figure in brackets is the parameter. Nothing here 
 from collections.abc import Callable
 from functools import cache
 
-from ...encodings.spans import round_up, spanned
+from ...encodings.spans import round_down, round_up, spanned
 from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps, Use
 from ...formal.words.word import WIDTH, Term, Truth, Word, number, subterms, word
 
@@ -110,17 +110,62 @@ def same_both(*, minus: bool) -> Lemma:
     )
 
 
+mask = word("mask")
+
+
+@cache
+def up_from_border() -> Lemma:
+    """From a border of blocks, rounding up to blocks is rounding up the length."""
+    return Lemma(
+        "up-from-border",
+        "low mod 2^s = 0 ⇒ ⌈far⌉ - low = ⌈far - low⌉ to 2^s, for every s",
+        Statement(
+            assumptions=(
+                Assumption("blocks", mask & (mask + 1) == 0, "a block has 2^s bytes, less one in the mask"),
+                Assumption("border", low & mask == 0, "low is a border of blocks"),
+            ),
+            goal=((far + mask) & ~mask) - low == ((far - low) + mask) & ~mask,
+        ),
+    )
+
+
+@cache
+def length_from_border() -> Lemma:
+    """Counted from the border below low, what low is past that comes on top."""
+    return Lemma(
+        "length-from-border",
+        "low = a + b ⇒ far - a = b + (far - low), far - low = (far - a) - b",
+        Statement(
+            assumptions=(Assumption("sum", low == a + b, "low = a + b"),),
+            goal=(far - a == b + (far - low)) & (far - low == (far - a) - b),
+        ),
+        Steps(
+            uses=(both_taken_off().at(a=far, b=a, c=b), put_back().at(a=far - a, b=b)),
+            generalise=((far - a) - b, far - a, a + b),
+        ),
+    )
+
+
+def _from_border(shift: int) -> tuple[tuple[Use, ...], tuple[Word, ...]]:
+    """What is known of ⌈far⌉, counted from the border below low; and what can be generalised then."""
+    border, part = round_down(low, shift), low & ((1 << shift) - 1)
+    return (
+        up_from_border().wherever(mask=number((1 << shift) - 1), low=border),
+        length_from_border().wherever(a=border, b=part),
+    ), (round_up(far, shift) - border, far - border, far - low)
+
+
 @cache
 def spanned_from_low(shift: int) -> Lemma:
     """N_s(low, far) = ((low mod 2**s) + (far - low) + 2**s - 1) >> s: the count as it grows with the length."""
-    mask = (1 << shift) - 1
+    mask, (uses, hidden) = (1 << shift) - 1, _from_border(shift)
     return Lemma(
         f"spanned-from-low[{shift}]",
         f"N(low, far) = ((low mod 2^{shift}) + (far - low) + {mask:#x}) >> {shift}",
         Statement(
-            assumptions=(short(shift),),
             goal=spanned(low, far, shift) == ((low & mask) + (far - low) + mask) >> shift,
         ),
+        Steps(uses=uses, generalise=hidden),
     )
 
 
@@ -142,7 +187,7 @@ def from_low(name: str, meaning: str, assumptions: tuple[Assumption, ...], shift
         meaning,
         Statement(assumptions=(*assumptions, short(shift)), goal=goal),
         Steps(
-            uses=(*(spanned_from_low(shift).wherever(far=each) for each in ends), part_of_block(shift).at()),
+            uses=(*(spanned_from_low(shift).at(far=each) for each in ends), part_of_block(shift).at()),
             generalise=(*(spanned(low, each, shift) for each in ends), *lengths, low & ((1 << shift) - 1)),
         ),
     )
@@ -238,7 +283,7 @@ def spanned_moves(shift: int) -> Lemma:
         ),
         Steps(
             uses=(
-                *(spanned_from_low(shift).wherever(far=each) for each in ends),
+                *(spanned_from_low(shift).at(far=each) for each in ends),
                 sum_moves().at(a=low & mask, b=near - low, c=far - low, d=number(mask)),
                 blocks_move(shift).at(a=sums[0], b=moved),
             ),
@@ -293,24 +338,34 @@ def blocks_move(shift: int) -> Lemma:
 @cache
 def round_up_from_low(shift: int) -> Lemma:
     """⌈far⌉ - low = ⌈(low mod 2**s) + (far - low)⌉ - (low mod 2**s): rounding up as it grows with the length."""
-    part = low & ((1 << shift) - 1)
+    part, up = low & ((1 << shift) - 1), round_up(far, shift)
+    uses, hidden = _from_border(shift)
     return Lemma(
         f"round-up-from-low[{shift}]",
         f"⌈far⌉ - low = ⌈(low mod 2^{shift}) + (far - low)⌉ - (low mod 2^{shift})",
-        Statement(goal=round_up(far, shift) - low == round_up((far - low) + part, shift) - part),
+        Statement(goal=up - low == round_up((far - low) + part, shift) - part),
+        Steps(
+            uses=(*uses, length_from_border().wherever(far=up, a=round_down(low, shift), b=part)),
+            generalise=(up - low, *hidden),
+        ),
     )
 
 
 @cache
-def round_up_grows(shift: int, limit: int) -> Lemma:
+def round_up_grows(shift: int) -> Lemma:
     """⌈near⌉ ≤ ⌈far⌉ ≤ limit, counted from low, where far stays a rounding short of the limit."""
+    limit, rounding = word("limit"), 1 << shift
     return Lemma(
-        f"round-up-grows[{shift},{limit:#x}]",
+        f"round-up-grows[{shift}]",
         "⌈near⌉ ≤ ⌈far⌉ ≤ limit, counted from low",
         Statement(
             assumptions=(
                 in_order(low, near, far),
-                Assumption("short", far - low <= limit - (1 << shift), "a rounding short of the limit"),
+                Assumption(
+                    "short",
+                    (far - low <= limit - rounding) & (limit >= rounding),
+                    "a rounding short of the limit",
+                ),
             ),
             goal=(round_up(near, shift) - low <= round_up(far, shift) - low)
             & (round_up(far, shift) - low <= limit)
@@ -383,6 +438,12 @@ def taken_off() -> Lemma:
 def common_taken_off() -> Lemma:
     """What both sums have doesn't count in their difference."""
     return Lemma("common-taken-off", "(a + b) - (a + c) = b - c", Statement(goal=(a + b) - (a + c) == b - c))
+
+
+@cache
+def both_taken_off() -> Lemma:
+    """A sum taken off is its parts taken off."""
+    return Lemma("both-taken-off", "a - (b + c) = (a - b) - c", Statement(goal=a - (b + c) == (a - b) - c))
 
 
 @cache

@@ -6,9 +6,9 @@ GRUB: Final = {
     "no room for a stack": ("STACK: Final = 1 << 20", "STACK: Final = 0"),
     "rounded to 2 MiB": ("LINE: Final = 4 << 20", "LINE: Final = 2 << 20"),
     "the page beside is always at 0": ("page = 0 if v_start else end", "page = 0"),
-    "the page beside has tables twice": ("PAGE_SIZE - 1) - region", "PAGE_SIZE - 1)"),
+    "the page beside has tables twice": ("blocks - region[level]", "blocks"),
     "no table for the last block": ("range(at, end + 1)", "range(at, end)"),
-    "no root": ("return 1 + len(self.region)", "return len(self.region)"),
+    "no root": ("return 1 + count_of(self.region)", "return count_of(self.region)"),
 }
 NETBSD: Final = {
     "the directories aren't mapped": ("at += kernel.directories * PAGE_SIZE", "pass"),

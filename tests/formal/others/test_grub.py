@@ -3,7 +3,7 @@
 import pytest
 from ptproof.formal.layouts.paging import PAGE_SIZE
 from ptproof.formal.machine.arrange import TooLarge
-from ptproof.formal.others.grub import STACK, load
+from ptproof.formal.others.grub import STACK, count_of, load
 
 MIB, GIB = 1 << 20, 1 << 30
 LINUX = 2**64 - 2 * GIB
@@ -23,7 +23,7 @@ def test_what_is_set_aside(start: int, length: int, tables: int, beside: int, en
     """The page beside the region takes what the region hasn't: nothing, one table, or one of each level."""
     found = load(start, start + length)
     assert found is not None
-    assert (found.tables, len(found.relocators), found.end) == (tables, beside, end)
+    assert (found.tables, count_of(found.relocators), found.end) == (tables, beside, end)
     assert found.stack_top == found.tables_end + STACK
 
 
