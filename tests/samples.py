@@ -92,7 +92,7 @@ def sampled(
     for index, values in _drawn(part, statement, bases, rounds, seed):
         if confirmed >= PLENTY or (confirmed >= enough and index >= ROUNDS * len(BORDERS)):
             break
-        ran = _ran(statement.runs, values)
+        ran = _ran(statement.runs, values) if _may_hold(statement, values) else None
         if ran is None:
             continue
         truths = held(statement, ran)
@@ -228,6 +228,21 @@ def _ran(runs: tuple[Run, ...], values: Mapping[str, int]) -> dict[str, int] | N
             return None
         found.update(zip((str(word.value) for word in each.result), state, strict=True))
     return found
+
+
+def _may_hold(statement: Statement, values: Mapping[str, int]) -> bool:
+    """Whether the assumptions hold that speak of no result: where one doesn't, no loop need be run."""
+    words, reading = _known_before(statement)
+    return all(reading(*(values[str(each.value)] for each in words)))
+
+
+@lru_cache(maxsize=8)
+def _known_before(statement: Statement) -> tuple[tuple[Word, ...], Callable[..., tuple[int, ...]]]:
+    """The words that these assumptions speak of, and a function of them that tells which hold."""
+    results = {each for run in statement.runs for each in run.result}
+    known = [each.condition for each in statement.assumptions if results.isdisjoint(inputs([each.condition]))]
+    words = inputs(known)
+    return words, compiled(known, words)
 
 
 @lru_cache(maxsize=32)

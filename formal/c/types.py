@@ -7,7 +7,7 @@ Facts: ISO C11, 6.7; the System V ABI for x86-64 for the widths.
 """
 
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, lru_cache
 from typing import Final
@@ -47,6 +47,7 @@ _SECTION: Final = re.compile(r'__attribute__\s*\(\s*\(\s*(?:__)?section(?:__)?\s
 _TYPEDEF: Final = re.compile(r"\btypedef\b[^;{}]*(?:\{[^{}]*\}\s*)?\b([A-Za-z_]\w*)\s*;")
 _RECORD: Final = re.compile(r"\b(struct|union)\s+(\w+)\s*\{")
 _WORD: Final = re.compile(r"\w+")
+_BRACE: Final = re.compile(r"[{}]")
 _STATEMENTS: Final = ("else", "do", "return", "goto", "case")
 """Words that begin no declaration, but what may look like one."""
 _CHANGED: Final = ("mode", "vector_size", "volatile", "_Atomic")
@@ -129,11 +130,11 @@ def integer_named(words: str) -> Integer | None:
 
 @define(eq=False, slots=False)
 class Types:
-    """The types that a source and its headers declare."""
+    """The types that a source and its headers declare; ``typedefs`` and ``records`` are those that were looked for."""
 
     source: Source
-    _typedefs: dict[str, CType | None] = field(factory=dict)
-    _records: dict[str, CType | None] = field(factory=dict)
+    typedefs: dict[str, CType | None] = field(factory=dict)
+    records: dict[str, CType | None] = field(factory=dict)
     _globals: dict[str, CType | None] = field(factory=dict)
 
     def declared(self, declaration: Node, declarator: Node | None) -> CType | None:
@@ -216,22 +217,22 @@ class Types:
         )
 
     def _typedef(self, name: str) -> CType | None:
-        if name not in self._typedefs:
-            self._typedefs[name] = None  # a circle
+        if name not in self.typedefs:
+            self.typedefs[name] = None  # a circle
             macro = self.source.macros.get(name)
             if macro is not None:
                 clear = macro.parameters is None and macro.doubt is None
-                self._typedefs[name] = integer_named(macro.body) if clear else None
-                return self._typedefs[name]
-            self._typedefs[name] = self._declared_by(lambda text: _typedefs_in(text).get(name, []), name)
-        return self._typedefs[name]
+                self.typedefs[name] = integer_named(macro.body) if clear else None
+                return self.typedefs[name]
+            self.typedefs[name] = self._declared_by(lambda text: _typedefs_in(text).get(name, []), name)
+        return self.typedefs[name]
 
     def _texts(self) -> Iterator[tuple[str, str]]:
         yield from self.source.headers.items()
-        yield self.source.path, self._text
+        yield self.source.path, self.text
 
     @cached_property
-    def _text(self) -> str:
+    def text(self) -> str:
         """The source's own text, without where variables are put, which says nothing of their types."""
         return _SECTION.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), self.source.text)
 
@@ -260,8 +261,8 @@ class Types:
                         yield None if node.has_error else self.declared(node, each)
 
     def _record(self, title: str) -> CType | None:
-        if title not in self._records:
-            self._records[title] = None
+        if title not in self.records:
+            self.records[title] = None
             name = title.rpartition(" ")[2]
             bodies = [
                 (path, *_balanced(text, start))
@@ -283,9 +284,9 @@ class Types:
                         found = self._record_of(node, title)
                         for each in words & found.members.keys():
                             found.members[each] = None
-                        self._records[title] = found
+                        self.records[title] = found
                         break
-        return self._records[title]
+        return self.records[title]
 
     def _record_of(self, node: Node, title: str) -> Record:
         members: dict[str, CType | None] = {}
@@ -316,8 +317,30 @@ def _of_enum(of: Node) -> Integer | None:
     return UNSIGNED if body is not None and plain else None
 
 
-types_of: Final = lru_cache(4)(Types)
-"""The types of a source, looked for once."""
+_LATEST: Final[deque[Types]] = deque(maxlen=1)
+
+
+@lru_cache(4)
+def types_of(source: Source) -> Types:
+    """The types of a source, looked for once; what its headers declare is known, where they are those of the one before."""
+    found = Types(source)
+    for before in _LATEST:
+        if _declare_alike(found, before):
+            found = Types(source, before.typedefs, before.records)
+    _LATEST.append(found)
+    return found
+
+
+def _declare_alike(one: Types, other: Types) -> bool:
+    """Whether two sources have the same headers, read alike, and neither declares a type itself."""
+    ours, theirs = one.source, other.source
+    return (
+        ours.path == theirs.path
+        and ours.headers == theirs.headers
+        and ours.macros == theirs.macros
+        and ours.doubtful == theirs.doubtful
+        and not any(_typedefs_in(each.text) or _records_in(each.text) for each in (one, other))
+    )
 
 
 @lru_cache(4096)
@@ -370,9 +393,9 @@ def _plain(text: str) -> str:
 def _balanced(text: str, start: int) -> tuple[str, tuple[int, int]]:
     """The text from a place up to the brace that closes its first one, and the lines that it is on."""
     depth = 0
-    for place in range(text.index("{", start), len(text)):
-        depth += {"{": 1, "}": -1}.get(text[place], 0)
+    for brace in _BRACE.finditer(text, start):
+        depth += 1 if brace[0] == "{" else -1
         if depth == 0:
             line = text.count("\n", 0, start) + 1
-            return text[start : place + 1], (line, line + text.count("\n", start, place))
+            return text[start : brace.end()], (line, line + text.count("\n", start, brace.end()))
     return text[start:], (0, 1 << 30)

@@ -293,7 +293,8 @@ def name_of(function: Node) -> str:
 def _slice(function: Node) -> list[Node]:
     """The statements of a function's block that lay out; none where it isn't the builder."""
     body = part(function, "body")
-    statements = list(body.named_children) if body is not None else []
+    text = body.text or b"" if body is not None else b""
+    statements = body.named_children if body is not None and b"v_start" in text else []
     sets = [written(each) & set(LAYOUT) for each in statements]
     first = next((place for place, each in enumerate(sets) if "v_start" in each), None)
     if first is None or not any(COUNT in each for each in sets[first:]):

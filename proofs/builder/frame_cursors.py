@@ -94,9 +94,38 @@ def same_frame() -> Lemma:
 
 
 @cache
+def given_where_left_out() -> Lemma:
+    """With the initrd's pages left out, the cursors give a page the frame for it."""
+    figures = ITS.initrd_page, ITS.initrd_pages
+    past = left_out(a, *figures)
+    return Lemma(
+        "given-where-left-out",
+        "the initrd's frame is as many as are left out before the page p, and the other one p less these",
+        Statement(
+            assumptions=(initrd_in_order(),),
+            goal=frame_given(a, *figures, a - past, past) == frame_of(a, *figures),
+        ),
+    )
+
+
+@cache
+def as_many_left_out() -> Lemma:
+    """Before the same page as many are left out: what is lost where these are generalised."""
+    return arithmetic.same(
+        "as-many-left-out",
+        "p = q ⇒ as many pages before them map the initrd's frames",
+        lambda page: left_out(page, ITS.initrd_page, ITS.initrd_pages),
+        a,
+        b,
+    )
+
+
+@cache
 def mapped_in_order() -> Lemma:
     """The frame that the cursors give a page, each going up by one where it is used."""
     given = frame_given(ITS.pages, ITS.initrd_page, ITS.initrd_pages, ITS.next_frame, ITS.next_initrds)
+    ends = ITS.mapped, ITS.pages
+    past = [left_out(each, ITS.initrd_page, ITS.initrd_pages) for each in ends]
     return Lemma(
         "mapped-in-order",
         "the p-th page maps the frame p below i, the initrd's p - i up to i + w, and p - w from there on",
@@ -105,5 +134,18 @@ def mapped_in_order() -> Lemma:
             runs=(looking(),),
             goal=given == frame_of(ITS.pages, ITS.initrd_page, ITS.initrd_pages),
         ),
-        Induction(invariant=(ITS.mapped <= ITS.pages) & cursors(), step=Steps(uses=(cursors_go_on().at(),))),
+        Induction(
+            invariant=(ITS.mapped <= ITS.pages) & cursors(),
+            step=Steps(uses=(cursors_go_on().at(),)),
+            end=Steps(
+                uses=(
+                    given_where_left_out().at(a=ITS.pages),
+                    as_many_left_out().wherever(a=ITS.mapped, b=ITS.pages),
+                    arithmetic.same_both(minus=True).wherever(
+                        **dict(zip("acbd", (*ends, *past), strict=True))
+                    ),
+                ),
+                generalise=(*(end - each for end, each in zip(ends, past, strict=True)), *past),
+            ),
+        ),
     )

@@ -105,7 +105,7 @@ def levels_take(mode: PagingMode) -> Lemma:
             uses=(
                 at(tables_counted(), mode),
                 ends_on_line().at(),
-                *(arithmetic.spanned_from_low(shift).wherever(low=v_start, far=end) for shift in shifts),
+                *(arithmetic.spanned_from_low(shift).at(low=v_start, far=end) for shift in shifts),
                 *(arithmetic.spanned_positive(shift).wherever(low=v_start, far=end) for shift in shifts),
                 *(level_up(shift).wherever(length=size) for shift in shifts),
                 *(as_many_need().wherever(own=own, a=taken, b=spans) for own, taken, spans in below.values()),

@@ -163,6 +163,7 @@ def row_holds() -> Lemma:
             ),
             goal=after(within_the_row()),
         ),
+        Steps(generalise=[ITS.at[level] + 1 for level in LEVELS]),
     )
 
 
@@ -170,6 +171,7 @@ def row_holds() -> Lemma:
 def goes_on_in_order() -> Lemma:
     """A step keeps all in order."""
     few = few_taken().statement.goal
+    rounded = [each for level in LEVELS for each in right_count(level)]
     return Lemma(
         "goes-on-in-order",
         "after a step all is in order again",
@@ -179,12 +181,13 @@ def goes_on_in_order() -> Lemma:
         ),
         Steps(
             uses=(
-                counted_on().wherever(),
-                row_goes_on().wherever(),
+                counted_on().at(),
+                row_goes_on().at(),
                 few_taken().wherever(),
                 said_after(few_taken(), implied=True),
                 row_holds().wherever(),
-            )
+            ),
+            generalise=(*map(after, rounded), *rounded),
         ),
     )
 

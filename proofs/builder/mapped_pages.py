@@ -140,7 +140,7 @@ def tables_inside(mode: PagingMode) -> Lemma:
             uses=(
                 region.pages_fit().at(limit=number(region.tables_limit(mode)), d=tables_at, m=n),
                 region.counted_from_start().at(),
-                arithmetic.round_up_grows(22, limit).at(low=v_start, near=padded, far=padded),
+                arithmetic.round_up_grows(22).at(low=v_start, near=padded, far=padded, limit=number(limit)),
             ),
             generalise=(v_end, padded - v_start, after, tables_at),
         ),

@@ -8,11 +8,11 @@ from ...encodings.spans import spanned
 from ...formal.layouts.layout import Layout
 from ...formal.layouts.paging import COMPAT, PAGE_SIZE, PAGING_MODES, TWO_LEVEL, X86_64, PagingMode
 from ...formal.logic.claim import Claim, Expected, Part, claim
-from ...formal.logic.theorem import Assumption, Lemma, Statement
+from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps
 from ...formal.logic.verdict import Replay
 from ...formal.machine.arrange import PADDING, region_end
 from ...formal.words.word import Truth, Word, choose, number, word, zero_extended
-from ..shared import region, replays, search
+from ..shared import arithmetic, region, replays, search
 from ..shared.region import m, n, v_start, vpt_start
 from ..shared.replays import Values
 
@@ -170,6 +170,13 @@ def _span_modular(shift: int) -> Lemma:
             assumptions=(Assumption("not-empty", length >= 1, "the range has an address: length ≥ 1"),),
             goal=zero_extended(spanned(low, low + length, shift), WIDE)
             == touched & ((1 << (64 - shift)) - 1),
+        ),
+        Steps(
+            uses=(
+                arithmetic.spanned_from_low(shift).at(far=low + length),
+                arithmetic.added_taken_off().at(a=low, b=length),
+            ),
+            generalise=(spanned(low, low + length, shift), low + length - low),
         ),
     )
 

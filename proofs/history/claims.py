@@ -41,6 +41,8 @@ LAST: Final = ADDRESS_LIMIT - (1 << 39)
 """Where the last 512 GiB begin."""
 STEPS: Final = ADDRESS_LIMIT - (1 << 44)
 """So many steps the first search takes at least, for a kernel at `LINUX`."""
+LONGEST_SHOWN: Final = 1 << 30
+"""A longer region isn't built, since it would only be shown."""
 TRIED: Final = 10_000
 """How many steps of it are really taken."""
 
@@ -282,6 +284,8 @@ def rounded_start_same_count() -> tuple[Part, ...]:
     same = Statement(goal=rounded == todays)
     uses = tuple(same_blocks(shift).at() for shift in (39, 30))
     spans = [spanned(each, END, shift) for each in (v_start, start) for shift in (39, 30, 21)]
+    (above, rounded_above), l1 = ((1 + spans[each] + spans[each + 1]) for each in (0, 3)), spans[2]
+    added = arithmetic.added_alike(rounded_above, above)
     return (
         Part(
             name="any start",
@@ -297,7 +301,15 @@ def rounded_start_same_count() -> tuple[Part, ...]:
                 "rounded-start-one-more",
                 "S ≤ V ⇒ f(⌊S⌋, V) = f(S, V), or one more",
                 Statement(assumptions=(short_of_all(),), goal=(rounded == todays) | (rounded == todays + 1)),
-                Steps(uses=(*uses, rounded_start(anywhere=True).at()), generalise=region.terms(*spans)),
+                Steps(
+                    uses=(
+                        *uses,
+                        rounded_start(anywhere=True).at(),
+                        *added.uses,
+                        arithmetic.associative().at(a=above, b=l1, c=number(1)),
+                    ),
+                    generalise=region.terms(*added.generalise, *spans),
+                ),
             ),
             least=(v_start, END),
             shape=second,
@@ -351,7 +363,8 @@ def _first_search(values: Values) -> Replay:
         if _first_rule(LINUX, _ends(vpt_start, tried)) <= tried:
             return Replay(holds=True, says=f"the first search stops at {tried}")
     asked = _first_rule(LINUX, _ends(vpt_start, count))
-    layout = replays.arranged(X86_64, LINUX, vpt_start)
+    short = (vpt_start - LINUX) % ADDRESS_LIMIT < LONGEST_SHOWN
+    layout = replays.arranged(X86_64, LINUX, vpt_start) if short else None
     return Replay(
         asked <= count,
         f"with {count} frames set aside the first rule asks for {asked:#x}; no count up to {TRIED} is enough for it",

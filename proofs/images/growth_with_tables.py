@@ -59,8 +59,8 @@ def end_moves_on(mode: PagingMode) -> Lemma:
                 both_move_up(limit - (1 << ROUNDING_SHIFT)).at(near=lengths[0], far=lengths[1], c=rest),
                 padded_from_start().at(),
                 padded_from_start().at(vpt_start=later),
-                arithmetic.round_up_grows(ROUNDING_SHIFT, limit).at(
-                    low=v_start, near=padded, far=at_later(padded)
+                arithmetic.round_up_grows(ROUNDING_SHIFT).at(
+                    low=v_start, near=padded, far=at_later(padded), limit=number(limit)
                 ),
             ),
             generalise=(near, far, padded - v_start, at_later(padded) - v_start, *lengths),

@@ -162,6 +162,7 @@ def _disjoint(choice: Choice) -> Lemma:
         )
     ]
     lengths = dict.fromkeys(border - virt_base for border in (kernel_start, *borders))
+    lengths |= dict.fromkeys(other - one for one, other in pairwise(borders))
     return Lemma(
         f"segments-disjoint[{choice.slug}]",
         "all segments lie in order between S and V, counted from S",
@@ -190,7 +191,9 @@ def _path(choice: Choice) -> Iterator[tuple[Word, tuple[Use, ...]]]:
         whole = _start_info_page().wherever(
             start_info=info.start, size=number(START_INFO_SIZE), extra=number(VGA_CONSOLE_INFO_SIZE)
         )
-        yield found.vpt_start, (_rounds_up().at(x=info.end), whole)
+        up = round_up(info.end, PAGE_SHIFT)
+        same = arithmetic.same_difference().wherever(a=up, b=found.vpt_start, c=info.end)
+        yield found.vpt_start, (_rounds_up().at(x=info.end), whole, same)
     for span in (found.xenstore, found.console):
         if span is found.xenstore and span is not None:
             yield span.start, (_rounds_up().at(x=without_vga),)

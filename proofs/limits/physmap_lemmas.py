@@ -12,6 +12,7 @@ from functools import cache
 from ...encodings import physmap
 from ...encodings.physmap import SHIFTS, Superpages, at, block, p2m_end, p2m_start, v_end, v_start
 from ...encodings.spans import round_down, spanned
+from ...formal.layouts.paging import PAGE_SIZE
 from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps, Use
 from ...formal.words.word import TRUE, Truth, Word
 from ..shared import arithmetic
@@ -167,7 +168,10 @@ def step_reaches(superpages: Superpages) -> Lemma:
         ),
         Steps(
             uses=tuple(own_block(each).wherever() for each in spared),
-            generalise=tuple(block(where, each) for each in spared for where in (v_start, v_end - 1)),
+            generalise=(
+                *(block(where, each) for each in spared for where in (v_start, v_end - 1, at)),
+                at & (PAGE_SIZE - 1),
+            ),
         ),
     )
 

@@ -6,8 +6,9 @@ and then what holds for it; a figure in brackets is the parameter. Nothing here 
 
 from collections.abc import Callable
 from functools import cache
+from typing import cast
 
-from ...encodings.spans import round_up, spanned
+from ...encodings.spans import round_down, round_up, spanned
 from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps, Use
 from ...formal.words.word import WIDTH, Term, Truth, Word, number, subterms, word
 
@@ -54,48 +55,23 @@ def same(
         Statement(
             assumptions=(Assumption("equal", one == other, "they are equal"),), goal=of(one) == of(other)
         ),
-        proof or _sum_by_sum(of(one), of(other)),
+        proof or added_alike(of(one), of(other)),
     )
 
 
-def _sum_by_sum(one: Word, other: Word) -> Steps:
-    """That two terms of one form are the same, from the sums in them: a solver takes long to see that of sums of sums."""
+def added_alike(one: Word, other: Word) -> Steps:
+    """That two terms are the same, sum by sum, down to where one isn't made as the other is: a solver takes long to see that of sums of sums."""
     sums: dict[tuple[Word, Word], Use] = {}
     pairs: list[tuple[Term, Term]] = [(one, other)]
     for here, there in pairs:
-        if here.operation != there.operation:
-            return NO_STEPS
-        both = tuple(zip(here.arguments, there.arguments, strict=True))
-        pairs += [each for each in both if each[0] is not each[1]]
-        if (
-            isinstance(here, Word)
-            and isinstance(there, Word)
-            and here.operation in SUMS
-            and here.width == WIDTH
-        ):
-            (a_, c_), (b_, d_) = both
-            minus = here.operation == "bvsub"
-            sums[here, there] = same_both(minus=minus).wherever(a=a_, b=b_, c=c_, d=d_)
-    if len(sums) < 2:
-        return NO_STEPS
-    return Steps(uses=sums.values(), generalise=[each for pair in sums for each in pair])
-
-
-def added_alike(one: Word, other: Word) -> Steps:
-    """That two sums, or differences, of the same are the same: sum by sum, down to where one isn't made as the other is."""
-    sums: dict[tuple[Word, Word], Use] = {}
-    pairs = [(one, other)]
-    for here, there in pairs:
-        if here is there or here.operation != there.operation or here.operation not in SUMS:
+        if here is there or here.operation != there.operation:
             continue
-        (a_, c_), (b_, d_) = both = tuple(zip(_parts(here), _parts(there), strict=True))
-        sums[here, there] = same_both(minus=here.operation == "bvsub").wherever(a=a_, b=b_, c=c_, d=d_)
-        pairs += both
+        pairs += zip(here.arguments, there.arguments, strict=True)
+        if here.operation in SUMS and here.width == WIDTH:
+            a_, b_, c_, d_ = (cast(Word, each) for each in (*here.arguments, *there.arguments))
+            use = same_both(minus=here.operation == "bvsub").wherever(a=a_, b=b_, c=c_, d=d_)
+            sums[cast(Word, here), cast(Word, there)] = use
     return Steps(uses=sums.values(), generalise=[each for pair in sums for each in pair])
-
-
-def _parts(sum_: Word) -> tuple[Word, ...]:
-    return tuple(each for each in sum_.arguments if isinstance(each, Word))
 
 
 @cache
@@ -110,17 +86,62 @@ def same_both(*, minus: bool) -> Lemma:
     )
 
 
+mask = word("mask")
+
+
+@cache
+def up_from_border() -> Lemma:
+    """From a border of blocks, rounding up to blocks is rounding up the length."""
+    return Lemma(
+        "up-from-border",
+        "low mod 2^s = 0 ⇒ ⌈far⌉ - low = ⌈far - low⌉ to 2^s, for every s",
+        Statement(
+            assumptions=(
+                Assumption("blocks", mask & (mask + 1) == 0, "a block has 2^s bytes, less one in the mask"),
+                Assumption("border", low & mask == 0, "low is a border of blocks"),
+            ),
+            goal=((far + mask) & ~mask) - low == ((far - low) + mask) & ~mask,
+        ),
+    )
+
+
+@cache
+def length_from_border() -> Lemma:
+    """Counted from the border below low, what low is past that comes on top."""
+    return Lemma(
+        "length-from-border",
+        "low = a + b ⇒ far - a = b + (far - low), far - low = (far - a) - b",
+        Statement(
+            assumptions=(Assumption("sum", low == a + b, "low = a + b"),),
+            goal=(far - a == b + (far - low)) & (far - low == (far - a) - b),
+        ),
+        Steps(
+            uses=(both_taken_off().at(a=far, b=a, c=b), put_back().at(a=far - a, b=b)),
+            generalise=((far - a) - b, far - a, a + b),
+        ),
+    )
+
+
+def _from_border(shift: int) -> tuple[tuple[Use, ...], tuple[Word, ...]]:
+    """What is known of ⌈far⌉, counted from the border below low; and what can be generalised then."""
+    border, part = round_down(low, shift), low & ((1 << shift) - 1)
+    return (
+        up_from_border().wherever(mask=number((1 << shift) - 1), low=border),
+        length_from_border().wherever(a=border, b=part),
+    ), (round_up(far, shift) - border, far - border, far - low)
+
+
 @cache
 def spanned_from_low(shift: int) -> Lemma:
     """N_s(low, far) = ((low mod 2**s) + (far - low) + 2**s - 1) >> s: the count as it grows with the length."""
-    mask = (1 << shift) - 1
+    mask, (uses, hidden) = (1 << shift) - 1, _from_border(shift)
     return Lemma(
         f"spanned-from-low[{shift}]",
         f"N(low, far) = ((low mod 2^{shift}) + (far - low) + {mask:#x}) >> {shift}",
         Statement(
-            assumptions=(short(shift),),
             goal=spanned(low, far, shift) == ((low & mask) + (far - low) + mask) >> shift,
         ),
+        Steps(uses=uses, generalise=hidden),
     )
 
 
@@ -142,7 +163,7 @@ def from_low(name: str, meaning: str, assumptions: tuple[Assumption, ...], shift
         meaning,
         Statement(assumptions=(*assumptions, short(shift)), goal=goal),
         Steps(
-            uses=(*(spanned_from_low(shift).wherever(far=each) for each in ends), part_of_block(shift).at()),
+            uses=(*(spanned_from_low(shift).at(far=each) for each in ends), part_of_block(shift).at()),
             generalise=(*(spanned(low, each, shift) for each in ends), *lengths, low & ((1 << shift) - 1)),
         ),
     )
@@ -238,7 +259,7 @@ def spanned_moves(shift: int) -> Lemma:
         ),
         Steps(
             uses=(
-                *(spanned_from_low(shift).wherever(far=each) for each in ends),
+                *(spanned_from_low(shift).at(far=each) for each in ends),
                 sum_moves().at(a=low & mask, b=near - low, c=far - low, d=number(mask)),
                 blocks_move(shift).at(a=sums[0], b=moved),
             ),
@@ -293,24 +314,34 @@ def blocks_move(shift: int) -> Lemma:
 @cache
 def round_up_from_low(shift: int) -> Lemma:
     """⌈far⌉ - low = ⌈(low mod 2**s) + (far - low)⌉ - (low mod 2**s): rounding up as it grows with the length."""
-    part = low & ((1 << shift) - 1)
+    part, up = low & ((1 << shift) - 1), round_up(far, shift)
+    uses, hidden = _from_border(shift)
     return Lemma(
         f"round-up-from-low[{shift}]",
         f"⌈far⌉ - low = ⌈(low mod 2^{shift}) + (far - low)⌉ - (low mod 2^{shift})",
-        Statement(goal=round_up(far, shift) - low == round_up((far - low) + part, shift) - part),
+        Statement(goal=up - low == round_up((far - low) + part, shift) - part),
+        Steps(
+            uses=(*uses, length_from_border().wherever(far=up, a=round_down(low, shift), b=part)),
+            generalise=(up - low, *hidden),
+        ),
     )
 
 
 @cache
-def round_up_grows(shift: int, limit: int) -> Lemma:
+def round_up_grows(shift: int) -> Lemma:
     """⌈near⌉ ≤ ⌈far⌉ ≤ limit, counted from low, where far stays a rounding short of the limit."""
+    limit, rounding = word("limit"), 1 << shift
     return Lemma(
-        f"round-up-grows[{shift},{limit:#x}]",
+        f"round-up-grows[{shift}]",
         "⌈near⌉ ≤ ⌈far⌉ ≤ limit, counted from low",
         Statement(
             assumptions=(
                 in_order(low, near, far),
-                Assumption("short", far - low <= limit - (1 << shift), "a rounding short of the limit"),
+                Assumption(
+                    "short",
+                    (far - low <= limit - rounding) & (limit >= rounding),
+                    "a rounding short of the limit",
+                ),
             ),
             goal=(round_up(near, shift) - low <= round_up(far, shift) - low)
             & (round_up(far, shift) - low <= limit)
@@ -386,6 +417,12 @@ def common_taken_off() -> Lemma:
 
 
 @cache
+def both_taken_off() -> Lemma:
+    """A sum taken off is its parts taken off."""
+    return Lemma("both-taken-off", "a - (b + c) = (a - b) - c", Statement(goal=a - (b + c) == (a - b) - c))
+
+
+@cache
 def last_taken_off() -> Lemma:
     """The same, where it is added last."""
     return Lemma("last-taken-off", "(a + c) - (b + c) = a - b", Statement(goal=(a + c) - (b + c) == a - b))
@@ -421,6 +458,19 @@ def sums_grow() -> Lemma:
                 Assumption("small", (b <= SUM_LIMIT) & (d <= SUM_LIMIT), "b and d are small"),
             ),
             goal=a + c <= b + d,
+        ),
+    )
+
+
+@cache
+def both_added() -> Lemma:
+    """What is added to both doesn't change their order, if the larger one doesn't wrap."""
+    return Lemma(
+        "both-added",
+        "near ≤ far ≤ far + c ⇒ near + c ≤ far + c",
+        Statement(
+            assumptions=(Assumption("in-order", (near <= far) & (far <= far + c), "nothing wraps"),),
+            goal=near + c <= far + c,
         ),
     )
 

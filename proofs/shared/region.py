@@ -200,8 +200,8 @@ def v_end_grows(mode: PagingMode) -> Lemma:
                 ),
                 counted_from_start().at(),
                 counted_from_start().at(n=m),
-                arithmetic.round_up_grows(ROUNDING_SHIFT, limit).wherever(
-                    low=v_start, near=padded(n), far=padded(m)
+                arithmetic.round_up_grows(ROUNDING_SHIFT).wherever(
+                    low=v_start, near=padded(n), far=padded(m), limit=number(limit)
                 ),
             ),
             generalise=(*ends, padded(n) - v_start, padded(m) - v_start, _from_start(n), _from_start(m)),

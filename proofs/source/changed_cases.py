@@ -1,7 +1,7 @@
 """Cases of a count that was changed: the tree's own loop is run on numbers, and the frame machine judges what it makes."""
 
-from collections.abc import Callable, Iterator
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, lru_cache
 from itertools import chain
 from random import Random
 from typing import Final
@@ -48,6 +48,24 @@ SHORT: Final = (
 
 
 Numbers = dict[str, int]
+READ: Final = (
+    *("v_start", "vpt_start", "n"),
+    *("goes_on", "step", "v_end", "stack", "tables_end", "needed", "count", "leaves", "stack_start"),
+)
+"""The names of a case's numbers."""
+
+
+@lru_cache(4)
+def _layouts(bits: int, tries: int) -> Sequence[tuple[int, int]]:
+    """What is tried for a guest of so many bits: where regions start, and where their tables do."""
+    source = Random(7)  # noqa: S311 - layouts to try, not secrets
+    limit = 0xF0000000 if bits == 32 else 1 << 47
+    found = set()
+    for place, length in lengths(source, tries):
+        start = place % (1 << 31) if bits == 32 else place
+        if start + length < limit or start >> 63:
+            found.add((start, (start + length) % ADDRESS_LIMIT))
+    return sorted(found)
 
 
 class Cases:
@@ -83,19 +101,8 @@ class Cases:
 
     def at(self, start: int, tables_start: int, count: int) -> Numbers:
         """What the tree's code makes of S, T and a count."""
-        names = (
-            "goes_on",
-            "step",
-            "v_end",
-            "stack",
-            "tables_end",
-            "needed",
-            "count",
-            "leaves",
-            "stack_start",
-        )
-        found = dict(zip(names, self._read(start, tables_start, count), strict=True))
-        return {"v_start": start, "vpt_start": tables_start, "n": count} | found
+        found = (start, tables_start, count, *self._read(start, tables_start, count))
+        return dict(zip(READ, found, strict=True))
 
     def ran(self, start: int, tables_start: int) -> Numbers | None:
         """Where the loop stops; ``None`` where it doesn't soon, or is left otherwise."""
@@ -136,16 +143,9 @@ class Cases:
             yield each
 
     def _run_all(self) -> Iterator[Numbers]:
-        source = Random(7)  # noqa: S311 - layouts to try, not secrets
-        limit = 0xF0000000 if self._generic.mode.bits == 32 else 1 << 47
         searched = self._generic.count.searched
         tries, most = (TRIES, 1 << 40) if searched else (20 * TRIES, 1 << 48)
-        layouts = set()
-        for place, length in lengths(source, tries):
-            start = place % (1 << 31) if self._generic.mode.bits == 32 else place
-            if start + length < limit or start >> 63:
-                layouts.add((start, (start + length) % ADDRESS_LIMIT))
-        for start, tables_start in sorted(layouts):
+        for start, tables_start in _layouts(self._generic.mode.bits, tries):
             ran = self.ran(start, tables_start)
             if ran is not None and (ran["v_end"] - start) % ADDRESS_LIMIT <= most:
                 yield ran

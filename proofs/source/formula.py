@@ -333,8 +333,8 @@ class Formula(Rounded):
                     ),
                     counted.at(),
                     counted.at(n=m),
-                    arithmetic.round_up_grows(self.end.shift, limit).at(
-                        low=v_start, near=padded[0], far=padded[1]
+                    arithmetic.round_up_grows(self.end.shift).at(
+                        low=v_start, near=padded[0], far=padded[1], limit=number(limit)
                     ),
                 ),
                 generalise=(*ends, *(each - v_start for each in (*padded, *cuts))),

@@ -132,6 +132,7 @@ def gap_falls_slowly() -> Lemma:
 def gaps_add() -> Lemma:
     """a ≤ b, p ≤ (b - a) + q gives a + p ≤ b + q, as long as nothing wraps: how lengths and gaps add up."""
     a, b, p, q = arithmetic.a, arithmetic.b, arithmetic.c, arithmetic.d
+    between = b - a
     return Lemma(
         "gaps-add",
         "a ≤ b, p ≤ (b - a) + q ⇒ a + p ≤ b + q",
@@ -142,6 +143,14 @@ def gaps_add() -> Lemma:
                 Assumption("slow", p <= (b - a) + q, "p ≤ (b - a) + q"),
             ),
             goal=(a + p <= b + q) & (b + q < LONGEST + 2 * MOST_ROUNDED) & (a <= a + p),
+        ),
+        Steps(
+            uses=(
+                arithmetic.put_back().at(a=b, b=a),
+                arithmetic.associative().at(b=between, c=q),
+                arithmetic.both_added().wherever(near=p, far=between + q, c=a),
+            ),
+            generalise=(a + between,),
         ),
     )
 

@@ -91,19 +91,13 @@ def differences_move() -> Lemma:
         ),
         Steps(
             uses=(
-                both_taken_off().at(a=sums[0], b=c, c=d),
+                arithmetic.both_taken_off().at(a=sums[0], b=c, c=d),
                 arithmetic.taken_off().at(c=c),
                 difference_added().at(a=less[0], b=b, c=d),
             ),
             generalise=(less[0] + b, sums[0] - c, *sums, *less),
         ),
     )
-
-
-@cache
-def both_taken_off() -> Lemma:
-    """A sum taken off is its parts taken off."""
-    return Lemma("both-taken-off", "a - (b + c) = (a - b) - c", Statement(goal=a - (b + c) == (a - b) - c))
 
 
 @cache

@@ -13,7 +13,7 @@ from functools import cache, partial, reduce
 from itertools import pairwise
 from operator import add
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ...encodings.dom0_count import FIRST_TRIED, tables, tables_by_level
 from ...encodings.dom0_layout import PADDING, ROUNDING_SHIFT, stack_end
@@ -418,18 +418,22 @@ def static_is_exact(mode: PagingMode, before: int | None = None, start: int = 0)
     steps = [number(start), *counts]
     # n_0 ≤ n_1 ≤ ..., each raise within its bound, the last but one small: so the last count is a fixed point.
     rising = [
-        count_moves(xens(mode)).wherever(n=low, m=high, frames=number(bound))
+        count_moves(xens(mode)).at(n=low, m=high, frames=number(bound))
         for (low, high), bound in zip(pairwise(steps), bounds, strict=False)
     ]
     # The search stops no higher than this fixed point, and each n_k is no higher than what it stops at.
-    below = [region.count_grows(mode).wherever(n=step, m=n) for step in steps[:-1]]
+    below = [region.count_grows(mode).at(n=step, m=n) for step in steps[:-1]]
+    exact, least = search.exact(mode).at(), [region.count_at_least(mode).at()] if start else []
+    if before is None:
+        one_by_one = [use for pair in zip(below, [*rising, None], strict=True) for use in pair if use]
+        taken = [exact, *one_by_one]
+    else:
+        # Of a few raises, the conditions are left to the solver, all at once.
+        taken = [evolve(each, implied=True) for each in (*rising, exact, *least, *below)]
     uses = (
         *bounded,
         region.count_at_least(mode).at(n=number(start)),
-        *rising,
-        search.exact(mode).wherever(),
-        *([region.count_at_least(mode).wherever()] if start else []),
-        *below,
+        *taken,
         settles(xens(mode)).at(n=steps[-3], m=steps[-2], l=steps[-1]),
         search.stops_least(mode).at(m=steps[-1], first=number(FIRST_TRIED)),
     )

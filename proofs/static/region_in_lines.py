@@ -405,16 +405,25 @@ def _on_a_border(shift: int) -> Assumption:
 
 
 @cache
-def rounding_from_border(shift: int) -> Lemma:
+def rounding_from_border() -> Lemma:
     """From a border of blocks, rounding is rounding of what lies between."""
-    low, above = arithmetic.low, v_start - arithmetic.low
+    low, far, blocks = arithmetic.low, arithmetic.far, arithmetic.mask
+    up = ((low + length) + blocks) & ~blocks
     return Lemma(
-        f"rounding-from-border[{shift}]",
-        "⌈low + x⌉ = low + ⌈x⌉, ⌊S⌋ = low + ⌊S - low⌋ for low on a border",
+        "rounding-from-border",
+        "⌈low + x⌉ = low + ⌈x⌉, ⌊far⌋ = low + ⌊far - low⌋ to 2^s, for low on a border and every s",
         Statement(
-            assumptions=(_on_a_border(shift),),
-            goal=(round_up(low + length, shift) == low + round_up(length, shift))
-            & (round_down(v_start, shift) == low + round_down(above, shift)),
+            assumptions=arithmetic.up_from_border().statement.assumptions,
+            goal=(up == low + ((length + blocks) & ~blocks))
+            & (far & ~blocks == low + ((far - low) & ~blocks)),
+        ),
+        Steps(
+            uses=(
+                arithmetic.up_from_border().at(far=low + length),
+                arithmetic.added_taken_off().at(a=low, b=length),
+                arithmetic.put_back().at(a=up, b=low),
+            ),
+            generalise=(up - low, up, (low + length) - low, low + length),
         ),
     )
 
@@ -435,7 +444,10 @@ def spanned_from_border(shift: int) -> Lemma:
             goal=spanned(v_start, low + length, shift) == _blocks(shift, length) - (above >> shift),
         ),
         Steps(
-            uses=(rounding_from_border(shift).at(), arithmetic.common_taken_off().at(a=low, b=up, c=down)),
+            uses=(
+                rounding_from_border().at(far=v_start, mask=number((1 << shift) - 1)),
+                arithmetic.common_taken_off().at(a=low, b=up, c=down),
+            ),
             generalise=(
                 round_up(low + length, shift),
                 round_down(v_start, shift),

@@ -140,7 +140,7 @@ def spanned_between(shift: int) -> Lemma:
         ),
         Steps(
             uses=(
-                *(arithmetic.spanned_from_low(shift).wherever(far=each) for each in ends),
+                *(arithmetic.spanned_from_low(shift).at(far=each) for each in ends),
                 *(arithmetic.round_up_from_low(shift).wherever(far=each) for each in ends),
                 arithmetic.same_distance().wherever(near=borders[0], far=borders[1]),
                 arithmetic.same_distance().wherever(low=part, near=from_border[0], far=from_border[1]),

@@ -15,7 +15,7 @@ from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps, Use
 from ...formal.words.word import WIDTH, Truth, Word, number, word
 from ..shared import arithmetic
 from ..shared.region import terms
-from .dividing import SMALL, beyond, beyond_one, both_taken_off, gain_adds, more, same_gain, step, wanted
+from .dividing import SMALL, beyond, beyond_one, gain_adds, more, same_gain, step, wanted
 
 already, left = word("already"), word("left")
 found, line_mask = word("found"), word("line_mask")
@@ -173,7 +173,7 @@ def beyond_both() -> Lemma:
         "beyond a, then beyond b = beyond a + b",
         Statement(assumptions=(small,), goal=beyond(beyond(wanted, a), b) == beyond(wanted, a + b)),
         Steps(
-            uses=(both_taken_off().at(a=wanted, b=a, c=b), both_below().at()),
+            uses=(arithmetic.both_taken_off().at(a=wanted, b=a, c=b), both_below().at()),
             generalise=(wanted - (a + b), wanted - a, a + b),
         ),
     )

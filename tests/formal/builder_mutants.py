@@ -145,8 +145,8 @@ MUTANTS: dict[str, tuple[str, str]] = {
     "the root isn't pinned": ("domain.type_info[mfn] += 1 | PINNED", "domain.type_info[mfn] += 1"),
     "tables are writable pages, too": ("        if not type_info[mfn]:", "        if True:"),
     "pages that share a table with tables are writable, too": (
-        "            count = 1  # tables lie among them: one by one",
-        "            pass",
+        "(*(each - page for each in bounds), *(each - mfn for each in tables))",
+        "[each - page for each in bounds]",
     ),
     "the initrd's bounds are passed over": (
         "bounds = (end, initrd.start, initrd.stop)",

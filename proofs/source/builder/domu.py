@@ -124,7 +124,13 @@ ROUND: Final = (
 """Where to look for a case of the loop."""
 REGION: Final = (v_start <= last) & (last - v_start < 1 << 40) & (pfn == 0) & (nr_pages < 1 << 40)
 """Where to look for a mapping."""
-_APART: Final = REGION & (p2m <= p2m_last) & (p2m_last < v_start) & (v_start < 1 << 47)
+_APART: Final = (
+    REGION
+    & ((v_start | p2m) & (PAGE_SIZE - 1) == 0)
+    & (p2m <= p2m_last)
+    & (p2m_last < v_start)
+    & (v_start < 1 << 47)
+)
 """Where to look for a p2m of its own."""
 
 

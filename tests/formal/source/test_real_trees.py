@@ -37,9 +37,8 @@ def test_every_change_has_its_place() -> None:
         assert all(each(text) != text for each in CHANGES)
 
 
-@pytest.mark.parametrize("name", ["raises six times at most", "raises three times at most, or once"])
-def test_changes_are_decided(name: str) -> None:
-    """As they say; ``python tests/tree_changes.py`` decides them all."""
-    change = next(each for each in CHANGES if each.name == name)
+def test_a_change_is_decided() -> None:
+    """As it says: this one is proved. ``python tests/tree_changes.py`` decides them all."""
+    change = next(each for each in CHANGES if each.name == "raises six times at most")
     with opened(str(trees()[0])) as tree:
         assert verdict(check_tree(changed(tree, change), seconds=60)) == change.verdict
