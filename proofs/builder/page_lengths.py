@@ -11,6 +11,7 @@ from ...encodings.allocation import order_pages
 from ...formal.layouts.paging import PAGE_SHIFT, PAGE_SIZE
 from ...formal.logic.theorem import Assumption, Lemma, Statement, Steps
 from ...formal.words.word import Word, word
+from ..shared import arithmetic
 from ..shared.region import n
 
 page = word("page")
@@ -95,6 +96,7 @@ def fits_below() -> Lemma:
             assumptions=(_fits(),),
             goal=(start <= start + pages) & (pages <= start + pages) & (start + pages <= tables),
         ),
+        Steps(uses=(arithmetic.no_less_with().at(a=pages, b=tables - start, c=start),)),
     )
 
 
@@ -106,6 +108,13 @@ def starts_below() -> Lemma:
         "starts-below",
         "i ≤ t, w ≤ t - i ⇒ i ≤ t - w, w ≤ t",
         Statement(assumptions=(_fits(),), goal=(start <= tables - pages) & (pages <= tables)),
+        Steps(
+            uses=(
+                fits_below().at(),
+                arithmetic.less_in_order().at(a=start + pages, b=tables, c=pages),
+            ),
+            generalise=(tables - pages,),
+        ),
     )
 
 

@@ -476,6 +476,19 @@ def both_added() -> Lemma:
 
 
 @cache
+def no_less_with() -> Lemma:
+    """Where a sum doesn't wrap, nor does one of less, which is no more."""
+    return Lemma(
+        "no-less-with",
+        "a ≤ b ≤ b + c ⇒ a + c ≤ b + c; a and c are no more than a + c",
+        Statement(
+            assumptions=(Assumption("in-order", (a <= b) & (b <= b + c), "a ≤ b ≤ b + c"),),
+            goal=(a + c <= b + c) & (a <= a + c) & (c <= a + c),
+        ),
+    )
+
+
+@cache
 def moved_up() -> Lemma:
     """near ≤ far ≤ limit - c gives near + c ≤ far + c ≤ limit, and nothing wraps."""
     limit = word("limit")
@@ -488,6 +501,13 @@ def moved_up() -> Lemma:
                 Assumption("in-order", (near <= far) & (far <= limit - c), "near ≤ far ≤ limit - c"),
             ),
             goal=(near + c <= far + c) & (far + c <= limit) & (near <= near + c) & (c <= near + c),
+        ),
+        Steps(
+            uses=(
+                no_less_with().at(a=far, b=limit - c),
+                no_less_with().at(a=near, b=far),
+            ),
+            generalise=(near + c, far + c),
         ),
     )
 
