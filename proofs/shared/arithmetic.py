@@ -463,19 +463,6 @@ def sums_grow() -> Lemma:
 
 
 @cache
-def both_added() -> Lemma:
-    """What is added to both doesn't change their order, if the larger one doesn't wrap."""
-    return Lemma(
-        "both-added",
-        "near ≤ far ≤ far + c ⇒ near + c ≤ far + c",
-        Statement(
-            assumptions=(Assumption("in-order", (near <= far) & (far <= far + c), "nothing wraps"),),
-            goal=near + c <= far + c,
-        ),
-    )
-
-
-@cache
 def no_less_with() -> Lemma:
     """Where a sum doesn't wrap, nor does one of less, which is no more."""
     return Lemma(

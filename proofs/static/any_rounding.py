@@ -148,7 +148,7 @@ def gaps_add() -> Lemma:
             uses=(
                 arithmetic.put_back().at(a=b, b=a),
                 arithmetic.associative().at(b=between, c=q),
-                arithmetic.both_added().wherever(near=p, far=between + q, c=a),
+                arithmetic.no_less_with().wherever(a=p, b=between + q, c=a),
             ),
             generalise=(a + between,),
         ),
