@@ -193,10 +193,14 @@ def takes(mode: PagingMode) -> Lemma:
     root, (t1, t2, t3) = number(1), ITS.taken.values()
     added = arithmetic.added_alike(root + (t1 + (t2 + t3)), root + (l1 + (l2 + l3)))
     in_order = (
+        *added.uses,
         arithmetic.turned_round().at(a=root, b=l3, c=l2, d=l1),
         arithmetic.associative().at(a=root + l1, b=l2, c=l3),
         arithmetic.associative().at(a=root, b=l1, c=l2 + l3),
     )
+    sums = (*added.generalise, ((root + l1) + l2) + l3, (root + l1) + (l2 + l3), ((root + l3) + l2) + l1)
+    if mode is COMPAT:  # the L2 are four there, so there is no such sum
+        in_order, sums = (), ()
     return Lemma(
         f"takes[{mode.name}]",
         "the builder takes f(S, V(n)) frames, whatever n",
@@ -210,20 +214,11 @@ def takes(mode: PagingMode) -> Lemma:
                 region.count_as_padded(mode).at(),
                 *by_mode,
                 levels_take(mode).at(),
-                *(() if mode is COMPAT else (*added.uses, *in_order)),
+                *in_order,
             ),
             generalise=region.terms(
                 search.needed(mode, n),
-                *(
-                    ()
-                    if mode is COMPAT
-                    else (
-                        *added.generalise,
-                        ((root + l1) + l2) + l3,
-                        (root + l1) + (l2 + l3),
-                        ((root + l3) + l2) + l1,
-                    )
-                ),
+                *sums,
                 *(spanned_by(level) for level in LEVELS),
                 end,
             ),

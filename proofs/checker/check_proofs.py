@@ -348,9 +348,8 @@ def follow(clauses: dict[int, frozenset[int]], proof: str) -> None:
     demand(frozenset() in clauses.values(), "the proof ends before the empty clause")
 
 
-ASKED = list[
-    tuple[tuple[Term, ...], str]
-]()  # conditions, and the file that asks for them; processes share it
+# Conditions, and the file that asks for them; processes share it.
+ASKED = list[tuple[tuple[Term, ...], str]]()
 
 
 def settled(folder: Path, solver: list[str], at: int) -> str:

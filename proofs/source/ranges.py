@@ -10,9 +10,18 @@ from typing import Any, Final, cast
 
 from ...formal.words.word import Term, Truth, Word, subterms
 
+
+def _written_out(least: str, most: str) -> str:
+    """As ``wrapped(least, most, mask)``, for what most terms of a count are: a call takes longer than its sums."""
+    return (
+        f"(least & {{mask}}, most & {{mask}}) if (least := {least}) | {{mask}} == (most := {most}) | {{mask}} "
+        "else (0, {mask})"
+    )
+
+
 _BOUNDS: Final[dict[str, str]] = {
-    "bvadd": "(least & {mask}, most & {mask}) if (least := {a} + {b}) | {mask} == (most := {A} + {B}) | {mask} else (0, {mask})",
-    "bvsub": "(least & {mask}, most & {mask}) if (least := {a} - {B}) | {mask} == (most := {A} - {b}) | {mask} else (0, {mask})",
+    "bvadd": _written_out("{a} + {b}", "{A} + {B}"),
+    "bvsub": _written_out("{a} - {B}", "{A} - {b}"),
     "bvmul": "wrapped({a} * {b}, {A} * {B}, {mask})",
     "bvshl": "wrapped({a} << {b}, {A} << {B}, {mask}) if {B} < {width} else (0, {mask})",
     "bvlshr": "({a} >> {B}, {A} >> {b}) if {B} < {width} else (0, {A})",
@@ -27,10 +36,7 @@ _BOUNDS: Final[dict[str, str]] = {
     "zero_extend": "{a}, {A}",
     "truncate": "wrapped({a}, {A}, {mask})",
 }
-"""What a term is at least and at most, where its arguments are so: ``a`` to ``A``, and ``b`` to ``B``.
-
-What most terms of a count are is written out: a call takes longer than its sums.
-"""
+"""What a term is at least and at most, where its arguments are so: ``a`` to ``A``, and ``b`` to ``B``."""
 _HIGH_BITS: Final = "{a} & {b}, {A} & {b}"
 _CHOICE: Final = "({b}, {B}) if {a} else ({c}, {C}) if not {A} else (min({b}, {c}), max({B}, {C}))"
 

@@ -515,10 +515,9 @@ def _without_room(mode: PagingMode, more: Ends, less: Ends) -> Truth:
     most, widest = costliest(mode, more, less), max(more.rounding, less.rounding)
     start = (1 << 39) - widest if mode.bits == 32 else PAGE_SIZE
     low = start if mode.bits == 32 else ADDRESS_LIMIT - 2 * widest
+    figures = more.what_if, less.what_if
     for tables_at in range(low + PAGE_SIZE, low + 2 * widest, PAGE_SIZE):
-        (frames, ends_at), (fewer, ends_before) = (
-            count(mode, start, tables_at, each.what_if) for each in (more, less)
-        )
+        (frames, ends_at), (fewer, ends_before) = (count(mode, start, tables_at, each) for each in figures)
         longest = ((ends_before - start) % ADDRESS_LIMIT + most.bytes) % ADDRESS_LIMIT
         if frames > fewer + most.frames or (ends_at - start) % ADDRESS_LIMIT > longest:
             return _at(mode, more, less, (start, tables_at))
